@@ -1,0 +1,94 @@
+# Everything a developer or an operator runs from a checkout. `make` alone lists it.
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
+UV_COMPILE := $(BIN)/uv pip compile --quiet --python-platform linux --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+.PHONY: help
+help: ## list the targets (ARGS="..." is passed on to the program behind demo, serve, audit, test and lock)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- run ---
+
+.PHONY: demo
+demo: $(VENV)/.runtime ## a throw-away server with a shop, a news page and campaigns; prints where to click
+	@$(BIN)/adserver demo $(ARGS)
+
+.PHONY: serve
+serve: $(VENV)/.runtime ## the server, with the settings of the environment (ADSERVER_*)
+	@$(BIN)/adserver serve $(ARGS)
+
+.PHONY: audit
+audit: $(VENV)/.runtime ## recompute every balance from the charges; fails unless all invariants hold
+	@$(BIN)/adserver audit $(ARGS)
+
+# --- check ---
+
+.PHONY: test
+test: lint typecheck chromium ## lint, import contracts, types, then every test
+	@echo "tests"
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.dev ## style, format and the floors (who may import whom)
+	@echo "lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: typecheck
+typecheck: $(VENV)/.dev ## mypy, strict
+	@echo "types"
+	@$(BIN)/mypy
+
+.PHONY: format
+format: $(VENV)/.dev ## rewrite the code in the house's format, and mend what can be mended
+	@$(BIN)/ruff check --fix --exit-zero .
+	@$(BIN)/ruff format .
+
+.PHONY: chromium
+chromium: ## make sure that the browser tests have a browser
+	@./tests/ensure_chromium.sh
+
+# --- dependencies ---
+
+.PHONY: lock
+lock: $(VENV)/.dev ## pin the dependencies of pyproject.toml again (ARGS=--upgrade for newer versions)
+	$(UV_COMPILE) $(ARGS) pyproject.toml --group dev --output-file requirements-dev.txt
+	$(UV_COMPILE) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
+	$(UV_COMPILE) --group build --constraint requirements-dev.txt --output-file requirements-build.txt
+
+.PHONY: clean
+clean: ## remove the environment, caches and build output (never a data folder)
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find adserver creatives pixel migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "adserver needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true);" \
+			"name another one, as in: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+		echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml | $(BIN)/python
+	@echo "installing requirements.txt into $(VENV)"
+	@$(PIP_INSTALL) --require-hashes -r requirements.txt
+	@$(PIP_INSTALL) --require-hashes -r requirements-build.txt
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	@echo "installing requirements-dev.txt into $(VENV)"
+	@$(PIP_INSTALL) --require-hashes -r requirements-dev.txt
+	@touch $@

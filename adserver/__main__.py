@@ -1,0 +1,164 @@
+"""The commands: `adserver serve | work | migrate | demo | feed | audit | keys`."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adserver.config import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="A self-hosted retargeting ad server. Settings are ADSERVER_* variables; see the README.",
+)
+feed_app = typer.Typer(no_args_is_help=True, help="Product feeds.")
+keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
+app.add_typer(feed_app, name="feed")
+app.add_typer(keys_app, name="keys")
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+DataDir = Annotated[Path | None, typer.Option("--data", help="A folder to keep; default: thrown away.")]
+DEMO_PORT = 8000
+
+
+def _settings() -> Settings:
+    """The settings, or one readable sentence for each that is wrong."""
+    from pydantic import ValidationError
+
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for fault in error.errors():
+            name = "_".join(str(part) for part in fault["loc"]).upper()
+            typer.echo(f"ADSERVER_{name}: {fault['msg']}", err=True)
+        raise typer.Exit(2) from None
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    return settings
+
+
+@app.command()
+def serve(host: Host = "127.0.0.1", port: Port = 8000, workers: int = 1) -> None:
+    """Run the server: one process that does everything, or N workers beside a writer and the jobs."""
+    from adserver import processes
+
+    settings = _settings()
+    if workers == 1:
+        processes.serve_alone(settings, host, port)
+    else:
+        processes.Supervisor(host, port, workers, settings).run()
+
+
+@app.command()
+def work() -> None:
+    """Run only the jobs, beside a server started with another command."""
+    from adserver import processes
+
+    processes.run_jobs_child(_settings(), 255)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's tables up to date (`serve` does it too)."""
+    from adserver.main import own_storage
+
+    own_storage(_settings().database_path).close()
+    typer.echo("the database is up to date")
+
+
+@app.command()
+def demo(port: Port = DEMO_PORT, data: DataDir = None, as_json: Json = False) -> None:
+    """A throw-away server with a shop, a service, a news page and campaigns of every pricing model."""
+    from adserver.demo.run import run_demo
+
+    run_demo(port, data, as_json)
+
+
+@feed_app.command("check")
+def feed_check(file: Path, as_json: Json = False) -> None:
+    """Read a product feed without a server: what would be imported, and each row left out with its reason."""
+    from adserver.flows.feed import check_feed
+
+    checked = check_feed(file)
+    if as_json:
+        import msgspec
+
+        sys.stdout.write(msgspec.json.encode(checked).decode() + "\n")
+    else:
+        typer.echo(
+            f"{file}: {checked.products} products ({checked.format}), {len(checked.rejected)} left out"
+        )
+        for row in checked.rejected:
+            typer.echo(f"  line {row.line}: {row.item_id or 'no id'}: {row.reason}")
+        if checked.fatal is not None:
+            typer.echo(f"nothing can be imported: {checked.fatal}", err=True)
+    raise typer.Exit(checked.exit_status)
+
+
+@app.command()
+def audit(as_json: Json = False) -> None:
+    """Recompute every balance from the charges; exit status 0 only if all invariants hold."""
+    from adserver.main import audit_database
+
+    try:
+        report = audit_database(_settings())
+    except FileNotFoundError as missing:
+        typer.echo(f"no database at {missing}: set ADSERVER_DATA_DIR", err=True)
+        raise typer.Exit(2) from None
+    if as_json:
+        typer.echo(json.dumps(report))
+    else:
+        for check in report["checks"]:
+            typer.echo(
+                f"{'ok  ' if not check['violations'] else 'FAIL'} {check['name']} ({check['rows']} rows)"
+            )
+            for violation in check["violations"]:
+                typer.echo(f"     {violation}")
+    raise typer.Exit(0 if report["clean"] else 1)
+
+
+@keys_app.command("create")
+def keys_create(name: str = "operator", as_json: Json = False) -> None:
+    """Make an operator's API key. It is shown once: keep it."""
+    from adserver.main import create_operator_key, open_storage, system_clock
+
+    storage = open_storage(_settings().database_path)
+    text = create_operator_key(storage, system_clock(), name)
+    storage.close()
+    typer.echo(json.dumps({"key": text}) if as_json else f"{text}\nThis is its only sight; keep it.")
+
+
+@app.command("_writer", hidden=True)
+def writer_child() -> None:
+    from adserver import processes
+
+    processes.run_writer_child(_settings())
+
+
+@app.command("_worker", hidden=True)
+def worker_child(number: int, descriptor: int) -> None:
+    from adserver import processes
+
+    processes.run_worker_child(_settings(), number, descriptor)
+
+
+@app.command("_jobs", hidden=True)
+def jobs_child(number: int) -> None:
+    from adserver import processes
+
+    processes.run_jobs_child(_settings(), number)
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

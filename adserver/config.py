@@ -1,0 +1,78 @@
+"""Settings, read once from the environment; each is documented in the README."""
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from pixel.consent import Region
+
+
+def _words(value: object) -> object:
+    """`a, b c` from the environment becomes a tuple of words."""
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _rates(value: object) -> object:
+    """`EUR=1, USD=0.92` becomes a table of numbers."""
+    if not isinstance(value, str):
+        return value
+    return dict(pair.split("=", 1) for pair in value.replace(",", " ").split())
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+ExchangeRates = Annotated[dict[str, float], NoDecode, BeforeValidator(_rates)]
+
+
+class Settings(BaseSettings):
+    """`ADSERVER_<NAME>` in the environment sets `<name>`."""
+
+    model_config = SettingsConfigDict(env_prefix="ADSERVER_", extra="forbid")
+
+    data_dir: Path = Path("data")
+    database_url: str = ""  # empty: the SQLite file in data_dir
+    base_url: str = "http://127.0.0.1:8000"
+    hosts: Words = ()  # Host headers that are answered, besides base_url's and loopback
+    trusted_proxies: Words = ()  # addresses or networks whose X-Forwarded-* are believed
+    default_region: Region = Region.STRICT
+    loopback_region: Region | None = None  # of visitors on this machine; the demo's is open
+    house_url: str = ""  # where a click leads when its ad is unknown; empty: base_url
+    debug_headers: bool = False  # whether debug=1 is answered with X-Event and X-Charge
+    click_delay_ms: int = Field(default=300, ge=0)  # a click sooner than this after the ad is suspect
+    robots_refused: bool = True
+    ranking_rates: ExchangeRates = {}
+    fetch_private: bool = False  # whether feeds and pictures may be fetched from private addresses
+    most_feed_products: int = Field(default=1_000_000, ge=1)
+    log_level: str = "info"
+    test_mode: bool = False
+    clock_offset_seconds: int = 0  # honoured in test mode only
+
+    @field_validator("database_url")
+    @classmethod
+    def _embedded_only(cls, value: str) -> str:
+        if value and not value.startswith("sqlite:///"):
+            raise ValueError(
+                "this version keeps everything in one SQLite file: use sqlite:///PATH or leave it empty"
+            )
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+            raise ValueError("an address such as https://cards.example.com, without a path")
+        return value.rstrip("/")
+
+    @property
+    def database_path(self) -> Path:
+        if self.database_url:
+            return Path(self.database_url.removeprefix("sqlite:///"))
+        return self.data_dir / "adserver.db"
+
+    @property
+    def secure(self) -> bool:
+        """Whether visitors reach us over HTTPS, which decides the cookies' names and attributes."""
+        return self.base_url.startswith("https:")

@@ -1,0 +1,81 @@
+"""Which ad, if any, is credited with a conversion."""
+
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+
+import msgspec
+
+from adserver.domain.money import Micros
+from adserver.domain.pricing import AdEvent, Terms
+from adserver.domain.visitor import DAY_MS, Touch
+from pixel.events import EventName
+
+OLDEST_SERVER_ORDER_MS = 7 * DAY_MS
+CLOCK_TOLERANCE_MS = 5 * 60_000
+LEAD_WINDOW_MS = 30 * DAY_MS  # leads without an id: one of a visitor in this time
+
+
+class ServerOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order or lead as a merchant's server reports it; `reference` is its order or lead id.
+
+    `value_micros` is the basket without tax and shipping.
+    """
+
+    advertiser_key: int
+    event: EventName
+    reference: str
+    value_micros: Micros | None
+    currency: str | None
+    click_id: str | None
+    occurred_at_ms: int
+
+
+def may_have_occurred(occurred_at_ms: int, now_ms: int) -> bool:
+    """Whether a server's word on when an order was made is believed: a week back, a little ahead."""
+    return now_ms - OLDEST_SERVER_ORDER_MS <= occurred_at_ms <= now_ms + CLOCK_TOLERANCE_MS
+
+
+def conversion_key(secret: bytes, advertiser_key: int, event: EventName, reference: str) -> int:
+    """The 61-bit key of an order or lead: the same by pixel and by server, unreadable without the secret."""
+    digest = blake2b(digest_size=8, key=secret, person=b"order")
+    digest.update(advertiser_key.to_bytes(8, "big"))
+    digest.update(f"{event}:{reference}".encode())
+    return int.from_bytes(digest.digest(), "big") >> 3
+
+
+def credit(
+    event: EventName,
+    occurred_at_ms: int,
+    touches: Iterable[Touch],
+    terms_of: Callable[[Touch], Terms | None],
+) -> Touch | None:
+    """The touch a conversion belongs to: any click beats any view, then the latest, ties to the smaller id.
+
+    `terms_of` answers the terms of the campaign version that was shown, or None for another advertiser's
+    campaign, which cannot be credited. Windows are half-open: [touch, touch + days). Suspect touches never
+    count, and a view counts only where the terms bill post-view.
+    """
+    best: tuple[bool, int, int] | None = None
+    winner = None
+    for touch in touches:
+        terms = terms_of(touch)
+        if (
+            terms is None
+            or terms.conversion_event is not event
+            or not _in_window(touch, terms, occurred_at_ms)
+        ):
+            continue
+        rank = (touch.event is AdEvent.CLICK, touch.at_ms, -touch.impression_id)
+        if best is None or rank > best:
+            best, winner = rank, touch
+    return winner
+
+
+def _in_window(touch: Touch, terms: Terms, occurred_at_ms: int) -> bool:
+    if touch.suspect:
+        return False
+    clicked = touch.event is AdEvent.CLICK
+    if not clicked and not terms.bill_post_view:
+        return False
+    days = terms.click_window_days if clicked else terms.view_window_days
+    return touch.at_ms <= occurred_at_ms < touch.at_ms + days * DAY_MS

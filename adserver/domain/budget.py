@@ -1,0 +1,81 @@
+"""Budgets: which buckets a charge touches, and whether it fits all of them."""
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from adserver.domain.money import ZERO, Micros
+
+WHOLE_LIFE = 0  # the `day` of a total budget's bucket
+
+
+class BucketId(msgspec.Struct, frozen=True, array_like=True):
+    """One balance: a campaign's or an advertiser's, of one local day (yyyymmdd) or of its whole life."""
+
+    owner_key: int
+    day: int
+
+
+class Bucket(msgspec.Struct):
+    """A balance under its cap; invariant: 0 <= spent, 0 <= pending, spent + pending <= cap."""
+
+    cap: Micros | None = None
+    spent: Micros = ZERO
+    pending: Micros = ZERO
+
+    @property
+    def remaining(self) -> Micros | None:
+        """What may still be charged or reserved; None without a cap."""
+        return None if self.cap is None else Micros(self.cap - self.spent - self.pending)
+
+
+def local_day(at_ms: int, timezone: str) -> int:
+    """The local date of an instant as yyyymmdd; every instant has exactly one, whatever the clocks do."""
+    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(timezone))
+    return local.year * 10_000 + local.month * 100 + local.day
+
+
+class DaySpan(msgspec.Struct, frozen=True):
+    """A local day as instants, [start, end); 23, 24, 24.5 or 25 hours of them."""
+
+    day: int
+    start_ms: int
+    end_ms: int
+
+
+def day_span(at_ms: int, timezone: str) -> DaySpan:
+    """The local day that holds `at_ms`; where midnight does not exist, it begins when the clock goes on."""
+    zone = ZoneInfo(timezone)
+    date = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).date()
+    edges = (datetime.combine(edge, time.min, zone).timestamp() for edge in (date, date + timedelta(days=1)))
+    start, end = (int(edge * 1000) for edge in edges)
+    return DaySpan(date.year * 10_000 + date.month * 100 + date.day, start, end)
+
+
+class Calendar:
+    """The current day of each zone, reckoned once a day and not at each event."""
+
+    def __init__(self) -> None:
+        self._spans: dict[str, DaySpan] = {}
+
+    def span(self, at_ms: int, timezone: str) -> DaySpan:
+        span = self._spans.get(timezone)
+        if span is None or not span.start_ms <= at_ms < span.end_ms:
+            span = self._spans[timezone] = day_span(at_ms, timezone)
+        return span
+
+
+def buckets_of(campaign_key: int, advertiser_key: int, day: int) -> tuple[BucketId, ...]:
+    """The four balances that one charge moves together."""
+    return (
+        BucketId(campaign_key, WHOLE_LIFE),
+        BucketId(campaign_key, day),
+        BucketId(advertiser_key, WHOLE_LIFE),
+        BucketId(advertiser_key, day),
+    )
+
+
+def admit(amount: Micros, buckets: list[Bucket]) -> bool:
+    """Whether `amount` fits every bucket; whole or nothing."""
+    return all(bucket.remaining is None or amount <= bucket.remaining for bucket in buckets)

@@ -1,0 +1,32 @@
+"""Who asks: what a request says of itself, once proxies, cookies and headers were read."""
+
+import msgspec
+
+from pixel.consent import Region
+from pixel.events import Rejection
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """One request's sender. `origin` is the host of the page it came from, None where it does not say.
+
+    `visitor_key` is our cookie's, 0 without one; `cookie_flaw` names a cookie that was not ours.
+    `robot` is why the request is a machine's, None for a person's. `test` marks a browser that its owner
+    has excluded: it sees everything and bills nothing.
+    """
+
+    region: Region
+    origin: str | None = None
+    visitor_key: int = 0
+    cookie_flaw: str | None = None
+    opted_out: bool = False
+    global_privacy_control: bool = False
+    robot: Rejection | None = None
+    test: bool = False
+    secure: bool = True
+
+
+def is_from(origin: str | None, domains: tuple[str, ...]) -> bool:
+    """Whether a request came from one of an account's domains, or a sub-domain of one."""
+    if origin is None:
+        return False
+    return any(origin == domain or origin.endswith("." + domain) for domain in domains)

@@ -1,0 +1,149 @@
+"""Advertisers, campaigns and creatives: terms, budget, schedule, and how they may change."""
+
+from enum import StrEnum
+
+import msgspec
+
+from adserver.domain.money import Micros
+from adserver.domain.pricing import PricingModel, Terms
+from creatives.card import Brand, Message, Offer
+
+
+class Advertiser(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A merchant's account. Every amount of it, and of its campaigns, is in its one `currency`.
+
+    `public_id` is what the tag on their pages says. `domains` cover their sub-domains.
+    """
+
+    key: int
+    public_id: str
+    name: str
+    domains: tuple[str, ...]
+    currency: str
+    timezone: str
+    country: str
+    daily_budget_micros: Micros | None = None
+    total_budget_micros: Micros | None = None
+    trust_pixel_conversions: bool = False
+    validation_days: int = 14
+    discreet: bool = False
+    landing_params: str = ""
+    version: int = 1
+    created_at_ms: int = 0
+
+
+class Status(StrEnum):
+    DRAFT = "draft"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+class Pacing(StrEnum):
+    ASAP = "asap"
+    EVEN = "even"
+
+
+class Period(StrEnum):
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+
+
+PERIOD_MS = {Period.HOUR: 3_600_000, Period.DAY: 86_400_000, Period.WEEK: 604_800_000}
+
+
+class FrequencyCap(msgspec.Struct, frozen=True):
+    """At most `impressions` of a campaign for one visitor in any period that begins with one."""
+
+    impressions: int
+    per: Period
+
+
+class Campaign(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What an advertiser orders. `version` grows with each change; terms of old versions are kept."""
+
+    key: int
+    advertiser_key: int
+    name: str
+    terms: Terms
+    status: Status = Status.DRAFT
+    version: int = 1
+    daily_budget_micros: Micros | None = None
+    total_budget_micros: Micros | None = None
+    starts_at_ms: int | None = None
+    ends_at_ms: int | None = None
+    pacing: Pacing = Pacing.ASAP
+    frequency_cap: FrequencyCap | None = None
+    landing_params: str = ""
+    fallback_url: str | None = None
+    created_at_ms: int = 0
+
+
+class Creative(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """How a campaign's ads look: cards of products, or the advertiser's own message."""
+
+    key: int
+    campaign_key: int
+    template: str
+    brand: Brand
+    offer: Offer | None = None
+    message: Message | None = None
+    link: str | None = None  # where a message leads; cards lead to their products
+    language: str = "en"  # of a message; cards speak their product's
+    version: int = 1
+    created_at_ms: int = 0
+
+
+class Refusal(StrEnum):
+    """Why a change to a campaign is not allowed."""
+
+    ENDED = "campaign_ended"
+    CPM_NOT_EXACT = "cpm_not_exact"
+    RATE_MISSING = "rate_missing"
+    BASKET_ONLY_CPA = "basket_only_cpa"
+    BASKET_WITHOUT_LIMIT = "basket_without_limit"
+    ENDS_BEFORE_START = "ends_before_start"
+    NOT_BACK_TO_DRAFT = "not_back_to_draft"
+
+
+def check(campaign: Campaign) -> Refusal | None:
+    """Whether the campaign makes sense by itself; its budgets are the ledger's to judge."""
+    terms = campaign.terms
+    per_thousand = terms.pricing_model in (PricingModel.CPM, PricingModel.VCPM)
+    if terms.basket_bps:
+        if terms.pricing_model is not PricingModel.CPA:
+            return Refusal.BASKET_ONLY_CPA
+        if terms.max_charge_micros is None:
+            return Refusal.BASKET_WITHOUT_LIMIT
+    elif terms.rate_micros <= 0:
+        return Refusal.RATE_MISSING
+    if per_thousand and terms.rate_micros % 1000:
+        return Refusal.CPM_NOT_EXACT
+    return None if _begins_before_it_ends(campaign) else Refusal.ENDS_BEFORE_START
+
+
+def _begins_before_it_ends(campaign: Campaign) -> bool:
+    starts, ends = campaign.starts_at_ms, campaign.ends_at_ms
+    return starts is None or ends is None or starts < ends
+
+
+def apply(campaign: Campaign, changed: Campaign) -> Campaign | Refusal:
+    """The campaign after a change, as its next version, or why not.
+
+    `changed` is the whole campaign as wished for; its key, owner and version are not the caller's to set.
+    """
+    if campaign.status is Status.ENDED:
+        return Refusal.ENDED
+    if changed.status is Status.DRAFT and campaign.status is not Status.DRAFT:
+        return Refusal.NOT_BACK_TO_DRAFT
+    refusal = check(changed)
+    if refusal is not None:
+        return refusal
+    return msgspec.structs.replace(
+        changed,
+        key=campaign.key,
+        advertiser_key=campaign.advertiser_key,
+        version=campaign.version + 1,
+        created_at_ms=campaign.created_at_ms,
+    )

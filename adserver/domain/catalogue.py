@@ -1,0 +1,111 @@
+"""The catalogue: an advertiser's products, as their feed describes them."""
+
+from enum import StrEnum
+
+import msgspec
+
+from adserver.domain.money import Micros
+from creatives.card import Card
+
+
+class Availability(StrEnum):
+    IN_STOCK = "in_stock"
+    OUT_OF_STOCK = "out_of_stock"
+    PREORDER = "preorder"
+    BACKORDER = "backorder"
+
+
+class Product(msgspec.Struct, frozen=True, kw_only=True):
+    """One product; field names are Google Merchant's where it has one.
+
+    `sale_price_micros` is what is asked while `sale_from_ms <= now < sale_until_ms` (open ends when None).
+    `picture` is the content hash of our own thumbnail of `image_link`, None until it was fetched.
+    """
+
+    key: int
+    advertiser_key: int
+    item_id: str
+    title: str
+    link: str
+    price_micros: Micros
+    currency: str
+    image_link: str | None = None
+    availability: Availability = Availability.IN_STOCK
+    sale_price_micros: Micros | None = None
+    sale_from_ms: int | None = None
+    sale_until_ms: int | None = None
+    description: str | None = None
+    brand: str | None = None
+    product_type: str | None = None
+    google_product_category: str | None = None
+    item_group_id: str | None = None
+    condition: str | None = None
+    picture: str | None = None
+    language: str = "en"
+
+    @property
+    def in_stock(self) -> bool:
+        """Whether it can be bought now; a preorder or backorder can."""
+        return self.availability is not Availability.OUT_OF_STOCK
+
+
+def card_of(product: Product, now_ms: int) -> Card:
+    """The product as it is drawn at `now_ms`: on sale, the full price is the one struck through."""
+    sale = _sale_price(product, now_ms)
+    return Card(
+        product_key=product.key,
+        title=product.title,
+        price_micros=product.price_micros if sale is None else sale,
+        currency=product.currency,
+        reference_price_micros=None if sale is None else product.price_micros,
+        picture=product.picture,
+        brand=product.brand,
+        language=product.language,
+    )
+
+
+def _sale_price(product: Product, now_ms: int) -> Micros | None:
+    price = product.sale_price_micros
+    if price is None or price >= product.price_micros:
+        return None
+    begun = product.sale_from_ms is None or product.sale_from_ms <= now_ms
+    ended = product.sale_until_ms is not None and product.sale_until_ms <= now_ms
+    return price if begun and not ended else None
+
+
+class FeedFormat(StrEnum):
+    GOOGLE_XML = "google_xml"
+
+
+class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one import of a feed; `fatal` says why nothing was changed."""
+
+    started_at_ms: int
+    finished_at_ms: int
+    products: int
+    rejected: tuple["RejectedRow", ...] = ()
+    rejected_count: int = 0  # all of them; `rejected` keeps the first few hundred
+    notes: dict[str, int] = {}  # what was left out of products that were taken, by name
+    pictures: int = 0
+    pictures_failed: int = 0
+    fatal: str | None = None
+
+
+class RejectedRow(msgspec.Struct, frozen=True):
+    """A product that was left out, with the line of the feed it begins on."""
+
+    line: int
+    item_id: str | None
+    reason: str
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Where an advertiser's products come from: an address that is fetched, or uploads."""
+
+    key: int
+    advertiser_key: int
+    url: str | None = None
+    format: FeedFormat = FeedFormat.GOOGLE_XML
+    interval_minutes: int | None = None
+    created_at_ms: int = 0
+    last_import: ImportReport | None = None

@@ -1,0 +1,209 @@
+"""The decision: which campaign answers a slot, with which products, and why the others do not."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from adserver.domain.campaign import Campaign, Creative
+from adserver.domain.catalogue import Product
+from adserver.domain.eligibility import Balance, Refusal, refusal
+from adserver.domain.pricing import AdEvent, PricingModel
+from adserver.domain.slot import Slot
+from adserver.domain.snapshot import Rates
+from adserver.domain.visitor import (
+    FORM_RETENTION_MS,
+    INTEREST_RETENTION_MS,
+    PURCHASE_RETENTION_MS,
+    Profile,
+    Shop,
+)
+
+MESSAGE = "message"  # the template that shows the advertiser's own words, for services
+
+# Beliefs before a campaign has figures of its own, each worth so many trials.
+EXPECTED_CTR, CTR_TRIALS = 0.005, 200.0
+EXPECTED_CVR, CVR_TRIALS = 0.02, 50.0
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What a slot asks: at most `cards` products for this visitor, now. `image` slots run no scripts."""
+
+    slot: Slot
+    cards: int
+    image: bool
+    now_ms: int
+    test: bool = False  # a test visitor sees everything, and bills nothing
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A campaign that might answer, with all that judging it needs."""
+
+    campaign: Campaign
+    creatives: list[Creative]
+    balance: Balance
+    rates: Rates
+    exchange_rate: float | None  # of its currency into the ranking's; None where the operator gave none
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """The answer: a campaign's creative with its cards (none for a message), and what it beat."""
+
+    campaign: Campaign
+    creative: Creative
+    products: tuple[Product, ...]
+    ecpm_micros: float
+    refusals: dict[int, Refusal]
+
+
+class NoAd(msgspec.Struct, frozen=True):
+    """No campaign may answer; each candidate's reason by its key."""
+
+    refusals: dict[int, Refusal]
+
+
+def decide(
+    request: Request,
+    profile: Profile,
+    candidates: Sequence[Candidate],
+    products: Mapping[int, Product],
+    dice: float,
+) -> Decision | NoAd:
+    """The eligible campaign with the highest expected revenue, or NoAd.
+
+    `products` holds the catalogue's entries for the profile's interests. `dice` in [0, 1) breaks ties
+    and picks among a campaign's creatives.
+    """
+    refusals: dict[int, Refusal] = {}
+    offers: list[Decision] = []
+    for candidate in candidates:
+        offer = _offer(request, profile, candidate, products, dice)
+        if isinstance(offer, Decision):
+            offers.append(offer)
+        else:
+            refusals[candidate.campaign.key] = offer
+    if not offers:
+        return NoAd(refusals)
+    best = max(offer.ecpm_micros for offer in offers)
+    leaders = [offer for offer in offers if offer.ecpm_micros == best]
+    winner = leaders[int(dice * len(leaders))]
+    for offer in offers:
+        if offer is not winner:
+            refusals[offer.campaign.key] = Refusal.OUTRANKED
+    return msgspec.structs.replace(winner, refusals=refusals)
+
+
+def _offer(
+    request: Request,
+    profile: Profile,
+    candidate: Candidate,
+    products: Mapping[int, Product],
+    dice: float,
+) -> Decision | Refusal:
+    campaign = candidate.campaign
+    no = refusal(
+        campaign,
+        candidate.creatives,
+        candidate.balance,
+        profile,
+        request.image,
+        request.now_ms,
+        test=request.test,
+    )
+    if no is not None:
+        return no
+    shop = profile.shop(campaign.advertiser_key)
+    if shop is None:
+        return Refusal.NOT_IN_AUDIENCE
+    if shop.blocked_at_ms:
+        return Refusal.SHOP_UNWANTED
+    creative = candidate.creatives[int(dice * len(candidate.creatives))]
+    chosen: tuple[Product, ...] = ()
+    if creative.template == MESSAGE:
+        if not form_is_open(shop, request.now_ms):
+            return Refusal.NO_OPEN_FORM
+    else:
+        chosen = choose_products(shop, products, request.cards, request.now_ms)
+        if not chosen:
+            return _no_product(shop, products, request.now_ms)
+    return _priced(request, candidate, creative, chosen)
+
+
+def _priced(
+    request: Request, candidate: Candidate, creative: Creative, chosen: tuple[Product, ...]
+) -> Decision | Refusal:
+    if candidate.exchange_rate is None:
+        return Refusal.NO_EXCHANGE_RATE
+    native = ecpm_micros(candidate.campaign, candidate.rates)
+    slot = request.slot
+    if slot.currency == candidate.campaign.terms.currency and native < slot.floor_cpm_micros:
+        return Refusal.BELOW_FLOOR
+    return Decision(candidate.campaign, creative, chosen, native * candidate.exchange_rate, {})
+
+
+def _no_product(shop: Shop, products: Mapping[int, Product], now_ms: int) -> Refusal:
+    """Whether it is the visitor's own wish that leaves nothing to show."""
+    as_if_wanted = msgspec.structs.replace(shop, unwanted=[])
+    wanted = choose_products(as_if_wanted, products, 1, now_ms)
+    return Refusal.PRODUCT_UNWANTED if wanted else Refusal.NO_PRODUCT
+
+
+def choose_products(
+    shop: Shop, products: Mapping[int, Product], most: int, now_ms: int
+) -> tuple[Product, ...]:
+    """The shop's products for this visitor: cart, then wishlist, then viewed, each newest first.
+
+    Never one that was bought within the purchase retention, that the visitor does not want, that left
+    the catalogue or is out of stock.
+    """
+    excluded = {
+        purchase.product_key for purchase in shop.purchases if purchase.at_ms > now_ms - PURCHASE_RETENTION_MS
+    }
+    excluded.update(shop.unwanted)
+    chosen: list[Product] = []
+    for interest in shop.interests:
+        product = products.get(interest.product_key)
+        if product is None or not product.in_stock or interest.product_key in excluded:
+            continue
+        if interest.at_ms > now_ms - INTEREST_RETENTION_MS:
+            chosen.append(product)
+            if len(chosen) == most:
+                break
+    return tuple(chosen)
+
+
+def form_is_open(shop: Shop, now_ms: int) -> bool:
+    """Whether a form was begun lately and not sent since."""
+    begun = shop.form_started_ms > max(0, now_ms - FORM_RETENTION_MS)
+    return begun and shop.form_submitted_ms < shop.form_started_ms
+
+
+def ecpm_micros(campaign: Campaign, rates: Rates) -> float:
+    """Expected revenue of a thousand impressions, from the rate card and shrunken rates.
+
+    CPM: the rate. CPC: 1000 x pCTR x rate. CPA: 1000 x pCTR x pCVR x rate, with the rate cap standing
+    for a basket's share. pCTR and pCVR are Beta posterior means.
+    """
+    terms = campaign.terms
+    if terms.pricing_model in (PricingModel.CPM, PricingModel.VCPM):
+        return float(terms.rate_micros)
+    rate = terms.max_charge_micros if terms.basket_bps and terms.max_charge_micros else terms.rate_micros
+    if terms.pricing_model is PricingModel.CPC:
+        return 1000 * click_rate(rates) * rate
+    return 1000 * click_rate(rates) * conversion_rate(rates) * rate
+
+
+def click_rate(rates: Rates) -> float:
+    return (rates.clicks + EXPECTED_CTR * CTR_TRIALS) / (rates.impressions + CTR_TRIALS)
+
+
+def conversion_rate(rates: Rates) -> float:
+    return (rates.conversions + EXPECTED_CVR * CVR_TRIALS) / (rates.clicks + CVR_TRIALS)
+
+
+def chance_of(event: AdEvent, rates: Rates) -> float:
+    """How likely one served ad leads to `event`: what its price is weighed with while it is under way."""
+    if event is AdEvent.CLICK:
+        return click_rate(rates)
+    if event is AdEvent.CONVERSION:
+        return click_rate(rates) * conversion_rate(rates)
+    return 1.0

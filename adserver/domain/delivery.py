@@ -1,0 +1,62 @@
+"""Whether a campaign is being served right now, and if not, the one word that says why."""
+
+from enum import StrEnum
+
+import msgspec
+
+from adserver.domain.budget import Bucket
+from adserver.domain.campaign import Campaign, Status
+from adserver.domain.money import Micros
+from adserver.domain.pricing import smallest_price
+
+
+class Delivery(StrEnum):
+    """What becomes of a campaign's status once schedule, creatives and budgets are looked at."""
+
+    DRAFT = "draft"
+    PAUSED = "paused"
+    ENDED = "ended"
+    OVER = "over"  # its `ends_at` has passed
+    SCHEDULED = "scheduled"
+    NO_CREATIVE = "no_creative"
+    EXHAUSTED = "exhausted"
+    EXHAUSTED_TODAY = "exhausted_today"
+    SERVING = "serving"
+
+
+class Balances(msgspec.Struct, frozen=True):
+    """The four balances that a charge of the campaign would move, under the caps of now."""
+
+    total: Bucket
+    day: Bucket
+    advertiser_total: Bucket
+    advertiser_day: Bucket
+
+
+NOT_ACTIVE = {Status.DRAFT: Delivery.DRAFT, Status.PAUSED: Delivery.PAUSED, Status.ENDED: Delivery.ENDED}
+
+
+def delivery(campaign: Campaign, balances: Balances, has_creative: bool, now_ms: int) -> Delivery:
+    """The first thing that keeps the campaign from being served, what lasts longest first."""
+    if campaign.status in NOT_ACTIVE:
+        return NOT_ACTIVE[campaign.status]
+    if campaign.ends_at_ms is not None and campaign.ends_at_ms <= now_ms:
+        return Delivery.OVER
+    if campaign.starts_at_ms is not None and now_ms < campaign.starts_at_ms:
+        return Delivery.SCHEDULED
+    if not has_creative:
+        return Delivery.NO_CREATIVE
+    return _by_budget(balances, smallest_price(campaign.terms))
+
+
+def _by_budget(balances: Balances, price: Micros) -> Delivery:
+    """A charge is whole or nothing, so less than one price left is as good as nothing."""
+    if _short_of(price, balances.total) or _short_of(price, balances.advertiser_total):
+        return Delivery.EXHAUSTED
+    if _short_of(price, balances.day) or _short_of(price, balances.advertiser_day):
+        return Delivery.EXHAUSTED_TODAY
+    return Delivery.SERVING
+
+
+def _short_of(price: Micros, bucket: Bucket) -> bool:
+    return bucket.remaining is not None and bucket.remaining < price

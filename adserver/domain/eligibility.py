@@ -1,0 +1,111 @@
+"""Why a campaign may not answer a slot's request; each no has a name."""
+
+from enum import StrEnum
+
+import msgspec
+
+from adserver.domain.budget import Bucket
+from adserver.domain.campaign import PERIOD_MS, Campaign, Creative, Pacing, Status
+from adserver.domain.money import Micros
+from adserver.domain.pacing import may_spend_evenly
+from adserver.domain.pricing import PricingModel, smallest_price
+from adserver.domain.visitor import Profile
+
+
+class Refusal(StrEnum):
+    """Why a campaign was not chosen for a request."""
+
+    NOT_IN_AUDIENCE = "not_in_audience"
+    NOT_ACTIVE = "not_active"
+    PAUSED = "paused"
+    NOT_STARTED = "not_started"
+    OVER = "over"
+    NO_CREATIVE = "no_creative"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    PACED = "paced"
+    FREQUENCY_CAP = "frequency_cap"
+    SHOP_UNWANTED = "shop_unwanted"  # the visitor said "not this shop"
+    PRODUCT_UNWANTED = "product_unwanted"  # only products that the visitor said "not this" to
+    NO_PRODUCT = "no_product"
+    NO_OPEN_FORM = "no_open_form"
+    NO_PICTURE_MEASURE = "not_measurable"
+    BELOW_FLOOR = "below_floor"
+    NO_EXCHANGE_RATE = "no_exchange_rate"
+    OUTRANKED = "outranked"
+
+
+class Balance(msgspec.Struct, frozen=True):
+    """A campaign's balances at the moment of a request, and what is probably under way."""
+
+    total: Bucket
+    day: Bucket
+    advertiser_total: Bucket
+    advertiser_day: Bucket
+    in_flight: Micros
+    day_elapsed_ms: int
+    day_length_ms: int
+
+    def can_pay(self, price: Micros) -> bool:
+        """Whether one more ad at `price` would still fit every budget."""
+        needed = price + self.in_flight
+        buckets = (self.total, self.day, self.advertiser_total, self.advertiser_day)
+        return all(bucket.remaining is None or bucket.remaining >= needed for bucket in buckets)
+
+
+def refusal(
+    campaign: Campaign,
+    creatives: list[Creative],
+    balance: Balance,
+    profile: Profile,
+    image: bool,
+    now_ms: int,
+    *,
+    test: bool = False,
+) -> Refusal | None:
+    """The first reason against the campaign, before products are looked at; None when there is none.
+
+    `image` tells that the slot is a picture without scripts: viewability cannot be measured there.
+    A `test` visitor's ads cost nothing and are not counted against anyone.
+    """
+    standing = _schedule_refusal(campaign, now_ms)
+    if standing is not None:
+        return standing
+    if not creatives:
+        return Refusal.NO_CREATIVE
+    if image and campaign.terms.pricing_model is PricingModel.VCPM:
+        return Refusal.NO_PICTURE_MEASURE
+    if test:
+        return None
+    return _money_refusal(campaign, balance) or _frequency_refusal(campaign, profile, now_ms)
+
+
+def _schedule_refusal(campaign: Campaign, now_ms: int) -> Refusal | None:
+    if campaign.status is Status.PAUSED:
+        return Refusal.PAUSED
+    if campaign.status is not Status.ACTIVE:
+        return Refusal.NOT_ACTIVE
+    if campaign.starts_at_ms is not None and now_ms < campaign.starts_at_ms:
+        return Refusal.NOT_STARTED
+    if campaign.ends_at_ms is not None and now_ms >= campaign.ends_at_ms:
+        return Refusal.OVER
+    return None
+
+
+def _money_refusal(campaign: Campaign, balance: Balance) -> Refusal | None:
+    price = smallest_price(campaign.terms)
+    if not balance.can_pay(price):
+        return Refusal.BUDGET_EXHAUSTED
+    budget = balance.day.cap
+    if campaign.pacing is Pacing.EVEN and budget is not None:
+        spent = Micros(balance.day.spent + balance.day.pending)
+        if not may_spend_evenly(spent, budget, price, balance.day_elapsed_ms, balance.day_length_ms):
+            return Refusal.PACED
+    return None
+
+
+def _frequency_refusal(campaign: Campaign, profile: Profile, now_ms: int) -> Refusal | None:
+    cap = campaign.frequency_cap
+    if cap is None:
+        return None
+    shown = profile.times_shown(campaign.key, now_ms - PERIOD_MS[cap.per])
+    return Refusal.FREQUENCY_CAP if shown >= cap.impressions else None

@@ -1,0 +1,45 @@
+"""Keys and the opaque ids people see: a 63-bit key, written as a prefix and thirteen letters."""
+
+from hashlib import blake2b
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_VALUE = {letter: value for value, letter in enumerate(_ALPHABET)}
+_LENGTH = 13
+LARGEST_KEY = 2**63 - 1
+
+
+def write_id(prefix: str, key: int) -> str:
+    """The id of `key`, such as `cmp_0q3v...`; `read_id` is its inverse."""
+    letters = (_ALPHABET[key >> shift & 31] for shift in range((_LENGTH - 1) * 5, -1, -5))
+    return f"{prefix}_{''.join(letters)}"
+
+
+def read_id(prefix: str, text: str) -> int | None:
+    """The key behind an id, or None where `text` is not an id of this kind."""
+    head, _, letters = text.partition("_")
+    if head != prefix or len(letters) != _LENGTH:
+        return None
+    key = 0
+    for letter in letters:
+        if letter not in _VALUE:
+            return None
+        key = key << 5 | _VALUE[letter]
+    return key if key <= LARGEST_KEY else None
+
+
+def key_of(purpose: bytes, *parts: bytes) -> int:
+    """A 63-bit key that anyone can compute again from the same parts.
+
+    Products, orders and leads are found by it without a look-up table. Parts are length-prefixed, so
+    that ("ab", "c") and ("a", "bc") differ.
+    """
+    digest = blake2b(digest_size=8, person=purpose)
+    for part in parts:
+        digest.update(len(part).to_bytes(4, "big"))
+        digest.update(part)
+    return int.from_bytes(digest.digest(), "big") >> 1
+
+
+def product_key(advertiser_key: int, item_id: str) -> int:
+    """The key of an advertiser's item, whether or not it is in the catalogue yet."""
+    return key_of(b"product", advertiser_key.to_bytes(8, "big"), item_id.encode())

@@ -1,0 +1,16 @@
+"""Where a click leads: the stored address, with the campaign's parameters and the click id."""
+
+from urllib.parse import quote, urlsplit, urlunsplit
+
+CLICK_ID = "rtclid"
+
+
+def landing_url(target: str, params: str, *, site: str, campaign: str, click_id: str) -> str:
+    """`target` with `params` (`utm_source={site}&utm_campaign={campaign}`) filled in and `rtclid` added.
+
+    The target's own query stays first and its fragment last.
+    """
+    parts = urlsplit(target)
+    filled = params.replace("{site}", quote(site, safe="")).replace("{campaign}", quote(campaign, safe=""))
+    query = "&".join(part for part in (parts.query, filled, f"{CLICK_ID}={click_id}") if part)
+    return urlunsplit(parts._replace(query=query))

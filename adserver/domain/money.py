@@ -1,0 +1,14 @@
+"""Money: whole micros of an ISO 4217 currency, and nothing else."""
+
+from typing import NewType
+
+Micros = NewType("Micros", int)
+
+ZERO = Micros(0)
+MICROS_PER_UNIT = 1_000_000
+LARGEST = Micros(10**9 * MICROS_PER_UNIT)  # a budget, price or basket above a thousand million is a mistake
+
+
+def basis_points_of(amount: Micros, basis_points: int) -> Micros:
+    """`basis_points` ten-thousandths of `amount`, rounded down to a whole micro."""
+    return Micros(amount * basis_points // 10_000)

@@ -1,0 +1,53 @@
+"""Publishers, their sites, and the slots that ask for ads."""
+
+from enum import StrEnum
+
+import msgspec
+
+from adserver.domain.money import ZERO, Micros
+
+
+class OnEmpty(StrEnum):
+    """What a slot shows when no ad may be shown."""
+
+    HOUSE = "house"
+    COLLAPSE = "collapse"
+    PASSBACK = "passback"
+
+
+class Publisher(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Someone who lends us places; `revenue_share_bps` of each charge is theirs."""
+
+    key: int
+    name: str
+    revenue_share_bps: int = 7_000
+    created_at_ms: int = 0
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A publisher's pages, under one or more domains (which cover their sub-domains)."""
+
+    key: int
+    publisher_key: int
+    name: str
+    domains: tuple[str, ...]
+    click_prefixes: tuple[str, ...] = ()
+    created_at_ms: int = 0
+
+
+class Slot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A place on a publisher's page."""
+
+    key: int
+    site_key: int
+    name: str
+    width: int
+    height: int
+    floor_cpm_micros: Micros = ZERO
+    currency: str | None = None  # of the floor; a floor binds only campaigns of its currency
+    on_empty: OnEmpty = OnEmpty.HOUSE
+    created_at_ms: int = 0
+
+    @property
+    def format_name(self) -> str:
+        return f"{self.width}x{self.height}"

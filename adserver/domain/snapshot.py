@@ -1,0 +1,85 @@
+"""Everything a worker knows of live campaigns and slots, indexed for the decision."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from adserver.domain.budget import Bucket, BucketId
+from adserver.domain.campaign import Advertiser, Campaign, Creative, Status
+from adserver.domain.pricing import Terms
+from adserver.domain.slot import Publisher, Site, Slot
+
+Entity = Advertiser | Campaign | Creative | Publisher | Site | Slot
+
+
+class Rates(msgspec.Struct, frozen=True, array_like=True):
+    """What a campaign's ads led to so far."""
+
+    impressions: int = 0
+    clicks: int = 0
+    conversions: int = 0
+
+
+class Snapshot:
+    """One worker's picture of the accounts; `put` keeps it up with the change log, entity by entity."""
+
+    def __init__(self) -> None:
+        self.advertisers: dict[int, Advertiser] = {}
+        self.advertiser_keys: dict[str, int] = {}  # by public id
+        self.campaigns: dict[int, Campaign] = {}
+        self.creatives: dict[int, Creative] = {}
+        self.publishers: dict[int, Publisher] = {}
+        self.sites: dict[int, Site] = {}
+        self.slots: dict[int, Slot] = {}
+        self.buckets: dict[BucketId, Bucket] = {}
+        self.rates: dict[int, Rates] = {}
+        self.old_terms: dict[tuple[int, int], Terms] = {}
+        self._live: dict[int, dict[int, Campaign]] = {}  # by advertiser, then campaign
+        self._creatives_of: dict[int, dict[int, Creative]] = {}
+
+    def put(self, entity: Entity) -> None:
+        """Take the newest state of an entity."""
+        match entity:
+            case Advertiser():
+                self.advertisers[entity.key] = entity
+                self.advertiser_keys[entity.public_id] = entity.key
+            case Campaign():
+                self._put_campaign(entity)
+            case Creative():
+                self.creatives[entity.key] = entity
+                self._creatives_of.setdefault(entity.campaign_key, {})[entity.key] = entity
+            case Publisher():
+                self.publishers[entity.key] = entity
+            case Site():
+                self.sites[entity.key] = entity
+            case Slot():
+                self.slots[entity.key] = entity
+
+    def put_buckets(self, buckets: Iterable[tuple[BucketId, Bucket]]) -> None:
+        """Take balances as the ledger last told them."""
+        self.buckets.update(buckets)
+
+    def live_campaigns(self, advertiser_key: int) -> Iterable[Campaign]:
+        """The advertiser's campaigns that are neither draft nor ended; paused ones can say so."""
+        return self._live.get(advertiser_key, {}).values()
+
+    def creatives_of(self, campaign_key: int) -> list[Creative]:
+        return list(self._creatives_of.get(campaign_key, {}).values())
+
+    def terms(self, campaign_key: int, version: int) -> Terms | None:
+        """The terms of a campaign's version, if this worker has seen it."""
+        campaign = self.campaigns.get(campaign_key)
+        if campaign is not None and campaign.version == version:
+            return campaign.terms
+        return self.old_terms.get((campaign_key, version))
+
+    def _put_campaign(self, campaign: Campaign) -> None:
+        known = self.campaigns.get(campaign.key)
+        if known is not None and known.version != campaign.version:
+            self.old_terms[known.key, known.version] = known.terms
+        self.campaigns[campaign.key] = campaign
+        live = self._live.setdefault(campaign.advertiser_key, {})
+        if campaign.status in (Status.ACTIVE, Status.PAUSED):
+            live[campaign.key] = campaign
+        else:
+            live.pop(campaign.key, None)

@@ -1,0 +1,106 @@
+"""AdToken: signed, unreadable proof that an ad was served, carried by its beacons and links."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from hashlib import blake2b
+from hmac import compare_digest
+from struct import Struct
+
+import msgspec
+
+_LAYOUT = Struct(">QQIQQQQQB")
+_MAC_SIZE = 12
+_SIZE = 1 + _MAC_SIZE + _LAYOUT.size
+_TEST = 1
+
+HOUR_MS = 3_600_000
+BEACON_VALID_MS = HOUR_MS
+CLICK_VALID_MS = 24 * HOUR_MS
+LANDING_VALID_MS = 30 * 24 * HOUR_MS
+
+SERVED = b"ad served"  # purposes: a token of one is worthless for another
+LANDED = b"click id"
+
+
+class TokenKeys(msgspec.Struct, frozen=True):
+    """The server's signing keys by their number; `current` signs, all of them verify."""
+
+    current: int
+    keys: dict[int, bytes]
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """What the server knows and nobody else: keys of tokens, and the key under which order ids are kept."""
+
+    tokens: TokenKeys
+    orders: bytes
+
+
+class AdToken(msgspec.Struct, frozen=True, array_like=True):
+    """What was served to whom. Keys are 0 where there is none: no visitor, no product.
+
+    `decided_at_ms` is when the ad was chosen, or for a landing token when it was clicked.
+    `test` marks an ad for a test visitor: it shows everything and bills nothing.
+    """
+
+    impression_id: int
+    campaign_key: int
+    campaign_version: int
+    slot_key: int
+    creative_key: int
+    product_key: int
+    visitor_key: int
+    decided_at_ms: int
+    test: bool = False
+
+
+def sign(token: AdToken, keys: TokenKeys, purpose: bytes = SERVED) -> str:
+    """The token as URL-safe text of about a hundred letters.
+
+    The body is masked by a keystream drawn from its own MAC, so that nobody reads rates or joins visitors.
+    """
+    body = _LAYOUT.pack(
+        token.impression_id,
+        token.campaign_key,
+        token.campaign_version,
+        token.slot_key,
+        token.creative_key,
+        token.product_key,
+        token.visitor_key,
+        token.decided_at_ms,
+        _TEST if token.test else 0,
+    )
+    key = keys.keys[keys.current]
+    mac = _mac(body, key, purpose)
+    return urlsafe_b64encode(bytes((keys.current,)) + mac + _masked(body, mac, key)).rstrip(b"=").decode()
+
+
+def verify(text: str, keys: TokenKeys, purpose: bytes = SERVED) -> AdToken | None:
+    """The token behind `text`, or None where it is not ours, was altered, or serves another purpose."""
+    try:
+        raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return None
+    if len(raw) != _SIZE or raw[0] not in keys.keys:
+        return None
+    key = keys.keys[raw[0]]
+    mac = raw[1 : 1 + _MAC_SIZE]
+    body = _masked(raw[1 + _MAC_SIZE :], mac, key)
+    if not compare_digest(_mac(body, key, purpose), mac) or not _canonical(text, raw):
+        return None
+    fields = list(_LAYOUT.unpack(body))
+    fields[-1] = bool(fields[-1] & _TEST)
+    return AdToken(*fields)
+
+
+def _canonical(text: str, raw: bytes) -> bool:
+    """Base64 ignores foreign letters and spare bits; a token has one spelling only."""
+    return urlsafe_b64encode(raw).rstrip(b"=").decode() == text
+
+
+def _mac(body: bytes, key: bytes, purpose: bytes) -> bytes:
+    return blake2b(body, digest_size=_MAC_SIZE, key=key, person=purpose).digest()
+
+
+def _masked(body: bytes, mac: bytes, key: bytes) -> bytes:
+    stream = blake2b(mac, digest_size=_LAYOUT.size, key=key, person=b"token mask").digest()
+    return (int.from_bytes(body, "big") ^ int.from_bytes(stream, "big")).to_bytes(_LAYOUT.size, "big")

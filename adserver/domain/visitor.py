@@ -1,0 +1,202 @@
+"""What is remembered of a visitor, and how each event folds into it."""
+
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+from adserver.domain.identity import product_key
+from adserver.domain.pricing import AdEvent
+from pixel.events import Event, EventName
+
+DAY_MS = 86_400_000
+INTEREST_RETENTION_MS = 30 * DAY_MS
+PURCHASE_RETENTION_MS = 180 * DAY_MS
+FORM_RETENTION_MS = 14 * DAY_MS
+TOUCH_RETENTION_MS = 35 * DAY_MS
+
+MOST_INTERESTS = 50  # of one shop; the coolest and oldest leave first
+MOST_PURCHASES = 500
+MOST_TOUCHES = 60
+MOST_SHOPS = 50
+MOST_UNWANTED = 100  # products of one shop; the oldest wish leaves first
+MOST_SHOWN = 50  # times kept per campaign: the largest frequency cap that can be kept
+
+
+class Level(IntEnum):
+    """How near a product is to being bought."""
+
+    VIEWED = 1
+    WISHED = 2
+    IN_CART = 3
+
+
+class Interest(msgspec.Struct, array_like=True):
+    product_key: int
+    level: Level
+    at_ms: int
+
+
+class Purchase(msgspec.Struct, array_like=True):
+    product_key: int
+    at_ms: int
+
+
+class Shop(msgspec.Struct, array_like=True):
+    """What a visitor did at one advertiser; interests are kept warmest first."""
+
+    advertiser_key: int
+    interests: list[Interest] = []
+    purchases: list[Purchase] = []
+    form_started_ms: int = 0
+    form_submitted_ms: int = 0
+    last_seen_ms: int = 0
+    unwanted: list[int] = []  # products the visitor asked us not to show
+    blocked_at_ms: int = 0  # when the visitor asked for no more of this shop, 0 for never
+
+
+class Preference(StrEnum):
+    """What a visitor tells us about an ad."""
+
+    NOT_THIS_PRODUCT = "not_this_product"
+    BOUGHT = "bought"
+    NOT_THIS_SHOP = "not_this_shop"
+
+
+class Touch(msgspec.Struct, array_like=True, frozen=True):
+    """An ad of ours that the visitor saw or clicked; what attribution chooses from."""
+
+    event: AdEvent
+    impression_id: int
+    campaign_key: int
+    campaign_version: int
+    slot_key: int
+    creative_key: int
+    product_key: int
+    at_ms: int
+    suspect: bool = False
+
+
+class Shown(msgspec.Struct, array_like=True):
+    """When a campaign's ads were seen, newest last."""
+
+    campaign_key: int
+    at_ms: list[int]
+
+
+class Profile(msgspec.Struct, array_like=True):
+    """Everything the decision and attribution need to know of one browser."""
+
+    created_ms: int
+    shops: list[Shop] = []
+    shown: list[Shown] = []
+    touches: list[Touch] = []
+
+    def shop(self, advertiser_key: int) -> Shop | None:
+        for shop in self.shops:
+            if shop.advertiser_key == advertiser_key:
+                return shop
+        return None
+
+    def times_shown(self, campaign_key: int, since_ms: int) -> int:
+        """Impressions of a campaign after `since_ms`."""
+        for shown in self.shown:
+            if shown.campaign_key == campaign_key:
+                return sum(at_ms > since_ms for at_ms in shown.at_ms)
+        return 0
+
+
+LEVEL_OF_EVENT = {
+    EventName.VIEW_ITEM: Level.VIEWED,
+    EventName.SELECT_ITEM: Level.VIEWED,
+    EventName.ADD_TO_WISHLIST: Level.WISHED,
+    EventName.ADD_TO_CART: Level.IN_CART,
+    EventName.VIEW_CART: Level.IN_CART,
+    EventName.BEGIN_CHECKOUT: Level.IN_CART,
+}
+
+FORM_DONE = frozenset({EventName.FORM_SUBMIT, EventName.GENERATE_LEAD, EventName.SIGN_UP})
+
+
+def fold_event(profile: Profile, advertiser_key: int, event: Event, at_ms: int) -> None:
+    """Remember a shop's event in the profile, in place."""
+    shop = _shop_of(profile, advertiser_key, at_ms)
+    keys = [product_key(advertiser_key, item.item_id) for item in event.items]
+    if event.name is EventName.PURCHASE:
+        _buy(shop, keys, at_ms)
+    elif event.name is EventName.REMOVE_FROM_CART:
+        for key in keys:
+            _set_interest(shop, key, Level.VIEWED, at_ms)
+    elif event.name is EventName.FORM_START:
+        shop.form_started_ms = at_ms
+    elif event.name in FORM_DONE:
+        shop.form_submitted_ms = at_ms
+    elif event.name in LEVEL_OF_EVENT:
+        for key in keys:
+            _raise_interest(shop, key, LEVEL_OF_EVENT[event.name], at_ms)
+
+
+def fold_preference(
+    profile: Profile, advertiser_key: int, preference: Preference, product_key: int, at_ms: int
+) -> None:
+    """Remember a visitor's wish in the profile, in place; it holds for as long as the profile does."""
+    shop = _shop_of(profile, advertiser_key, at_ms)
+    if preference is Preference.NOT_THIS_SHOP:
+        shop.blocked_at_ms = at_ms
+    elif preference is Preference.BOUGHT:
+        _buy(shop, [product_key], at_ms)
+    else:
+        kept = [known for known in shop.unwanted if known != product_key]
+        shop.unwanted = [*kept, product_key][-MOST_UNWANTED:]
+
+
+def fold_touch(profile: Profile, touch: Touch) -> None:
+    """Remember an impression or click of ours in the profile, in place."""
+    oldest_ms = touch.at_ms - TOUCH_RETENTION_MS
+    kept = [known for known in profile.touches if known.at_ms > oldest_ms]
+    profile.touches = [*kept, touch][-MOST_TOUCHES:]
+    if touch.event is not AdEvent.IMPRESSION:
+        return
+    for shown in profile.shown:
+        if shown.campaign_key == touch.campaign_key:
+            shown.at_ms = [*shown.at_ms, touch.at_ms][-MOST_SHOWN:]
+            return
+    profile.shown.append(Shown(touch.campaign_key, [touch.at_ms]))
+
+
+def _shop_of(profile: Profile, advertiser_key: int, at_ms: int) -> Shop:
+    """The visitor's record at a shop, made when new; the shop longest unseen leaves a full profile.
+
+    A shop the visitor has blocked leaves last: forgetting it would bring its ads back.
+    """
+    shop = profile.shop(advertiser_key)
+    if shop is None:
+        shop = Shop(advertiser_key)
+        profile.shops.append(shop)
+        if len(profile.shops) > MOST_SHOPS:
+            leaving = min(profile.shops[:-1], key=lambda known: (known.blocked_at_ms > 0, known.last_seen_ms))
+            profile.shops.remove(leaving)
+    shop.last_seen_ms = at_ms
+    return shop
+
+
+def _buy(shop: Shop, keys: list[int], at_ms: int) -> None:
+    """An order that does not say what was bought took what was in the cart."""
+    bought = set(keys) or {known.product_key for known in shop.interests if known.level is Level.IN_CART}
+    shop.interests = [known for known in shop.interests if known.product_key not in bought]
+    oldest_ms = at_ms - PURCHASE_RETENTION_MS
+    kept = [p for p in shop.purchases if p.at_ms > oldest_ms and p.product_key not in bought]
+    shop.purchases = [*kept, *(Purchase(key, at_ms) for key in sorted(bought))][-MOST_PURCHASES:]
+
+
+def _raise_interest(shop: Shop, key: int, level: Level, at_ms: int) -> None:
+    known = next((interest for interest in shop.interests if interest.product_key == key), None)
+    fresh = known is not None and known.at_ms > at_ms - INTEREST_RETENTION_MS
+    _set_interest(shop, key, max(level, known.level) if known is not None and fresh else level, at_ms)
+
+
+def _set_interest(shop: Shop, key: int, level: Level, at_ms: int) -> None:
+    oldest_ms = at_ms - INTEREST_RETENTION_MS
+    kept = [i for i in shop.interests if i.product_key != key and i.at_ms > oldest_ms]
+    kept.append(Interest(key, level, at_ms))
+    kept.sort(key=lambda interest: (-interest.level, -interest.at_ms))
+    shop.interests = kept[:MOST_INTERESTS]

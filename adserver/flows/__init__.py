@@ -1,0 +1,1 @@
+"""One file for each thing the server does; flows do not call each other."""

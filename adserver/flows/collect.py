@@ -1,0 +1,167 @@
+"""A pixel event comes in: named steps, each of which may end the walk with a Rejection."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from adserver.domain.attribution import conversion_key
+from adserver.domain.caller import Caller, is_from
+from adserver.domain.campaign import Advertiser
+from adserver.domain.memory import Memory
+from adserver.domain.pricing import CONVERSION_EVENTS
+from adserver.ports import Clock, Deferred, StoreEvent, Writer
+from pixel.consent import Basis, Consent, Signals, decide
+from pixel.cookie import RANDOM_BYTES, KeyRing, expire_visitor, mint, names_for, set_visitor, visitor_of
+from pixel.events import Event, EventName, Rejection
+from pixel.parse import Hit
+
+REJECTION_OF_BASIS = {
+    Basis.OPTED_OUT: Rejection.OPTED_OUT,
+    Basis.PRIVACY_CONTROL: Rejection.PRIVACY_SIGNAL,
+    Basis.CHILD: Rejection.KNOWN_CHILD,
+}
+
+
+class Collected(msgspec.Struct):
+    """What became of a hit: events under way to disk, or the Rejection that ended the walk."""
+
+    rejection: Rejection | None = None
+    stored: list[Deferred] = []
+    set_cookie: bytes | None = None
+
+
+class CollectSecrets(msgspec.Struct, frozen=True):
+    """What signs the visitor's cookie, and the key of order digests."""
+
+    cookies: KeyRing
+    orders: bytes
+
+
+class Collect:
+    """Takes hits from merchants' pages."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        writer: Writer,
+        refresh: Callable[[], None],
+        clock: Clock,
+        mint_key: Callable[[], int],
+        random_bytes: Callable[[int], bytes],
+        secrets: CollectSecrets,
+    ) -> None:
+        self._snapshot = memory.snapshot
+        self._tally = memory.tally
+        self._writer = writer
+        self._refresh = refresh
+        self._clock = clock
+        self._mint_key = mint_key
+        self._random_bytes = random_bytes
+        self._secrets = secrets
+
+    def take(self, hit: Hit | Rejection, caller: Caller) -> Collected:
+        """Judge a hit and submit its events; counted under its name where it is refused."""
+        if isinstance(hit, Rejection):
+            return self._refuse(hit, 0)
+        advertiser = self._advertiser(hit.merchant)
+        if advertiser is None:
+            return self._refuse(Rejection.UNKNOWN_MERCHANT, 0)
+        verified = is_from(caller.origin, advertiser.domains)
+        refused = self._refusal(caller, verified)
+        if refused is not None:
+            return self._refuse(refused, advertiser.key)
+        consent = decide(_signals(hit, caller, verified))
+        if not (consent.may_store and consent.may_profile):
+            return self._without_consent(consent, advertiser, caller)
+        for rejection in hit.rejections:
+            self._tally.add(advertiser.key, f"rejected_{rejection}")
+        if not hit.events:
+            return Collected(hit.rejections[0] if hit.rejections else Rejection.MALFORMED)
+        return self._store(hit, advertiser, caller)
+
+    def _advertiser(self, public_id: str) -> Advertiser | None:
+        if public_id not in self._snapshot.advertiser_keys:
+            self._refresh()
+        key = self._snapshot.advertiser_keys.get(public_id)
+        return None if key is None else self._snapshot.advertisers[key]
+
+    def _refusal(self, caller: Caller, verified: bool) -> Rejection | None:
+        if caller.origin is not None and not verified:
+            return Rejection.FOREIGN_ORIGIN
+        return caller.robot
+
+    def _refuse(self, rejection: Rejection, owner_key: int) -> Collected:
+        self._tally.add(owner_key, f"rejected_{rejection}")
+        return Collected(rejection)
+
+    def _without_consent(self, consent: Consent, advertiser: Advertiser, caller: Caller) -> Collected:
+        """Nothing is stored; of a browser that has opted out, our cookie goes too."""
+        collected = self._refuse(REJECTION_OF_BASIS.get(consent.basis, Rejection.NO_CONSENT), advertiser.key)
+        if consent.basis is Basis.OPTED_OUT and caller.visitor_key:
+            collected.set_cookie = expire_visitor(names_for(caller.secure))
+        return collected
+
+    def _store(self, hit: Hit, advertiser: Advertiser, caller: Caller) -> Collected:
+        collected = Collected()
+        visitor_key, first = caller.visitor_key, False
+        if caller.cookie_flaw:
+            self._tally.add(advertiser.key, f"cookie_{caller.cookie_flaw}")
+        if not visitor_key:
+            random_bytes = self._random_bytes(RANDOM_BYTES)
+            visitor_key, first = visitor_of(random_bytes), True
+            cookie = mint(random_bytes, self._secrets.cookies)
+            collected.set_cookie = set_visitor(cookie, names_for(caller.secure))
+        for event in hit.events:
+            write = self._write(event, advertiser, visitor_key, first)
+            collected.stored.append(self._writer.submit(write))
+        return collected
+
+    def _write(self, event: Event, advertiser: Advertiser, visitor_key: int, first: bool) -> StoreEvent:
+        for flaw in event.flaws:
+            self._tally.add(advertiser.key, f"flaw_{flaw}")
+        event_key = self._mint_key()
+        reference = event.order_id if event.name is EventName.PURCHASE else event.lead_id
+        key = 0
+        if event.name in CONVERSION_EVENTS and reference is not None:
+            key = conversion_key(self._secrets.orders, advertiser.key, event.name, reference)
+        elif event.name in CONVERSION_EVENTS and event.name is not EventName.PURCHASE:
+            key = event_key  # a lead without an id: attribution takes one of a visitor in thirty days
+        return StoreEvent(
+            event_key,
+            advertiser.key,
+            visitor_key,
+            first,
+            self._without_references(event, advertiser),
+            self._clock(),
+            key,
+            reference is not None,
+            advertiser.trust_pixel_conversions,
+        )
+
+    def _without_references(self, event: Event, advertiser: Advertiser) -> Event:
+        """Order and lead ids may name a person at the merchant's: only their keyed digests are kept."""
+        if event.order_id is None and event.lead_id is None:
+            return event
+        digests = (
+            reference and f"{conversion_key(self._secrets.orders, advertiser.key, event.name, reference):x}"
+            for reference in (event.order_id, event.lead_id)
+        )
+        order_id, lead_id = digests
+        return msgspec.structs.replace(event, order_id=order_id, lead_id=lead_id)
+
+
+def _signals(hit: Hit, caller: Caller, verified: bool) -> Signals:
+    return Signals(
+        region=caller.region,
+        gdpr=hit.gdpr,
+        gdpr_consent=hit.gdpr_consent,
+        gpp=hit.gpp,
+        gpp_sid=hit.gpp_sid,
+        coppa=hit.coppa,
+        asserted=hit.asserted,
+        asserted_by=hit.asserted_by,
+        asserted_at_seconds=hit.asserted_at_seconds,
+        origin_verified=verified,
+        global_privacy_control=caller.global_privacy_control or hit.global_privacy_control,
+        opted_out=caller.opted_out,
+    )

@@ -1,0 +1,194 @@
+"""Campaigns and their creatives: what is ordered, how it looks, and how it stands."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from adserver.domain import campaign as rules
+from adserver.domain.budget import Bucket, buckets_of, local_day
+from adserver.domain.campaign import Advertiser, Campaign, Creative, Refusal
+from adserver.domain.delivery import Balances, Delivery, delivery
+from adserver.domain.money import Micros
+from adserver.flows.manage.accounts import ManageAccounts
+from adserver.flows.manage.checks import sound_campaign, sound_creative
+from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why, until_settled
+from adserver.ports import Scope
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How a campaign stands: what was spent, what is reserved, and whether it is served."""
+
+    delivery: Delivery
+    spend_micros: Micros
+    spend_today_micros: Micros
+    pending_micros: Micros
+    unbilled_at_cap: int
+
+
+class ManageCampaigns:
+    def __init__(self, desk: Desk, accounts: ManageAccounts) -> None:
+        self._desk = desk
+        self._accounts = accounts
+
+    def campaign(self, reach: Reach, key: int) -> Campaign | Refused:
+        found = self._desk.campaigns.campaign(key)
+        return found if found is not None and reach.advertiser(found.advertiser_key) else NOT_FOUND
+
+    def campaigns(
+        self, reach: Reach, advertiser_key: int | None, after: int, limit: int
+    ) -> list[Campaign] | Refused:
+        """The advertiser's campaigns; of all that the caller reaches where none is named."""
+        if advertiser_key is None and not reach.is_operator:
+            advertiser_key = reach.owner_key if reach.scope is Scope.ADVERTISER else None
+            if advertiser_key is None:
+                return []
+        if advertiser_key is not None:
+            owner = self._accounts.advertiser(reach, advertiser_key)
+            if isinstance(owner, Refused):
+                return owner
+        return self._desk.campaigns.campaigns(advertiser_key, after, limit)
+
+    def create(
+        self,
+        reach: Reach,
+        advertiser_key: int,
+        draft_for: Callable[[Advertiser], Campaign],
+        receipt_of: ReceiptOf[Campaign] | None = None,
+    ) -> Campaign | Refused:
+        """Order a campaign; the draft is made for its advertiser, whose currency it may take over."""
+        advertiser = self._accounts.advertiser(reach, advertiser_key)
+        if isinstance(advertiser, Refused):
+            return advertiser
+        now_ms = self._desk.clock()
+        ordered = sound_campaign(draft_for(advertiser), advertiser)
+        if isinstance(ordered, Why):
+            return Refused(ordered)
+        refusal = rules.check(ordered)
+        if refusal is not None:
+            return Refused(refusal)
+        campaign = replace(
+            ordered,
+            key=self._desk.mint_key(),
+            advertiser_key=advertiser.key,
+            version=1,
+            created_at_ms=now_ms,
+        )
+        return self._desk.create(campaign, receipt_of, today=local_day(now_ms, advertiser.timezone))
+
+    def change(self, reach: Reach, key: int, edit: Callable[[Campaign], Campaign]) -> Campaign | Refused:
+        return until_settled(lambda: self._change(reach, key, edit))
+
+    def _change(self, reach: Reach, key: int, edit: Callable[[Campaign], Campaign]) -> Campaign | Refused:
+        known = self.campaign(reach, key)
+        if isinstance(known, Refused):
+            return known
+        advertiser = self._accounts.advertiser(reach, known.advertiser_key)
+        if isinstance(advertiser, Refused):
+            return advertiser
+        wished = sound_campaign(edit(known), advertiser)
+        if isinstance(wished, Why):
+            return Refused(wished)
+        changed = rules.apply(known, wished)
+        if isinstance(changed, Refusal):
+            return Refused(changed)
+        return self._desk.replace(changed, today=local_day(self._desk.clock(), advertiser.timezone))
+
+    def standings(self, campaigns: Sequence[Campaign]) -> list[Standing]:
+        """How each of the campaigns stands now, in their order; the balances are read in one go."""
+        now_ms = self._desk.clock()
+        owners = {key: self._owner(key) for key in {campaign.advertiser_key for campaign in campaigns}}
+        ids = [
+            bucket_id
+            for campaign in campaigns
+            for bucket_id in buckets_of(
+                campaign.key,
+                campaign.advertiser_key,
+                local_day(now_ms, owners[campaign.advertiser_key].timezone),
+            )
+        ]
+        balances = self._desk.ledger.buckets(ids)
+        return [
+            self._standing(campaign, owners[campaign.advertiser_key], balances[at : at + 4], now_ms)
+            for campaign, at in zip(campaigns, range(0, len(ids), 4), strict=True)
+        ]
+
+    def _owner(self, advertiser_key: int) -> Advertiser:
+        owner = self._desk.accounts.advertiser(advertiser_key)
+        assert owner is not None, "a campaign belongs to an advertiser"
+        return owner
+
+    def _standing(
+        self, campaign: Campaign, owner: Advertiser, balances: list[Bucket], now_ms: int
+    ) -> Standing:
+        total, day, owner_total, owner_day = balances
+        has_creative = bool(self._desk.campaigns.creatives(campaign.key, 0, 1))
+        now = Balances(
+            _under(campaign.total_budget_micros, total),
+            _under(campaign.daily_budget_micros, day),
+            _under(owner.total_budget_micros, owner_total),
+            _under(owner.daily_budget_micros, owner_day),
+        )
+        return Standing(
+            delivery(campaign, now, has_creative, now_ms),
+            total.spent,
+            day.spent,
+            total.pending,
+            self._desk.ledger.unbilled_at_cap(campaign.key),
+        )
+
+    def creative(self, reach: Reach, key: int) -> Creative | Refused:
+        found = self._desk.campaigns.creative(key)
+        if found is None or isinstance(self.campaign(reach, found.campaign_key), Refused):
+            return NOT_FOUND
+        return found
+
+    def creatives(self, reach: Reach, campaign_key: int, after: int, limit: int) -> list[Creative] | Refused:
+        owner = self.campaign(reach, campaign_key)
+        if isinstance(owner, Refused):
+            return owner
+        return self._desk.campaigns.creatives(campaign_key, after, limit)
+
+    def create_creative(
+        self, reach: Reach, draft: Creative, receipt_of: ReceiptOf[Creative] | None = None
+    ) -> Creative | Refused:
+        sound = self._sound_creative(reach, draft)
+        if isinstance(sound, Refused):
+            return sound
+        key, now_ms = self._desk.mint_key(), self._desk.clock()
+        drawn = replace(sound, key=key, version=1, created_at_ms=now_ms)
+        return self._desk.create(drawn, receipt_of)
+
+    def change_creative(
+        self, reach: Reach, key: int, edit: Callable[[Creative], Creative]
+    ) -> Creative | Refused:
+        return until_settled(lambda: self._change_creative(reach, key, edit))
+
+    def _change_creative(
+        self, reach: Reach, key: int, edit: Callable[[Creative], Creative]
+    ) -> Creative | Refused:
+        known = self.creative(reach, key)
+        if isinstance(known, Refused):
+            return known
+        wished = self._sound_creative(reach, replace(edit(known), campaign_key=known.campaign_key))
+        if isinstance(wished, Refused):
+            return wished
+        changed = replace(
+            wished,
+            key=known.key,
+            version=known.version + 1,
+            created_at_ms=known.created_at_ms,
+        )
+        return self._desk.replace(changed)
+
+    def _sound_creative(self, reach: Reach, creative: Creative) -> Creative | Refused:
+        campaign = self.campaign(reach, creative.campaign_key)
+        if isinstance(campaign, Refused):
+            return campaign
+        sound = sound_creative(creative, self._owner(campaign.advertiser_key))
+        return Refused(sound) if isinstance(sound, Why) else sound
+
+
+def _under(cap: Micros | None, bucket: Bucket) -> Bucket:
+    """The balance under the cap of now; a day in which nothing was charged yet has no row."""
+    return Bucket(cap, bucket.spent, bucket.pending)

@@ -1,0 +1,108 @@
+"""What must hold of an entity by itself and beside its owner; links come back as every browser reads them."""
+
+from collections.abc import Iterable
+from functools import cache
+from zoneinfo import available_timezones
+
+from msgspec.structs import replace
+
+from adserver.domain.campaign import Advertiser, Campaign, Creative
+from adserver.domain.catalogue import Feed, Product
+from adserver.domain.link import LinkRejection, domain_from, read_link
+from adserver.domain.slot import Site, Slot
+from adserver.flows.manage.desk import Why
+from creatives.formats import FORMATS
+from pixel.amounts import CURRENCIES
+
+CARDS = "cards"
+WHY_NOT_LINK = {LinkRejection.BAD_LINK: Why.BAD_LINK, LinkRejection.FOREIGN_LINK: Why.WRONG_DOMAIN}
+
+
+def sound_advertiser(advertiser: Advertiser) -> Advertiser | Why:
+    if advertiser.currency not in CURRENCIES:
+        return Why.UNKNOWN_CURRENCY
+    if advertiser.timezone not in _timezones():
+        return Why.UNKNOWN_TIMEZONE
+    domains = _domains(advertiser.domains)
+    return Why.BAD_DOMAIN if domains is None else replace(advertiser, domains=domains)
+
+
+def owner_may(known: Advertiser, wished: Advertiser) -> bool:
+    """Whether an advertiser may change this alone: for domains and terms, the operator vouches."""
+    kept = (known.domains, known.currency, known.country, known.validation_days)
+    return kept == (wished.domains, wished.currency, wished.country, wished.validation_days)
+
+
+def sound_campaign(campaign: Campaign, advertiser: Advertiser) -> Campaign | Why:
+    """The campaign beside its advertiser: the same money, and links to their own pages."""
+    if campaign.terms.currency != advertiser.currency:
+        return Why.CURRENCY_MISMATCH
+    if campaign.fallback_url is None:
+        return campaign
+    link = _link(campaign.fallback_url, advertiser.domains)
+    return link if isinstance(link, Why) else replace(campaign, fallback_url=link)
+
+
+def sound_creative(creative: Creative, advertiser: Advertiser) -> Creative | Why:
+    """A message has words and a link of its own; cards have neither, they lead to their products."""
+    if creative.template == CARDS:
+        unused = creative.message is not None or creative.link is not None
+        return Why.MESSAGE_UNUSED if unused else creative
+    if creative.message is None or creative.link is None:
+        return Why.MESSAGE_INCOMPLETE
+    if creative.offer is not None:
+        return Why.OFFER_UNUSED
+    link = _link(creative.link, advertiser.domains)
+    return link if isinstance(link, Why) else replace(creative, link=link)
+
+
+def sound_site(site: Site) -> Site | Why:
+    domains = _domains(site.domains)
+    if domains is None:
+        return Why.BAD_DOMAIN
+    prefixes = [_link(prefix, None) for prefix in site.click_prefixes]
+    if any(isinstance(prefix, Why) for prefix in prefixes):
+        return Why.BAD_LINK
+    return replace(site, domains=domains, click_prefixes=tuple(map(str, prefixes)))
+
+
+def sound_slot(slot: Slot) -> Slot | Why:
+    if slot.format_name not in FORMATS:
+        return Why.UNKNOWN_FORMAT
+    if slot.currency is not None and slot.currency not in CURRENCIES:
+        return Why.UNKNOWN_CURRENCY
+    return Why.FLOOR_WITHOUT_CURRENCY if slot.floor_cpm_micros and slot.currency is None else slot
+
+
+def sound_feed(feed: Feed) -> Feed | Why:
+    """A feed lies wherever the merchant's shop software puts it; fetching it is guarded elsewhere."""
+    if feed.url is None:
+        return Why.SCHEDULE_WITHOUT_URL if feed.interval_minutes is not None else feed
+    link = _link(feed.url, None)
+    return link if isinstance(link, Why) else replace(feed, url=link)
+
+
+def sound_product(product: Product, advertiser: Advertiser) -> Product | Why:
+    """Its page must be the merchant's; its picture may lie anywhere, we fetch it and serve our own."""
+    if product.currency not in CURRENCIES:
+        return Why.UNKNOWN_CURRENCY
+    link = _link(product.link, advertiser.domains)
+    image = None if product.image_link is None else _link(product.image_link, None)
+    if isinstance(link, Why) or isinstance(image, Why):
+        return link if isinstance(link, Why) else Why.BAD_LINK
+    return replace(product, link=link, image_link=image)
+
+
+def _link(text: str, domains: tuple[str, ...] | None) -> str | Why:
+    link = read_link(text, domains)
+    return WHY_NOT_LINK[link] if isinstance(link, LinkRejection) else link
+
+
+def _domains(given: Iterable[str]) -> tuple[str, ...] | None:
+    read = [domain_from(domain) for domain in given]
+    return None if None in read else tuple(dict.fromkeys(domain for domain in read if domain))
+
+
+@cache
+def _timezones() -> frozenset[str]:
+    return frozenset(available_timezones())

@@ -1,0 +1,131 @@
+"""What every change needs: the ports, who asks, and how a no is told."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+import msgspec
+
+from adserver.domain.campaign import Refusal
+from adserver.ports import (
+    Accounts,
+    Campaigns,
+    Catalogue,
+    Clock,
+    Entity,
+    Feeds,
+    Inventory,
+    Keys,
+    Ledger,
+    Receipt,
+    Result,
+    SaveEntity,
+    SaveProducts,
+    Scope,
+    Together,
+    Writer,
+)
+
+Made = TypeVar("Made")
+Saved = TypeVar("Saved", bound=Entity)
+
+ReceiptOf = Callable[[Made], Receipt | None]
+"""The answer to keep for an Idempotency-Key, once it is known what will be saved; None without a key."""
+
+MOST_ATTEMPTS = 5
+
+
+class Why(StrEnum):
+    """Why something was not made or changed, besides a campaign's own refusals."""
+
+    NOT_FOUND = "not_found"
+    FORBIDDEN = "forbidden"
+    UNKNOWN_OWNER = "unknown_owner"
+    UNKNOWN_CURRENCY = "unknown_currency"
+    UNKNOWN_TIMEZONE = "unknown_timezone"
+    UNKNOWN_FORMAT = "unknown_format"
+    BAD_DOMAIN = "bad_domain"
+    BAD_LINK = "bad_link"
+    WRONG_DOMAIN = "wrong_domain"
+    CURRENCY_FIXED = "currency_fixed"
+    CURRENCY_MISMATCH = "currency_mismatch"
+    TIMEZONE_FIXED = "timezone_fixed"
+    FLOOR_WITHOUT_CURRENCY = "floor_without_currency"
+    SCHEDULE_WITHOUT_URL = "schedule_without_url"
+    MESSAGE_INCOMPLETE = "message_incomplete"
+    MESSAGE_UNUSED = "message_unused"
+    OFFER_UNUSED = "offer_unused"
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Nothing was changed, and why; `figure` where a number tells how far off it was."""
+
+    reason: Why | Refusal | Result
+    figure: int = 0
+
+
+NOT_FOUND = Refused(Why.NOT_FOUND)
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """What a caller may see and change: everything, or one account. The rest does not exist for them."""
+
+    scope: Scope
+    owner_key: int | None = None
+
+    @property
+    def is_operator(self) -> bool:
+        return self.scope is Scope.OPERATOR
+
+    def advertiser(self, key: int) -> bool:
+        return self.is_operator or (self.scope is Scope.ADVERTISER and self.owner_key == key)
+
+    def publisher(self, key: int) -> bool:
+        return self.is_operator or (self.scope is Scope.PUBLISHER and self.owner_key == key)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """The ports that changes are made through."""
+
+    writer: Writer
+    accounts: Accounts
+    campaigns: Campaigns
+    inventory: Inventory
+    keys: Keys
+    catalogue: Catalogue
+    feeds: Feeds
+    ledger: Ledger
+    clock: Clock
+    mint_key: Callable[[], int]
+    mint_secret: Callable[[], str]
+
+    def create(
+        self, entity: Saved, receipt_of: ReceiptOf[Saved] | None = None, today: int = 0
+    ) -> Saved | Refused:
+        """Insert a new entity, and the answer to its Idempotency-Key with it."""
+        return self._commit(entity, SaveEntity(entity, is_new=True, today=today), receipt_of)
+
+    def replace(self, entity: Saved, today: int = 0) -> Saved | Refused:
+        """Put a new state in an entity's place."""
+        return self._commit(entity, SaveEntity(entity, is_new=False, today=today), None)
+
+    def _commit(
+        self, entity: Saved, write: SaveEntity | SaveProducts, receipt_of: ReceiptOf[Saved] | None
+    ) -> Saved | Refused:
+        receipt = receipt_of(entity) if receipt_of is not None else None
+        outcome = self.writer.commit(Together((write,) if receipt is None else (write, receipt)))
+        if outcome.result is not Result.SAVED:
+            return Refused(outcome.result, outcome.figure)
+        return entity
+
+
+def until_settled(attempt: Callable[[], Made | Refused]) -> Made | Refused:
+    """Someone else may change the same entity between our fetch and our write: then look again."""
+    made = attempt()
+    for _ in range(MOST_ATTEMPTS - 1):
+        if not isinstance(made, Refused) or made.reason is not Result.CONFLICT:
+            break
+        made = attempt()
+    return made

@@ -1,0 +1,397 @@
+"""An ad goes out: snapshot and profile in, a document or picture with signed links out."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from urllib.parse import quote
+
+import msgspec
+
+from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
+from adserver.domain.caller import Caller, is_from
+from adserver.domain.campaign import Campaign, Creative
+from adserver.domain.catalogue import Product, card_of
+from adserver.domain.decision import MESSAGE, Candidate, Decision, NoAd, Request, chance_of, decide
+from adserver.domain.eligibility import Balance
+from adserver.domain.memory import Memory
+from adserver.domain.money import Micros
+from adserver.domain.pricing import BILLED_EVENT, smallest_price
+from adserver.domain.slot import OnEmpty, Site, Slot
+from adserver.domain.snapshot import Rates
+from adserver.domain.token import AdToken, Secrets, sign
+from adserver.domain.visitor import Profile
+from adserver.ports import Clock, RecordDecision, Stores
+from creatives.card import Card
+from creatives.formats import FORMATS, Format
+from creatives.html import (
+    Beacons,
+    Document,
+    Fragment,
+    HouseDocument,
+    Look,
+    card_fragment,
+    compile_document,
+    house_document,
+    message_fragment,
+)
+from pixel.consent import Signals
+from pixel.consent import decide as decide_consent
+
+MOST_FRAGMENTS = 20_000  # ready cards kept in memory
+MOST_DOCUMENTS = 2_000
+PRODUCTS_LOOKED_UP = 24  # of one shop: the warmest interests
+
+_NO_PROFILE = Profile(0)
+
+
+class ServingPolicy(msgspec.Struct, frozen=True):
+    """The operator's settings: our own address, and what currencies are worth to the ranking."""
+
+    base_url: str
+    ranking_rates: Mapping[str, float]
+
+
+class Chance(msgspec.Struct, frozen=True):
+    """Where ids and the decision's dice (in [0, 1)) come from."""
+
+    mint_key: Callable[[], int]
+    dice: Callable[[], float]
+
+
+class SlotRequest(msgspec.Struct, frozen=True):
+    """What a publisher's page sends with its request; consent fields are verbatim."""
+
+    slot_key: int
+    click_prefix: str | None = None
+    embed_key: str | None = None  # `n`: ties an image to its link
+    gdpr: str | None = None
+    gdpr_consent: str | None = None
+    gpp: str | None = None
+    gpp_sid: str | None = None
+    coppa: str | None = None
+    asserted: bool | None = None
+    asserted_by: str | None = None
+    asserted_at_seconds: int | None = None
+
+
+class Served(msgspec.Struct):
+    """A document for the slot's iframe; `domains` may frame it."""
+
+    body: bytes
+    content_security_policy: str
+    domains: tuple[str, ...]
+    filled: bool
+
+
+class ServedImage(msgspec.Struct):
+    """What an image slot's frames show: draw them, then charge the token before the bytes are sent."""
+
+    format: Format
+    look: Look
+    cards: list[Card]
+    token: AdToken
+
+
+class Serve:
+    """Answers slots."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        stores: Stores,
+        refresh: Callable[[], None],
+        clock: Clock,
+        chance: Chance,
+        secrets: Secrets,
+        policy: ServingPolicy,
+    ) -> None:
+        self._memory = memory
+        self._snapshot = memory.snapshot
+        self._catalogue = stores.catalogue
+        self._profiles = stores.profiles
+        self._ledger = stores.ledger
+        self._writer = stores.writer
+        self._refresh = refresh
+        self._clock = clock
+        self._mint_key = chance.mint_key
+        self._dice = chance.dice
+        self._secrets = secrets
+        self._policy = policy
+        self._fragments: OrderedDict[tuple[object, ...], Fragment] = OrderedDict()
+        self._documents: OrderedDict[tuple[object, ...], Document] = OrderedDict()
+        self._houses: dict[tuple[str, OnEmpty], HouseDocument] = {}
+
+    # ---- documents ----
+
+    def document(self, ask: SlotRequest, caller: Caller) -> Served | None:
+        """The slot's document; None where there is no such slot."""
+        slot = self._slot(ask.slot_key)
+        if slot is None:
+            return None
+        now_ms = self._clock()
+        site = self._snapshot.sites[slot.site_key]
+        answer, visitor_key = self._decide(slot, site, ask, caller, now_ms, image=False)
+        if isinstance(answer, NoAd):
+            return self._house(slot, site)
+        token = self._token(answer, slot, visitor_key, now_ms, caller)
+        self._note(answer, token, now_ms)
+        return self._render(answer, token, slot, site, ask.click_prefix)
+
+    def _render(
+        self, answer: Decision, token: AdToken, slot: Slot, site: Site, click_prefix: str | None
+    ) -> Served:
+        format_ = FORMATS[slot.format_name]
+        creative = answer.creative
+        look = look_of(creative, answer.products)
+        document = self._document(creative, look, format_)
+        texts, fragments = [], []
+        if creative.template == MESSAGE:
+            fragments.append(self._fragment(None, creative, look, format_))
+            texts.append(sign(token, self._secrets.tokens))
+        for product in answer.products:
+            card = card_of(product, token.decided_at_ms)
+            fragments.append(self._fragment(card, creative, look, format_))
+            carried = msgspec.structs.replace(token, product_key=product.key)
+            texts.append(sign(carried, self._secrets.tokens))
+        prefix = allowed_prefix(click_prefix, site)
+        links = [self._link(f"/c?t={text}", prefix) for text in texts]
+        beacons = Beacons(f"/i?t={texts[0]}", f"/v?t={texts[0]}", f"/why?t={texts[0]}")
+        body = document.render(fragments, links, beacons)
+        return Served(body, document.content_security_policy, site.domains, True)
+
+    def _link(self, path: str, prefix: str | None) -> str:
+        """A click's address, behind the publisher's click macro if there is one."""
+        return path if prefix is None else prefix + quote(self._policy.base_url + path, safe="")
+
+    def _house(self, slot: Slot, site: Site) -> Served:
+        key = (slot.format_name, slot.on_empty)
+        house = self._houses.get(key)
+        if house is None:
+            house = self._houses[key] = house_document(FORMATS[slot.format_name], "en", slot.on_empty)
+        return Served(house.body, house.content_security_policy, site.domains, False)
+
+    def _document(self, creative: Creative, look: Look, format_: Format) -> Document:
+        key = (creative.key, creative.version, look.language, format_.name)
+        document = self._documents.get(key)
+        if document is None:
+            document = self._documents[key] = compile_document(look, format_)
+            _trim(self._documents, MOST_DOCUMENTS)
+        return document
+
+    def _fragment(self, card: Card | None, creative: Creative, look: Look, format_: Format) -> Fragment:
+        key = (card, creative.key, creative.version, look.language, format_.name)
+        fragment = self._fragments.get(key)
+        if fragment is None:
+            drawn = message_fragment(look, format_) if card is None else card_fragment(card, look, format_)
+            fragment = self._fragments[key] = drawn
+            _trim(self._fragments, MOST_FRAGMENTS)
+        return fragment
+
+    # ---- images ----
+
+    def image(self, ask: SlotRequest, caller: Caller) -> ServedImage | Slot | None:
+        """What to draw for an image slot; the slot itself where only the house image may be shown."""
+        slot = self._slot(ask.slot_key)
+        if slot is None:
+            return None
+        now_ms = self._clock()
+        site = self._snapshot.sites[slot.site_key]
+        answer, visitor_key = self._decide(slot, site, ask, caller, now_ms, image=True)
+        if isinstance(answer, NoAd):
+            return slot
+        token = self._token(answer, slot, visitor_key, now_ms, caller)
+        if answer.products:
+            token = msgspec.structs.replace(token, product_key=answer.products[0].key)
+        self._note(answer, token, now_ms, image_key(ask, visitor_key))
+        cards = [card_of(product, now_ms) for product in answer.products]
+        return ServedImage(FORMATS[slot.format_name], look_of(answer.creative, answer.products), cards, token)
+
+    def image_token(self, ask: SlotRequest, caller: Caller) -> str | None:
+        """The token of the picture that this visitor was last shown under the embedder's key."""
+        slot = self._slot(ask.slot_key)
+        if slot is None:
+            return None
+        visitor_key = self._visitor(self._snapshot.sites[slot.site_key], ask, caller)
+        return self._ledger.image_token(image_key(ask, visitor_key)) if visitor_key else None
+
+    # ---- the decision ----
+
+    def explain(self, ask: SlotRequest, caller: Caller) -> Decision | NoAd | None:
+        """The decision a slot would get now, without serving it."""
+        slot = self._slot(ask.slot_key)
+        if slot is None:
+            return None
+        site = self._snapshot.sites[slot.site_key]
+        return self._decide(slot, site, ask, caller, self._clock(), image=False)[0]
+
+    def _slot(self, slot_key: int) -> Slot | None:
+        self._refresh()
+        return self._snapshot.slots.get(slot_key)
+
+    def _decide(
+        self, slot: Slot, site: Site, ask: SlotRequest, caller: Caller, now_ms: int, *, image: bool
+    ) -> tuple[Decision | NoAd, int]:
+        """The answer, and the visitor it was made for (0 where we may not know them)."""
+        self._memory.tally.add(slot.key, "requests")
+        visitor_key = self._visitor(site, ask, caller)
+        profile = self._profiles.profile(visitor_key) if visitor_key else None
+        if profile is None or caller.robot is not None:
+            self._memory.tally.add(slot.key, "empty")
+            return NoAd({}), visitor_key
+        candidates = self._candidates(profile, now_ms)
+        products = self._products(profile)
+        format_ = FORMATS[slot.format_name]
+        cards = 4 if image else format_.cards
+        request = Request(slot, cards, image, now_ms, caller.test)
+        answer = decide(request, profile, candidates, products, self._dice())
+        for campaign_key, refusal in answer.refusals.items():
+            self._memory.tally.add(campaign_key, f"refused_{refusal}")
+        if isinstance(answer, NoAd):
+            self._memory.tally.add(slot.key, "empty")
+        return answer, visitor_key
+
+    def _visitor(self, site: Site, ask: SlotRequest, caller: Caller) -> int:
+        """The visitor's key where this site's request allows us to choose by it, else 0."""
+        if not caller.visitor_key:
+            return 0
+        consent = decide_consent(
+            Signals(
+                region=caller.region,
+                gdpr=ask.gdpr,
+                gdpr_consent=ask.gdpr_consent,
+                gpp=ask.gpp,
+                gpp_sid=ask.gpp_sid,
+                coppa=ask.coppa,
+                asserted=ask.asserted,
+                asserted_by=ask.asserted_by,
+                asserted_at_seconds=ask.asserted_at_seconds,
+                origin_verified=is_from(caller.origin, site.domains),
+                global_privacy_control=caller.global_privacy_control,
+                opted_out=caller.opted_out,
+            )
+        )
+        return caller.visitor_key if consent.may_store and consent.may_personalise else 0
+
+    def _candidates(self, profile: Profile, now_ms: int) -> list[Candidate]:
+        """Campaigns of the shops this visitor knows; all others are out of audience unseen."""
+        campaigns = [
+            campaign
+            for shop in profile.shops
+            for campaign in self._snapshot.live_campaigns(shop.advertiser_key)
+        ]
+        rates = self._exchange_rates(campaigns)
+        return [
+            Candidate(
+                campaign,
+                self._snapshot.creatives_of(campaign.key),
+                self._balance(campaign, now_ms),
+                self._snapshot.rates.get(campaign.key, Rates()),
+                rates.get(campaign.terms.currency),
+            )
+            for campaign in campaigns
+        ]
+
+    def _exchange_rates(self, campaigns: Sequence[Campaign]) -> Mapping[str, float]:
+        """One currency needs no rate; several are compared only by the rates the operator gave."""
+        currencies = {campaign.terms.currency for campaign in campaigns}
+        if len(currencies) == 1:
+            return dict.fromkeys(currencies, 1.0)
+        return self._policy.ranking_rates
+
+    def _balance(self, campaign: Campaign, now_ms: int) -> Balance:
+        advertiser = self._snapshot.advertisers[campaign.advertiser_key]
+        span = self._memory.calendar.span(now_ms, advertiser.timezone)
+
+        def bucket(owner_key: int, day: int, cap: Micros | None) -> Bucket:
+            return self._snapshot.buckets.get(BucketId(owner_key, day)) or Bucket(cap)
+
+        return Balance(
+            bucket(campaign.key, WHOLE_LIFE, campaign.total_budget_micros),
+            bucket(campaign.key, span.day, campaign.daily_budget_micros),
+            bucket(advertiser.key, WHOLE_LIFE, advertiser.total_budget_micros),
+            bucket(advertiser.key, span.day, advertiser.daily_budget_micros),
+            self._memory.in_flight.expected(campaign.key, now_ms),
+            now_ms - span.start_ms,
+            span.end_ms - span.start_ms,
+        )
+
+    def _products(self, profile: Profile) -> Mapping[int, Product]:
+        keys = [
+            interest.product_key
+            for shop in profile.shops
+            if self._snapshot.live_campaigns(shop.advertiser_key)
+            for interest in shop.interests[:PRODUCTS_LOOKED_UP]
+        ]
+        return self._catalogue.products(keys)
+
+    # ---- what was served ----
+
+    def _token(self, answer: Decision, slot: Slot, visitor_key: int, now_ms: int, caller: Caller) -> AdToken:
+        campaign = answer.campaign
+        token = AdToken(
+            impression_id=self._mint_key(),
+            campaign_key=campaign.key,
+            campaign_version=campaign.version,
+            slot_key=slot.key,
+            creative_key=answer.creative.key,
+            product_key=0,
+            visitor_key=visitor_key,
+            decided_at_ms=now_ms,
+            test=caller.test,
+        )
+        if not token.test:
+            self._expect(answer, token, now_ms)
+        return token
+
+    def _expect(self, answer: Decision, token: AdToken, now_ms: int) -> None:
+        """Weigh the price of what was served with its chance, so that a budget's last ads stay few."""
+        terms = answer.campaign.terms
+        rates = self._snapshot.rates.get(token.campaign_key, Rates())
+        expected = int(smallest_price(terms) * chance_of(BILLED_EVENT[terms.pricing_model], rates))
+        self._memory.in_flight.add(token.campaign_key, token.impression_id, Micros(expected), now_ms)
+
+    def _note(self, answer: Decision, token: AdToken, now_ms: int, image_key: int = 0) -> None:
+        """The record of the decision joins the next batch; nobody waits for it."""
+        write = RecordDecision(
+            token.impression_id,
+            now_ms,
+            token.slot_key,
+            token.campaign_key,
+            token.creative_key,
+            token.visitor_key,
+            tuple(product.key for product in answer.products),
+            image_key,
+            sign(token, self._secrets.tokens) if image_key else "",
+        )
+        self._writer.submit(write)
+
+
+def look_of(creative: Creative, products: Sequence[Product]) -> Look:
+    """The creative in the language of what it shows."""
+    language = products[0].language if products else creative.language
+    return Look(
+        template=creative.template,
+        brand=creative.brand,
+        offer=creative.offer,
+        message=creative.message,
+        language=language,
+    )
+
+
+def image_key(ask: SlotRequest, visitor_key: int) -> int:
+    """What ties an image slot's picture to its link: the slot, the embedder's key and the visitor."""
+    text = f"{ask.slot_key}:{ask.embed_key}:{visitor_key}".encode()
+    return int.from_bytes(blake2b(text, digest_size=8, person=b"image").digest(), "big") >> 1
+
+
+def allowed_prefix(click_prefix: str | None, site: Site) -> str | None:
+    """A publisher's click macro, if the site has named it: never an open redirect."""
+    if click_prefix and any(click_prefix.startswith(known) for known in site.click_prefixes):
+        return click_prefix
+    return None
+
+
+def _trim(cache: OrderedDict[tuple[object, ...], Document] | OrderedDict[tuple[object, ...], Fragment],
+          most: int) -> None:  # fmt: skip
+    while len(cache) > most:
+        cache.popitem(last=False)

@@ -1,0 +1,115 @@
+"""The table of jobs: what, how often, under which lease; and its small runner."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import msgspec
+
+from adserver.domain.campaign import Advertiser
+from adserver.domain.catalogue import Feed
+from adserver.flows.bill import Bill
+from adserver.flows.feed import ImportFeed
+from adserver.flows.picture import FetchPictures
+from adserver.ports import Clock, Outcome, Result, Stores, TakeLease
+
+log = logging.getLogger("adserver.jobs")
+
+LEASE_MS = 5_000
+PAGE = 200
+PICTURES_AT_ONCE = 40
+
+Keyed = TypeVar("Keyed", Feed, Advertiser)
+
+
+class Job(msgspec.Struct, frozen=True):
+    """Something done again and again; safe to run twice. `run` answers how much it did."""
+
+    name: str
+    interval_ms: int
+    run: Callable[[], int]
+
+
+def table(
+    bill: Bill, import_feed: ImportFeed, pictures: FetchPictures, stores: Stores, clock: Clock
+) -> list[Job]:
+    """All jobs."""
+    return [
+        Job("credit conversions", 200, bill.credit_new),
+        Job("fetch feeds", 30_000, lambda: _fetch_due_feeds(import_feed, stores, clock)),
+        Job("fetch pictures", 2_000, lambda: _fetch_missing_pictures(pictures, stores)),
+    ]
+
+
+def _fetch_due_feeds(import_feed: ImportFeed, stores: Stores, clock: Clock) -> int:
+    """Import each feed whose interval has passed since its last import began."""
+    done = 0
+    for feed in _all(lambda after: stores.feeds.feeds(None, after, PAGE)):
+        if feed.url is None or feed.interval_minutes is None:
+            continue
+        last_ms = feed.last_import.started_at_ms if feed.last_import else 0
+        advertiser = stores.accounts.advertiser(feed.advertiser_key)
+        if advertiser is not None and clock() >= last_ms + feed.interval_minutes * 60_000:
+            import_feed.import_address(advertiser, feed)
+            done += 1
+    return done
+
+
+def _fetch_missing_pictures(pictures: FetchPictures, stores: Stores) -> int:
+    advertisers = _all(lambda after: stores.accounts.advertisers(after, PAGE))
+    return sum(
+        pictures.fetch_pictures(advertiser.key, PICTURES_AT_ONCE).fetched for advertiser in advertisers
+    )
+
+
+def _all(page_after: Callable[[int], list[Keyed]]) -> Iterator[Keyed]:
+    """Every entity, page by page."""
+    after = -1
+    while page := page_after(after):
+        yield from page
+        after = page[-1].key
+
+
+class Runner:
+    """Runs due jobs in turn, each only while this process holds its lease."""
+
+    def __init__(self, jobs: list[Job], stores: Stores, clock: Clock, holder: str) -> None:
+        self._jobs = jobs
+        self._writer = stores.writer
+        self._clock = clock
+        self._holder = holder
+        self._leased_until_ms: dict[str, int] = {}
+        self._due_ms: dict[str, int] = {}
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Until `stop`; a job that fails is logged, and tried again at its next time."""
+        while not self._stopping.is_set():
+            for job in self._jobs:
+                if self._clock() >= self._due_ms.get(job.name, 0) and self._holds(job):
+                    self._run(job)
+            self._stopping.wait(0.05)
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def _run(self, job: Job) -> None:
+        try:
+            done = job.run()
+            if done:
+                log.debug("%s: %s", job.name, done)
+        except Exception:
+            log.exception("job '%s' failed; it runs again in %s ms", job.name, job.interval_ms)
+        self._due_ms[job.name] = self._clock() + job.interval_ms
+
+    def _holds(self, job: Job) -> bool:
+        now_ms = self._clock()
+        if self._leased_until_ms.get(job.name, 0) - now_ms > LEASE_MS // 2:
+            return True
+        until_ms = now_ms + LEASE_MS
+        outcome: Outcome = self._writer.commit(TakeLease(job.name, self._holder, now_ms, until_ms))
+        if outcome.result is Result.SAVED:
+            self._leased_until_ms[job.name] = until_ms
+            return True
+        return False

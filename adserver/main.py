@@ -1,0 +1,221 @@
+"""The composition root: settings become storage and outside, flows, the application and its jobs."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from functools import partial
+from random import SystemRandom
+from typing import Any
+from urllib.parse import urlsplit
+
+from adserver import jobs
+from adserver.config import Settings
+from adserver.domain.feed_xml import FeedLimits
+from adserver.domain.memory import Memory, new_memory
+from adserver.domain.token import Secrets, TokenKeys
+from adserver.flows.bill import Bill, BillingPolicy
+from adserver.flows.collect import Collect, CollectSecrets
+from adserver.flows.draw import Draw
+from adserver.flows.feed import ImportFeed
+from adserver.flows.manage import Manage
+from adserver.flows.manage.keys import PREFIX, digest_of
+from adserver.flows.picture import FetchPictures
+from adserver.flows.refresh import Refresh
+from adserver.flows.serve import Chance, Serve, ServingPolicy
+from adserver.outside.clock import KeyMint, system_clock
+from adserver.outside.fetcher import HttpFetcher
+from adserver.outside.pictures import PictureDecoder
+from adserver.ports import AddCounts, ApiKey, Clock, Deferred, Outcome, SaveEntity, Scope, resolve_all
+from adserver.storage.audit import as_json, audit
+from adserver.storage.embedded import Storage, join_storage, open_storage, own_storage
+from adserver.storage.secrets import load_keys
+from adserver.web.app import make_app
+from adserver.web.assets import slot_script
+from adserver.web.caller import CallerPolicy, Callers
+from adserver.web.hot import Application, Checks, Files, Flows, Hot
+from pixel.assets import tag_script
+from pixel.cookie import KeyRing
+
+__all__ = ["Server", "join_storage", "open_storage", "own_storage", "system_clock"]
+
+POLL_SECONDS = 0.1
+TALLY_SECONDS = 1.0
+RATES_SECONDS = 30.0
+HOUR_MS = 3_600_000
+MOST_KEY = 2**63
+
+
+class Server:
+    """One process's flows over one storage; `application` answers HTTP, `runner` does the jobs."""
+
+    def __init__(self, settings: Settings, storage: Storage, worker: int = 0) -> None:
+        self.settings = settings
+        self.storage = storage
+        self.memory: Memory = new_memory()
+        offset = settings.clock_offset_seconds if settings.test_mode else 0
+        self.clock: Clock = system_clock(offset)
+        self.mint_key = KeyMint(worker, self.clock)
+        self.keys = load_keys(storage.path.parent)
+        self.pictures = PictureDecoder()
+        self.refresh = Refresh(self.memory.snapshot, storage.changes, storage.stats, storage.writer)
+        self.refresh.load()
+        self._make_flows()
+        self.application: Application = self._make_application()
+        self.runner = jobs.Runner(self._jobs(), storage, self.clock, secrets.token_hex(8))
+
+    def _make_flows(self) -> None:
+        settings, storage = self.settings, self.storage
+        known = Secrets(
+            TokenKeys(self.keys.current, _ring(self.keys.tokens)), bytes.fromhex(self.keys.orders)
+        )
+        own_page = settings.house_url or settings.base_url
+        self.collect = Collect(
+            self.memory, storage.writer, self.refresh.if_stale, self.clock, self.mint_key,
+            secrets.token_bytes, CollectSecrets(self.cookie_keys(), known.orders),
+        )  # fmt: skip
+        self.serve = Serve(
+            self.memory, storage, self.refresh.if_stale, self.clock,
+            Chance(self.mint_key, SystemRandom().random),
+            known, ServingPolicy(settings.base_url, settings.ranking_rates),
+        )  # fmt: skip
+        self.bill = Bill(
+            self.memory, storage, self.refresh.poll, self.clock, known,
+            BillingPolicy(own_page, settings.click_delay_ms),
+        )  # fmt: skip
+        self.draw = Draw(storage.media, self.pictures)
+        self.manage = self._manage()
+        fetcher = HttpFetcher(allow_private=settings.fetch_private)
+        self.import_feed = ImportFeed(
+            writer=storage.writer,
+            catalogue=storage.catalogue,
+            feeds=storage.feeds,
+            fetcher=fetcher,
+            clock=self.clock,
+            mint_key=self.mint_key,
+            limits=FeedLimits(rows=settings.most_feed_products),
+        )
+        self.fetch_pictures = FetchPictures(
+            writer=storage.writer,
+            catalogue=storage.catalogue,
+            media=storage.media,
+            fetcher=fetcher,
+            pictures=self.pictures,
+            clock=self.clock,
+        )
+
+    def _manage(self) -> Manage:
+        storage = self.storage
+        return Manage(
+            writer=storage.writer,
+            accounts=storage.accounts,
+            campaigns=storage.campaigns,
+            inventory=storage.inventory,
+            keys=storage.keys,
+            catalogue=storage.catalogue,
+            feeds=storage.feeds,
+            ledger=storage.ledger,
+            clock=self.clock,
+            mint_key=partial(secrets.randbelow, MOST_KEY),
+            mint_secret=partial(secrets.token_urlsafe, 32),
+        )
+
+    def cookie_keys(self) -> KeyRing:
+        return KeyRing(self.keys.current, _ring(self.keys.cookies))
+
+    def _make_application(self) -> Application:
+        settings = self.settings
+        host = urlsplit(settings.base_url).hostname or ""
+        policy = CallerPolicy(
+            frozenset({host, *settings.hosts}),
+            settings.trusted_proxies,
+            settings.default_region,
+            settings.loopback_region,
+            settings.robots_refused,
+            self.cookie_keys(),
+            settings.secure,
+        )
+        callers = Callers(policy)
+        behind = make_app(
+            manage=self.manage, bill=self.bill, importer=self.import_feed, base_url=settings.base_url
+        )
+        files = Files(self.storage.media, tag_script(), slot_script())
+        flows = Flows(self.collect, self.serve, self.bill, self.draw)
+        checks = Checks(self.storage.answers, self._is_staff_key, settings.debug_headers)
+        return Hot(behind, callers, flows, files, checks)
+
+    def _is_staff_key(self, text: str) -> bool:
+        """Whether a bearer's text is an operator's key, who may ask what became of a request."""
+        key = self.manage.keys.identify(text)
+        return key is not None and key.scope is Scope.OPERATOR
+
+    def _jobs(self) -> list[jobs.Job]:
+        return jobs.table(self.bill, self.import_feed, self.fetch_pictures, self.storage, self.clock)
+
+    # ---- while it runs ----
+
+    def attach_loop(self) -> None:
+        """Have outcomes delivered on the running event loop; before its first request."""
+        self.storage.writer.on_loop(_wake(asyncio.get_running_loop()))
+
+    def detach_loop(self) -> None:
+        self.storage.writer.on_loop(resolve_all)
+
+    async def keep_fresh(self) -> None:
+        """Beside the requests of a worker: poll the change log, report counts, reload the rates."""
+        since_tally = since_rates = 0.0
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            self.refresh.poll()
+            since_tally += POLL_SECONDS
+            since_rates += POLL_SECONDS
+            if since_tally >= TALLY_SECONDS:
+                since_tally = 0.0
+                self.report_counts()
+            if since_rates >= RATES_SECONDS:
+                since_rates = 0.0
+                self.refresh.load_rates()
+
+    def report_counts(self) -> None:
+        now_ms = self.clock()
+        counts = self.memory.tally.take(now_ms - now_ms % HOUR_MS)
+        if counts:
+            self.storage.writer.submit(AddCounts(counts))
+
+    def close(self) -> None:
+        self.report_counts()
+        self.pictures.close()
+        self.storage.close()
+
+
+def audit_database(settings: Settings) -> dict[str, Any]:
+    """What `adserver audit` prints; the file is only read."""
+    if not settings.database_path.exists():
+        raise FileNotFoundError(settings.database_path)
+    return as_json(audit(settings.database_path))
+
+
+def create_operator_key(storage: Storage, clock: Clock, name: str) -> str:
+    """The text of a new operator's key: its only sight."""
+    text = f"{PREFIX}{secrets.token_urlsafe(32)}"
+    key = ApiKey(
+        key=secrets.randbelow(MOST_KEY),
+        digest=digest_of(text),
+        scope=Scope.OPERATOR,
+        name=name,
+        created_at_ms=clock(),
+    )
+    storage.writer.commit(SaveEntity(key, is_new=True))
+    return text
+
+
+def _ring(keys: dict[int, str]) -> dict[int, bytes]:
+    return {number: bytes.fromhex(key) for number, key in keys.items()}
+
+
+def _wake(loop: asyncio.AbstractEventLoop) -> Callable[[list[tuple[Deferred, Outcome]]], None]:
+    """Resolve a batch's waiters on the event loop, all in one call."""
+
+    def wake(deferred: list[tuple[Deferred, Outcome]]) -> None:
+        loop.call_soon_threadsafe(resolve_all, deferred)
+
+    return wake

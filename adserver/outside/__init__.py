@@ -1,0 +1,1 @@
+"""The world beyond our process: other people's hosts, files and pictures."""

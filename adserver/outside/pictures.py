@@ -1,0 +1,255 @@
+"""Untrusted pictures are decoded, and GIF frames drawn, in child processes that may crash or hang alone.
+
+Each child is a fresh interpreter (no fork of a threaded process) with hardly any environment, a limit on its
+memory, no right to write files, and an alarm that ends it even inside a decoder. The parent speaks with it
+over a socket pair, one question at a time: a length, then MessagePack.
+"""
+
+import os
+import queue
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from creatives.card import Card, Look
+from creatives.formats import Format
+from creatives.gif import draw_frame, message_frame
+from creatives.lettering import ScriptNotCovered
+from creatives.pictures import PictureRejection, Thumbnail, make_thumbnail
+
+CHILD_MEMORY_BYTES = 1_000_000_000
+CHILD_OPEN_FILES = 64
+TIMEOUT_SECONDS = 5.0
+START_SECONDS = 20.0
+_LENGTH_BYTES = 8
+_CHILD_ARGUMENTS = ("-m", "adserver.outside.pictures")
+
+
+class FrameNotDrawn(RuntimeError):
+    """The child could not draw a frame; serve the house GIF."""
+
+
+class _MakeThumbnail(msgspec.Struct, tag="thumbnail"):
+    data: bytes
+
+
+class _DrawFrame(msgspec.Struct, tag="frame"):
+    card: Card | None  # None: the look's message
+    look: Look
+    format_: Format
+    picture: bytes | None
+
+
+class _Frame(msgspec.Struct, tag="drawn"):
+    data: bytes
+
+
+class _Made(msgspec.Struct, tag="made"):
+    thumbnail: Thumbnail
+
+
+class _Refused(msgspec.Struct, tag="refused"):
+    rejection: PictureRejection
+    detail: str = ""
+
+
+_Question = _MakeThumbnail | _DrawFrame
+_Answer = _Made | _Frame | _Refused
+
+
+class PictureDecoder:
+    """A small pool of child processes. Its methods block: call them from threads, as many as you like."""
+
+    def __init__(
+        self,
+        children: int = 2,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        memory_bytes: int = CHILD_MEMORY_BYTES,
+    ) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._memory_bytes = memory_bytes
+        # An empty place stands for a child that is started when it is first needed.
+        self._places: queue.LifoQueue[_Child | None] = queue.LifoQueue()
+        for _ in range(children):
+            self._places.put(None)
+        self._children = children
+
+    def thumbnail(self, data: bytes) -> Thumbnail | PictureRejection:
+        answer = self._ask(_MakeThumbnail(data))
+        if isinstance(answer, _Made):
+            return answer.thumbnail
+        return answer.rejection if isinstance(answer, _Refused) else PictureRejection.DECODER_DIED
+
+    def frame(self, card: Card, look: Look, format_: Format, picture: bytes | None) -> bytes:
+        """One encoded GIF frame of `card`, or FrameNotDrawn."""
+        return self._drawn(_DrawFrame(card, look, format_, picture))
+
+    def message_frame(self, look: Look, format_: Format, picture: bytes | None) -> bytes:
+        """One encoded GIF frame of the look's message, or FrameNotDrawn."""
+        return self._drawn(_DrawFrame(None, look, format_, picture))
+
+    def close(self) -> None:
+        """Ends the children; waits for questions under way, at most as long as those may last."""
+        for _ in range(self._children):
+            child = self._places.get()
+            if child is not None:
+                child.end()
+
+    def _drawn(self, question: _DrawFrame) -> bytes:
+        answer = self._ask(question)
+        if isinstance(answer, _Frame):
+            return answer.data
+        raise FrameNotDrawn(f"{answer.rejection} {answer.detail}" if isinstance(answer, _Refused) else "")
+
+    def _ask(self, question: _Question) -> _Answer:
+        child = self._places.get()
+        kept = None
+        try:
+            if child is None or not child.is_alive():
+                _end(child)
+                child = _Child(self._timeout_seconds, self._memory_bytes)
+            answer = child.ask(question)
+            kept = child
+            return answer
+        except TimeoutError:
+            return _Refused(PictureRejection.DECODER_TOO_SLOW)
+        except (OSError, EOFError, msgspec.MsgspecError):
+            return _Refused(PictureRejection.DECODER_DIED)
+        finally:
+            if kept is None:  # an answer may still be on its way: do not listen to it again
+                _end(child)
+            self._places.put(kept)
+
+
+class _Child:
+    """One child process, seen from the parent."""
+
+    def __init__(self, timeout_seconds: float, memory_bytes: int) -> None:
+        self._timeout_seconds = timeout_seconds
+        ours, theirs = socket.socketpair()
+        limits = [str(theirs.fileno()), str(memory_bytes), str(timeout_seconds)]
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, *_CHILD_ARGUMENTS, *limits],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                # No secrets of ours in there: only where to find our code.
+                env={"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
+            )
+        self._socket = ours
+        # Starting takes longer than a picture, above all on a busy machine: it has a clock of its own.
+        try:
+            _receive(ours, time.monotonic() + timeout_seconds + START_SECONDS)
+        except BaseException:
+            self.end()
+            raise
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, question: _Question) -> _Answer:
+        deadline_seconds = time.monotonic() + self._timeout_seconds
+        _send(self._socket, msgspec.msgpack.encode(question), deadline_seconds)
+        answer: _Answer = msgspec.msgpack.decode(_receive(self._socket, deadline_seconds), type=_Answer)
+        return answer
+
+    def end(self) -> None:
+        self._socket.close()
+        self._process.kill()
+        self._process.wait()
+
+
+def _end(child: "_Child | None") -> None:
+    if child is not None:
+        child.end()
+
+
+def _send(connection: socket.socket, data: bytes, deadline_seconds: float | None) -> None:
+    _limit(connection, deadline_seconds)
+    connection.sendall(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
+
+
+def _receive(connection: socket.socket, deadline_seconds: float | None) -> bytes:
+    length = int.from_bytes(_exactly(connection, _LENGTH_BYTES, deadline_seconds), "big")
+    return _exactly(connection, length, deadline_seconds)
+
+
+def _exactly(connection: socket.socket, length: int, deadline_seconds: float | None) -> bytes:
+    received = bytearray()
+    while len(received) < length:
+        _limit(connection, deadline_seconds)
+        piece = connection.recv(min(length - len(received), 1 << 20))
+        if not piece:
+            raise EOFError
+        received += piece
+    return bytes(received)
+
+
+def _limit(connection: socket.socket, deadline_seconds: float | None) -> None:
+    """The rest of the time until the deadline; never zero, which would mean not to wait at all."""
+    if deadline_seconds is None:
+        connection.settimeout(None)
+    else:
+        connection.settimeout(max(0.001, deadline_seconds - time.monotonic()))
+
+
+# --- in the child ----------------------------------------------------------------------------------------
+
+
+def _answer(question: _Question) -> _Answer:
+    if isinstance(question, _MakeThumbnail):
+        made = make_thumbnail(question.data)
+        return _Made(made) if isinstance(made, Thumbnail) else _Refused(made)
+    if question.card is None:
+        return _Frame(message_frame(question.look, question.format_, question.picture))
+    return _Frame(draw_frame(question.card, question.look, question.format_, question.picture))
+
+
+def _answer_or_refusal(question: _Question) -> _Answer:
+    try:
+        return _answer(question)
+    except MemoryError:
+        return _Refused(PictureRejection.DECODER_DIED, "out of memory")
+    except Exception as problem:  # whatever a decoder or a drawing raises is the parent's to name
+        return _Refused(PictureRejection.DAMAGED, f"{type(problem).__name__}: {problem}"[:200])
+
+
+def _confine(memory_bytes: int) -> None:
+    for limit, amount in (
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_NOFILE, CHILD_OPEN_FILES),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(limit, (amount, amount))
+
+
+def child(descriptor: int, memory_bytes: int, timeout_seconds: float) -> None:
+    """Answers questions until the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us, not a Ctrl-C meant for it
+    warnings.simplefilter("ignore")
+    warnings.simplefilter("default", ScriptNotCovered)  # once per script, on the server's own stderr
+    _confine(memory_bytes)
+    connection = socket.socket(fileno=descriptor)
+    with suppress(OSError, EOFError):
+        _send(connection, b"ready", None)
+        while True:
+            question = msgspec.msgpack.decode(_receive(connection, None), type=_Question)
+            # Kept in its default action, SIGALRM ends us even while a decoder in C never returns.
+            signal.setitimer(signal.ITIMER_REAL, timeout_seconds + 1)
+            answer = _answer_or_refusal(question)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            _send(connection, msgspec.msgpack.encode(answer), None)
+
+
+if __name__ == "__main__":
+    child(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))

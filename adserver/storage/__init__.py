@@ -1,0 +1,1 @@
+"""Where things are kept, and the one writer that commits."""

@@ -1,0 +1,227 @@
+"""One batch on its way to disk: what its writes read once, change in memory, and flush together."""
+
+import sqlite3
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId, admit, buckets_of
+from adserver.domain.money import ZERO, Micros
+from adserver.domain.visitor import Profile
+from adserver.ports import AdRecord
+from adserver.storage.sqlite import prepared
+from adserver.storage.tables import (
+    ad_events,
+    budgets,
+    charges,
+    counts,
+    decisions,
+    events,
+    postings,
+    profiles,
+)
+
+HOUR_MS = 3_600_000
+NETWORK = "network"
+
+_DAY_BUCKET = prepared(
+    select(budgets.c.cap, budgets.c.daily_cap, budgets.c.spent, budgets.c.pending).where(
+        budgets.c.owner_key == bindparam("owner_key"), budgets.c.day == bindparam("day")
+    )
+)
+_MOVE = prepared(
+    update(budgets)
+    .where(budgets.c.owner_key == bindparam("owner"), budgets.c.day == bindparam("on_day"))
+    .where(
+        budgets.c.cap.is_(None)
+        | (budgets.c.spent + budgets.c.pending + bindparam("spend") + bindparam("reserve") <= budgets.c.cap)
+    )
+    .values(
+        spent=budgets.c.spent + bindparam("spend"),
+        pending=budgets.c.pending + bindparam("reserve"),
+        changed=bindparam("sequence"),
+    )
+)
+_NEW_BUCKET = prepared(insert(budgets))
+_PROFILE = prepared(select(profiles.c.body).where(profiles.c.visitor_key == bindparam("visitor_key")))
+_profile_row = upsert(profiles)
+_SAVE_PROFILE = prepared(
+    _profile_row.on_conflict_do_update(
+        index_elements=["visitor_key"],
+        set_={"body": _profile_row.excluded.body, "seen_ms": _profile_row.excluded.seen_ms},
+    )
+)
+_count_row = upsert(counts)
+_COUNT = prepared(
+    _count_row.on_conflict_do_update(
+        index_elements=["owner_key", "name", "hour_ms"], set_={"n": counts.c.n + _count_row.excluded.n}
+    )
+)
+_INSERTS = {
+    table.name: prepared(insert(table)) for table in (events, ad_events, charges, decisions, postings)
+}
+
+encode_profile = msgspec.msgpack.Encoder().encode
+decode_profile = msgspec.msgpack.Decoder(Profile).decode
+
+
+class Overrun(Exception):
+    """A balance did not accept what was admitted; the batch must be rolled back."""
+
+
+class _Account:
+    """A balance as this batch sees it, and how far the batch has moved it."""
+
+    __slots__ = ("bucket", "reserve", "spend")
+
+    def __init__(self, bucket: Bucket) -> None:
+        self.bucket = bucket
+        self.spend = 0
+        self.reserve = 0
+
+
+class Batch:
+    """Reads, folds and admissions of one transaction, under the write lock."""
+
+    def __init__(self, connection: sqlite3.Connection, sequence: int) -> None:
+        self.connection = connection
+        self.sequence = sequence
+        self.touched_balances = False
+        self.new_dedupe_keys: dict[int, int] = {}  # key -> hour
+        self._accounts: dict[BucketId, _Account] = {}
+        self._profiles: dict[int, Profile | None] = {}
+        self._changed_profiles: dict[int, int] = {}
+        self._rows: dict[str, list[dict[str, Any]]] = {}
+        self._row_ids: set[tuple[str, int]] = set()
+        self._counts: dict[tuple[int, str, int], int] = {}
+        self._postings: dict[tuple[str, str], int] = {}
+
+    # ---- rows and counts ----
+
+    def add_row(self, table: str, row: dict[str, Any], row_id: int = 0) -> None:
+        """Insert at the end of the batch, many at once; `row_id` lets `has_row` find it until then."""
+        self._rows.setdefault(table, []).append(row)
+        self._row_ids.add((table, row_id))
+
+    def has_row(self, table: str, row_id: int) -> bool:
+        return (table, row_id) in self._row_ids
+
+    def pending_rows(self, table: str) -> list[dict[str, Any]]:
+        return self._rows.get(table, [])
+
+    def count(self, owner_key: int, name: str, at_ms: int, n: int = 1) -> None:
+        key = (owner_key, name, at_ms - at_ms % HOUR_MS)
+        self._counts[key] = self._counts.get(key, 0) + n
+
+    # ---- profiles ----
+
+    def profile(self, visitor_key: int) -> Profile | None:
+        """The visitor's profile, with what this batch has folded into it."""
+        if visitor_key not in self._profiles:
+            row = self.connection.execute(_PROFILE, {"visitor_key": visitor_key}).fetchone()
+            self._profiles[visitor_key] = None if row is None else decode_profile(row[0])
+        return self._profiles[visitor_key]
+
+    def keep_profile(self, visitor_key: int, profile: Profile, at_ms: int) -> None:
+        self._profiles[visitor_key] = profile
+        self._changed_profiles[visitor_key] = at_ms
+
+    # ---- money ----
+
+    def charge(self, record: AdRecord) -> bool:
+        """Bill the record's amount to its four buckets if it fits them all, and post both sides."""
+        if not self.move(record, record.amount_micros, ZERO):
+            return False
+        currency = record.currency
+        self._post(f"advertiser:{record.advertiser_key}", currency, -record.amount_micros)
+        self._post(f"publisher:{record.publisher_key}", currency, record.publisher_micros)
+        self._post(NETWORK, currency, record.amount_micros - record.publisher_micros)
+        return True
+
+    def move(self, record: AdRecord, spend: Micros, reserve: Micros) -> bool:
+        """Move a record's buckets; a rise only if it fits every one of them."""
+        accounts = [
+            self._account(bucket_id)
+            for bucket_id in buckets_of(record.campaign_key, record.advertiser_key, record.day)
+        ]
+        rise = Micros(spend + reserve)
+        if rise > 0 and not admit(rise, [account.bucket for account in accounts]):
+            return False
+        for account in accounts:
+            account.spend += spend
+            account.reserve += reserve
+            account.bucket.spent = Micros(account.bucket.spent + spend)
+            account.bucket.pending = Micros(account.bucket.pending + reserve)
+        self.touched_balances = True
+        return True
+
+    def _account(self, bucket_id: BucketId) -> _Account:
+        account = self._accounts.get(bucket_id)
+        if account is None:
+            account = self._accounts[bucket_id] = _Account(self._load(bucket_id))
+        return account
+
+    def _load(self, bucket_id: BucketId) -> Bucket:
+        """The balance on disk; a day's first charge makes its row, with the cap of that moment."""
+        row = self._bucket_row(bucket_id)
+        if row is not None:
+            return Bucket(row[0], row[2], row[3])
+        whole_life = self._bucket_row(BucketId(bucket_id.owner_key, WHOLE_LIFE))
+        if whole_life is None:
+            raise LookupError(f"no budget for owner {bucket_id.owner_key}")
+        new = {
+            "owner_key": bucket_id.owner_key,
+            "day": bucket_id.day,
+            "cap": whole_life[1],
+            "daily_cap": None,
+            "spent": 0,
+            "pending": 0,
+            "changed": self.sequence,
+        }
+        self.connection.execute(_NEW_BUCKET, new)
+        return Bucket(whole_life[1])
+
+    def _bucket_row(self, bucket_id: BucketId) -> tuple[Any, ...] | None:
+        key = {"owner_key": bucket_id.owner_key, "day": bucket_id.day}
+        row: tuple[Any, ...] | None = self.connection.execute(_DAY_BUCKET, key).fetchone()
+        return row
+
+    def _post(self, account: str, currency: str, amount: int) -> None:
+        self._postings[account, currency] = self._postings.get((account, currency), 0) + amount
+
+    # ---- to disk ----
+
+    def flush(self) -> None:
+        """Write everything this batch holds; raises Overrun if a balance refuses its update."""
+        for bucket_id, account in self._accounts.items():
+            self._move_on_disk(bucket_id, account)
+        for (account_name, currency), amount in self._postings.items():
+            row = {"account": account_name, "currency": currency, "amount_micros": amount}
+            self.add_row("postings", {"sequence": self.sequence, **row})
+        for table, rows in self._rows.items():
+            self.connection.executemany(_INSERTS[table], rows)
+        for visitor_key, at_ms in self._changed_profiles.items():
+            profile = self._profiles[visitor_key]
+            row = {"visitor_key": visitor_key, "seen_ms": at_ms, "body": encode_profile(profile)}
+            self.connection.execute(_SAVE_PROFILE, row)
+        for (owner_key, name, hour_ms), n in self._counts.items():
+            count = {"owner_key": owner_key, "name": name, "hour_ms": hour_ms, "n": n}
+            self.connection.execute(_COUNT, count)
+
+    def _move_on_disk(self, bucket_id: BucketId, account: _Account) -> None:
+        if not (account.spend or account.reserve):
+            return
+        moved = self.connection.execute(
+            _MOVE,
+            {
+                "owner": bucket_id.owner_key,
+                "on_day": bucket_id.day,
+                "spend": account.spend,
+                "reserve": account.reserve,
+                "sequence": self.sequence,
+            },
+        )
+        if moved.rowcount != 1:
+            raise Overrun(bucket_id)

@@ -1,0 +1,131 @@
+"""Products: written in pieces by imports and the API, read by key for the slot."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from sqlalchemy import bindparam, delete, func, literal_column, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from adserver.domain.catalogue import Product
+from adserver.ports import Outcome, RemoveProductsNotIn, Result, SaveProducts, SetPicture
+from adserver.storage.batch import Batch
+from adserver.storage.sqlite import Reader, prepared
+from adserver.storage.tables import products
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Product).decode
+SAVED = Outcome(Result.SAVED)
+
+_row = upsert(products)
+_same_image = products.c.image_link.is_(_row.excluded.image_link)
+_by_api = _row.excluded.feed_key == literal_column("0")
+_SAVE = prepared(
+    _row.on_conflict_do_update(
+        index_elements=["key"],
+        set_={
+            "feed_key": func.iif(_by_api, products.c.feed_key, _row.excluded.feed_key),
+            "import_key": func.iif(_by_api, products.c.import_key, _row.excluded.import_key),
+            "body": _row.excluded.body,
+            "image_link": _row.excluded.image_link,
+            "picture": func.iif(_same_image, products.c.picture, literal_column("NULL")),
+        },
+    )
+)
+_REMOVE = prepared(
+    delete(products).where(
+        products.c.feed_key == bindparam("feed_key"), products.c.import_key != bindparam("import_key")
+    )
+)
+_SET_PICTURE = prepared(
+    update(products)
+    .where(products.c.key == bindparam("of_key"), products.c.image_link == bindparam("of_image"))
+    .values(picture=bindparam("new_picture"))
+)
+_ONE = prepared(select(products.c.body, products.c.picture).where(products.c.key == bindparam("key")))
+_PAGE = prepared(
+    select(products.c.body, products.c.picture)
+    .where(products.c.advertiser_key == bindparam("advertiser_key"), products.c.key > bindparam("after"))
+    .order_by(products.c.key)
+    .limit(bindparam("most"))
+)
+_COUNT = prepared(select(func.count()).where(products.c.advertiser_key == bindparam("advertiser_key")))
+_COUNT_OF_FEED = prepared(select(func.count()).where(products.c.feed_key == bindparam("feed_key")))
+_WITHOUT_PICTURE = prepared(
+    select(products.c.body, products.c.picture)
+    .where(
+        products.c.advertiser_key == bindparam("advertiser_key"),
+        products.c.picture.is_(None),
+        products.c.image_link.is_not(None),
+    )
+    .order_by(products.c.key)
+    .limit(bindparam("most"))
+)
+
+
+def save_products(batch: Batch, write: SaveProducts) -> Outcome:
+    """Insert or replace; a product keeps its thumbnail while its picture's address is the same."""
+    rows = [
+        {
+            "key": product.key,
+            "advertiser_key": write.advertiser_key,
+            "feed_key": write.feed_key,
+            "import_key": write.import_key,
+            "image_link": product.image_link,
+            "picture": product.picture,
+            "body": _encode(product),
+        }
+        for product in write.products
+    ]
+    batch.connection.executemany(_SAVE, rows)
+    return SAVED
+
+
+def remove_products_not_in(batch: Batch, write: RemoveProductsNotIn) -> Outcome:
+    """Take out what an import no longer lists."""
+    parameters = {"feed_key": write.feed_key, "import_key": write.import_key}
+    return Outcome(Result.SAVED, batch.connection.execute(_REMOVE, parameters).rowcount)
+
+
+def set_picture(batch: Batch, write: SetPicture) -> Outcome:
+    """Give a product its thumbnail, unless its picture's address has changed meanwhile."""
+    row = {"of_key": write.product_key, "of_image": write.image_link, "new_picture": write.picture}
+    batch.connection.execute(_SET_PICTURE, row)
+    return SAVED
+
+
+class SqliteCatalogue:
+    """Products as the flows read them."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def products(self, keys: Iterable[int]) -> Mapping[int, Product]:
+        """The products that exist among `keys`, by key."""
+        found = {}
+        for key in keys:
+            row = self._reader.row(_ONE, {"key": key})
+            if row is not None:
+                found[key] = _product(row)
+        return found
+
+    def page(self, advertiser_key: int, after: int, limit: int) -> list[Product]:
+        parameters = {"advertiser_key": advertiser_key, "after": after, "most": limit}
+        return [_product(row) for row in self._reader.rows(_PAGE, parameters)]
+
+    def count(self, advertiser_key: int) -> int:
+        row = self._reader.row(_COUNT, {"advertiser_key": advertiser_key})
+        return int(row[0]) if row else 0
+
+    def count_of_feed(self, feed_key: int) -> int:
+        row = self._reader.row(_COUNT_OF_FEED, {"feed_key": feed_key})
+        return int(row[0]) if row else 0
+
+    def without_picture(self, advertiser_key: int, limit: int) -> list[Product]:
+        """Products whose picture was not fetched yet."""
+        parameters = {"advertiser_key": advertiser_key, "most": limit}
+        return [_product(row) for row in self._reader.rows(_WITHOUT_PICTURE, parameters)]
+
+
+def _product(row: tuple[bytes, str | None]) -> Product:
+    product = _decode(row[0])
+    return product if row[1] is None else msgspec.structs.replace(product, picture=row[1])

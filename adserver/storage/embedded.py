@@ -1,0 +1,82 @@
+"""Storage on one machine: a SQLite file, a folder of pictures, and the writer or the way to it."""
+
+import sqlite3
+from pathlib import Path
+
+from adserver.storage.catalogue import SqliteCatalogue
+from adserver.storage.entities import (
+    SqliteAccounts,
+    SqliteCampaigns,
+    SqliteChanges,
+    SqliteFeeds,
+    SqliteInventory,
+    SqliteKeys,
+)
+from adserver.storage.ledger import SqliteLedger
+from adserver.storage.media import MediaFolder
+from adserver.storage.socket import RemoteWriter, WriterSocket
+from adserver.storage.sqlite import Reader
+from adserver.storage.stats import SqliteStats
+from adserver.storage.visitors import SqliteProfiles
+from adserver.storage.writer import FileOwned, LocalWriter
+
+
+class Storage:
+    """Every port over one file. Closing it sends what waits to disk."""
+
+    def __init__(self, path: Path, media: Path, writer: LocalWriter | RemoteWriter) -> None:
+        self.path = path
+        self.writer = writer
+        self.reader = Reader(path)
+        self.accounts = SqliteAccounts(self.reader)
+        self.campaigns = SqliteCampaigns(self.reader)
+        self.inventory = SqliteInventory(self.reader)
+        self.keys = SqliteKeys(self.reader)
+        self.catalogue = SqliteCatalogue(self.reader)
+        self.feeds = SqliteFeeds(self.reader)
+        self.profiles = SqliteProfiles(self.reader)
+        self.ledger = SqliteLedger(self.reader)
+        self.stats = SqliteStats(self.reader)
+        self.changes = SqliteChanges(self.reader)
+        self.media = MediaFolder(media)
+        self._socket: WriterSocket | None = None
+        if isinstance(writer, LocalWriter):
+            self._socket = WriterSocket(writer, socket_path(path))
+
+    def answers(self) -> bool:
+        """Whether the database can be read at all."""
+        try:
+            return self.reader.row("SELECT 1") is not None
+        except sqlite3.Error:
+            return False
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+        self.writer.close()
+        self.reader.close()
+
+
+def socket_path(path: Path) -> Path:
+    return path.with_suffix(".sock")
+
+
+def open_storage(path: Path) -> Storage:
+    """Open the file as its writer, or through the writer's socket where another process is that already."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    media = path.parent / "media"
+    try:
+        return own_storage(path)
+    except FileOwned:
+        return Storage(path, media, RemoteWriter(socket_path(path)))
+
+
+def own_storage(path: Path) -> Storage:
+    """Open the file as its one writer, tables up to date; FileOwned where another process writes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Storage(path, path.parent / "media", LocalWriter(path))
+
+
+def join_storage(path: Path) -> Storage:
+    """Open the file as a worker beside a writer process."""
+    return Storage(path, path.parent / "media", RemoteWriter(socket_path(path)))

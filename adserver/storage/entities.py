@@ -1,0 +1,353 @@
+"""Accounts, inventory, campaigns, feeds and keys: saved with their caps, read by key or by page."""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Table, bindparam, func, insert, select, update
+
+from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
+from adserver.domain.campaign import Advertiser, Campaign, Creative
+from adserver.domain.catalogue import Feed
+from adserver.domain.money import Micros
+from adserver.domain.pricing import Terms
+from adserver.domain.slot import Publisher, Site, Slot
+from adserver.ports import ApiKey, Entity, Outcome, Receipt, Result, SaveEntity
+from adserver.storage.batch import Batch
+from adserver.storage.sqlite import Reader, prepared
+from adserver.storage.tables import (
+    advertisers,
+    api_keys,
+    budgets,
+    campaign_versions,
+    campaigns,
+    change_log,
+    creatives,
+    feeds,
+    publishers,
+    receipts,
+    sites,
+    slots,
+)
+
+SAVED, CONFLICT = Outcome(Result.SAVED), Outcome(Result.CONFLICT)
+
+# entity -> its table, and the fields that are columns besides `key`
+_TABLES: dict[type, tuple[Table, tuple[str, ...]]] = {
+    Advertiser: (advertisers, ("public_id",)),
+    Publisher: (publishers, ()),
+    Site: (sites, ("publisher_key",)),
+    Slot: (slots, ("site_key",)),
+    Campaign: (campaigns, ("advertiser_key",)),
+    Creative: (creatives, ("campaign_key",)),
+    Feed: (feeds, ("advertiser_key",)),
+    ApiKey: (api_keys, ("digest",)),
+}
+SNAPSHOT_KINDS = (Advertiser, Publisher, Site, Slot, Campaign, Creative)
+
+encode = msgspec.json.Encoder().encode
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(kind) for kind in _TABLES}
+_terms_decoder = msgspec.json.Decoder(Terms)
+
+
+def _save_one(table: Table, columns: tuple[str, ...]) -> str:
+    changed: dict[str, Any] = {name: bindparam(f"new_{name}") for name in (*columns, "body")}
+    return prepared(update(table).where(table.c.key == bindparam("of_key")).values(changed))
+
+
+_INSERT = {kind: prepared(insert(table)) for kind, (table, _) in _TABLES.items()}
+_UPDATE = {kind: _save_one(table, columns) for kind, (table, columns) in _TABLES.items()}
+_BODY = {
+    kind: prepared(select(table.c.body).where(table.c.key == bindparam("key")))
+    for kind, (table, _) in _TABLES.items()
+}
+_PAGE = {
+    kind: prepared(
+        select(table.c.body).where(table.c.key > bindparam("after")).order_by(table.c.key)
+        .limit(bindparam("most"))
+    )
+    for kind, (table, _) in _TABLES.items()
+}  # fmt: skip
+_PAGE_OF_OWNER = {
+    kind: prepared(
+        select(table.c.body)
+        .where(table.c[columns[0]] == bindparam("owner"), table.c.key > bindparam("after"))
+        .order_by(table.c.key).limit(bindparam("most"))
+    )
+    for kind, (table, columns) in _TABLES.items() if columns
+}  # fmt: skip
+_KEY_BY_DIGEST = prepared(select(api_keys.c.body).where(api_keys.c.digest == bindparam("digest")))
+_INSERT_VERSION = prepared(insert(campaign_versions))
+_VERSION = prepared(
+    select(campaign_versions.c.terms).where(
+        campaign_versions.c.campaign_key == bindparam("campaign_key"),
+        campaign_versions.c.version == bindparam("version"),
+    )
+)
+_LOG = prepared(insert(change_log).prefix_with("OR REPLACE"))
+_INSERT_BUDGET = prepared(insert(budgets))
+_SPENT = prepared(
+    select((budgets.c.spent + budgets.c.pending).label("used")).where(
+        budgets.c.owner_key == bindparam("owner_key"), budgets.c.day == bindparam("day")
+    )
+)
+_SET_CAP = prepared(
+    update(budgets)
+    .where(budgets.c.owner_key == bindparam("owner"), budgets.c.day == bindparam("on_day"))
+    .values(cap=bindparam("new_cap"), daily_cap=bindparam("new_daily_cap"), changed=bindparam("sequence"))
+)
+_RECEIPT = prepared(
+    select(receipts).where(
+        receipts.c.owner == bindparam("owner"), receipts.c.idempotency_key == bindparam("idempotency_key")
+    )
+)
+_INSERT_RECEIPT = prepared(insert(receipts))
+
+
+def save_entity(batch: Batch, write: SaveEntity) -> Outcome:
+    """Insert or replace an entity; caps first, so that a refused cap changes nothing.
+
+    Versioned entities are replaced only from the version before: a concurrent change is a CONFLICT.
+    The same state once more is SAVED, so that a batch sent twice is harmless.
+    """
+    entity, kind = write.entity, type(write.entity)
+    body = encode(entity)
+    stored = batch.connection.execute(_BODY[kind], {"key": entity.key}).fetchone()
+    if stored is not None and stored[0] == body:
+        return SAVED
+    if (stored is None) is not write.is_new or _is_stale(kind, stored, entity):
+        return CONFLICT
+    if isinstance(entity, Campaign | Advertiser):
+        refused = _save_caps(batch, entity, write)
+        if refused is not None:
+            return refused
+    try:
+        _save_body(batch, entity, body, write.is_new)
+    except sqlite3.IntegrityError:
+        return CONFLICT
+    if kind in SNAPSHOT_KINDS:
+        log = {"sequence": batch.sequence, "key": entity.key, "kind": kind.__name__}
+        batch.connection.execute(_LOG, log)
+        batch.touched_balances = True
+    return SAVED
+
+
+def _is_stale(kind: type, stored: tuple[bytes] | None, entity: Entity) -> bool:
+    version = getattr(entity, "version", None)
+    if stored is None or version is None:
+        return False
+    return bool(_decoders[kind].decode(stored[0]).version != version - 1)
+
+
+def _save_body(batch: Batch, entity: Entity, body: bytes, is_new: bool) -> None:
+    kind = type(entity)
+    columns = {name: getattr(entity, name) for name in _TABLES[kind][1]}
+    if is_new:
+        batch.connection.execute(_INSERT[kind], {"key": entity.key, **columns, "body": body})
+    else:
+        changed = {f"new_{name}": value for name, value in columns.items()}
+        batch.connection.execute(_UPDATE[kind], {"of_key": entity.key, **changed, "new_body": body})
+    if isinstance(entity, Campaign):
+        row = {"campaign_key": entity.key, "version": entity.version, "terms": encode(entity.terms)}
+        batch.connection.execute(_INSERT_VERSION, row)
+
+
+def _save_caps(batch: Batch, owner: Campaign | Advertiser, write: SaveEntity) -> Outcome | None:
+    """Put the owner's caps into its balances; BELOW_SPENT with the figure where one is already passed."""
+    total, daily = owner.total_budget_micros, owner.daily_budget_micros
+    for day, cap in ((WHOLE_LIFE, total), (write.today, daily)):
+        used = batch.connection.execute(_SPENT, {"owner_key": owner.key, "day": day}).fetchone()
+        if used is not None and cap is not None and used[0] > cap:
+            return Outcome(Result.BELOW_SPENT, used[0])
+    if write.is_new:
+        row = {"owner_key": owner.key, "day": WHOLE_LIFE, "cap": total, "daily_cap": daily}
+        batch.connection.execute(_INSERT_BUDGET, {**row, "spent": 0, "pending": 0, "changed": batch.sequence})
+        return None
+    caps = ((WHOLE_LIFE, total, daily), (write.today, daily, None))
+    for day, cap, daily_cap in caps:
+        row = {"owner": owner.key, "on_day": day, "new_cap": cap, "new_daily_cap": daily_cap}
+        batch.connection.execute(_SET_CAP, {**row, "sequence": batch.sequence})
+    return None
+
+
+def save_receipt(batch: Batch, receipt: Receipt) -> Outcome:
+    """Keep the answer to an Idempotency-Key; the first one stays."""
+    key = {"owner": receipt.owner, "idempotency_key": receipt.idempotency_key}
+    stored = batch.connection.execute(_RECEIPT, key).fetchone()
+    if stored is not None:
+        return SAVED if Receipt(*stored) == receipt else Outcome(Result.RECEIPT_EXISTS)
+    batch.connection.execute(_INSERT_RECEIPT, msgspec.structs.asdict(receipt))
+    return SAVED
+
+
+# ---- reading ----
+
+Kind = TypeVar("Kind")
+
+
+def _one(reader: Reader, kind: type[Kind], key: int) -> Kind | None:
+    row = reader.row(_BODY[kind], {"key": key})
+    return None if row is None else _decoders[kind].decode(row[0])
+
+
+def _page(reader: Reader, kind: type[Kind], owner: int | None, after: int, limit: int) -> list[Kind]:
+    if owner is None:
+        rows = reader.rows(_PAGE[kind], {"after": after, "most": limit})
+    else:
+        rows = reader.rows(_PAGE_OF_OWNER[kind], {"owner": owner, "after": after, "most": limit})
+    return [_decoders[kind].decode(row[0]) for row in rows]
+
+
+class SqliteAccounts:
+    """Advertisers and publishers."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def advertiser(self, key: int) -> Advertiser | None:
+        return _one(self._reader, Advertiser, key)
+
+    def advertisers(self, after: int, limit: int) -> list[Advertiser]:
+        return _page(self._reader, Advertiser, None, after, limit)
+
+    def publisher(self, key: int) -> Publisher | None:
+        return _one(self._reader, Publisher, key)
+
+    def publishers(self, after: int, limit: int) -> list[Publisher]:
+        return _page(self._reader, Publisher, None, after, limit)
+
+
+class SqliteInventory:
+    """Sites and slots."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def site(self, key: int) -> Site | None:
+        return _one(self._reader, Site, key)
+
+    def sites(self, publisher_key: int | None, after: int, limit: int) -> list[Site]:
+        return _page(self._reader, Site, publisher_key, after, limit)
+
+    def slot(self, key: int) -> Slot | None:
+        return _one(self._reader, Slot, key)
+
+    def slots(self, site_key: int | None, after: int, limit: int) -> list[Slot]:
+        return _page(self._reader, Slot, site_key, after, limit)
+
+
+class SqliteCampaigns:
+    """Campaigns, the terms of each of their versions, and their creatives."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def campaign(self, key: int) -> Campaign | None:
+        return _one(self._reader, Campaign, key)
+
+    def campaigns(self, advertiser_key: int | None, after: int, limit: int) -> list[Campaign]:
+        return _page(self._reader, Campaign, advertiser_key, after, limit)
+
+    def terms(self, key: int, version: int) -> Terms | None:
+        row = self._reader.row(_VERSION, {"campaign_key": key, "version": version})
+        return None if row is None else _terms_decoder.decode(row[0])
+
+    def creative(self, key: int) -> Creative | None:
+        return _one(self._reader, Creative, key)
+
+    def creatives(self, campaign_key: int, after: int, limit: int) -> list[Creative]:
+        return _page(self._reader, Creative, campaign_key, after, limit)
+
+
+class SqliteKeys:
+    """API keys and the receipts of what was done with them."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def find(self, digest: str) -> ApiKey | None:
+        row = self._reader.row(_KEY_BY_DIGEST, {"digest": digest})
+        return None if row is None else _decoders[ApiKey].decode(row[0])
+
+    def keys(self, after: int, limit: int) -> list[ApiKey]:
+        return _page(self._reader, ApiKey, None, after, limit)
+
+    def receipt(self, owner: str, idempotency_key: str) -> Receipt | None:
+        row = self._reader.row(_RECEIPT, {"owner": owner, "idempotency_key": idempotency_key})
+        return None if row is None else Receipt(*row)
+
+
+class SqliteFeeds:
+    """Feeds and the report of each one's last import."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def feed(self, key: int) -> Feed | None:
+        return _one(self._reader, Feed, key)
+
+    def feeds(self, advertiser_key: int | None, after: int, limit: int) -> list[Feed]:
+        return _page(self._reader, Feed, advertiser_key, after, limit)
+
+
+_SINCE = prepared(
+    select(change_log.c.sequence, change_log.c.key, change_log.c.kind)
+    .where(change_log.c.sequence > bindparam("sequence"))
+    .order_by(change_log.c.sequence)
+)
+_NEWEST = prepared(
+    select(func.max(func.coalesce(select(func.max(change_log.c.sequence)).scalar_subquery(), 0),
+                    func.coalesce(select(func.max(budgets.c.changed)).scalar_subquery(), 0)))
+)  # fmt: skip
+_BUCKETS_SINCE = prepared(
+    select(
+        budgets.c.changed, budgets.c.owner_key, budgets.c.day,
+        budgets.c.cap, budgets.c.spent, budgets.c.pending,
+    ).where(budgets.c.changed > bindparam("sequence"))
+)  # fmt: skip
+
+
+def newest_sequence(connection: sqlite3.Connection) -> int:
+    """The sequence number of the last committed change."""
+    return int(connection.execute(_NEWEST).fetchone()[0])
+
+
+class SqliteChanges:
+    """The change log: how each worker's snapshot is made and kept fresh."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def everything(self) -> tuple[int, list[Entity]]:
+        """All entities, and a sequence not newer than them: changes since may be told twice, never missed."""
+        sequence = self._newest()
+        entities: list[Entity] = []
+        for kind in SNAPSHOT_KINDS:
+            entities.extend(_page(self._reader, kind, None, -1, -1))
+        return sequence, entities
+
+    def since(self, sequence: int) -> tuple[int, list[Entity]]:
+        """Entities changed after `sequence`, in their newest state."""
+        rows = self._reader.rows(_SINCE, {"sequence": sequence})
+        kinds = {kind.__name__: kind for kind in SNAPSHOT_KINDS}
+        changed: dict[int, Any] = {key: _one(self._reader, kinds[kind], key) for _, key, kind in rows}
+        newest = max((row[0] for row in rows), default=sequence)
+        return newest, [entity for entity in changed.values() if entity is not None]
+
+    def buckets_since(self, sequence: int) -> tuple[int, list[tuple[BucketId, Bucket]]]:
+        """Balances moved after `sequence`."""
+        rows = self._reader.rows(_BUCKETS_SINCE, {"sequence": sequence})
+        newest = max((row[0] for row in rows), default=sequence)
+        return newest, _named_buckets(rows)
+
+    def _newest(self) -> int:
+        row = self._reader.row(_NEWEST)
+        return int(row[0]) if row else 0
+
+
+def _named_buckets(rows: Iterable[tuple[Any, ...]]) -> list[tuple[BucketId, Bucket]]:
+    return [
+        (BucketId(owner, day), Bucket(cap, Micros(spent), Micros(pending)))
+        for _, owner, day, cap, spent, pending in rows
+    ]

@@ -1,0 +1,81 @@
+"""The embedded database: one SQLite file, statements written in Core and run by the driver itself."""
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql import Executable
+
+_DIALECT = sqlite.dialect(paramstyle="named")
+CHECKPOINT_PAGES = 20_000
+BUSY_MS = 5_000
+
+Row = tuple[Any, ...]
+
+
+def prepared(statement: Executable) -> str:
+    """A Core statement as SQL text with `:name` parameters; done once, when a module is imported.
+
+    Numbers that the statement itself fixes (an OFFSET, say) are written into the text.
+    """
+    compiled = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
+    sql = str(compiled)
+    for name, value in compiled.params.items():
+        if isinstance(value, int):
+            sql = sql.replace(f":{name}", str(value))
+        elif value is not None:
+            raise ValueError(f"write this value with bindparam or literal_column: {name}")
+    return sql
+
+
+def connect(path: Path, *, writing: bool) -> sqlite3.Connection:
+    """A connection in autocommit mode; the writer's waits for the disk at each commit."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA cache_size = -65536")
+    if writing:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    else:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+class _Held:
+    """A thread's connection; it goes, and is closed, with its thread."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+
+class Reader:
+    """Reads the file from any thread, over one connection per thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._open: WeakSet[_Held] = WeakSet()
+
+    def rows(self, sql: str, parameters: Mapping[str, object] | Iterable[object] = ()) -> list[Row]:
+        return self._connection().execute(sql, parameters).fetchall()  # type: ignore[arg-type]
+
+    def row(self, sql: str, parameters: Mapping[str, object] | Iterable[object] = ()) -> Row | None:
+        row: Row | None = self._connection().execute(sql, parameters).fetchone()  # type: ignore[arg-type]
+        return row
+
+    def close(self) -> None:
+        for held in list(self._open):
+            held.connection.close()
+
+    def _connection(self) -> sqlite3.Connection:
+        held: _Held | None = getattr(self._local, "held", None)
+        if held is None:
+            held = self._local.held = _Held(connect(self._path, writing=False))
+            self._open.add(held)
+        return held.connection

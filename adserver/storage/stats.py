@@ -1,0 +1,71 @@
+"""Hourly counters and job leases."""
+
+from sqlalchemy import bindparam, func, literal_column, select, text
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from adserver.domain.snapshot import Rates
+from adserver.ports import AddCounts, Outcome, Result, TakeLease
+from adserver.storage.batch import Batch
+from adserver.storage.sqlite import Reader, prepared
+from adserver.storage.tables import counts, leases
+
+_row = upsert(leases)
+_TAKE = prepared(
+    _row.on_conflict_do_update(
+        index_elements=["name"],
+        set_={"holder": _row.excluded.holder, "until_ms": _row.excluded.until_ms},
+        where=(leases.c.holder == _row.excluded.holder) | (leases.c.until_ms <= bindparam("now_ms")),
+    )
+)
+_SUMS = prepared(
+    select(counts.c.name, func.sum(counts.c.n))
+    .where(counts.c.owner_key == bindparam("owner_key"), counts.c.hour_ms >= bindparam("since_ms"))
+    .group_by(counts.c.name)
+)
+_ALL_SUMS = prepared(
+    select(counts.c.name, func.sum(counts.c.n))
+    .where(counts.c.hour_ms >= bindparam("since_ms"))
+    .group_by(counts.c.name)
+)
+_RATES = prepared(
+    select(counts.c.owner_key, counts.c.name, func.sum(counts.c.n))
+    .where(counts.c.name.in_([literal_column(f"'{name}'") for name in Rates.__struct_fields__]))
+    .group_by(counts.c.owner_key, counts.c.name)
+)
+DATABASE_ANSWERS = prepared(text("SELECT 1"))
+
+
+def add_counts(batch: Batch, write: AddCounts) -> Outcome:
+    """Add what a worker counted since its last report."""
+    for hour_ms, name, owner_key, n in write.counts:
+        batch.count(owner_key, name, hour_ms, n)
+    return Outcome(Result.SAVED)
+
+
+def take_lease(batch: Batch, write: TakeLease) -> Outcome:
+    """Hold a job's lease until a time, if nobody else does."""
+    row = {"name": write.name, "holder": write.holder, "until_ms": write.until_ms, "now_ms": write.now_ms}
+    taken = batch.connection.execute(_TAKE, row).rowcount == 1
+    return Outcome(Result.SAVED if taken else Result.CONFLICT)
+
+
+class SqliteStats:
+    """Counters as screens and the ranking read them."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def counts(self, owner_key: int | None, since_ms: int) -> dict[str, int]:
+        """Sums by name of one owner, or over everything."""
+        if owner_key is None:
+            rows = self._reader.rows(_ALL_SUMS, {"since_ms": since_ms})
+        else:
+            rows = self._reader.rows(_SUMS, {"owner_key": owner_key, "since_ms": since_ms})
+        return {str(name): int(n) for name, n in rows}
+
+    def rates(self) -> dict[int, Rates]:
+        """Impressions, clicks and conversions of each campaign so far (and of each slot)."""
+        sums: dict[int, dict[str, int]] = {}
+        for owner_key, name, n in self._reader.rows(_RATES):
+            sums.setdefault(owner_key, {})[name] = int(n)
+        return {owner_key: Rates(**by_name) for owner_key, by_name in sums.items()}

@@ -1,0 +1,200 @@
+"""Events and profiles: what the writer folds, and what the flows read of a visitor."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Table, bindparam, delete, literal_column, null, select, update
+
+from adserver.domain.identity import key_of
+from adserver.domain.visitor import Profile, fold_event
+from adserver.ports import ForgetVisitor, Outcome, Result, StoreEvent
+from adserver.storage.batch import Batch, decode_profile
+from adserver.storage.sqlite import Reader, prepared
+from adserver.storage.tables import ad_events, conversions, decisions, events, metadata, profiles
+from pixel.events import Event
+
+encode_event = msgspec.msgpack.Encoder().encode
+decode_event = msgspec.msgpack.Decoder(Event).decode
+
+_EVENT_EXISTS = prepared(select(events.c.event_key).where(events.c.event_key == bindparam("event_key")))
+_EVENTS_OF = prepared(
+    select(events.c.advertiser_key, events.c.at_ms, events.c.body)
+    .where(events.c.visitor_key == bindparam("visitor_key"))
+    .order_by(events.c.event_key)
+)
+_PROFILE = prepared(select(profiles.c.body).where(profiles.c.visitor_key == bindparam("visitor_key")))
+_INSERT_CONVERSION = prepared(conversions.insert().prefix_with("OR IGNORE"))
+
+_ACCEPTED, _DUPLICATE = Outcome(Result.ACCEPTED), Outcome(Result.DUPLICATE)
+_VISITOR_TABLES = [table for table in metadata.sorted_tables if "visitor_key" in table.c]
+_LEDGER_TABLES = (ad_events, decisions, conversions)  # keep their rows; only the visitor leaves them
+
+
+def store_event(batch: Batch, write: StoreEvent, recent: "RecentIds", resent: bool) -> Outcome:
+    """Keep an event, fold it, and note the order or lead it may be."""
+    event = write.event
+    dedupe_key = None
+    if event.event_id is not None:
+        dedupe_key = key_of(b"event", write.advertiser_key.to_bytes(8, "big"), event.name.encode(),
+                            event.event_id.encode())  # fmt: skip
+        if recent.knows(dedupe_key) or dedupe_key in batch.new_dedupe_keys:
+            return _DUPLICATE
+        batch.new_dedupe_keys[dedupe_key] = write.at_ms
+    if resent and batch.connection.execute(_EVENT_EXISTS, {"event_key": write.event_key}).fetchone():
+        return _ACCEPTED
+    if write.visitor_key and not write.first:
+        profile = known_profile(batch, write.visitor_key, write.at_ms) or Profile(write.at_ms)
+        fold_event(profile, write.advertiser_key, event, write.at_ms)
+        batch.keep_profile(write.visitor_key, profile, write.at_ms)
+    batch.add_row("events", _event_row(write, dedupe_key))
+    batch.count(write.advertiser_key, f"event_{event.name}", write.at_ms)
+    if write.conversion_key:
+        batch.connection.execute(_INSERT_CONVERSION, _conversion_row(write))
+    return _ACCEPTED
+
+
+def _event_row(write: StoreEvent, dedupe_key: int | None) -> dict[str, Any]:
+    return {
+        "event_key": write.event_key,
+        "advertiser_key": write.advertiser_key,
+        "visitor_key": write.visitor_key,
+        "at_ms": write.at_ms,
+        "dedupe_key": dedupe_key,
+        "body": encode_event(write.event),
+    }
+
+
+def _conversion_row(write: StoreEvent) -> dict[str, Any]:
+    event = write.event
+    return {
+        "conversion_key": write.conversion_key,
+        "by_server": False,
+        "advertiser_key": write.advertiser_key,
+        "event": event.name,
+        "trusted": write.trusted,
+        "visitor_key": write.visitor_key,
+        "click_id": event.click_id,
+        "value_micros": event.value_micros,
+        "currency": event.currency,
+        "arrived_at_ms": write.at_ms,
+        "occurred_at_ms": write.at_ms,
+        "has_reference": write.has_reference,
+        "state": "new",
+        "reason": "",
+        "campaign_key": 0,
+        "touch_impression_id": 0,
+        "day": 0,
+        "amount_micros": 0,
+    }
+
+
+def known_profile(batch: Batch, visitor_key: int, at_ms: int) -> Profile | None:
+    """The profile, or one made of the events that came with the cookie; None where nothing is known.
+
+    Whoever was forgotten is not known again by an ad that was shown before.
+    """
+    profile = batch.profile(visitor_key)
+    if profile is not None:
+        return profile
+    earlier = batch.connection.execute(_EVENTS_OF, {"visitor_key": visitor_key}).fetchall()
+    for row in batch.pending_rows("events"):
+        if row["visitor_key"] == visitor_key:
+            earlier.append((row["advertiser_key"], row["at_ms"], row["body"]))
+    if not earlier:
+        return None
+    profile = Profile(at_ms)
+    for advertiser_key, earlier_ms, body in earlier:
+        fold_event(profile, advertiser_key, decode_event(body), earlier_ms)
+    return profile
+
+
+def forget_visitor(batch: Batch, write: ForgetVisitor) -> Outcome:
+    """Erase the visitor wherever a table can name one; the ledger's rows stay, without the visitor."""
+    for table in _VISITOR_TABLES:
+        statement = _BLANK[table.name] if table in _LEDGER_TABLES else _ERASE[table.name]
+        batch.connection.execute(statement, {"visitor": write.visitor_key})
+    return Outcome(Result.SAVED)
+
+
+def _erase(table: Table) -> str:
+    return prepared(delete(table).where(table.c.visitor_key == bindparam("visitor")))
+
+
+def _blank(table: Table) -> str:
+    values: dict[str, Any] = {"visitor_key": literal_column("0")}
+    if "click_id" in table.c:
+        values["click_id"] = null()
+    return prepared(update(table).where(table.c.visitor_key == bindparam("visitor")).values(values))
+
+
+_ERASE = {table.name: _erase(table) for table in _VISITOR_TABLES}
+_BLANK = {table.name: _blank(table) for table in _LEDGER_TABLES}
+
+
+class RecentIds:
+    """Event ids of the last 48 hours, in hourly segments with a stated maximum.
+
+    Beyond `most` ids the oldest hour goes, and is counted in `forgotten_hours`.
+    """
+
+    HOUR_MS = 3_600_000
+    KEPT_HOURS = 48
+
+    def __init__(self, most: int = 2_000_000) -> None:
+        self._most = most
+        self._hours: dict[int, set[int]] = {}
+        self.forgotten_hours = 0
+
+    def knows(self, dedupe_key: int) -> bool:
+        return any(dedupe_key in ids for ids in self._hours.values())
+
+    def add(self, dedupe_key: int, at_ms: int) -> None:
+        hour = at_ms // self.HOUR_MS
+        if hour not in self._hours:
+            self._hours[hour] = set()
+            for old in [known for known in self._hours if known <= hour - self.KEPT_HOURS]:
+                del self._hours[old]
+        self._hours[hour].add(dedupe_key)
+        while len(self._hours) > 1 and sum(map(len, self._hours.values())) > self._most:
+            del self._hours[min(self._hours)]
+            self.forgotten_hours += 1
+
+
+class SqliteProfiles:
+    """Profiles as the slot and the visitor's own pages read them."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def profile(self, visitor_key: int) -> Profile | None:
+        """The folded profile; of a cookie that comes back for the first time, its first events."""
+        row = self._reader.row(_PROFILE, {"visitor_key": visitor_key})
+        if row is not None:
+            return decode_profile(row[0])
+        rows = self._reader.rows(_EVENTS_OF, {"visitor_key": visitor_key})
+        if not rows:
+            return None
+        profile = Profile(rows[0][1])
+        for advertiser_key, at_ms, body in rows:
+            fold_event(profile, advertiser_key, decode_event(body), at_ms)
+        return profile
+
+    def export(self, visitor_key: int) -> dict[str, list[dict[str, object]]]:
+        """Every row of every table that holds the visitor, bodies decoded."""
+        held: dict[str, list[dict[str, object]]] = {}
+        for table in _VISITOR_TABLES:
+            names = [column.name for column in table.c]
+            sql = prepared(select(table).where(table.c.visitor_key == bindparam("visitor")))
+            rows = self._reader.rows(sql, {"visitor": visitor_key})
+            held[table.name] = [
+                {name: _readable(table.name, name, value) for name, value in zip(names, row, strict=True)
+                 if name != "visitor_key"}
+                for row in rows
+            ]  # fmt: skip
+        return held
+
+
+def _readable(table: str, name: str, value: object) -> object:
+    if isinstance(value, bytes) and name == "body":
+        return msgspec.to_builtins(decode_event(value) if table == "events" else decode_profile(value))
+    return value.hex() if isinstance(value, bytes) else value

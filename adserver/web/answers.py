@@ -1,0 +1,82 @@
+"""The few shapes of answer that the hot addresses give, as status, headers and bytes."""
+
+import msgspec
+
+Headers = list[tuple[bytes, bytes]]
+
+GIF = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
+    b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x01D\x00;"
+)
+_NEVER_KEPT = (b"cache-control", b"no-store, no-cache, must-revalidate, max-age=0, private")
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_ANYWHERE = (b"cross-origin-resource-policy", b"cross-origin")
+_FOR_EVER = (b"cache-control", b"public, max-age=31536000, immutable")
+
+
+class Answer(msgspec.Struct):
+    status: int
+    headers: Headers
+    body: bytes = b""
+
+
+def gif() -> Answer:
+    return Answer(200, [(b"content-type", b"image/gif"), _NEVER_KEPT, _NO_SNIFFING, _ANYWHERE], GIF)
+
+
+def no_content() -> Answer:
+    return Answer(204, [_NEVER_KEPT, _NO_SNIFFING])
+
+
+def nothing() -> Answer:
+    """An empty place, where not even the house creative could be made."""
+    return Answer(200, [(b"content-type", b"text/html; charset=utf-8"), _NEVER_KEPT, _NO_SNIFFING])
+
+
+def try_again() -> Answer:
+    """Nothing could be made durable; the tag keeps the event and comes back."""
+    return Answer(503, [(b"retry-after", b"1"), _NEVER_KEPT, _NO_SNIFFING])
+
+
+def redirect(location: str) -> Answer:
+    headers = [
+        (b"location", location.encode("ascii", "backslashreplace")),
+        (b"referrer-policy", b"origin"),
+        _NEVER_KEPT,
+        _NO_SNIFFING,
+    ]
+    return Answer(302, headers)
+
+
+def document(body: bytes, policy: str, frame_ancestors: str) -> Answer:
+    headers = [
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-security-policy", f"{policy}; frame-ancestors {frame_ancestors}".encode()),
+        (b"referrer-policy", b"origin"),
+        _NEVER_KEPT,
+        _NO_SNIFFING,
+    ]
+    return Answer(200, headers, body)
+
+
+def picture(body: bytes) -> Answer:
+    """A slot's GIF: personal, so nobody may keep it."""
+    return Answer(200, [(b"content-type", b"image/gif"), _NEVER_KEPT, _NO_SNIFFING, _ANYWHERE], body)
+
+
+def media(body: bytes, content_type: bytes) -> Answer:
+    """A thumbnail: named by its content, so anyone may keep it for ever."""
+    return Answer(200, [(b"content-type", content_type), _FOR_EVER, _NO_SNIFFING, _ANYWHERE], body)
+
+
+def script(body: bytes) -> Answer:
+    kept = (b"cache-control", b"public, max-age=3600")
+    return Answer(
+        200, [(b"content-type", b"text/javascript; charset=utf-8"), kept, _NO_SNIFFING, _ANYWHERE], body
+    )
+
+
+def plain(status: int, text: str) -> Answer:
+    return Answer(
+        status, [(b"content-type", b"text/plain; charset=utf-8"), _NEVER_KEPT, _NO_SNIFFING], text.encode()
+    )

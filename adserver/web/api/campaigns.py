@@ -1,0 +1,72 @@
+"""/api/v1/campaigns: what advertisers order, and how it stands."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from adserver.domain.campaign import Campaign
+from adserver.flows.manage import Manage
+from adserver.web.api.answers import Page, found, key_from, page, problems
+from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
+from adserver.web.flows import CurrentManage
+from adserver.web.once import CurrentOnce, answer
+from adserver.web.schemas.campaigns import (
+    CampaignAnswer,
+    CampaignChange,
+    CampaignDraft,
+    CampaignList,
+    show_campaign,
+)
+
+router = APIRouter(prefix="/campaigns", tags=["campaigns"], dependencies=[ADVERTISERS_ONLY])
+
+
+def _show_all(manage: Manage, campaigns: Sequence[Campaign]) -> list[CampaignAnswer]:
+    return [
+        show_campaign(*both) for both in zip(campaigns, manage.campaigns.standings(campaigns), strict=True)
+    ]
+
+
+def _show(manage: Manage, campaign: Campaign) -> CampaignAnswer:
+    return _show_all(manage, [campaign])[0]
+
+
+@router.get("", response_model=Page[CampaignAnswer], responses=problems())
+def list_campaigns(
+    manage: CurrentManage, caller: CurrentCaller, asked: Annotated[CampaignList, Query()]
+) -> Response:
+    return page(
+        asked,
+        lambda after, limit: manage.campaigns.campaigns(caller.reach, asked.advertiser_id, after, limit),
+        partial(_show_all, manage),
+    )
+
+
+@router.post("", status_code=201, response_model=CampaignAnswer, responses=problems(409))
+def create_campaign(
+    draft: CampaignDraft, manage: CurrentManage, caller: CurrentCaller, once: CurrentOnce
+) -> Response:
+    return once.create(
+        lambda receipt_of: manage.campaigns.create(
+            caller.reach, draft.advertiser_id, draft.campaign_for, receipt_of
+        ),
+        partial(_show, manage),
+    )
+
+
+@router.get("/{campaign_id}", response_model=CampaignAnswer, responses=problems())
+def get_campaign(campaign_id: str, manage: CurrentManage, caller: CurrentCaller) -> Response:
+    return answer(_show(manage, found(manage.campaigns.campaign(caller.reach, key_from("cmp", campaign_id)))))
+
+
+@router.patch("/{campaign_id}", response_model=CampaignAnswer, responses=problems(409))
+def change_campaign(
+    campaign_id: str, change: CampaignChange, manage: CurrentManage, caller: CurrentCaller
+) -> Response:
+    """Change what is named; null lifts a cap. A cap below what is spent and pending is a 409."""
+    return answer(
+        _show(manage, found(manage.campaigns.change(caller.reach, key_from("cmp", campaign_id), change.edit)))
+    )

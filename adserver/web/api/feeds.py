@@ -1,0 +1,110 @@
+"""/api/v1/advertisers/{id}/feeds: where products come from, and what came of each import."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from typing import IO, Annotated
+
+import anyio
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+
+from adserver.domain.campaign import Advertiser
+from adserver.domain.catalogue import Feed, ImportReport
+from adserver.flows.manage import Manage
+from adserver.web.api.answers import Page, each, found, key_from, page, problems
+from adserver.web.auth import ADVERTISERS_ONLY, Caller, CurrentCaller
+from adserver.web.flows import CurrentFlows, CurrentManage, Flows
+from adserver.web.once import CurrentOnce, answer
+from adserver.web.problems import Problem
+from adserver.web.schemas.catalogue import (
+    FeedAnswer,
+    FeedDraft,
+    ImportAnswer,
+    ImportChoice,
+    show_feed,
+    show_import,
+)
+from adserver.web.schemas.fields import Paging
+
+router = APIRouter(
+    prefix="/advertisers/{advertiser_id}/feeds", tags=["feeds"], dependencies=[ADVERTISERS_ONLY]
+)
+
+
+@router.get("", response_model=Page[FeedAnswer], responses=problems())
+def list_feeds(
+    advertiser_id: str, manage: CurrentManage, caller: CurrentCaller, paging: Annotated[Paging, Query()]
+) -> Response:
+    owner = key_from("adv", advertiser_id)
+    return page(
+        paging, lambda after, limit: manage.products.feeds(caller.reach, owner, after, limit), each(show_feed)
+    )
+
+
+@router.post("", status_code=201, response_model=FeedAnswer, responses=problems())
+def create_feed(
+    advertiser_id: str, draft: FeedDraft, manage: CurrentManage, caller: CurrentCaller, once: CurrentOnce
+) -> Response:
+    owner = key_from("adv", advertiser_id)
+    return once.create(
+        lambda receipt_of: manage.products.create_feed(caller.reach, draft.feed(owner), receipt_of), show_feed
+    )
+
+
+@router.get("/{feed_id}", response_model=FeedAnswer, responses=problems())
+def get_feed(advertiser_id: str, feed_id: str, manage: CurrentManage, caller: CurrentCaller) -> Response:
+    _, feed = _feed_of(manage, caller, advertiser_id, feed_id)
+    return answer(show_feed(feed))
+
+
+@router.post(
+    "/{feed_id}/import",
+    response_model=ImportAnswer,
+    responses=problems(413),
+    openapi_extra={"requestBody": {"content": {"application/octet-stream": {}}}},
+)
+async def import_feed(
+    advertiser_id: str,
+    feed_id: str,
+    choice: Annotated[ImportChoice, Query()],
+    request: Request,
+    flows: CurrentFlows,
+    caller: CurrentCaller,
+) -> Response:
+    """Import the file that is the body; without a body, what lies at the feed's `url` now.
+
+    The same file once more leaves the same catalogue, so no Idempotency-Key is needed.
+    """
+    owner, feed = await run_in_threadpool(_feed_of, flows.manage, caller, advertiser_id, feed_id)
+    with tempfile.TemporaryFile() as file:
+        size_bytes = await _receive(request.stream(), file)
+        if not size_bytes and feed.url is None:
+            raise Problem("nothing_to_import")
+        report = await anyio.to_thread.run_sync(
+            _import, flows, owner, feed, file if size_bytes else None, choice, limiter=flows.import_turns
+        )
+    return answer(show_import(report))
+
+
+def _feed_of(manage: Manage, caller: Caller, advertiser_id: str, feed_id: str) -> tuple[Advertiser, Feed]:
+    owner = found(manage.accounts.advertiser(caller.reach, key_from("adv", advertiser_id)))
+    return owner, found(manage.products.feed(caller.reach, owner.key, key_from("feed", feed_id)))
+
+
+async def _receive(body: AsyncIterator[bytes], file: IO[bytes]) -> int:
+    """Write a body to disk as it comes; how large it was."""
+    size_bytes = 0
+    async for chunk in body:
+        size_bytes += len(chunk)
+        await run_in_threadpool(file.write, chunk)
+    file.seek(0)
+    return size_bytes
+
+
+def _import(
+    flows: Flows, owner: Advertiser, feed: Feed, file: IO[bytes] | None, choice: ImportChoice
+) -> ImportReport:
+    if file is None:
+        return flows.importer.import_address(owner, feed, allow_shrink=choice.allow_shrink)
+    return flows.importer.import_file(owner, feed, file, allow_shrink=choice.allow_shrink)

@@ -1,0 +1,131 @@
+"""Routers, the gate and the error mapping make one app."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from anyio import CapacityLimiter
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from adserver.flows.bill import Bill
+from adserver.flows.feed import ImportFeed
+from adserver.flows.manage import Manage
+from adserver.web import docs, hot
+from adserver.web.api import (
+    advertisers,
+    campaigns,
+    conversions,
+    creatives,
+    feeds,
+    keys,
+    products,
+    publishers,
+    sites,
+    slots,
+)
+from adserver.web.flows import Flows
+from adserver.web.gate import API, OPEN, Gate
+from adserver.web.problems import Problem, answer_fault, answer_http, answer_invalid, answer_problem
+
+MOST_BODY_BYTES = 1_000_000
+MOST_FEED_BYTES = 10_000_000
+MOST_IMPORTS_AT_ONCE = 2
+
+RESOURCES = (
+    advertisers,
+    products,
+    feeds,
+    campaigns,
+    creatives,
+    publishers,
+    sites,
+    slots,
+    keys,
+    conversions,
+)
+
+
+def make_app(
+    *,
+    manage: Manage,
+    bill: Bill,
+    importer: ImportFeed,
+    base_url: str,
+    most_body_bytes: int = MOST_BODY_BYTES,
+    most_feed_bytes: int = MOST_FEED_BYTES,
+) -> FastAPI:
+    """The management API. `base_url` is where publishers' pages reach this server."""
+    app = FastAPI(
+        title="adserver",
+        version=_version(),
+        description="Campaigns, catalogues, places and conversions of a retargeting ad server.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+        exception_handlers={
+            Problem: answer_problem,
+            HTTPException: answer_http,
+            RequestValidationError: answer_invalid,
+            Exception: answer_fault,
+        },
+    )
+    app.state.flows = Flows(manage, bill, importer, base_url, CapacityLimiter(MOST_IMPORTS_AT_ONCE))
+    for resource in RESOURCES:
+        app.include_router(resource.router, prefix=API)
+    _add_docs(app)
+    app.add_middleware(
+        Gate,
+        identify=manage.keys.identify,
+        most_body_bytes=most_body_bytes,
+        most_feed_bytes=most_feed_bytes,
+    )
+    return app
+
+
+def addresses() -> list[str]:
+    """Every address of the server with its method, as the documentation must name it."""
+    return [*hot.ADDRESSES, *api_addresses()]
+
+
+def api_addresses() -> list[str]:
+    """The addresses of the API, from its routers."""
+    named = {f"GET {path}" for path in OPEN}
+    for resource in RESOURCES:
+        for route in resource.router.routes:
+            if isinstance(route, APIRoute):
+                path = API + route.path.replace(":path}", "}")
+                named.update(f"{method} {path}" for method in route.methods or ())
+    return sorted(named)
+
+
+def _add_docs(app: FastAPI) -> None:
+    def openapi() -> dict[str, Any]:
+        if not app.openapi_schema:
+            document = get_openapi(
+                title=app.title, version=app.version, description=app.description, routes=app.routes
+            )
+            app.openapi_schema = docs.complete(document)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
+
+    @app.get(f"{API}/openapi.json", include_in_schema=False)
+    def openapi_json() -> JSONResponse:
+        return JSONResponse(app.openapi())
+
+    @app.get(f"{API}/docs", include_in_schema=False)
+    def docs_page() -> HTMLResponse:
+        return docs.page(app)
+
+
+def _version() -> str:
+    try:
+        return version("adserver")
+    except PackageNotFoundError:  # run from a checkout that was not installed
+        return "0"

@@ -1,0 +1,125 @@
+"""Headers, cookies and trusted proxies become one Caller."""
+
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
+from urllib.parse import urlsplit
+
+import msgspec
+
+from adserver.domain.caller import Caller
+from pixel.consent import Region
+from pixel.cookie import KeyRing, names_for, read_visitor
+from pixel.events import Rejection
+from pixel.robots import robot
+
+TEST_COOKIE = b"rt-test=1"
+_LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
+_WANTED = frozenset(
+    {
+        b"host", b"cookie", b"origin", b"referer", b"user-agent", b"sec-gpc", b"sec-purpose", b"purpose",
+        b"x-forwarded-for", b"x-forwarded-host", b"authorization", b"content-length",
+    }
+)  # fmt: skip
+
+
+class CallerPolicy(msgspec.Struct, frozen=True):
+    """How requests are read here: our hosts, the proxies we believe, regions, and the cookie's keys.
+
+    `secure`: visitors reach us over HTTPS. Browsers take Secure cookies from `*.localhost` over http too.
+    """
+
+    hosts: frozenset[str]
+    trusted_proxies: tuple[str, ...]
+    default_region: Region
+    loopback_region: Region | None
+    robots_refused: bool
+    cookie_keys: KeyRing
+    secure: bool
+
+
+class Head(msgspec.Struct):
+    """The few headers that matter, each once; a repeated one keeps its last value, cookies are joined."""
+
+    values: dict[bytes, bytes]
+
+    def text(self, name: bytes) -> str:
+        return self.values.get(name, b"").decode("latin-1")
+
+
+def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:
+    values: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in _WANTED:
+            joined = name == b"cookie" and name in values
+            values[name] = values[name] + b"; " + value if joined else value
+    return Head(values)
+
+
+class Callers:
+    """Reads who asks, by the operator's settings."""
+
+    def __init__(self, policy: CallerPolicy) -> None:
+        self._policy = policy
+        self._proxies = tuple(ip_network(network, strict=False) for network in policy.trusted_proxies)
+
+    def knows_host(self, head: Head) -> bool:
+        """Whether the request names a host of ours; anything else may be a poisoned cache or link."""
+        name = self._name(head)
+        return name in self._policy.hosts or name in _LOOPBACK_HOSTS or name.endswith(".localhost")
+
+    def _name(self, head: Head) -> str:
+        host = head.text(b"host").lower()
+        return host if host.endswith("]") else host.rsplit(":", 1)[0]
+
+    def caller(self, head: Head, client: str, *, asks_only: bool = False) -> Caller:
+        """Who asks; `asks_only` for a HEAD request, which looks without showing anybody anything."""
+        policy = self._policy
+        cookie_header = head.values.get(b"cookie", b"")
+        secure = policy.secure or self._name(head).endswith(".localhost")
+        cookie = read_visitor(cookie_header, policy.cookie_keys, names_for(secure))
+        purpose = head.text(b"sec-purpose") or head.text(b"purpose")
+        return Caller(
+            region=self._region(self._address(head, client)),
+            origin=_host_of(head.text(b"origin")) or _host_of(head.text(b"referer")),
+            visitor_key=cookie.visitor or 0,
+            cookie_flaw=cookie.flaw,
+            opted_out=cookie.opted_out,
+            global_privacy_control=head.values.get(b"sec-gpc") == b"1",
+            robot=Rejection.PREFETCH if asks_only else self._robot(head, purpose),
+            test=TEST_COOKIE in cookie_header,
+            secure=secure,
+        )
+
+    def _robot(self, head: Head, purpose: str) -> Rejection | None:
+        return robot(head.text(b"user-agent"), purpose) if self._policy.robots_refused else None
+
+    def _region(self, address: str) -> Region:
+        if self._policy.loopback_region is not None and address in ("127.0.0.1", "::1"):
+            return self._policy.loopback_region
+        return self._policy.default_region
+
+    def _address(self, head: Head, client: str) -> str:
+        """The browser's address: through proxies of ours, the last hop that is none of them."""
+        forwarded = head.text(b"x-forwarded-for")
+        if not forwarded or not self._is_proxy(client):
+            return client
+        for hop in reversed([part.strip() for part in forwarded.split(",")]):
+            if not self._is_proxy(hop):
+                return hop
+        return client
+
+    def _is_proxy(self, address: str) -> bool:
+        try:
+            return any(ip_address(address) in network for network in self._proxies)
+        except ValueError:
+            return False
+
+
+def _host_of(address: str) -> str | None:
+    """The host of an Origin or Referer; None for `null`, nonsense or nothing."""
+    if not address:
+        return None
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None

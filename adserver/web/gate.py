@@ -1,0 +1,90 @@
+"""What every API request passes before a route sees it: its key, its size, and the answer's headers."""
+
+import re
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from adserver.ports import ApiKey
+from adserver.web.auth import bearer_text, caller_of
+from adserver.web.problems import HEADERS, problem_response
+
+API = "/api/v1"
+OPEN = frozenset({f"{API}/openapi.json", f"{API}/docs"})
+IMPORT_PATH = re.compile(rf"{API}/advertisers/[^/]+/feeds/[^/]+/import")
+
+
+class Gate:
+    """ASGI middleware of the addresses under /api/v1; others pass untouched."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        identify: Callable[[str], ApiKey | None],
+        most_body_bytes: int,
+        most_feed_bytes: int,
+    ) -> None:
+        self._app = app
+        self._identify = identify
+        self._most_body_bytes = most_body_bytes
+        self._most_feed_bytes = most_feed_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or not (path == API or path.startswith(f"{API}/")):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if path not in OPEN and not await self._admit(scope, headers):
+            refusal = problem_response("unauthenticated", {"WWW-Authenticate": "Bearer"})
+            await refusal(scope, receive, send)
+            return
+        most = self._most_feed_bytes if IMPORT_PATH.fullmatch(path) else self._most_body_bytes
+        if _declared_length(headers) > most:
+            await problem_response("body_too_large")(scope, receive, send)
+            return
+        await self._app(scope, _counted(receive, most), _with_headers(send))
+
+    async def _admit(self, scope: Scope, headers: Headers) -> bool:
+        """Whether the key is known; keys are read from the database, so off the event loop."""
+        text = bearer_text(headers.get("authorization"))
+        key = await run_in_threadpool(self._identify, text) if text is not None else None
+        if key is None:
+            return False
+        scope.setdefault("state", {})["caller"] = caller_of(key)
+        return True
+
+
+def _declared_length(headers: Headers) -> int:
+    text = headers.get("content-length", "0")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def _counted(receive: Receive, most: int) -> Receive:
+    """A body may come without its length, so it is counted as it comes."""
+    seen = 0
+
+    async def counting() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > most:
+            raise HTTPException(413)
+        return message
+
+    return counting
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sending

@@ -1,0 +1,162 @@
+"""Each refusal has one HTTP answer (RFC 9457): a status, a stable code, and what to do next."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from adserver.flows.manage import Refused
+
+MEDIA_TYPE = "application/problem+json"
+HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+_FIELD_PART = re.compile(r"[A-Za-z0-9_.-]{1,60}")
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """What is said of a refusal: `title` names it, `detail` says what to do next."""
+
+    status: int
+    title: str
+    detail: str
+
+
+PROBLEMS = {
+    "invalid_request": Kind(422, "The request is not well formed", "Correct the fields named in `errors`."),
+    "unauthenticated": Kind(
+        401, "Who is asking?", "Send `Authorization: Bearer rt_live_...` with a key that was not revoked."
+    ),
+    "forbidden": Kind(403, "Not with this key", "Ask the operator, who alone may do this."),
+    "not_found": Kind(404, "There is no such thing", "Check the address and the ids; you see your own only."),
+    "method_not_allowed": Kind(405, "Not this method", "See the methods in the `Allow` header."),
+    "conflict": Kind(409, "Someone else was changing it", "Read it again, then repeat your change."),
+    "below_spent": Kind(
+        409, "The budget is already spent further", "Ask for at least `figure_micros`: spent and pending."
+    ),
+    "body_too_large": Kind(413, "The body is too large", "Send fewer things at once, or a feed."),
+    "idempotency_key_required": Kind(
+        400,
+        "An Idempotency-Key is needed",
+        "Send a header `Idempotency-Key`, new for each conversion.",
+    ),
+    "idempotency_key_reused": Kind(
+        422, "The Idempotency-Key was used before", "It stands for another request; take a new one."
+    ),
+    "internal_error": Kind(500, "A fault of ours", "Repeat later; tell the operator if it stays."),
+    "unrecorded": Kind(503, "Nothing can be made durable now", "Repeat in a few seconds."),
+    "unknown_owner": Kind(422, "There is no such account", "Name an advertiser or publisher that exists."),
+    "unknown_currency": Kind(422, "There is no such currency", "Use an ISO 4217 code such as EUR."),
+    "unknown_timezone": Kind(422, "There is no such time zone", "Use an IANA name such as Europe/Paris."),
+    "unknown_format": Kind(
+        422, "No creative fits this size", "Use 300x250, 728x90, 160x600, 300x600 or 320x50."
+    ),
+    "bad_domain": Kind(422, "That is no domain", "Write it like shop.example, without scheme or path."),
+    "bad_link": Kind(422, "That link can be misread", "Use a plain http or https address without user name."),
+    "wrong_domain": Kind(
+        422,
+        "The link leads elsewhere",
+        "Link to the advertiser's `domains`, or have the operator add one.",
+    ),
+    "currency_fixed": Kind(
+        409, "The currency is fixed", "There are campaigns in it; open another account for another currency."
+    ),
+    "currency_mismatch": Kind(422, "Another currency", "Leave `currency` out, or give the advertiser's."),
+    "timezone_fixed": Kind(
+        409, "The time zone is fixed", "Money was spent in its days; open another account for another zone."
+    ),
+    "floor_without_currency": Kind(422, "A floor of what money?", "Give `currency` with `floor_cpm_micros`."),
+    "schedule_without_url": Kind(422, "Nothing to fetch", "Give `url` with `schedule`, or leave both out."),
+    "nothing_to_import": Kind(422, "Nothing to import", "Send the file as the body, or set `url`."),
+    "message_incomplete": Kind(422, "The message is incomplete", "A message has `message` and `link`."),
+    "message_unused": Kind(422, "Cards have no message", "Leave `message` and `link` out, or use `message`."),
+    "offer_unused": Kind(422, "A message has no offer", "Leave `offer` out, or use the template `cards`."),
+    "campaign_ended": Kind(409, "The campaign has ended", "Order a new one; this one stays as it was."),
+    "cpm_not_exact": Kind(
+        422, "One impression would cost a fraction of a micro", "Give `rate_micros` in multiples of 1,000."
+    ),
+    "rate_missing": Kind(422, "The rate is missing", "Give `rate_micros`, or for CPA `basket_bps`."),
+    "basket_only_cpa": Kind(422, "Only CPA has a basket", "Leave `basket_bps` out, or use `cpa`."),
+    "basket_without_limit": Kind(
+        422, "A share without a limit", "Give `max_charge_micros` with `basket_bps`."
+    ),
+    "ends_before_start": Kind(422, "It would end before it starts", "Give `ends_at` after `starts_at`."),
+    "not_back_to_draft": Kind(409, "It is no draft any more", "Pause it instead."),
+    "occurred_at_out_of_range": Kind(
+        422, "Too long ago, or not yet", "Give `occurred_at` within the last 7 days, or leave it out."
+    ),
+}
+
+
+class Problem(Exception):
+    """Stops a request with one of PROBLEMS."""
+
+    def __init__(self, code: str, **more: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.more = more
+
+
+def refuse(refused: Refused) -> Problem:
+    """The flow's no as an answer; a figure is money that the caller may see."""
+    code = str(refused.reason)
+    return Problem(code, figure_micros=refused.figure) if refused.figure else Problem(code)
+
+
+def problem_response(code: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
+    kind = PROBLEMS[code]
+    body = {
+        "type": f"/api/v1/docs#{code}",
+        "title": kind.title,
+        "status": kind.status,
+        "code": code,
+        "detail": kind.detail,
+        **more,
+    }
+    return Response(
+        msgspec.json.encode(body), kind.status, {**HEADERS, **(headers or {})}, media_type=MEDIA_TYPE
+    )
+
+
+_CODE_OF_STATUS = {
+    400: "invalid_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+}
+
+
+async def answer_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return problem_response(error.code, **error.more)
+
+
+async def answer_http(request: Request, error: Exception) -> Response:
+    """What the framework refuses by itself: no such route, no such method, a body that is no JSON."""
+    assert isinstance(error, HTTPException)
+    headers = {"Allow": error.headers["Allow"]} if error.headers and "Allow" in error.headers else None
+    return problem_response(_CODE_OF_STATUS.get(error.status_code, "invalid_request"), headers)
+
+
+async def answer_invalid(request: Request, error: Exception) -> Response:
+    """Name the fields and what is wrong with each, never what stood in them."""
+    assert isinstance(error, RequestValidationError)
+    return problem_response("invalid_request", errors=[_flaw(one) for one in error.errors()[:50]])
+
+
+async def answer_fault(request: Request, error: Exception) -> Response:
+    """The server's log has the trace; the caller gets none of it."""
+    return problem_response("internal_error")
+
+
+def _flaw(error: Any) -> dict[str, str]:
+    return {"field": _path(error["loc"]), "code": str(error["type"]), "message": str(error["msg"])}
+
+
+def _path(parts: Sequence[str | int]) -> str:
+    """Where the field is; a made-up field name could hold anything, so odd ones are not repeated."""
+    return ".".join(str(part) if _FIELD_PART.fullmatch(str(part)) else "?" for part in parts)

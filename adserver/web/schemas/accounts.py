@@ -1,0 +1,188 @@
+"""Advertisers, publishers and API keys as JSON."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from msgspec.structs import replace
+from pydantic import Field, model_validator
+
+from adserver.domain.campaign import Advertiser
+from adserver.domain.identity import read_id, write_id
+from adserver.domain.slot import Publisher
+from adserver.flows.manage import NewKey
+from adserver.ports import ApiKey, Scope
+from adserver.web.schemas.fields import (
+    BasisPoints,
+    Cap,
+    Change,
+    Country,
+    Currency,
+    Domains,
+    Flag,
+    LandingParams,
+    Name,
+    ShownTime,
+    Strict,
+)
+
+Timezone = Annotated[str, Field(max_length=64, description="IANA zone", examples=["Europe/Paris"])]
+ValidationDays = Annotated[int, Field(strict=True, ge=0, le=90)]
+
+
+class AdvertiserDraft(Strict):
+    name: Name
+    domains: Domains
+    currency: Currency
+    timezone: Timezone
+    country: Country
+    daily_budget_micros: Cap | None = None
+    total_budget_micros: Cap | None = None
+    trust_pixel_conversions: Flag = False
+    validation_days: ValidationDays = 14
+    discreet: Flag = False
+    landing_params: LandingParams = ""
+
+    def advertiser(self) -> Advertiser:
+        fields = self.model_dump()
+        return Advertiser(key=0, public_id="", **fields | {"domains": tuple(self.domains)})
+
+
+class AdvertiserChange(Change):
+    liftable: ClassVar[frozenset[str]] = frozenset({"daily_budget_micros", "total_budget_micros"})
+
+    name: Name | None = None
+    domains: Domains | None = None
+    currency: Currency | None = None
+    timezone: Timezone | None = None
+    country: Country | None = None
+    daily_budget_micros: Cap | None = None
+    total_budget_micros: Cap | None = None
+    trust_pixel_conversions: Flag | None = None
+    validation_days: ValidationDays | None = None
+    discreet: Flag | None = None
+    landing_params: LandingParams | None = None
+
+    def edit(self, advertiser: Advertiser) -> Advertiser:
+        given = self.given()
+        if self.domains is not None:
+            given["domains"] = tuple(self.domains)
+        return replace(advertiser, **given)
+
+
+class AdvertiserAnswer(Strict):
+    id: str
+    public_id: str = Field(description="what the tag on the merchant's pages says as `m`")
+    name: str
+    domains: list[str]
+    currency: str
+    timezone: str
+    country: str
+    daily_budget_micros: int | None
+    total_budget_micros: int | None
+    trust_pixel_conversions: bool
+    validation_days: int
+    discreet: bool
+    landing_params: str
+    created_at: ShownTime
+
+
+def show_advertiser(advertiser: Advertiser) -> AdvertiserAnswer:
+    return AdvertiserAnswer(
+        id=write_id("adv", advertiser.key),
+        public_id=advertiser.public_id,
+        name=advertiser.name,
+        domains=list(advertiser.domains),
+        currency=advertiser.currency,
+        timezone=advertiser.timezone,
+        country=advertiser.country,
+        daily_budget_micros=advertiser.daily_budget_micros,
+        total_budget_micros=advertiser.total_budget_micros,
+        trust_pixel_conversions=advertiser.trust_pixel_conversions,
+        validation_days=advertiser.validation_days,
+        discreet=advertiser.discreet,
+        landing_params=advertiser.landing_params,
+        created_at=advertiser.created_at_ms,
+    )
+
+
+class PublisherDraft(Strict):
+    name: Name
+    revenue_share_bps: BasisPoints = 7_000
+
+    def publisher(self) -> Publisher:
+        return Publisher(key=0, name=self.name, revenue_share_bps=self.revenue_share_bps)
+
+
+class PublisherChange(Change):
+    name: Name | None = None
+    revenue_share_bps: BasisPoints | None = None
+
+    def edit(self, publisher: Publisher) -> Publisher:
+        return replace(publisher, **self.given())
+
+
+class PublisherAnswer(Strict):
+    id: str
+    name: str
+    revenue_share_bps: int
+    created_at: ShownTime
+
+
+def show_publisher(publisher: Publisher) -> PublisherAnswer:
+    return PublisherAnswer(
+        id=write_id("pub", publisher.key),
+        name=publisher.name,
+        revenue_share_bps=publisher.revenue_share_bps,
+        created_at=publisher.created_at_ms,
+    )
+
+
+OWNER_PREFIX = {Scope.ADVERTISER: "adv", Scope.PUBLISHER: "pub"}
+
+
+class KeyDraft(Strict):
+    name: Name
+    scope: Scope
+    owner_id: str | None = Field(default=None, description="the advertiser or publisher; none for operators")
+
+    @model_validator(mode="after")
+    def _the_owner_is_of_the_scope(self) -> Self:
+        if (self.owner_id is None) != (self.scope is Scope.OPERATOR) or (
+            self.owner_id is not None and self._owner_key() is None
+        ):
+            raise ValueError("owner_id names an advertiser or a publisher as the scope does, or is left out")
+        return self
+
+    def _owner_key(self) -> int | None:
+        prefix = OWNER_PREFIX.get(self.scope)
+        return None if prefix is None or self.owner_id is None else read_id(prefix, self.owner_id)
+
+    def key(self) -> ApiKey:
+        return ApiKey(key=0, digest="", scope=self.scope, owner_key=self._owner_key(), name=self.name)
+
+
+class KeyAnswer(Strict):
+    id: str
+    name: str
+    scope: Literal["operator", "advertiser", "publisher"]
+    owner_id: str | None
+    created_at: ShownTime
+    revoked_at: ShownTime | None
+    secret: str | None = Field(
+        default=None, description="the key's text; only in the first answer to its POST, kept nowhere"
+    )
+
+
+def show_key(key: ApiKey) -> KeyAnswer:
+    prefix = OWNER_PREFIX.get(key.scope)
+    return KeyAnswer(
+        id=write_id("key", key.key),
+        name=key.name,
+        scope=key.scope.value,
+        owner_id=write_id(prefix, key.owner_key) if prefix and key.owner_key is not None else None,
+        created_at=key.created_at_ms,
+        revoked_at=key.revoked_at_ms,
+    )
+
+
+def show_new_key(made: NewKey) -> KeyAnswer:
+    return show_key(made.key).model_copy(update={"secret": made.text})

@@ -1,0 +1,216 @@
+"""Campaigns and creatives as JSON."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec.structs import replace
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from adserver.domain.campaign import (
+    Advertiser,
+    Campaign,
+    FrequencyCap,
+    Pacing,
+    Period,
+    Status,
+)
+from adserver.domain.identity import write_id
+from adserver.domain.money import ZERO
+from adserver.domain.pricing import CONVERSION_EVENTS, PricingModel, Terms
+from adserver.domain.visitor import MOST_SHOWN
+from adserver.flows.manage import Standing
+from adserver.web.schemas.fields import (
+    AdvertiserId,
+    BasisPoints,
+    Cap,
+    Change,
+    Currency,
+    Flag,
+    GivenTime,
+    LandingParams,
+    Link,
+    Micros,
+    Name,
+    Paging,
+    ShownTime,
+    Strict,
+)
+from pixel.events import EventName
+
+
+def _billable(event: EventName) -> EventName:
+    if event not in CONVERSION_EVENTS:
+        raise PydanticCustomError("not_a_conversion", "Only an order, lead, sign-up or form can be billed")
+    return event
+
+
+ConversionEvent = Annotated[EventName, AfterValidator(_billable)]
+ClickWindow = Annotated[int, Field(strict=True, ge=1, le=30)]
+ViewWindow = Annotated[int, Field(strict=True, ge=1, le=7)]
+
+
+class FrequencyCapBody(Strict):
+    impressions: int = Field(strict=True, ge=1, le=MOST_SHOWN)
+    per: Period
+
+
+TERMS = frozenset(
+    {
+        "pricing_model",
+        "rate_micros",
+        "basket_bps",
+        "max_charge_micros",
+        "conversion_event",
+        "click_window_days",
+        "view_window_days",
+        "bill_post_view",
+    }
+)
+_RENAMED = {"starts_at": "starts_at_ms", "ends_at": "ends_at_ms"}
+
+
+def _domain_fields(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The campaign's own fields and its terms', under the names the domain has for them."""
+    own = {_RENAMED.get(name, name): value for name, value in given.items() if name not in TERMS}
+    if isinstance(cap := own.get("frequency_cap"), FrequencyCapBody):
+        own["frequency_cap"] = FrequencyCap(cap.impressions, cap.per)
+    return own, {name: given[name] for name in TERMS & given.keys()}
+
+
+class CampaignDraft(Strict):
+    """A new campaign. `audiences`, `contextual` and `targeting` are not in this version."""
+
+    advertiser_id: AdvertiserId
+    name: Name
+    status: Literal[Status.DRAFT, Status.ACTIVE, Status.PAUSED] = Status.DRAFT
+    pricing_model: PricingModel
+    currency: Currency | None = Field(default=None, description="the advertiser's; may be left out")
+    rate_micros: Micros = ZERO
+    basket_bps: BasisPoints = 0
+    max_charge_micros: Cap | None = None
+    conversion_event: ConversionEvent = EventName.PURCHASE
+    daily_budget_micros: Cap | None = None
+    total_budget_micros: Cap | None = None
+    starts_at: GivenTime | None = None
+    ends_at: GivenTime | None = None
+    pacing: Pacing = Pacing.ASAP
+    frequency_cap: FrequencyCapBody | None = None
+    click_window_days: ClickWindow = 30
+    view_window_days: ViewWindow = 1
+    bill_post_view: Flag = False
+    landing_params: LandingParams = ""
+    fallback_url: Link | None = None
+
+    def campaign_for(self, advertiser: Advertiser) -> Campaign:
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        currency = given.pop("currency") or advertiser.currency
+        own, terms = _domain_fields(given)
+        own.pop("advertiser_id")
+        terms_ = Terms(currency=currency, **terms)
+        return Campaign(key=0, advertiser_key=advertiser.key, terms=terms_, **own)
+
+
+class CampaignChange(Change):
+    liftable: ClassVar[frozenset[str]] = frozenset(
+        {
+            "max_charge_micros",
+            "daily_budget_micros",
+            "total_budget_micros",
+            "starts_at",
+            "ends_at",
+            "frequency_cap",
+            "fallback_url",
+        }
+    )
+
+    name: Name | None = None
+    status: Status | None = None
+    pricing_model: PricingModel | None = None
+    rate_micros: Micros | None = None
+    basket_bps: BasisPoints | None = None
+    max_charge_micros: Cap | None = None
+    conversion_event: ConversionEvent | None = None
+    daily_budget_micros: Cap | None = None
+    total_budget_micros: Cap | None = None
+    starts_at: GivenTime | None = None
+    ends_at: GivenTime | None = None
+    pacing: Pacing | None = None
+    frequency_cap: FrequencyCapBody | None = None
+    click_window_days: ClickWindow | None = None
+    view_window_days: ViewWindow | None = None
+    bill_post_view: Flag | None = None
+    landing_params: LandingParams | None = None
+    fallback_url: Link | None = None
+
+    def edit(self, campaign: Campaign) -> Campaign:
+        own, terms = _domain_fields(self.given())
+        return replace(campaign, terms=replace(campaign.terms, **terms), **own)
+
+
+class CampaignList(Paging):
+    advertiser_id: AdvertiserId | None = None
+
+
+class CampaignAnswer(Strict):
+    id: str
+    advertiser_id: str
+    name: str
+    status: Status
+    delivery: str = Field(description="`serving`, or the one word that says why it is not served")
+    version: int
+    pricing_model: PricingModel
+    currency: str
+    rate_micros: int
+    basket_bps: int
+    max_charge_micros: int | None
+    conversion_event: str
+    daily_budget_micros: int | None
+    total_budget_micros: int | None
+    starts_at: ShownTime | None
+    ends_at: ShownTime | None
+    pacing: Pacing
+    frequency_cap: FrequencyCapBody | None
+    click_window_days: int
+    view_window_days: int
+    bill_post_view: bool
+    landing_params: str
+    fallback_url: str | None
+    spend_micros: int
+    spend_today_micros: int
+    pending_micros: int
+    unbilled_at_cap: int = Field(description="ad events that a reached cap left unbilled")
+    created_at: ShownTime
+
+
+def show_campaign(campaign: Campaign, standing: Standing) -> CampaignAnswer:
+    terms, cap = campaign.terms, campaign.frequency_cap
+    return CampaignAnswer(
+        id=write_id("cmp", campaign.key),
+        advertiser_id=write_id("adv", campaign.advertiser_key),
+        name=campaign.name,
+        status=campaign.status,
+        delivery=standing.delivery,
+        version=campaign.version,
+        pricing_model=terms.pricing_model,
+        currency=terms.currency,
+        rate_micros=terms.rate_micros,
+        basket_bps=terms.basket_bps,
+        max_charge_micros=terms.max_charge_micros,
+        conversion_event=terms.conversion_event,
+        daily_budget_micros=campaign.daily_budget_micros,
+        total_budget_micros=campaign.total_budget_micros,
+        starts_at=campaign.starts_at_ms,
+        ends_at=campaign.ends_at_ms,
+        pacing=campaign.pacing,
+        frequency_cap=None if cap is None else FrequencyCapBody(impressions=cap.impressions, per=cap.per),
+        click_window_days=terms.click_window_days,
+        view_window_days=terms.view_window_days,
+        bill_post_view=terms.bill_post_view,
+        landing_params=campaign.landing_params,
+        fallback_url=campaign.fallback_url,
+        spend_micros=standing.spend_micros,
+        spend_today_micros=standing.spend_today_micros,
+        pending_micros=standing.pending_micros,
+        unbilled_at_cap=standing.unbilled_at_cap,
+        created_at=campaign.created_at_ms,
+    )

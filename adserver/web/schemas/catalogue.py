@@ -1,0 +1,257 @@
+"""Products and feeds as JSON; a product's fields are named as in Google Merchant Center."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar
+
+from msgspec.structs import replace
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from adserver.domain.catalogue import Availability, Feed, FeedFormat, ImportReport, Product
+from adserver.domain.identity import write_id
+from adserver.web.schemas.fields import (
+    Change,
+    Currency,
+    GivenTime,
+    Line,
+    Link,
+    Micros,
+    ShownTime,
+    Strict,
+)
+from adserver.web.schemas.google import from_google, write_price
+from pixel.grammar import item_id_from
+
+
+def read_item_id(given: str) -> str:
+    item_id = item_id_from(given)
+    if item_id is None:
+        raise PydanticCustomError("bad_item_id", "An item id has 1 to 100 printable letters")
+    return item_id
+
+
+ItemId = Annotated[str, AfterValidator(read_item_id)]
+Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=5_000)]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=20)]
+_RENAMED = {"sale_from": "sale_from_ms", "sale_until": "sale_until_ms"}
+
+
+def _domain_fields(given: dict[str, Any]) -> dict[str, Any]:
+    return {_RENAMED.get(name, name): value for name, value in given.items()}
+
+
+class ProductBody(Strict):
+    """A whole product, put in the place of the one with its item id.
+
+    `price`, `sale_price` and `sale_price_effective_date` may be written as in a Google Merchant feed.
+    """
+
+    _google_spellings = model_validator(mode="before")(from_google)
+
+    title: Line
+    link: Link
+    price_micros: Micros
+    currency: Currency
+    image_link: Link | None = None
+    availability: Availability = Availability.IN_STOCK
+    sale_price_micros: Micros | None = None
+    sale_from: GivenTime | None = None
+    sale_until: GivenTime | None = None
+    description: Description | None = None
+    brand: Line | None = None
+    product_type: Line | None = None
+    google_product_category: Line | None = None
+    item_group_id: Line | None = None
+    condition: Line | None = None
+    language: Language = "en"
+
+    def product(self, item_id: str) -> Product:
+        return Product(key=0, advertiser_key=0, item_id=item_id, **_domain_fields(self.model_dump()))
+
+
+class ProductChange(Change):
+    """What changes of the product with `item_id`."""
+
+    liftable: ClassVar[frozenset[str]] = frozenset(
+        {
+            "image_link",
+            "sale_price_micros",
+            "sale_from",
+            "sale_until",
+            "description",
+            "brand",
+            "product_type",
+            "google_product_category",
+            "item_group_id",
+            "condition",
+        }
+    )
+
+    _google_spellings = model_validator(mode="before")(from_google)
+
+    item_id: ItemId
+    title: Line | None = None
+    link: Link | None = None
+    price_micros: Micros | None = None
+    currency: Currency | None = None
+    image_link: Link | None = None
+    availability: Availability | None = None
+    sale_price_micros: Micros | None = None
+    sale_from: GivenTime | None = None
+    sale_until: GivenTime | None = None
+    description: Description | None = None
+    brand: Line | None = None
+    product_type: Line | None = None
+    google_product_category: Line | None = None
+    item_group_id: Line | None = None
+    condition: Line | None = None
+    language: Language | None = None
+
+    def edit(self, product: Product) -> Product:
+        return replace(product, **_domain_fields(self.given()))
+
+
+class ProductChanges(Strict):
+    """Changes of many products, made all or none."""
+
+    products: Annotated[list[ProductChange], Field(min_length=1, max_length=500)]
+
+    def edits(self) -> list[tuple[str, Callable[[Product], Product]]]:
+        return [(change.item_id, change.edit) for change in self.products]
+
+
+class ProductAnswer(Strict):
+    item_id: str
+    title: str
+    link: str
+    price: str = Field(description="as in a Google Merchant feed: `15.00 EUR`")
+    price_micros: int
+    currency: str
+    image_link: str | None
+    availability: Availability
+    sale_price: str | None
+    sale_price_micros: int | None
+    sale_from: ShownTime | None
+    sale_until: ShownTime | None
+    description: str | None
+    brand: str | None
+    product_type: str | None
+    google_product_category: str | None
+    item_group_id: str | None
+    condition: str | None
+    language: str
+    has_picture: bool = Field(description="whether our own thumbnail of `image_link` is ready")
+
+
+def show_product(product: Product) -> ProductAnswer:
+    sale = product.sale_price_micros
+    return ProductAnswer(
+        item_id=product.item_id,
+        title=product.title,
+        link=product.link,
+        price=write_price(product.price_micros, product.currency),
+        price_micros=product.price_micros,
+        currency=product.currency,
+        image_link=product.image_link,
+        availability=product.availability,
+        sale_price=sale and write_price(sale, product.currency),
+        sale_price_micros=product.sale_price_micros,
+        sale_from=product.sale_from_ms,
+        sale_until=product.sale_until_ms,
+        description=product.description,
+        brand=product.brand,
+        product_type=product.product_type,
+        google_product_category=product.google_product_category,
+        item_group_id=product.item_group_id,
+        condition=product.condition,
+        language=product.language,
+        has_picture=product.picture is not None,
+    )
+
+
+class ProductsAnswer(Strict):
+    products: list[ProductAnswer]
+
+
+class ImportChoice(Strict):
+    allow_shrink: bool = Field(
+        default=False, description="import even if more than half of the catalogue would leave"
+    )
+
+
+class ScheduleBody(Strict):
+    every_minutes: int = Field(strict=True, ge=15, le=10_080)
+
+
+class FeedDraft(Strict):
+    """A feed that is fetched from `url`, as often as `schedule` says; without `url` it is uploaded."""
+
+    url: Link | None = None
+    format: FeedFormat = FeedFormat.GOOGLE_XML
+    schedule: ScheduleBody | None = None
+
+    def feed(self, advertiser_key: int) -> Feed:
+        return Feed(
+            key=0,
+            advertiser_key=advertiser_key,
+            url=self.url,
+            format=self.format,
+            interval_minutes=None if self.schedule is None else self.schedule.every_minutes,
+        )
+
+
+class RejectedAnswer(Strict):
+    line: int
+    item_id: str | None
+    reason: str
+
+
+class ImportAnswer(Strict):
+    started_at: ShownTime
+    finished_at: ShownTime
+    products: int
+    rejected_count: int
+    rejected: list[RejectedAnswer]
+    notes: dict[str, int] = Field(description="what was left out of products that were taken, by name")
+    pictures: int
+    pictures_failed: int
+    fatal: str | None = Field(description="why nothing was changed")
+
+
+class FeedAnswer(Strict):
+    id: str
+    advertiser_id: str
+    url: str | None
+    format: FeedFormat
+    schedule: ScheduleBody | None
+    last_import: ImportAnswer | None
+    created_at: ShownTime
+
+
+def show_import(report: ImportReport) -> ImportAnswer:
+    return ImportAnswer(
+        started_at=report.started_at_ms,
+        finished_at=report.finished_at_ms,
+        products=report.products,
+        rejected_count=report.rejected_count,
+        rejected=[
+            RejectedAnswer(line=row.line, item_id=row.item_id, reason=row.reason) for row in report.rejected
+        ],
+        notes=report.notes,
+        pictures=report.pictures,
+        pictures_failed=report.pictures_failed,
+        fatal=report.fatal,
+    )
+
+
+def show_feed(feed: Feed) -> FeedAnswer:
+    minutes = feed.interval_minutes
+    return FeedAnswer(
+        id=write_id("feed", feed.key),
+        advertiser_id=write_id("adv", feed.advertiser_key),
+        url=feed.url,
+        format=feed.format,
+        schedule=None if minutes is None else ScheduleBody.model_construct(every_minutes=minutes),
+        last_import=None if feed.last_import is None else show_import(feed.last_import),
+        created_at=feed.created_at_ms,
+    )

@@ -1,0 +1,94 @@
+"""Orders and leads that an advertiser's own server tells, as JSON."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from adserver.domain.attribution import ServerOrder
+from adserver.domain.identity import write_id
+from adserver.flows.bill import Credited
+from adserver.ports import Result
+from adserver.web.schemas.campaigns import ConversionEvent
+from adserver.web.schemas.catalogue import ItemId
+from adserver.web.schemas.fields import AdvertiserId, Currency, GivenTime, Micros, Strict
+from pixel.events import MAX_ITEMS, EventName
+from pixel.grammar import click_id_from, holds_email, record_id_from
+
+
+def _grammar(read: Callable[[object], str | None]) -> AfterValidator:
+    """A text of this grammar that is no e-mail address: those are stored nowhere."""
+
+    def check(given: str) -> str:
+        text = read(given)
+        if text is None or holds_email(text):
+            raise PydanticCustomError("bad_reference", "1 to 100 printable letters, and no e-mail address")
+        return text
+
+    return AfterValidator(check)
+
+
+Reference = Annotated[str, _grammar(record_id_from)]
+ClickId = Annotated[str, _grammar(click_id_from)]
+
+
+class ItemBody(Strict):
+    item_id: ItemId
+
+
+class ConversionBody(Strict):
+    """`purchase` has an `order_id`, every other event a `lead_id`. `visitor` is not in this version."""
+
+    advertiser_id: AdvertiserId
+    event: ConversionEvent
+    order_id: Reference | None = None
+    lead_id: Reference | None = None
+    value_micros: Micros | None = Field(default=None, description="without tax and shipping")
+    currency: Currency | None = None
+    items: Annotated[list[ItemBody], Field(default_factory=list, max_length=MAX_ITEMS)]
+    rtclid: ClickId | None = Field(default=None, description="the click id of the landing page")
+    occurred_at: GivenTime | None = Field(default=None, description="now, if left out")
+
+    @model_validator(mode="after")
+    def _says_what_it_must(self) -> Self:
+        purchase = self.event is EventName.PURCHASE
+        named = (self.order_id is not None, self.lead_id is not None)
+        if named != (purchase, not purchase):
+            raise ValueError("a purchase has an order_id, any other event a lead_id, and none has both")
+        if (self.value_micros is None) != (self.currency is None):
+            raise ValueError("value_micros and currency go together")
+        return self
+
+    def order(self, now_ms: int) -> ServerOrder:
+        return ServerOrder(
+            advertiser_key=self.advertiser_id,
+            event=self.event,
+            reference=self.order_id or self.lead_id or "",
+            value_micros=self.value_micros,
+            currency=self.currency,
+            click_id=self.rtclid,
+            occurred_at_ms=now_ms if self.occurred_at is None else self.occurred_at,
+        )
+
+
+class ConversionAnswer(Strict):
+    result: Literal["taken", "pending", "duplicate", "unattributed", "cap_reached", "not_billable"]
+    campaign_id: str | None = Field(description="the campaign that was credited")
+    reason: str | None
+    charge_id: str | None = Field(description="what was billed or reserved")
+
+
+_BILLED = (Result.TAKEN, Result.PENDING)
+
+
+def show_credited(credited: Credited) -> ConversionAnswer:
+    """The outcome; an order that was told before is a duplicate, whoever told it."""
+    result = credited.outcome.result
+    campaign_key, charge_id = credited.campaign_key, credited.charge_id
+    return ConversionAnswer(
+        result="duplicate" if result is Result.REPEATED else result.value,
+        campaign_id=write_id("cmp", campaign_key) if campaign_key else None,
+        reason=credited.reason or None,
+        charge_id=write_id("chg", charge_id) if charge_id and result in _BILLED else None,
+    )

@@ -1,0 +1,159 @@
+"""Sites and slots as JSON, with the codes that publishers paste into their pages."""
+
+from html import escape
+from typing import Annotated, ClassVar
+
+from msgspec.structs import replace
+from pydantic import Field
+
+from adserver.domain.identity import write_id
+from adserver.domain.money import ZERO
+from adserver.domain.slot import OnEmpty, Site, Slot
+from adserver.web.schemas.fields import (
+    Change,
+    Currency,
+    Domains,
+    Link,
+    Micros,
+    Name,
+    Paging,
+    PublisherId,
+    ShownTime,
+    SiteId,
+    Strict,
+)
+
+ClickPrefixes = Annotated[list[Link], Field(max_length=20)]
+Pixels = Annotated[int, Field(strict=True, ge=1, le=4_000)]
+
+
+class SiteDraft(Strict):
+    publisher_id: PublisherId
+    name: Name
+    domains: Domains
+    click_prefixes: ClickPrefixes = Field(default_factory=list)
+
+    def site(self) -> Site:
+        return Site(
+            key=0,
+            publisher_key=self.publisher_id,
+            name=self.name,
+            domains=tuple(self.domains),
+            click_prefixes=tuple(self.click_prefixes),
+        )
+
+
+class SiteChange(Change):
+    name: Name | None = None
+    domains: Domains | None = None
+    click_prefixes: ClickPrefixes | None = None
+
+    def edit(self, site: Site) -> Site:
+        given = self.given()
+        for name in {"domains", "click_prefixes"} & given.keys():
+            given[name] = tuple(given[name])
+        return replace(site, **given)
+
+
+class SiteList(Paging):
+    publisher_id: PublisherId | None = None
+
+
+class SiteAnswer(Strict):
+    id: str
+    publisher_id: str
+    name: str
+    domains: list[str]
+    click_prefixes: list[str]
+    created_at: ShownTime
+
+
+def show_site(site: Site) -> SiteAnswer:
+    return SiteAnswer(
+        id=write_id("site", site.key),
+        publisher_id=write_id("pub", site.publisher_key),
+        name=site.name,
+        domains=list(site.domains),
+        click_prefixes=list(site.click_prefixes),
+        created_at=site.created_at_ms,
+    )
+
+
+class SlotDraft(Strict):
+    site_id: SiteId
+    name: Name
+    width: Pixels
+    height: Pixels
+    floor_cpm_micros: Micros = ZERO
+    currency: Currency | None = Field(default=None, description="of the floor")
+    on_empty: OnEmpty = OnEmpty.HOUSE
+
+    def slot(self) -> Slot:
+        return Slot(key=0, site_key=self.site_id, **self.model_dump(exclude={"site_id"}))
+
+
+class SlotChange(Change):
+    """A slot's size stays: its code is pasted on pages that were laid out for it."""
+
+    liftable: ClassVar[frozenset[str]] = frozenset({"currency"})
+
+    name: Name | None = None
+    floor_cpm_micros: Micros | None = None
+    currency: Currency | None = None
+    on_empty: OnEmpty | None = None
+
+    def edit(self, slot: Slot) -> Slot:
+        return replace(slot, **self.given())
+
+
+class SlotList(Paging):
+    site_id: SiteId
+
+
+class EmbedAnswer(Strict):
+    """Codes to paste. In the EEA use `script`, which alone can read the page's consent."""
+
+    script: str
+    iframe: str
+    image: str = Field(description="for places without scripts; replace KEY by one value per view, twice")
+
+
+class SlotAnswer(Strict):
+    id: str
+    site_id: str
+    name: str
+    width: int
+    height: int
+    floor_cpm_micros: int
+    currency: str | None
+    on_empty: OnEmpty
+    embed: EmbedAnswer
+    created_at: ShownTime
+
+
+def show_slot(slot: Slot, base_url: str) -> SlotAnswer:
+    return SlotAnswer(
+        id=write_id("slot", slot.key),
+        site_id=write_id("site", slot.site_key),
+        name=slot.name,
+        width=slot.width,
+        height=slot.height,
+        floor_cpm_micros=slot.floor_cpm_micros,
+        currency=slot.currency,
+        on_empty=slot.on_empty,
+        embed=_embed(slot, base_url),
+        created_at=slot.created_at_ms,
+    )
+
+
+def _embed(slot: Slot, base_url: str) -> EmbedAnswer:
+    slot_id, base = write_id("slot", slot.key), escape(base_url.rstrip("/"))
+    width, height = f'width="{slot.width}"', f'height="{slot.height}"'
+    size = f"{width} {height}"
+    place = f"{base}/slot/{slot_id}"
+    return EmbedAnswer(
+        script=f'<div data-slot="{slot_id}" data-{width} data-{height}></div>'
+        f'<script async src="{base}/slot.js"></script>',
+        iframe=f'<iframe src="{place}" {size} title="Advertisement" style="border:0"></iframe>',
+        image=f'<a href="{place}/click?n=KEY"><img src="{place}.gif?n=KEY" {size} alt="Advertisement"></a>',
+    )

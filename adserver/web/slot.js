@@ -1,0 +1,201 @@
+/* The publisher's script: every <div data-slot> becomes an iframe, once the page's consent is known. */
+(function (window, document) {
+  'use strict';
+  const script = document.currentScript;
+  if (!script || !script.src || window.rtSlots) return;
+
+  const HOST = new URL(script.src).origin;
+  const PATIENCE_MS = Number(script.dataset.timeout) || 3000; // for a consent tool that does not answer
+  const earlier = window.rtConsent; // a stub's queue: the page may speak before we are here
+  const places = new Map(); // div -> { frame, guessed, state, style before it collapsed }
+  const said = {}; // what the page's consent tools said, as query parameters
+  const unheard = new Set(); // tools that are present and have not spoken yet
+  const tools = {};
+  let patient = true;
+
+  // A mistake of ours, or in what a page hands us, must never stop the publisher's own script.
+  const quietly = (action) => function () {
+    try {
+      return action.apply(null, arguments);
+    } catch (error) {
+      if (script.dataset.debug) console.warn('rtSlots', error);
+    }
+  };
+
+  /* ---- consent ---- */
+
+  const heard = (tool) => {
+    unheard.delete(tool);
+    showAll();
+  };
+
+  const hearTcf = quietly((data, success) => {
+    if (!success || !/^(tcloaded|useractioncomplete)$/.test(data.eventStatus)) return;
+    if (data.gdprApplies !== undefined) said.gdpr = data.gdprApplies ? 1 : 0;
+    said.gdpr_consent = data.tcString;
+    heard('tcf');
+  });
+
+  const hearGpp = quietly((event) => {
+    const data = event && event.pingData;
+    if (!data || data.signalStatus !== 'ready') return;
+    said.gpp = data.gppString;
+    said.gpp_sid = (data.applicableSections || []).join(',');
+    heard('gpp');
+  });
+
+  // What the page itself asserts, where there is no IAB tool: { granted, cmp, time }.
+  const setConsent = quietly((given) => {
+    const time = given.time === undefined ? new Date() : new Date(given.time < 1e11 ? given.time * 1000 : given.time);
+    said.consent = given.granted === true ? 1 : 0;
+    said.consent_cmp = given.cmp;
+    said.consent_time = Math.floor(time / 1000) || undefined;
+    heard('page');
+  });
+
+  const listen = (name, tool, hear) => {
+    if (typeof window[name] !== 'function' || tools[tool]) return;
+    tools[tool] = true;
+    unheard.add(tool);
+    hear(window[name]);
+  };
+
+  const listenToTools = quietly(() => {
+    listen('__tcfapi', 'tcf', (api) => api('addEventListener', 2, hearTcf));
+    listen('__gpp', 'gpp', (api) => api('addEventListener', hearGpp));
+  });
+
+  const consentOf = () => {
+    // Not every browser with the control also sends its header; and a tool's silence is not a yes.
+    if (navigator.globalPrivacyControl || unheard.size) return Object.assign({}, said, { consent: 0 });
+    return said;
+  };
+
+  /* ---- frames ---- */
+
+  const addressOf = (id) => {
+    const query = new URLSearchParams();
+    const fields = Object.assign({}, consentOf(), { url: location.origin + location.pathname }); // a query may name people
+    Object.keys(fields).forEach((name) => {
+      if (fields[name] !== undefined && fields[name] !== '') query.append(name, fields[name]);
+    });
+    return HOST + '/slot/' + encodeURIComponent(id) + '?' + query;
+  };
+
+  const size = (frame, width, height) => {
+    if (width > 0 && height > 0) {
+      frame.width = width;
+      frame.height = height;
+    }
+  };
+
+  const makeFrame = (div) => {
+    const frame = document.createElement('iframe');
+    const named = (name, value) => frame.setAttribute(name, value);
+    named('title', div.dataset.title || 'Advertisement');
+    named('scrolling', 'no');
+    named('frameborder', '0');
+    named('referrerpolicy', 'origin'); // says whose page this is, and nothing of which
+    // Scripts, and links into new windows; never the publisher's own window. On another host than the page's,
+    // allow-same-origin gives the ad its own origin (and its beacons our cookie), which cannot reach the
+    // page. Where both share one host, as a demo may, it would let the ad leave its sandbox.
+    named('sandbox', 'allow-scripts allow-popups allow-popups-to-escape-sandbox' +
+      (HOST === location.origin ? '' : ' allow-same-origin'));
+    frame.style.verticalAlign = 'top'; // no line's descent below it
+    size(frame, Number(div.dataset.width), Number(div.dataset.height));
+    return frame;
+  };
+
+  const show = quietly((div) => {
+    const known = places.get(div);
+    if (known && known.frame) known.frame.remove();
+    if (known && known.style !== undefined) div.style.cssText = known.style;
+    const place = { frame: makeFrame(div), guessed: unheard.size > 0 };
+    places.set(div, place);
+    place.frame.src = addressOf(div.dataset.slot);
+    div.appendChild(place.frame);
+  });
+
+  const showAll = quietly(() => {
+    if (unheard.size && patient) return;
+    places.forEach((place, div) => {
+      if (!div.isConnected) places.delete(div);
+    });
+    document.querySelectorAll('[data-slot]').forEach((div) => {
+      const place = places.get(div);
+      // What was asked without an answer of the consent tool is asked again once it has spoken.
+      if (!place || (place.guessed && !unheard.size && place.state !== 'passback')) show(div);
+    });
+  });
+
+  /* ---- what the documents tell ---- */
+
+  const passBack = (div) => {
+    const template = div.querySelector('template[data-passback]');
+    if (template) div.appendChild(document.importNode(template.content, true)); // its scripts run: they are the page's own
+    return Boolean(template);
+  };
+
+  const empty = (div, place, wish) => {
+    place.state = 'empty';
+    if (wish !== 'collapse' && wish !== 'passback') return;
+    place.frame.remove();
+    place.frame = null;
+    if (wish === 'passback' && passBack(div)) {
+      place.state = 'passback';
+      return;
+    }
+    place.style = div.style.cssText;
+    Object.assign(div.style, { height: '0', minHeight: '0', overflow: 'hidden' });
+  };
+
+  const hearFrame = quietly((event) => {
+    const data = event.data;
+    if (!data || (data.slot !== 'filled' && data.slot !== 'empty')) return;
+    // 'null' is the origin of a frame that shares our host, for its sandbox takes it away.
+    if (event.origin !== (HOST === location.origin ? 'null' : HOST)) return;
+    places.forEach((place, div) => {
+      if (!place.frame || place.state || place.frame.contentWindow !== event.source) return;
+      size(place.frame, Number(data.width), Number(data.height));
+      place.state = data.slot;
+      const onEmpty = data.slot === 'empty' ? div.dataset.onEmpty || data.onEmpty : undefined;
+      if (onEmpty) empty(div, place, onEmpty);
+      div.dispatchEvent(new CustomEvent('slot:' + data.slot, { bubbles: true, detail: { slot: div.dataset.slot, onEmpty } }));
+    });
+  });
+
+  /* ---- what the page may call ---- */
+
+  window.rtConsent = setConsent;
+  window.rtSlots = {
+    // New places are found; a div is asked again, unless the publisher's own tag has taken it.
+    refresh: quietly((div) => {
+      if (!div) showAll();
+      else if (!places.has(div) || places.get(div).state !== 'passback') show(div);
+    }),
+  };
+
+  const begin = () => {
+    listenToTools();
+    showAll();
+  };
+
+  window.addEventListener('message', hearFrame);
+  listenToTools(); // first, so that nothing is asked before a tool that is there
+  if (script.dataset.consent === 'wait') unheard.add('page');
+  else if (script.dataset.consent) {
+    setConsent({
+      granted: script.dataset.consent === 'granted',
+      cmp: script.dataset.consentCmp,
+      time: Number(script.dataset.consentTime) || undefined,
+    });
+  }
+  ((earlier && earlier.q) || []).forEach((given) => setConsent(given[0]));
+  setTimeout(() => {
+    patient = false;
+    showAll();
+  }, PATIENCE_MS);
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', begin);
+  else begin();
+  window.addEventListener('load', begin);
+})(window, document);

@@ -1,0 +1,1 @@
+"""What shoppers see: cards drawn as HTML documents and animated GIFs."""

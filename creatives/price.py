@@ -1,0 +1,76 @@
+"""What a card says about money: the price now, the price struck through, and the offer's badge."""
+
+from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+
+import msgspec
+from babel import Locale, UnknownLocaleError
+from babel.numbers import format_currency, format_percent, get_currency_precision
+
+from creatives.card import Card, Offer
+from creatives.labels import FALLBACK_LANGUAGE
+
+
+class PriceTag(msgspec.Struct, frozen=True):
+    """Formatted for people. `was` is struck through; `badge` is the offer in one word ("-10 %")."""
+
+    now: str
+    was: str | None
+    badge: str | None
+
+
+@lru_cache(maxsize=256)
+def locale_for(language: str) -> Locale:
+    """The locale of `language` ("fr", "pt-BR"), English where Babel knows none."""
+    try:
+        return Locale.parse(language.replace("_", "-"), sep="-")
+    except (UnknownLocaleError, ValueError):
+        return Locale.parse(FALLBACK_LANGUAGE)
+
+
+def format_price(price_micros: int, currency: str, language: str) -> str:
+    """Exact: micros are shifted as a Decimal, never divided as a float."""
+    return format_currency(Decimal(price_micros).scaleb(-6), currency, locale=locale_for(language))
+
+
+def price_after(price_micros: int, currency: str, offer: Offer) -> int | None:
+    """Micros to pay with `offer`, rounded to the currency's smallest coin; None if that is no discount."""
+    after = Decimal(price_micros)
+    if offer.percent is not None:
+        after = after * (100 - offer.percent) / 100
+    if offer.amount_micros is not None:
+        after -= offer.amount_micros
+    coin_micros = Decimal(10) ** (6 - get_currency_precision(currency))
+    rounded_micros = int((after / coin_micros).quantize(Decimal(1), ROUND_HALF_UP) * coin_micros)
+    return rounded_micros if 0 < rounded_micros < price_micros else None
+
+
+def badge_for(offer: Offer, currency: str, language: str) -> str | None:
+    """The offer in one word: a percentage, or an amount in whole coins where it is whole."""
+    if offer.percent is not None:
+        return format_percent(Decimal(-offer.percent).scaleb(-2), locale=locale_for(language))
+    if offer.amount_micros is None:
+        return None
+    amount = Decimal(-offer.amount_micros).scaleb(-6)
+    locale = locale_for(language)
+    if amount != amount.to_integral_value():
+        return format_currency(amount, currency, locale=locale)
+    without_coins = locale.currency_formats["standard"].pattern.replace(".00", "")
+    return format_currency(amount, currency, without_coins, locale, currency_digits=False)
+
+
+def price_tag(card: Card, offer: Offer | None, language: str) -> PriceTag:
+    """With an offer its price stands, and the card's own price is struck; else the reference price is."""
+
+    def shown(micros: int) -> str:
+        return format_price(micros, card.currency, language)
+
+    if offer is not None:
+        after_micros = price_after(card.price_micros, card.currency, offer)
+        if after_micros is not None:
+            badge = badge_for(offer, card.currency, language)
+            return PriceTag(shown(after_micros), shown(card.price_micros), badge)
+    reference_micros = card.reference_price_micros
+    if reference_micros is not None and reference_micros > card.price_micros:
+        return PriceTag(shown(card.price_micros), shown(reference_micros), None)
+    return PriceTag(shown(card.price_micros), None, None)

@@ -1,0 +1,1 @@
+"""One line of schema changes for every database (Alembic)."""

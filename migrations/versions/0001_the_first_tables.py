@@ -1,0 +1,342 @@
+"""The first tables."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "ad_events",
+        sa.Column(
+            "charge_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("campaign_key", sa.BigInteger(), nullable=False),
+        sa.Column("campaign_version", sa.Integer(), nullable=False),
+        sa.Column("slot_key", sa.BigInteger(), nullable=False),
+        sa.Column("creative_key", sa.BigInteger(), nullable=False),
+        sa.Column("product_key", sa.BigInteger(), nullable=False),
+        sa.Column("visitor_key", sa.BigInteger(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("not_billed", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("charge_id"),
+    )
+    with op.batch_alter_table("ad_events", schema=None) as batch_op:
+        batch_op.create_index(
+            "ad_events_by_visitor", ["visitor_key"], unique=False, sqlite_where=sa.text("visitor_key != 0")
+        )
+
+    op.create_table(
+        "advertisers",
+        sa.Column(
+            "key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("public_id", sa.String(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+        sa.UniqueConstraint("public_id"),
+    )
+    op.create_table(
+        "api_keys",
+        sa.Column(
+            "key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+        sa.UniqueConstraint("digest"),
+    )
+    op.create_table(
+        "budgets",
+        sa.Column("owner_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("cap", sa.BigInteger(), nullable=True),
+        sa.Column("daily_cap", sa.BigInteger(), nullable=True),
+        sa.Column("spent", sa.BigInteger(), nullable=False),
+        sa.Column("pending", sa.BigInteger(), nullable=False),
+        sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("cap IS NULL OR spent + pending <= cap", name="never_over_the_cap"),
+        sa.CheckConstraint("pending >= 0", name="pending_not_negative"),
+        sa.CheckConstraint("spent >= 0", name="spent_not_negative"),
+        sa.PrimaryKeyConstraint("owner_key", "day"),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("budgets", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_budgets_changed"), ["changed"], unique=False)
+
+    op.create_table(
+        "campaign_versions",
+        sa.Column("campaign_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("terms", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("campaign_key", "version"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "campaigns",
+        sa.Column(
+            "key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("advertiser_key", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    with op.batch_alter_table("campaigns", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_campaigns_advertiser_key"), ["advertiser_key"], unique=False)
+
+    op.create_table(
+        "change_log",
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("sequence", "key"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "charges",
+        sa.Column(
+            "charge_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("campaign_key", sa.BigInteger(), nullable=False),
+        sa.Column("campaign_version", sa.Integer(), nullable=False),
+        sa.Column("advertiser_key", sa.BigInteger(), nullable=False),
+        sa.Column("publisher_key", sa.BigInteger(), nullable=False),
+        sa.Column("slot_key", sa.BigInteger(), nullable=False),
+        sa.Column("creative_key", sa.BigInteger(), nullable=False),
+        sa.Column("product_key", sa.BigInteger(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("amount_micros", sa.BigInteger(), nullable=False),
+        sa.Column("publisher_micros", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("amount_micros > 0", name="charge_is_positive"),
+        sa.CheckConstraint(
+            "publisher_micros >= 0 AND publisher_micros <= amount_micros", name="share_within_charge"
+        ),
+        sa.PrimaryKeyConstraint("charge_id"),
+    )
+    op.create_table(
+        "conversions",
+        sa.Column("conversion_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("by_server", sa.Boolean(), nullable=False),
+        sa.Column("advertiser_key", sa.BigInteger(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("trusted", sa.Boolean(), nullable=False),
+        sa.Column("visitor_key", sa.BigInteger(), nullable=False),
+        sa.Column("click_id", sa.String(), nullable=True),
+        sa.Column("value_micros", sa.BigInteger(), nullable=True),
+        sa.Column("currency", sa.String(), nullable=True),
+        sa.Column("arrived_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("occurred_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("has_reference", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("campaign_key", sa.BigInteger(), nullable=False),
+        sa.Column("touch_impression_id", sa.BigInteger(), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("amount_micros", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("conversion_key", "by_server"),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("conversions", schema=None) as batch_op:
+        batch_op.create_index(
+            "conversions_by_visitor", ["visitor_key"], unique=False, sqlite_where=sa.text("visitor_key != 0")
+        )
+        batch_op.create_index(
+            "conversions_new", ["arrived_at_ms"], unique=False, sqlite_where=sa.text("state = 'new'")
+        )
+
+    op.create_table(
+        "counts",
+        sa.Column("owner_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("hour_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("owner_key", "name", "hour_ms"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "creatives",
+        sa.Column(
+            "key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("campaign_key", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    with op.batch_alter_table("creatives", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_creatives_campaign_key"), ["campaign_key"], unique=False)
+
+    op.create_table(
+        "decisions",
+        sa.Column(
+            "impression_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("slot_key", sa.BigInteger(), nullable=False),
+        sa.Column("campaign_key", sa.BigInteger(), nullable=False),
+        sa.Column("creative_key", sa.BigInteger(), nullable=False),
+        sa.Column("visitor_key", sa.BigInteger(), nullable=False),
+        sa.Column("product_keys", sa.LargeBinary(), nullable=False),
+        sa.Column("image_key", sa.BigInteger(), nullable=True),
+        sa.Column("token", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("impression_id"),
+    )
+    with op.batch_alter_table("decisions", schema=None) as batch_op:
+        batch_op.create_index(
+            "decisions_by_image", ["image_key"], unique=False, sqlite_where=sa.text("image_key IS NOT NULL")
+        )
+        batch_op.create_index(
+            "decisions_by_visitor", ["visitor_key"], unique=False, sqlite_where=sa.text("visitor_key != 0")
+        )
+
+    op.create_table(
+        "events",
+        sa.Column(
+            "event_key",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("advertiser_key", sa.BigInteger(), nullable=False),
+        sa.Column("visitor_key", sa.BigInteger(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("dedupe_key", sa.BigInteger(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("event_key"),
+    )
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.create_index(
+            "events_by_visitor", ["visitor_key"], unique=False, sqlite_where=sa.text("visitor_key != 0")
+        )
+
+    op.create_table(
+        "feeds",
+        sa.Column(
+            "key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("advertiser_key", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    with op.batch_alter_table("feeds", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_feeds_advertiser_key"), ["advertiser_key"], unique=False)
+
+    op.create_table(
+        "leases",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("until_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "postings",
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("account", sa.String(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("amount_micros", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("sequence", "account", "currency"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "products",
+        sa.Column(
+            "key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("advertiser_key", sa.BigInteger(), nullable=False),
+        sa.Column("feed_key", sa.BigInteger(), nullable=False),
+        sa.Column("import_key", sa.BigInteger(), nullable=False),
+        sa.Column("image_link", sa.String(), nullable=True),
+        sa.Column("picture", sa.String(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    with op.batch_alter_table("products", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_products_feed_key"), ["feed_key"], unique=False)
+        batch_op.create_index("products_by_advertiser", ["advertiser_key", "key"], unique=False)
+
+    op.create_table(
+        "profiles",
+        sa.Column(
+            "visitor_key",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("seen_ms", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("visitor_key"),
+    )
+    op.create_table(
+        "publishers",
+        sa.Column(
+            "key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_table(
+        "receipts",
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("idempotency_key", sa.String(), nullable=False),
+        sa.Column("request_digest", sa.String(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("owner", "idempotency_key"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "refused_charges",
+        sa.Column(
+            "charge_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("campaign_key", sa.BigInteger(), nullable=False),
+        sa.Column("slot_key", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("first_seen_ms", sa.BigInteger(), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("amount_micros", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("charge_id"),
+    )
+    with op.batch_alter_table("refused_charges", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_refused_charges_campaign_key"), ["campaign_key"], unique=False)
+
+    op.create_table(
+        "sites",
+        sa.Column(
+            "key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("publisher_key", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    with op.batch_alter_table("sites", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sites_publisher_key"), ["publisher_key"], unique=False)
+
+    op.create_table(
+        "slots",
+        sa.Column(
+            "key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("site_key", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    with op.batch_alter_table("slots", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_slots_site_key"), ["site_key"], unique=False)
+

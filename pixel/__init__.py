@@ -1,0 +1,1 @@
+"""What merchants' pages tell us: the pixel's vocabulary, parsing, cookies and consent."""

@@ -1,0 +1,96 @@
+"""The event vocabulary: GA4's names, and the payload each event may carry."""
+
+from enum import StrEnum
+
+import msgspec
+
+MAX_ITEMS = 200  # GA4's own limit for the items of one event
+
+
+class EventName(StrEnum):
+    PAGE_VIEW = "page_view"
+    VIEW_ITEM_LIST = "view_item_list"
+    SELECT_ITEM = "select_item"
+    VIEW_ITEM = "view_item"
+    ADD_TO_WISHLIST = "add_to_wishlist"
+    ADD_TO_CART = "add_to_cart"
+    REMOVE_FROM_CART = "remove_from_cart"
+    VIEW_CART = "view_cart"
+    BEGIN_CHECKOUT = "begin_checkout"
+    ADD_SHIPPING_INFO = "add_shipping_info"
+    ADD_PAYMENT_INFO = "add_payment_info"
+    PURCHASE = "purchase"
+    REFUND = "refund"
+    SEARCH = "search"
+    SIGN_UP = "sign_up"
+    LOGIN = "login"
+    GENERATE_LEAD = "generate_lead"
+    VIEW_PROMOTION = "view_promotion"
+    SELECT_PROMOTION = "select_promotion"
+    FORM_START = "form_start"
+    FORM_SUBMIT = "form_submit"
+
+
+class Flaw(StrEnum):
+    """Why an accepted event lost one of its fields; counted, never a reason to lose the event."""
+
+    BAD_VALUE = "bad_value"
+    BAD_PRICE = "bad_price"
+    BAD_CURRENCY = "bad_currency"
+    MISSING_CURRENCY = "missing_currency"  # an amount without a currency says nothing
+    BAD_QUANTITY = "bad_quantity"
+    BAD_ITEM_ID = "bad_item_id"  # that item is left out; an event without one good item is rejected
+    BAD_EVENT_ID = "bad_event_id"
+    BAD_TRANSACTION_ID = "bad_transaction_id"
+    BAD_LEAD_ID = "bad_lead_id"
+    BAD_CLICK_ID = "bad_click_id"
+    BAD_URL = "bad_url"
+
+
+class Item(msgspec.Struct, frozen=True, array_like=True):
+    """One product of an event; `price_micros` is per piece, in the event's currency."""
+
+    item_id: str
+    quantity: int = 1
+    price_micros: int | None = None
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True):
+    """One thing a visitor did on a merchant's page; every field passed its grammar.
+
+    `value_micros` is None when absent or unusable; `flaws` then names why, so that an event with a
+    bad price is kept and counted, and never billed. `order_id` is GA4's `transaction_id`.
+    """
+
+    name: EventName
+    event_id: str | None = None
+    items: tuple[Item, ...] = ()
+    value_micros: int | None = None
+    currency: str | None = None
+    order_id: str | None = None
+    lead_id: str | None = None
+    click_id: str | None = None
+    url: str | None = None
+    flaws: tuple[str, ...] = ()
+
+
+class Rejection(StrEnum):
+    """Why a hit, or one event of it, was not stored. Each is counted under its name."""
+
+    UNKNOWN_MERCHANT = "unknown_merchant"
+    FOREIGN_ORIGIN = "foreign_origin"
+    BODY_TOO_LARGE = "body_too_large"
+    QUERY_TOO_LONG = "query_too_long"
+    MALFORMED = "malformed"
+    UNKNOWN_EVENT = "unknown_event"
+    TOO_MANY_ITEMS = "too_many_items"
+    TOO_MANY_EVENTS = "too_many_events"
+    BAD_ITEM_ID = "bad_item_id"
+    PERSONAL_DATA = "personal_data"
+    ROBOT = "robot"
+    PREFETCH = "prefetch"
+    NO_CONSENT = "no_consent"
+    OPTED_OUT = "opted_out"
+    PRIVACY_SIGNAL = "privacy_signal"
+    KNOWN_CHILD = "known_child"
+    UNRECORDED = "unrecorded"

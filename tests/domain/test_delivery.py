@@ -1,0 +1,67 @@
+"""The one word that says whether a campaign is served."""
+
+import msgspec
+import pytest
+
+from adserver.domain.budget import Bucket
+from adserver.domain.campaign import Campaign, Status
+from adserver.domain.delivery import Balances, Delivery, delivery
+from adserver.domain.money import Micros
+from adserver.domain.pricing import PricingModel, Terms
+
+NOW_MS = 1_795_000_000_000
+PRICE = Micros(250_000)
+TERMS = Terms(pricing_model=PricingModel.CPC, currency="EUR", rate_micros=PRICE)
+FREE = Bucket()
+
+
+def make_campaign(**fields: object) -> Campaign:
+    campaign = Campaign(key=1, advertiser_key=2, name="Autumn", terms=TERMS, status=Status.ACTIVE)
+    return msgspec.structs.replace(campaign, **fields)
+
+
+def make_balances(**buckets: Bucket) -> Balances:
+    free = {"total": FREE, "day": FREE, "advertiser_total": FREE, "advertiser_day": FREE}
+    return Balances(**free | buckets)
+
+
+def left(micros: int) -> Bucket:
+    """A balance with so much left, part of what is used being reserved."""
+    return Bucket(Micros(1_000_000), Micros(1_000_000 - micros - 1), Micros(1))
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, Delivery.SERVING),
+        ({"status": Status.DRAFT}, Delivery.DRAFT),
+        ({"status": Status.PAUSED}, Delivery.PAUSED),
+        ({"status": Status.ENDED, "ends_at_ms": 1}, Delivery.ENDED),
+        ({"ends_at_ms": NOW_MS}, Delivery.OVER),
+        ({"ends_at_ms": NOW_MS + 1}, Delivery.SERVING),
+        ({"starts_at_ms": NOW_MS + 1}, Delivery.SCHEDULED),
+        ({"starts_at_ms": NOW_MS}, Delivery.SERVING),
+    ],
+)
+def test_status_and_schedule_come_first(fields: dict[str, object], expected: Delivery) -> None:
+    assert delivery(make_campaign(**fields), make_balances(), True, NOW_MS) is expected
+
+
+def test_a_campaign_without_creatives_shows_nothing() -> None:
+    assert delivery(make_campaign(), make_balances(), False, NOW_MS) is Delivery.NO_CREATIVE
+
+
+@pytest.mark.parametrize(
+    ("bucket", "expected"),
+    [
+        ("total", Delivery.EXHAUSTED),
+        ("advertiser_total", Delivery.EXHAUSTED),
+        ("day", Delivery.EXHAUSTED_TODAY),
+        ("advertiser_day", Delivery.EXHAUSTED_TODAY),
+    ],
+)
+def test_less_than_one_price_left_is_exhausted(bucket: str, expected: Delivery) -> None:
+    short = make_balances(**{bucket: left(PRICE - 1)})
+    enough = make_balances(**{bucket: left(PRICE)})
+    assert delivery(make_campaign(), short, True, NOW_MS) is expected
+    assert delivery(make_campaign(), enough, True, NOW_MS) is Delivery.SERVING

@@ -1,0 +1,244 @@
+"""A server's API over real storage, and plain functions that make what tests are about."""
+
+import asyncio
+import secrets
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+
+from adserver.domain.identity import read_id
+from adserver.domain.memory import new_memory
+from adserver.domain.money import Micros
+from adserver.domain.pricing import AdEvent
+from adserver.domain.token import LANDED, AdToken, Secrets, TokenKeys, sign
+from adserver.flows.bill import Bill, BillingPolicy
+from adserver.flows.feed import ImportFeed
+from adserver.flows.manage import Manage, Reach
+from adserver.flows.refresh import Refresh
+from adserver.outside.clock import KeyMint
+from adserver.ports import AdRecord, ApiKey, FetchRefused, RecordAd, Scope
+from adserver.storage.embedded import own_storage
+from adserver.web.app import make_app
+
+NOW_MS = 1_795_000_000_000  # 2026-11-18, just after noon in Paris
+TODAY = 20261118
+BASE_URL = "https://cards.example"
+BODY_LIMIT_BYTES = 20_000
+FEED_LIMIT_BYTES = 50_000
+
+
+class NoNetwork:
+    """The world outside of a test: nothing answers."""
+
+    def fetch(self, url: str, most_bytes: int) -> bytes:
+        raise FetchRefused("no network here")
+
+    def download(self, url: str, most_bytes: int, file: IO[bytes]) -> None:
+        raise FetchRefused("no network here")
+
+
+class Api:
+    """The app on one event loop in a thread of its own, so that tests may call it from many threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now_ms = NOW_MS
+        self.storage = own_storage(folder / "adserver.db")
+        memory = new_memory()
+        self.refresh = Refresh(memory.snapshot, self.storage.changes, self.storage.stats, self.storage.writer)
+        self.refresh.load()
+        self.secrets = Secrets(TokenKeys(1, {1: b"t" * 32}), b"o" * 32)
+        policy = BillingPolicy(BASE_URL, 300)
+        self.bill = Bill(memory, self.storage, self.refresh.poll, self.clock, self.secrets, policy)
+        self.manage = self._manage()
+        self.importer = ImportFeed(
+            writer=self.storage.writer,
+            catalogue=self.storage.catalogue,
+            feeds=self.storage.feeds,
+            fetcher=NoNetwork(),
+            clock=self.clock,
+            mint_key=KeyMint(0, self.clock),
+        )
+        self.app = make_app(
+            manage=self.manage,
+            bill=self.bill,
+            importer=self.importer,
+            base_url=BASE_URL,
+            most_body_bytes=BODY_LIMIT_BYTES,
+            most_feed_bytes=FEED_LIMIT_BYTES,
+        )
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        self._client = httpx.AsyncClient(transport=transport, base_url=BASE_URL, timeout=30)
+        self.operator = self.make_key(Scope.OPERATOR)
+
+    def _manage(self) -> Manage:
+        storage = self.storage
+        return Manage(
+            writer=storage.writer,
+            accounts=storage.accounts,
+            campaigns=storage.campaigns,
+            inventory=storage.inventory,
+            keys=storage.keys,
+            catalogue=storage.catalogue,
+            feeds=storage.feeds,
+            ledger=storage.ledger,
+            clock=self.clock,
+            mint_key=lambda: secrets.randbelow(2**63),
+            mint_secret=lambda: secrets.token_urlsafe(32),
+        )
+
+    def clock(self) -> int:
+        return self.now_ms
+
+    def close(self) -> None:
+        self._wait(self._client.aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self.storage.close()
+
+    def _wait(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def call(
+        self, method: str, path: str, body: object = None, key: str | None = None, **more: Any
+    ) -> httpx.Response:
+        """Ask /api/v1 with a key, the operator's where none is named; `key` "" sends none."""
+        headers = dict(more.pop("headers", {}))
+        text = self.operator if key is None else key
+        if text:
+            headers.setdefault("Authorization", f"Bearer {text}")
+        if body is not None:
+            more["json"] = body
+        response: httpx.Response = self._wait(
+            self._client.request(method, f"/api/v1{path}", headers=headers, **more)
+        )
+        return response
+
+    def make(self, path: str, body: object, key: str | None = None) -> dict[str, Any]:
+        response = self.call("POST", path, body, key)
+        assert response.status_code == 201, response.text
+        made: dict[str, Any] = response.json()
+        return made
+
+    def make_key(self, scope: Scope, owner_id: str | None = None) -> str:
+        prefix = {Scope.ADVERTISER: "adv", Scope.PUBLISHER: "pub"}.get(scope, "")
+        owner_key = read_id(prefix, owner_id) if owner_id else None
+        draft = ApiKey(key=0, digest="", scope=scope, owner_key=owner_key, name="test")
+        made = self.manage.keys.create(Reach(Scope.OPERATOR), draft)
+        text: str = made.text  # type: ignore[union-attr]
+        return text
+
+
+def advertiser_body(**fields: object) -> dict[str, object]:
+    return {
+        "name": "Shop",
+        "domains": ["shop.example"],
+        "currency": "EUR",
+        "timezone": "Europe/Paris",
+        "country": "FR",
+    } | fields
+
+
+def campaign_body(advertiser_id: str, **fields: object) -> dict[str, object]:
+    terms = {"pricing_model": "cpc", "rate_micros": 250_000}
+    return {"advertiser_id": advertiser_id, "name": "Autumn", "status": "active"} | terms | fields
+
+
+def cards_body(campaign_id: str, **fields: object) -> dict[str, object]:
+    return {"campaign_id": campaign_id, "template": "cards", "brand": {"name": "Shop"}} | fields
+
+
+def message_body(campaign_id: str, **fields: object) -> dict[str, object]:
+    message = {"headline": "Still here?", "body": "Your form is kept.", "button": "Go on"}
+    return (
+        cards_body(campaign_id, template="message", message=message, link="https://shop.example/form")
+        | fields
+    )
+
+
+def product_body(**fields: object) -> dict[str, object]:
+    return {
+        "title": "Boots",
+        "link": "https://shop.example/boots",
+        "price_micros": 89_900_000,
+        "currency": "EUR",
+    } | fields
+
+
+def site_body(publisher_id: str, **fields: object) -> dict[str, object]:
+    return {"publisher_id": publisher_id, "name": "News", "domains": ["news.example"]} | fields
+
+
+def slot_body(site_id: str, **fields: object) -> dict[str, object]:
+    return {"site_id": site_id, "name": "Side", "width": 300, "height": 250} | fields
+
+
+def conversion_body(advertiser_id: str, **fields: object) -> dict[str, object]:
+    order = {"event": "purchase", "order_id": "R-1001", "value_micros": 89_900_000, "currency": "EUR"}
+    return {"advertiser_id": advertiser_id} | order | fields
+
+
+class World:
+    """An advertiser A with everything, and a publisher with everything; their ids and keys."""
+
+    def __init__(self, api: Api, name: str = "A") -> None:
+        self.advertiser = api.make("/advertisers", advertiser_body(name=name))["id"]
+        self.publisher = api.make("/publishers", {"name": name})["id"]
+        self.campaign = api.make("/campaigns", campaign_body(self.advertiser))["id"]
+        self.creative = api.make("/creatives", cards_body(self.campaign))["id"]
+        self.site = api.make("/sites", site_body(self.publisher))["id"]
+        self.slot = api.make("/slots", slot_body(self.site))["id"]
+        self.feed = api.make(f"/advertisers/{self.advertiser}/feeds", {})["id"]
+        self.item = "boots-1"
+        path = f"/advertisers/{self.advertiser}/products/{self.item}"
+        assert api.call("PUT", path, product_body()).status_code == 200
+        self.advertiser_key = api.make_key(Scope.ADVERTISER, self.advertiser)
+        self.publisher_key = api.make_key(Scope.PUBLISHER, self.publisher)
+
+
+def key_behind(id_: str) -> int:
+    key = read_id(id_.partition("_")[0], id_)
+    assert key is not None
+    return key
+
+
+def charge(api: Api, world: World, amount_micros: int, impression_id: int = 77) -> None:
+    """Bill a click of the world's campaign."""
+    record = AdRecord(
+        event=AdEvent.CLICK,
+        impression_id=impression_id,
+        campaign_key=key_behind(world.campaign),
+        campaign_version=1,
+        advertiser_key=key_behind(world.advertiser),
+        publisher_key=key_behind(world.publisher),
+        slot_key=key_behind(world.slot),
+        creative_key=key_behind(world.creative),
+        product_key=0,
+        visitor_key=0,
+        at_ms=NOW_MS,
+        day=TODAY,
+        currency="EUR",
+        amount_micros=Micros(amount_micros),
+    )
+    outcome = api.storage.writer.commit(RecordAd((record,)))
+    assert outcome.result == "taken"
+
+
+def click_id(api: Api, world: World, campaign_id: str, version: int = 1) -> str:
+    """The `rtclid` of a click on the campaign's ad, an hour ago."""
+    token = AdToken(
+        impression_id=4711,
+        campaign_key=key_behind(campaign_id),
+        campaign_version=version,
+        slot_key=key_behind(world.slot),
+        creative_key=key_behind(world.creative),
+        product_key=0,
+        visitor_key=0,
+        decided_at_ms=NOW_MS - 3_600_000,
+    )
+    return sign(token, api.secrets.tokens, LANDED)

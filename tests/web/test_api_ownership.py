@@ -1,0 +1,205 @@
+"""Nobody reads or changes what is another's: asked of every route, as the app itself lists them."""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from adserver.web.app import api_addresses
+from tests.web.api import (
+    Api,
+    World,
+    advertiser_body,
+    campaign_body,
+    cards_body,
+    conversion_body,
+    product_body,
+    site_body,
+    slot_body,
+)
+
+Route = tuple[str, str]
+
+OPEN = {"/openapi.json", "/docs"}
+OPERATORS_ONLY = {
+    ("POST", "/advertisers"),
+    ("POST", "/publishers"),
+    ("GET", "/keys"),
+    ("POST", "/keys"),
+    ("DELETE", "/keys/{key_id}"),
+}
+OWN_LISTS = {("GET", "/advertisers"), ("GET", "/publishers")}
+PUBLISHERS_PLACES = ("/publishers", "/sites", "/slots")
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One server for this file: what is refused changes nothing."""
+    api = Api(tmp_path_factory.mktemp("api"))
+    yield api
+    api.close()
+
+
+@pytest.fixture(scope="module")
+def world(api: Api) -> World:
+    return World(api)
+
+
+@pytest.fixture(scope="module")
+def other(api: Api) -> World:
+    return World(api, "B")
+
+
+def bodies(of: World) -> dict[Route, object]:
+    """A sound body for each route that has one, naming the ids of `of`."""
+    return {
+        ("PATCH", "/advertisers/{advertiser_id}"): {"name": "Mine now"},
+        ("PATCH", "/advertisers/{advertiser_id}/products"): {
+            "products": [{"item_id": of.item, "price_micros": 1}]
+        },
+        ("PUT", "/advertisers/{advertiser_id}/products/{item_id}"): product_body(),
+        ("POST", "/advertisers/{advertiser_id}/feeds"): {},
+        ("POST", "/campaigns"): campaign_body(of.advertiser),
+        ("PATCH", "/campaigns/{campaign_id}"): {"name": "Mine now", "status": "paused"},
+        ("POST", "/creatives"): cards_body(of.campaign),
+        ("PATCH", "/creatives/{creative_id}"): {"brand": {"name": "Mine now"}},
+        ("PATCH", "/publishers/{publisher_id}"): {"name": "Mine now"},
+        ("POST", "/sites"): site_body(of.publisher),
+        ("PATCH", "/sites/{site_id}"): {"name": "Mine now"},
+        ("POST", "/slots"): slot_body(of.site),
+        ("PATCH", "/slots/{slot_id}"): {"name": "Mine now"},
+        ("POST", "/conversions"): conversion_body(of.advertiser),
+        ("POST", "/advertisers"): advertiser_body(),
+        ("POST", "/publishers"): {"name": "Mine"},
+        ("POST", "/keys"): {"name": "Mine", "scope": "operator"},
+    }
+
+
+def filters(of: World) -> dict[Route, dict[str, str]]:
+    """What lists are asked for by: the ids of `of`."""
+    return {
+        ("GET", "/campaigns"): {"advertiser_id": of.advertiser},
+        ("GET", "/creatives"): {"campaign_id": of.campaign},
+        ("GET", "/sites"): {"publisher_id": of.publisher},
+        ("GET", "/slots"): {"site_id": of.site},
+    }
+
+
+def routes() -> list[Route]:
+    """Every method and path under /api/v1 that needs a key, as the app names them."""
+    named = (address.split(" /api/v1") for address in api_addresses())
+    return [(method, path) for method, path in named if path not in OPEN]
+
+
+ROUTES = routes()
+
+
+def ask(api: Api, route: Route, of: World, key: str) -> Any:
+    """Ask a route with the ids of `of` and somebody's key."""
+    method, path = route
+    ids = {
+        "advertiser_id": of.advertiser,
+        "campaign_id": of.campaign,
+        "creative_id": of.creative,
+        "publisher_id": of.publisher,
+        "site_id": of.site,
+        "slot_id": of.slot,
+        "feed_id": of.feed,
+        "item_id": of.item,
+        "key_id": "key_0000000000000",
+    }
+    headers = {"Idempotency-Key": f"{path}-{key}"} if method == "POST" else {}
+    params = filters(of).get(route, {})
+    return api.call(method, path.format(**ids), bodies(of).get(route), key, params=params, headers=headers)
+
+
+def everything(api: Api) -> dict[str, list[Any]]:
+    """All rows of all tables."""
+    with sqlite3.connect(api.storage.path) as connection:
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        rows = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in names}
+    connection.close()
+    return rows
+
+
+def test_the_routes_asked_are_all_that_the_app_has(api: Api) -> None:
+    described = api.app.openapi()["paths"]
+    has = {(method.upper(), path.removeprefix("/api/v1")) for path in described for method in described[path]}
+    assert has == set(ROUTES)
+    assert len(ROUTES) >= 30
+
+
+@pytest.mark.parametrize("route", ROUTES, ids="-".join)
+def test_another_accounts_ids_do_not_exist_and_nothing_changes(
+    api: Api, world: World, other: World, route: Route
+) -> None:
+    before = everything(api)
+    own_side = route[1].startswith(PUBLISHERS_PLACES)
+    for key in (other.advertiser_key, other.publisher_key):
+        response = ask(api, route, world, key)
+        wrong_side = (key == other.publisher_key) is not own_side
+        expected = 403 if route in OPERATORS_ONLY or wrong_side else 200 if route in OWN_LISTS else 404
+        assert response.status_code == expected, response.text
+        for id_ in (world.advertiser, world.campaign, world.creative, world.site, world.slot, world.feed):
+            assert id_ not in response.text
+    assert everything(api) == before
+
+
+@pytest.mark.parametrize("route", ROUTES, ids="-".join)
+def test_the_same_requests_succeed_for_their_owner(api: Api, world: World, route: Route) -> None:
+    """Else the test above would prove nothing: a request may be refused for being unsound."""
+    if route in OPERATORS_ONLY:
+        key = api.operator
+    else:
+        key = world.publisher_key if route[1].startswith(PUBLISHERS_PLACES) else world.advertiser_key
+    response = ask(api, route, world, key)
+    if route == ("DELETE", "/keys/{key_id}"):
+        assert response.status_code == 404
+    elif route[1].endswith("/import"):
+        assert response.json()["code"] == "nothing_to_import"
+    else:
+        assert response.status_code in (200, 201), response.text
+
+
+@pytest.mark.parametrize("route", ROUTES, ids="-".join)
+def test_no_route_answers_without_a_key(api: Api, world: World, route: Route) -> None:
+    assert ask(api, route, world, "").status_code == 401
+
+
+def test_a_feed_is_reached_through_its_own_advertiser_only(api: Api, world: World, other: World) -> None:
+    path = f"/advertisers/{other.advertiser}/feeds/{world.feed}"
+    for key in (other.advertiser_key, api.operator):
+        assert api.call("GET", path, key=key).status_code == 404
+        assert api.call("POST", f"{path}/import", content=b"<rss/>", key=key).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"domains": ["evil.test"]}, {"validation_days": 90}, {"country": "DE"}, {"currency": "USD"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_advertisers_do_not_change_what_the_operator_vouches_for(
+    api: Api, world: World, change: dict[str, object]
+) -> None:
+    path = f"/advertisers/{world.advertiser}"
+    before = api.call("GET", path).json()
+    assert api.call("PATCH", path, change, world.advertiser_key).status_code == 403
+    assert api.call("GET", path).json() == before
+    same = {name: before[name] for name in change}
+    assert api.call("PATCH", path, same | {"name": "New"}, world.advertiser_key).status_code == 200
+
+
+def test_publishers_do_not_raise_their_own_share(api: Api, world: World) -> None:
+    path = f"/publishers/{world.publisher}"
+    refused = api.call("PATCH", path, {"revenue_share_bps": 10_000}, world.publisher_key)
+    assert refused.status_code == 403
+    assert api.call("GET", path).json()["revenue_share_bps"] == 7_000
+    assert api.call("PATCH", path, {"revenue_share_bps": 8_000}).status_code == 200
+
+
+def test_a_revoked_key_is_nobody_at_once(api: Api, world: World) -> None:
+    made = api.make("/keys", {"name": "x", "scope": "advertiser", "owner_id": world.advertiser})
+    assert api.call("DELETE", f"/keys/{made['id']}").status_code == 204
+    for route in ROUTES:
+        assert ask(api, route, world, made["secret"]).status_code == 401
