@@ -67,9 +67,9 @@ def work() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database's tables up to date (`serve` does it too)."""
-    from adserver.main import own_storage
+    from adserver.main import sole_storage
 
-    own_storage(_settings().database_path).close()
+    sole_storage(_settings().database_path).close()
     typer.echo("the database is up to date")
 
 

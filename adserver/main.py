@@ -1,9 +1,11 @@
 """The composition root: settings become storage and outside, flows, the application and its jobs."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from random import SystemRandom
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,15 +22,28 @@ from adserver.flows.feed import ImportFeed
 from adserver.flows.manage import Manage
 from adserver.flows.manage.keys import PREFIX, digest_of
 from adserver.flows.picture import FetchPictures
+from adserver.flows.privacy import Privacy
 from adserver.flows.refresh import Refresh
 from adserver.flows.serve import Chance, Serve, ServingPolicy
 from adserver.outside.clock import KeyMint, system_clock
 from adserver.outside.fetcher import HttpFetcher
 from adserver.outside.pictures import PictureDecoder
-from adserver.ports import AddCounts, ApiKey, Clock, Deferred, Outcome, SaveEntity, Scope, resolve_all
+from adserver.ports import (
+    AddCounts,
+    ApiKey,
+    Clock,
+    Deferred,
+    Outcome,
+    Result,
+    SaveEntity,
+    Scope,
+    resolve_all,
+)
 from adserver.storage.audit import as_json, audit
 from adserver.storage.embedded import Storage, join_storage, open_storage, own_storage
 from adserver.storage.secrets import load_keys
+from adserver.storage.writer import FileOwned
+from adserver.web import privacy_routes
 from adserver.web.app import make_app
 from adserver.web.assets import slot_script
 from adserver.web.caller import CallerPolicy, Callers
@@ -36,13 +51,18 @@ from adserver.web.hot import Application, Checks, Files, Flows, Hot
 from pixel.assets import tag_script
 from pixel.cookie import KeyRing
 
-__all__ = ["Server", "join_storage", "open_storage", "own_storage", "system_clock"]
+__all__ = ["Server", "join_storage", "open_storage", "sole_storage", "system_clock"]
+
+log = logging.getLogger("adserver")
 
 POLL_SECONDS = 0.1
 TALLY_SECONDS = 1.0
 RATES_SECONDS = 30.0
 HOUR_MS = 3_600_000
 MOST_KEY = 2**63
+
+
+Counts = tuple[tuple[int, str, int, int], ...]  # as the tally gives them
 
 
 class Server:
@@ -59,6 +79,7 @@ class Server:
         self.pictures = PictureDecoder()
         self.refresh = Refresh(self.memory.snapshot, storage.changes, storage.stats, storage.writer)
         self.refresh.load()
+        self.refresh.load_traffic(self.clock())
         self._make_flows()
         self.application: Application = self._make_application()
         self.runner = jobs.Runner(self._jobs(), storage, self.clock, secrets.token_hex(8))
@@ -82,6 +103,7 @@ class Server:
             self.memory, storage, self.refresh.poll, self.clock, known,
             BillingPolicy(own_page, settings.click_delay_ms),
         )  # fmt: skip
+        self.privacy = Privacy(self.memory, storage, self.clock, self.mint_key, known.tokens)
         self.draw = Draw(storage.media, self.pictures)
         self.manage = self._manage()
         fetcher = HttpFetcher(allow_private=settings.fetch_private)
@@ -136,7 +158,11 @@ class Server:
         )
         callers = Callers(policy)
         behind = make_app(
-            manage=self.manage, bill=self.bill, importer=self.import_feed, base_url=settings.base_url
+            manage=self.manage,
+            bill=self.bill,
+            importer=self.import_feed,
+            base_url=settings.base_url,
+            visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),
         )
         files = Files(self.storage.media, tag_script(), slot_script())
         flows = Flows(self.collect, self.serve, self.bill, self.draw)
@@ -165,7 +191,7 @@ class Server:
         since_tally = since_rates = 0.0
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            self.refresh.poll()
+            self.freshen()
             since_tally += POLL_SECONDS
             since_rates += POLL_SECONDS
             if since_tally >= TALLY_SECONDS:
@@ -174,17 +200,37 @@ class Server:
             if since_rates >= RATES_SECONDS:
                 since_rates = 0.0
                 self.refresh.load_rates()
+                self.refresh.load_traffic(self.clock())
+
+    def freshen(self) -> None:
+        """Look at the change log; where that fails, the picture is a little older until the next look."""
+        try:
+            self.refresh.poll()
+        except Exception:
+            log.exception("the change log cannot be read")
 
     def report_counts(self) -> None:
         now_ms = self.clock()
         counts = self.memory.tally.take(now_ms - now_ms % HOUR_MS)
         if counts:
-            self.storage.writer.submit(AddCounts(counts))
+            self.storage.writer.submit(AddCounts(counts)).then(partial(self._keep_unrecorded, counts))
+
+    def _keep_unrecorded(self, counts: Counts, outcome: Outcome) -> None:
+        if outcome.result is Result.UNRECORDED:
+            self.memory.tally.put_back(counts)
 
     def close(self) -> None:
         self.report_counts()
         self.pictures.close()
         self.storage.close()
+
+
+def sole_storage(path: Path) -> Storage:
+    """The storage as its one writer; ends the program with a sentence where another process writes."""
+    try:
+        return own_storage(path)
+    except FileOwned as owned:
+        raise SystemExit(f"adserver: {owned}") from None
 
 
 def audit_database(settings: Settings) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from contextlib import suppress
 import uvicorn
 
 from adserver.config import Settings
-from adserver.main import Server, join_storage, own_storage
+from adserver.main import POLL_SECONDS, Server, join_storage, sole_storage
+from adserver.web.protocol import CuttingProtocol
 
 log = logging.getLogger("adserver")
 
@@ -29,7 +30,7 @@ LIFELINE = "ADSERVER_PROCESS_LIFELINE"
 def serve_alone(settings: Settings, host: str, port: int, ready: Callable[[], None] | None = None) -> None:
     """Serve, commit and do the jobs in this one process, until a signal stops it."""
     listener = listen(host, port)
-    server = Server(settings, own_storage(settings.database_path))
+    server = Server(settings, sole_storage(settings.database_path))
     thread = threading.Thread(target=server.runner.run, name="jobs", daemon=True)
     thread.start()
     try:
@@ -57,7 +58,7 @@ def run_worker(server: Server, listener: socket.socket, ready: Callable[[], None
     """Answer HTTP on `listener` until SIGTERM or SIGINT; requests under way are finished first."""
     config = uvicorn.Config(
         server.application,
-        http="httptools",
+        http=CuttingProtocol,
         loop="uvloop",
         lifespan="off",
         access_log=False,
@@ -195,7 +196,7 @@ def watch_lifeline() -> None:
 def run_writer_child(settings: Settings) -> None:
     """The one process that commits, and nothing else."""
     watch_lifeline()
-    storage = own_storage(settings.database_path)
+    storage = sole_storage(settings.database_path)
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stopped.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches us all; we go last
@@ -216,13 +217,15 @@ def run_jobs_child(settings: Settings, number: int) -> None:
     server = Server(settings, join_storage(settings.database_path), number)
     signal.signal(signal.SIGTERM, lambda signal_number, frame: server.runner.stop())
     signal.signal(signal.SIGINT, lambda signal_number, frame: server.runner.stop())
-    refreshing = threading.Thread(target=_refresh_for_ever, args=(server,), daemon=True)
+    ended = threading.Event()
+    refreshing = threading.Thread(target=_refresh_until, args=(ended, server), daemon=True)
     refreshing.start()
     server.runner.run()
+    ended.set()
+    refreshing.join()
     server.close()
 
 
-def _refresh_for_ever(server: Server) -> None:
-    while True:
-        server.refresh.poll()
-        time.sleep(0.25)
+def _refresh_until(ended: threading.Event, server: Server) -> None:
+    while not ended.wait(POLL_SECONDS):
+        server.freshen()

@@ -31,13 +31,16 @@ class CookieNames(msgspec.Struct, frozen=True):
 
     visitor: bytes
     opt_out: bytes
+    test: bytes
     attributes: bytes
 
 
 # __Host- binds a cookie to this very host: a sister domain cannot plant one.
-SECURE_NAMES = CookieNames(b"__Host-rt", b"__Host-rt-optout", b"; Path=/; Secure; HttpOnly; SameSite=None")
+SECURE_NAMES = CookieNames(
+    b"__Host-rt", b"__Host-rt-optout", b"rt-test", b"; Path=/; Secure; HttpOnly; SameSite=None"
+)
 # Browsers refuse Secure cookies over plain http (Safari on loopback too): for development only.
-DEVELOPMENT_NAMES = CookieNames(b"rt", b"rt-optout", b"; Path=/; HttpOnly; SameSite=Lax")
+DEVELOPMENT_NAMES = CookieNames(b"rt", b"rt-optout", b"rt-test", b"; Path=/; HttpOnly; SameSite=Lax")
 
 
 def names_for(secure: bool) -> CookieNames:
@@ -134,6 +137,15 @@ def set_opt_out(names: CookieNames) -> bytes:
 
 def expire_opt_out(names: CookieNames) -> bytes:
     return _set(names.opt_out, b"", 0, names)
+
+
+def set_test(names: CookieNames) -> bytes:
+    """A constant too: this browser's owner wants it to see everything and to cost nobody anything."""
+    return _set(names.test, b"1", MAX_AGE_SECONDS, names)
+
+
+def expire_test(names: CookieNames) -> bytes:
+    return _set(names.test, b"", 0, names)
 
 
 def _set(name: bytes, value: bytes, max_age_seconds: int, names: CookieNames) -> bytes:

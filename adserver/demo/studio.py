@@ -1,7 +1,9 @@
 """A small photo studio: backdrops, soft shadows, turned and cut shapes, drawn large and then reduced."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from io import BytesIO
+from itertools import pairwise
+from math import cos, pi, sin
 from random import Random
 
 from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter
@@ -43,11 +45,10 @@ def curve(points: Sequence[Point], *, closed: bool = True, steps: int = 16) -> l
     def at(index: int) -> Point:
         return points[index % many] if closed else points[min(max(index, 0), many - 1)]
 
-    line = []
+    line: list[Point] = []
     for index in ends:
         before, here, there, after = (at(index + step) for step in (-1, 0, 1, 2))
-        for step in range(steps):
-            line.append(_between(before, here, there, after, step / steps))
+        line += [_between(before, here, there, after, step / steps) for step in range(steps)]
     return line if closed else [*line, points[-1]]
 
 
@@ -58,6 +59,12 @@ def _between(before: Point, here: Point, there: Point, after: Point, t: float) -
         )
 
     return axis(before[0], here[0], there[0], after[0]), axis(before[1], here[1], there[1], after[1])
+
+
+def arc(centre: Point, radii: Point, start: float, end: float, steps: int = 40) -> list[Point]:
+    """Part of an ellipse, in turns: 0 is right, 0.25 is down."""
+    angles = (2 * pi * (start + (end - start) * step / steps) for step in range(steps + 1))
+    return [(centre[0] + radii[0] * cos(angle), centre[1] + radii[1] * sin(angle)) for angle in angles]
 
 
 class Studio:
@@ -105,19 +112,21 @@ class Studio:
 
     # ---- shapes ----
 
-    def turned(self, centre_x: float, profile: Profile, tint: str, *, gloss: float = 0.35, round_foot: float = 0.16,
-               speckles: int = 0) -> None:  # fmt: skip
-        """A shape from the potter's wheel: each row is the same round shading, as wide as the pot is there."""
+    def turned(
+        self,
+        centre_x: float,
+        profile: Profile,
+        tint: str,
+        *,
+        gloss: float = 0.35,
+        round_foot: float = 0.16,
+        speckles: int = 0,
+    ) -> None:
+        """A shape from the potter's wheel: each row is one round shading, as wide as it is there."""
         line = _interpolated(profile)
-        foot = line[-1][1] * round_foot
-        for step in range(round(foot)):
-            inward = (1 - (step / foot) ** 2) ** 0.5
-            line.append(
-                (
-                    line[-1][0] + 1,
-                    line[-1][1] / max(inward, 0.01) * inward if step == 0 else profile[-1][1] * inward,
-                )
-            )
+        lowest, radius = line[-1]
+        foot = round(radius * round_foot)
+        line += [(lowest + step, radius * (1 - (step / foot) ** 2) ** 0.5) for step in range(1, foot + 1)]
         layer, mask = Image.new("RGB", self.image.size), self._mask()
         strip, solid = _round_shading(colour(tint), gloss), Image.new("L", (1, 1), 255)
         for row in range(round(line[0][0] * FINENESS), round(line[-1][0] * FINENESS)):
@@ -172,9 +181,9 @@ class Studio:
         """A round-ended line."""
         draw = ImageDraw.Draw(self.image)
         scaled = [(x * FINENESS, y * FINENESS) for x, y in points]
-        draw.line(scaled, fill=colour(tint), width=round(width * FINENESS), joint="curve")
+        draw.line(scaled, fill=colour(tint), width=round(width * FINENESS))
         half = width * FINENESS / 2
-        for x, y in (scaled[0], scaled[-1]):
+        for x, y in scaled:
             draw.ellipse((x - half, y - half, x + half, y + half), fill=colour(tint))
 
     def stitches(self, points: Sequence[Point], tint: str, width: float = 1.6, every: int = 2) -> None:
@@ -229,7 +238,7 @@ def _interpolated(profile: Profile) -> list[tuple[float, float]]:
 
 
 def _radius_at(line: Sequence[tuple[float, float]], height: float) -> float:
-    for (above, wide), (below, wider) in zip(line, line[1:], strict=False):
+    for (above, wide), (below, wider) in pairwise(line):
         if above <= height <= below and below > above:
             return wide + (wider - wide) * (height - above) / (below - above)
     return 0.0
@@ -238,12 +247,11 @@ def _radius_at(line: Sequence[tuple[float, float]], height: float) -> float:
 def _round_shading(tint: Colour, gloss: float) -> Image.Image:
     """One row of light on a cylinder: a lit side, a highlight, a core shadow, and light from behind."""
     strip = Image.new("RGB", (256, 1))
-    shadowed: Callable[[float], float] = lambda x: max(0.0, (x - 0.36) / 0.52) ** 1.5 * 0.58
     for column in range(256):
         x = column / 255
         tone = lighter(tint, 0.10)
         tone = mixed(tone, darker(tint, 0.30), max(0.0, 1 - x / 0.16) * 0.55)
-        tone = mixed(tone, darker(tint, 0.62), min(0.62, shadowed(x)))
+        tone = mixed(tone, darker(tint, 0.62), min(0.62, max(0.0, (x - 0.36) / 0.52) ** 1.5 * 0.58))
         tone = lighter(tone, gloss * max(0.0, 1 - abs(x - 0.27) / 0.15) ** 2)
         tone = lighter(tone, 0.14 * max(0.0, (x - 0.93) / 0.07))
         strip.putpixel((column, 0), tone)
@@ -252,7 +260,7 @@ def _round_shading(tint: Colour, gloss: float) -> Image.Image:
 
 def _speckle(layer: Image.Image, mask: Image.Image, many: int) -> None:
     """Iron spots in the glaze; always the same ones."""
-    dice = Random(7)
+    dice = Random(7)  # noqa: S311  spots keep no secret
     draw = ImageDraw.Draw(layer)
     left, top, right, bottom = mask.getbbox() or (0, 0, 1, 1)
     for _ in range(many):

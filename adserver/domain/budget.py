@@ -1,6 +1,7 @@
 """Budgets: which buckets a charge touches, and whether it fits all of them."""
 
-from datetime import UTC, datetime, time, timedelta
+from bisect import bisect_left
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -30,12 +31,6 @@ class Bucket(msgspec.Struct):
         return None if self.cap is None else Micros(self.cap - self.spent - self.pending)
 
 
-def local_day(at_ms: int, timezone: str) -> int:
-    """The local date of an instant as yyyymmdd; every instant has exactly one, whatever the clocks do."""
-    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(timezone))
-    return local.year * 10_000 + local.month * 100 + local.day
-
-
 class DaySpan(msgspec.Struct, frozen=True):
     """A local day as instants, [start, end); 23, 24, 24.5 or 25 hours of them."""
 
@@ -45,12 +40,33 @@ class DaySpan(msgspec.Struct, frozen=True):
 
 
 def day_span(at_ms: int, timezone: str) -> DaySpan:
-    """The local day that holds `at_ms`; where midnight does not exist, it begins when the clock goes on."""
+    """The local day that holds `at_ms`. Where midnight does not exist, the day begins when the clock goes on.
+
+    A clock that goes back over midnight does not bring yesterday back: the new day has begun.
+    """
     zone = ZoneInfo(timezone)
-    date = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).date()
-    edges = (datetime.combine(edge, time.min, zone).timestamp() for edge in (date, date + timedelta(days=1)))
-    start, end = (int(edge * 1000) for edge in edges)
-    return DaySpan(date.year * 10_000 + date.month * 100 + date.day, start, end)
+    day = datetime.fromtimestamp(at_ms // 1000, UTC).astimezone(zone).date()
+    start, end = (_first_second(day + timedelta(days=days), zone) * 1000 for days in (0, 1))
+    if at_ms >= end:
+        day += timedelta(days=1)
+        start, end = end, _first_second(day + timedelta(days=1), zone) * 1000
+    return DaySpan(day.year * 10_000 + day.month * 100 + day.day, start, end)
+
+
+def _first_second(day: date, zone: ZoneInfo) -> int:
+    """The first second, since the epoch, at which a zone's clocks show this date or a later one."""
+    midnight = datetime.combine(day, time.min, zone)
+    second = int(midnight.timestamp())
+    if datetime.fromtimestamp(second, zone).replace(tzinfo=None) == midnight.replace(tzinfo=None):
+        return second
+    before = int(midnight.replace(fold=1).timestamp())  # in a gap, the clock goes on between these two
+    passed = range(before, second + 1)
+    return before + bisect_left(passed, True, key=lambda at: datetime.fromtimestamp(at, zone).date() >= day)
+
+
+def local_day(at_ms: int, timezone: str) -> int:
+    """The local date of an instant as yyyymmdd; every instant has exactly one, whatever the clocks do."""
+    return day_span(at_ms, timezone).day
 
 
 class Calendar:

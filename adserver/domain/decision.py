@@ -1,12 +1,12 @@
 """The decision: which campaign answers a slot, with which products, and why the others do not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from adserver.domain.campaign import Campaign, Creative
 from adserver.domain.catalogue import Product
-from adserver.domain.eligibility import Balance, Refusal, refusal
+from adserver.domain.eligibility import Balance, Refusal, money_refusal, refusal
 from adserver.domain.pricing import AdEvent, PricingModel
 from adserver.domain.slot import Slot
 from adserver.domain.snapshot import Rates
@@ -70,8 +70,8 @@ def decide(
 ) -> Decision | NoAd:
     """The eligible campaign with the highest expected revenue, or NoAd.
 
-    `products` holds the catalogue's entries for the profile's interests. `dice` in [0, 1) breaks ties
-    and picks among a campaign's creatives.
+    `products` holds the catalogue's entries for the profile's interests. `dice` in [0, 1) breaks ties,
+    picks among a campaign's creatives and, hashed with a campaign's key, paces that campaign.
     """
     refusals: dict[int, Refusal] = {}
     offers: list[Decision] = []
@@ -103,7 +103,6 @@ def _offer(
     no = refusal(
         campaign,
         candidate.creatives,
-        candidate.balance,
         profile,
         request.image,
         request.now_ms,
@@ -125,7 +124,19 @@ def _offer(
         chosen = choose_products(shop, products, request.cards, request.now_ms)
         if not chosen:
             return _no_product(shop, products, request.now_ms)
-    return _priced(request, candidate, creative, chosen)
+    offer = _priced(request, candidate, creative, chosen)
+    if isinstance(offer, Decision) and not request.test:
+        return money_refusal(campaign, candidate.balance, dice) or offer
+    return offer
+
+
+def eligible(answer: Decision | NoAd) -> Iterator[tuple[int, bool]]:
+    """The campaigns that could have answered, money apart, and whether their budgets let them try."""
+    if isinstance(answer, Decision):
+        yield answer.campaign.key, True
+    for campaign_key, reason in answer.refusals.items():
+        if reason in (Refusal.OUTRANKED, Refusal.PACED, Refusal.BUDGET_EXHAUSTED):
+            yield campaign_key, reason is Refusal.OUTRANKED
 
 
 def _priced(

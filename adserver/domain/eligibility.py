@@ -7,8 +7,9 @@ import msgspec
 from adserver.domain.budget import Bucket
 from adserver.domain.campaign import PERIOD_MS, Campaign, Creative, Pacing, Status
 from adserver.domain.money import Micros
-from adserver.domain.pacing import may_spend_evenly
+from adserver.domain.pacing import DayBudget, dice_of, may_spend
 from adserver.domain.pricing import PricingModel, smallest_price
+from adserver.domain.traffic import Traffic
 from adserver.domain.visitor import Profile
 
 
@@ -35,7 +36,7 @@ class Refusal(StrEnum):
 
 
 class Balance(msgspec.Struct, frozen=True):
-    """A campaign's balances at the moment of a request, and what is probably under way."""
+    """A campaign's balances at the moment of a request, what is under way, and what the day may bring."""
 
     total: Bucket
     day: Bucket
@@ -44,6 +45,7 @@ class Balance(msgspec.Struct, frozen=True):
     in_flight: Micros
     day_elapsed_ms: int
     day_length_ms: int
+    traffic: Traffic | None = None  # None before any was seen
 
     def can_pay(self, price: Micros) -> bool:
         """Whether one more ad at `price` would still fit every budget."""
@@ -55,14 +57,13 @@ class Balance(msgspec.Struct, frozen=True):
 def refusal(
     campaign: Campaign,
     creatives: list[Creative],
-    balance: Balance,
     profile: Profile,
     image: bool,
     now_ms: int,
     *,
     test: bool = False,
 ) -> Refusal | None:
-    """The first reason against the campaign, before products are looked at; None when there is none.
+    """The first reason against the campaign, before products and money are looked at; None for none.
 
     `image` tells that the slot is a picture without scripts: viewability cannot be measured there.
     A `test` visitor's ads cost nothing and are not counted against anyone.
@@ -76,7 +77,7 @@ def refusal(
         return Refusal.NO_PICTURE_MEASURE
     if test:
         return None
-    return _money_refusal(campaign, balance) or _frequency_refusal(campaign, profile, now_ms)
+    return _frequency_refusal(campaign, profile, now_ms)
 
 
 def _schedule_refusal(campaign: Campaign, now_ms: int) -> Refusal | None:
@@ -91,16 +92,35 @@ def _schedule_refusal(campaign: Campaign, now_ms: int) -> Refusal | None:
     return None
 
 
-def _money_refusal(campaign: Campaign, balance: Balance) -> Refusal | None:
+def money_refusal(campaign: Campaign, balance: Balance, dice: float) -> Refusal | None:
+    """Whether its budgets keep a campaign from a request that it could answer; asked last before ranking.
+
+    Pacing is a share of the traffic that a campaign could answer, so all else has been asked by now: what
+    was refused for money is traffic all the same. `dice` in [0, 1) is the request's.
+    """
     price = smallest_price(campaign.terms)
     if not balance.can_pay(price):
         return Refusal.BUDGET_EXHAUSTED
-    budget = balance.day.cap
-    if campaign.pacing is Pacing.EVEN and budget is not None:
-        spent = Micros(balance.day.spent + balance.day.pending)
-        if not may_spend_evenly(spent, budget, price, balance.day_elapsed_ms, balance.day_length_ms):
-            return Refusal.PACED
-    return None
+    day = _day_budget(balance, price)
+    if campaign.pacing is not Pacing.EVEN or day is None:
+        return None
+    passes = may_spend(day, balance.traffic, dice_of(campaign.key, dice))
+    return None if passes else Refusal.PACED
+
+
+def _day_budget(balance: Balance, price: Micros) -> DayBudget | None:
+    """What the day may cost: its cap, or what the campaign's whole life leaves of it; None without a cap."""
+    day, left = balance.day, balance.total.remaining
+    if day.cap is None:
+        return None
+    used = day.spent + day.pending
+    return DayBudget(
+        day.cap if left is None else min(day.cap, Micros(used + left)),
+        Micros(used + balance.in_flight),
+        price,
+        balance.day_elapsed_ms,
+        balance.day_length_ms,
+    )
 
 
 def _frequency_refusal(campaign: Campaign, profile: Profile, now_ms: int) -> Refusal | None:

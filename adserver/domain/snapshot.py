@@ -5,9 +5,10 @@ from collections.abc import Iterable
 import msgspec
 
 from adserver.domain.budget import Bucket, BucketId
-from adserver.domain.campaign import Advertiser, Campaign, Creative, Status
+from adserver.domain.campaign import Advertiser, Campaign, Creative, Pacing, Status
 from adserver.domain.pricing import Terms
 from adserver.domain.slot import Publisher, Site, Slot
+from adserver.domain.traffic import Traffic
 
 Entity = Advertiser | Campaign | Creative | Publisher | Site | Slot
 
@@ -33,6 +34,7 @@ class Snapshot:
         self.slots: dict[int, Slot] = {}
         self.buckets: dict[BucketId, Bucket] = {}
         self.rates: dict[int, Rates] = {}
+        self.traffic: dict[int, Traffic] = {}  # of campaigns whose day is paced
         self.old_terms: dict[tuple[int, int], Terms] = {}
         self._live: dict[int, dict[int, Campaign]] = {}  # by advertiser, then campaign
         self._creatives_of: dict[int, dict[int, Creative]] = {}
@@ -62,6 +64,15 @@ class Snapshot:
     def live_campaigns(self, advertiser_key: int) -> Iterable[Campaign]:
         """The advertiser's campaigns that are neither draft nor ended; paused ones can say so."""
         return self._live.get(advertiser_key, {}).values()
+
+    def paced_campaigns(self) -> list[Campaign]:
+        """Live campaigns that spread a daily budget over its day."""
+        return [
+            campaign
+            for live in self._live.values()
+            for campaign in live.values()
+            if campaign.pacing is Pacing.EVEN and campaign.daily_budget_micros is not None
+        ]
 
     def creatives_of(self, campaign_key: int) -> list[Creative]:
         return list(self._creatives_of.get(campaign_key, {}).values())

@@ -20,6 +20,7 @@ MOST_TOUCHES = 60
 MOST_SHOPS = 50
 MOST_UNWANTED = 100  # products of one shop; the oldest wish leaves first
 MOST_SHOWN = 50  # times kept per campaign: the largest frequency cap that can be kept
+MOST_CAMPAIGNS = 200  # with such times; the one longest unseen leaves first
 
 
 class Level(IntEnum):
@@ -152,15 +153,22 @@ def fold_preference(
 def fold_touch(profile: Profile, touch: Touch) -> None:
     """Remember an impression or click of ours in the profile, in place."""
     oldest_ms = touch.at_ms - TOUCH_RETENTION_MS
-    kept = [known for known in profile.touches if known.at_ms > oldest_ms]
-    profile.touches = [*kept, touch][-MOST_TOUCHES:]
+    profile.touches = _latest([*(known for known in profile.touches if known.at_ms > oldest_ms), touch])
     if touch.event is not AdEvent.IMPRESSION:
         return
-    for shown in profile.shown:
-        if shown.campaign_key == touch.campaign_key:
-            shown.at_ms = [*shown.at_ms, touch.at_ms][-MOST_SHOWN:]
-            return
-    profile.shown.append(Shown(touch.campaign_key, [touch.at_ms]))
+    shown = next((known for known in profile.shown if known.campaign_key == touch.campaign_key), None)
+    times = [] if shown is None else shown.at_ms
+    others = [known for known in profile.shown if known is not shown and known.at_ms[-1] > oldest_ms]
+    newest = Shown(touch.campaign_key, [*times, touch.at_ms][-MOST_SHOWN:])
+    profile.shown = [*others, newest][-MOST_CAMPAIGNS:]
+
+
+def _latest(touches: list[Touch]) -> list[Touch]:
+    """As many touches as are kept, in order: a click outlives any number of views after it."""
+    spare = max(0, len(touches) - MOST_TOUCHES)
+    by_worth = sorted(touches[:-1], key=lambda known: known.event is AdEvent.CLICK and not known.suspect)
+    leaving = by_worth[:spare]
+    return [touch for touch in touches if not any(touch is known for known in leaving)]
 
 
 def _shop_of(profile: Profile, advertiser_key: int, at_ms: int) -> Shop:

@@ -30,8 +30,15 @@ from adserver.ports import (
     Deferred,
     Outcome,
     RecordAd,
+    Result,
     Stores,
 )
+
+# A valid click proves that its ad was seen, whether or not the beacons came; a suspect one proves nothing.
+CLICK_PROVES = {
+    True: (AdEvent.IMPRESSION, AdEvent.VIEWABLE_IMPRESSION, AdEvent.CLICK),
+    False: (AdEvent.CLICK,),
+}
 
 INVALID = "invalid"
 EXPIRED = "expired"
@@ -109,12 +116,12 @@ class Bill:
         if isinstance(token, str):
             return Landing(self._policy.house_url, token)
         now_ms = self._clock()
-        suspect = self._not_billed(token, caller, AdEvent.CLICK, now_ms)
+        expired = now_ms - token.decided_at_ms > CLICK_VALID_MS
+        suspect = expired or self._not_billed(token, caller, AdEvent.CLICK, now_ms) != ""
         location = self._location(token, now_ms, suspect)
-        if now_ms - token.decided_at_ms > CLICK_VALID_MS:
+        if expired:
             return Landing(location, self._refuse(EXPIRED))
-        events = (AdEvent.IMPRESSION, AdEvent.VIEWABLE_IMPRESSION, AdEvent.CLICK)
-        return Landing(location, self._submit(events, token, caller, now_ms))
+        return Landing(location, self._submit(CLICK_PROVES[not suspect], token, caller, now_ms))
 
     def image_shown(self, token: AdToken, caller: Caller) -> Deferred | str:
         """An image slot's bytes are about to be sent: that is its impression."""
@@ -122,7 +129,11 @@ class Bill:
 
     def _read(self, text: str) -> AdToken | str:
         token = verify(text, self._secrets.tokens)
-        return self._refuse(INVALID) if token is None else token
+        if token is None:
+            return self._refuse(INVALID)
+        if token.slot_key not in self._snapshot.slots or token.creative_key not in self._snapshot.creatives:
+            self._refresh()  # another worker has shown what was made a moment ago
+        return token
 
     def _refuse(self, name: str) -> str:
         self._tally.add(0, f"token_{name}")
@@ -138,7 +149,13 @@ class Bill:
         for record in found:
             if record.amount_micros:
                 self._in_flight.answered(record.campaign_key, record.impression_id)
-        return self._writer.submit(RecordAd(found))
+        charge = self._writer.submit(RecordAd(found))
+        charge.then(self._count_unrecorded)
+        return charge
+
+    def _count_unrecorded(self, outcome: Outcome) -> None:
+        if outcome.result is Result.UNRECORDED:
+            self._tally.add(0, Result.UNRECORDED)
 
     def _record(self, event: AdEvent, token: AdToken, caller: Caller, now_ms: int) -> AdRecord | None:
         terms = self._terms(token.campaign_key, token.campaign_version)
@@ -191,14 +208,14 @@ class Bill:
             publisher_micros=basis_points_of(amount, share_bps),
         )
 
-    def _location(self, token: AdToken, now_ms: int, suspect: str) -> str:
+    def _location(self, token: AdToken, now_ms: int, suspect: bool) -> str:
         """The product's or message's stored address, with the click id and the landing parameters."""
         target = self._target(token)
-        if target is None:
+        campaign = self._snapshot.campaigns.get(token.campaign_key)
+        if target is None or campaign is None:
             return self._policy.house_url
-        campaign = self._campaign(token.campaign_key)
         advertiser = self._advertiser_of(token.campaign_key)
-        click = msgspec.structs.replace(token, decided_at_ms=now_ms, test=bool(suspect))
+        click = msgspec.structs.replace(token, decided_at_ms=now_ms, test=suspect)
         slot = self._snapshot.slots.get(token.slot_key)
         site = self._snapshot.sites.get(slot.site_key) if slot else None
         return landing_url(
@@ -270,8 +287,7 @@ class Bill:
             arrival=arrival,
         )
         outcome = self._writer.commit(write)
-        charge_id = write.conversion_key << 2 | AdEvent.CONVERSION if record else 0
-        return Credited(outcome, record.campaign_key if record else 0, reason, charge_id)
+        return Credited(outcome, record.campaign_key if record else 0, reason, outcome.figure)
 
     def _touches(self, conversion: Conversion) -> list[Touch]:
         """What the visitor saw and clicked, by cookie, and by the click id of the landing page."""
@@ -295,10 +311,9 @@ class Bill:
         return touches
 
     def _terms_for(self, advertiser_key: int, touch: Touch) -> Terms | None:
+        terms = self._terms(touch.campaign_key, touch.campaign_version)
         campaign = self._snapshot.campaigns.get(touch.campaign_key)
-        if campaign is None or campaign.advertiser_key != advertiser_key:
-            return None
-        return self._terms(touch.campaign_key, touch.campaign_version)
+        return terms if campaign is not None and campaign.advertiser_key == advertiser_key else None
 
     def _is_repeated_lead(self, conversion: Conversion) -> bool:
         if conversion.has_reference:
@@ -351,6 +366,8 @@ class Bill:
 
     def _publisher_of(self, slot_key: int) -> tuple[int, int]:
         """The slot's publisher and their share in basis points."""
+        if slot_key not in self._snapshot.slots:
+            self._refresh()
         site = self._snapshot.sites[self._snapshot.slots[slot_key].site_key]
         return site.publisher_key, self._snapshot.publishers[site.publisher_key].revenue_share_bps
 

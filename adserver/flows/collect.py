@@ -9,7 +9,7 @@ from adserver.domain.caller import Caller, is_from
 from adserver.domain.campaign import Advertiser
 from adserver.domain.memory import Memory
 from adserver.domain.pricing import CONVERSION_EVENTS
-from adserver.ports import Clock, Deferred, StoreEvent, Writer
+from adserver.ports import Clock, Deferred, Outcome, Refreshed, Result, StoreEvent, Writer
 from pixel.consent import Basis, Consent, Signals, decide
 from pixel.cookie import RANDOM_BYTES, KeyRing, expire_visitor, mint, names_for, set_visitor, visitor_of
 from pixel.events import Event, EventName, Rejection
@@ -44,7 +44,7 @@ class Collect:
         self,
         memory: Memory,
         writer: Writer,
-        refresh: Callable[[], None],
+        refresh: Refreshed,
         clock: Clock,
         mint_key: Callable[[], int],
         random_bytes: Callable[[int], bytes],
@@ -81,7 +81,7 @@ class Collect:
 
     def _advertiser(self, public_id: str) -> Advertiser | None:
         if public_id not in self._snapshot.advertiser_keys:
-            self._refresh()
+            self._refresh(missing=True)
         key = self._snapshot.advertiser_keys.get(public_id)
         return None if key is None else self._snapshot.advertisers[key]
 
@@ -113,8 +113,14 @@ class Collect:
             collected.set_cookie = set_visitor(cookie, names_for(caller.secure))
         for event in hit.events:
             write = self._write(event, advertiser, visitor_key, first)
-            collected.stored.append(self._writer.submit(write))
+            stored = self._writer.submit(write)
+            stored.then(self._count_unrecorded)
+            collected.stored.append(stored)
         return collected
+
+    def _count_unrecorded(self, outcome: Outcome) -> None:
+        if outcome.result is Result.UNRECORDED:
+            self._tally.add(0, f"rejected_{Rejection.UNRECORDED}")
 
     def _write(self, event: Event, advertiser: Advertiser, visitor_key: int, first: bool) -> StoreEvent:
         for flaw in event.flaws:

@@ -1,7 +1,54 @@
 """Keeps each worker's Snapshot of live campaigns fresh, from the change log."""
 
-from adserver.domain.snapshot import Snapshot
+from collections.abc import Sequence
+
+from adserver.domain.campaign import Campaign
+from adserver.domain.decision import chance_of, ecpm_micros
+from adserver.domain.pricing import BILLED_EVENT
+from adserver.domain.snapshot import Rates, Snapshot
+from adserver.domain.traffic import (
+    DAYS,
+    FLAT,
+    HOUR_MS,
+    PARTS,
+    Counted,
+    LocalDays,
+    PastDays,
+    Traffic,
+    forecast,
+    learn,
+    local_days,
+)
 from adserver.ports import Changes, Stats, Writer
+
+DAY_MS = PARTS * HOUR_MS
+HISTORY_MS = (DAYS + 1) * DAY_MS  # a week before today, in any zone
+
+
+class HourlyCounts:
+    """The last week's counts of paced campaigns; whole hours are read once, the newest again and again."""
+
+    def __init__(self, stats: Stats) -> None:
+        self._stats = stats
+        self._of = (0, frozenset[int]())
+        self._last_ms = 0
+        self.campaigns: dict[int, Counted] = {}
+        self.requests: dict[int, int] = {}  # of all slots
+        self.learnt: dict[tuple[int, int], PastDays] = {}  # by campaign and its day: the past stands
+
+    def load(self, campaign_keys: Sequence[int], slot_keys: Sequence[int], now_ms: int) -> None:
+        """All of it for other campaigns or on another day, else what has changed since the last look."""
+        since_ms = self._last_ms - self._last_ms % HOUR_MS - HOUR_MS
+        of = (now_ms // DAY_MS, frozenset(campaign_keys))
+        if of != self._of:
+            since_ms = now_ms - HISTORY_MS
+            self.campaigns = {key: Counted({}, {}, {}) for key in campaign_keys}
+            self.learnt = {}
+            self.requests = self._stats.hourly_sum(slot_keys, "requests", since_ms)
+        for name in Counted.__struct_fields__:
+            for key, hour_ms, n in self._stats.hourly(campaign_keys, name, since_ms):
+                getattr(self.campaigns[key], name)[hour_ms] = n
+        self._of, self._last_ms = of, now_ms
 
 
 class Refresh:
@@ -15,6 +62,7 @@ class Refresh:
         self._snapshot = snapshot
         self._changes = changes
         self._stats = stats
+        self._counts = HourlyCounts(stats)
         self._writer = writer
         self._entities_at = 0
         self._buckets_at = 0
@@ -28,8 +76,9 @@ class Refresh:
         self.poll()
         self.load_rates()
 
-    def if_stale(self) -> None:
-        if self._writer.sequence != self._seen:
+    def if_stale(self, *, missing: bool = False) -> None:
+        """Look where there is news. `missing`: someone names what we do not know; another worker may."""
+        if missing or self._writer.sequence != self._seen:
             self.poll()
 
     def poll(self) -> None:
@@ -44,3 +93,33 @@ class Refresh:
     def load_rates(self) -> None:
         """Figures for the ranking, a minute old at most."""
         self._snapshot.rates = self._stats.rates()
+
+    def load_traffic(self, now_ms: int) -> None:
+        """What paced campaigns may expect of their day, from all workers' counts of the last week."""
+        snapshot, campaigns = self._snapshot, self._snapshot.paced_campaigns()
+        self._counts.load([campaign.key for campaign in campaigns], list(snapshot.slots), now_ms)
+        zones = {snapshot.advertisers[campaign.advertiser_key].timezone for campaign in campaigns}
+        days = {zone: local_days(now_ms, zone) for zone in zones}
+        traffic = {}
+        for campaign in campaigns:
+            its_days = days[snapshot.advertisers[campaign.advertiser_key].timezone]
+            expected = self._forecast(campaign, its_days, now_ms)
+            if expected is not None:
+                traffic[campaign.key] = expected
+        snapshot.traffic = traffic
+
+    def _forecast(self, campaign: Campaign, days: LocalDays, now_ms: int) -> Traffic | None:
+        """A campaign without a past is taken to see its traffic when the network does."""
+        counted, learnt = self._counts.campaigns[campaign.key], self._counts.learnt
+        at = (campaign.key, days.today.day)
+        if at not in learnt:
+            network = learn(self._counts.requests, days, FLAT).profile
+            learnt[at] = learn(counted.eligible, days, network)
+        started_ms = max(campaign.created_at_ms, campaign.starts_at_ms or 0)
+        worth = worth_of(campaign, self._snapshot.rates.get(campaign.key, Rates()))
+        return forecast(counted, days, learnt[at], now_ms, started_ms, worth)
+
+
+def worth_of(campaign: Campaign, rates: Rates) -> tuple[float, float]:
+    """What one ad served will probably cost in micros, and its chance of being billed."""
+    return ecpm_micros(campaign, rates) / 1000, chance_of(BILLED_EVENT[campaign.terms.pricing_model], rates)

@@ -7,12 +7,19 @@ from urllib.parse import quote
 
 import msgspec
 
-from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
 from adserver.domain.caller import Caller, is_from
 from adserver.domain.campaign import Campaign, Creative
 from adserver.domain.catalogue import Product, card_of
-from adserver.domain.decision import MESSAGE, Candidate, Decision, NoAd, Request, chance_of, decide
-from adserver.domain.eligibility import Balance
+from adserver.domain.decision import (
+    MESSAGE,
+    Candidate,
+    Decision,
+    NoAd,
+    Request,
+    chance_of,
+    decide,
+    eligible,
+)
 from adserver.domain.memory import Memory
 from adserver.domain.money import Micros
 from adserver.domain.pricing import BILLED_EVENT, smallest_price
@@ -20,7 +27,7 @@ from adserver.domain.slot import OnEmpty, Site, Slot
 from adserver.domain.snapshot import Rates
 from adserver.domain.token import AdToken, Secrets, sign
 from adserver.domain.visitor import Profile
-from adserver.ports import Clock, RecordDecision, Stores
+from adserver.ports import Clock, RecordDecision, Refreshed, Stores
 from creatives.card import Card
 from creatives.formats import FORMATS, Format
 from creatives.html import (
@@ -99,7 +106,7 @@ class Serve:
         self,
         memory: Memory,
         stores: Stores,
-        refresh: Callable[[], None],
+        refresh: Refreshed,
         clock: Clock,
         chance: Chance,
         secrets: Secrets,
@@ -226,6 +233,8 @@ class Serve:
 
     def _slot(self, slot_key: int) -> Slot | None:
         self._refresh()
+        if slot_key not in self._snapshot.slots:
+            self._refresh(missing=True)
         return self._snapshot.slots.get(slot_key)
 
     def _decide(
@@ -235,7 +244,7 @@ class Serve:
         self._memory.tally.add(slot.key, "requests")
         visitor_key = self._visitor(site, ask, caller)
         profile = self._profiles.profile(visitor_key) if visitor_key else None
-        if profile is None or caller.robot is not None:
+        if profile is None or caller.robot is not None or not self._writer.records:
             self._memory.tally.add(slot.key, "empty")
             return NoAd({}), visitor_key
         candidates = self._candidates(profile, now_ms)
@@ -244,11 +253,20 @@ class Serve:
         cards = 4 if image else format_.cards
         request = Request(slot, cards, image, now_ms, caller.test)
         answer = decide(request, profile, candidates, products, self._dice())
-        for campaign_key, refusal in answer.refusals.items():
-            self._memory.tally.add(campaign_key, f"refused_{refusal}")
-        if isinstance(answer, NoAd):
-            self._memory.tally.add(slot.key, "empty")
+        self._count(answer, slot, caller)
         return answer, visitor_key
+
+    def _count(self, answer: Decision | NoAd, slot: Slot, caller: Caller) -> None:
+        """Every no by its name; and the traffic that pacing forecasts from, without test visitors."""
+        tally = self._memory.tally
+        for campaign_key, refusal in answer.refusals.items():
+            tally.add(campaign_key, f"refused_{refusal}")
+        for campaign_key, passed in () if caller.test else eligible(answer):
+            tally.add(campaign_key, "eligible")
+            if passed:
+                tally.add(campaign_key, "passed")
+        if isinstance(answer, NoAd):
+            tally.add(slot.key, "empty")
 
     def _visitor(self, site: Site, ask: SlotRequest, caller: Caller) -> int:
         """The visitor's key where this site's request allows us to choose by it, else 0."""
@@ -284,7 +302,7 @@ class Serve:
             Candidate(
                 campaign,
                 self._snapshot.creatives_of(campaign.key),
-                self._balance(campaign, now_ms),
+                self._memory.balance(campaign, now_ms),
                 self._snapshot.rates.get(campaign.key, Rates()),
                 rates.get(campaign.terms.currency),
             )
@@ -297,23 +315,6 @@ class Serve:
         if len(currencies) == 1:
             return dict.fromkeys(currencies, 1.0)
         return self._policy.ranking_rates
-
-    def _balance(self, campaign: Campaign, now_ms: int) -> Balance:
-        advertiser = self._snapshot.advertisers[campaign.advertiser_key]
-        span = self._memory.calendar.span(now_ms, advertiser.timezone)
-
-        def bucket(owner_key: int, day: int, cap: Micros | None) -> Bucket:
-            return self._snapshot.buckets.get(BucketId(owner_key, day)) or Bucket(cap)
-
-        return Balance(
-            bucket(campaign.key, WHOLE_LIFE, campaign.total_budget_micros),
-            bucket(campaign.key, span.day, campaign.daily_budget_micros),
-            bucket(advertiser.key, WHOLE_LIFE, advertiser.total_budget_micros),
-            bucket(advertiser.key, span.day, advertiser.daily_budget_micros),
-            self._memory.in_flight.expected(campaign.key, now_ms),
-            now_ms - span.start_ms,
-            span.end_ms - span.start_ms,
-        )
 
     def _products(self, profile: Profile) -> Mapping[int, Product]:
         keys = [

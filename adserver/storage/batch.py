@@ -85,9 +85,10 @@ class _Account:
 class Batch:
     """Reads, folds and admissions of one transaction, under the write lock."""
 
-    def __init__(self, connection: sqlite3.Connection, sequence: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, sequence: int, resent: bool = False) -> None:
         self.connection = connection
         self.sequence = sequence
+        self.resent = resent  # what is in it may have been committed before
         self.touched_balances = False
         self.new_dedupe_keys: dict[int, int] = {}  # key -> hour
         self._accounts: dict[BucketId, _Account] = {}
@@ -181,6 +182,7 @@ class Batch:
             "changed": self.sequence,
         }
         self.connection.execute(_NEW_BUCKET, new)
+        self.touched_balances = True  # even where nothing fits it: readers have seen this sequence
         return Bucket(whole_life[1])
 
     def _bucket_row(self, bucket_id: BucketId) -> tuple[Any, ...] | None:

@@ -127,5 +127,5 @@ class SqliteCatalogue:
 
 
 def _product(row: tuple[bytes, str | None]) -> Product:
-    product = _decode(row[0])
-    return product if row[1] is None else msgspec.structs.replace(product, picture=row[1])
+    """The column alone knows the picture: the body may hold one of an address the product has left."""
+    return msgspec.structs.replace(_decode(row[0]), picture=row[1])

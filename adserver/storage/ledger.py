@@ -36,8 +36,9 @@ from pixel.events import EventName
 NEW, SUPERSEDED = "new", "superseded"
 
 _CHARGE_ID: BindParameter[int] = bindparam("charge_id")
-_AD_EVENT = prepared(select(ad_events.c.charge_id).where(ad_events.c.charge_id == _CHARGE_ID))
-_CHARGE = prepared(select(charges.c.charge_id).where(charges.c.charge_id == _CHARGE_ID))
+_AD_EVENT = prepared(select(ad_events.c.at_ms).where(ad_events.c.charge_id == _CHARGE_ID))
+_CHARGE = prepared(select(charges.c.at_ms).where(charges.c.charge_id == _CHARGE_ID))
+_KNOWN = {"ad_events": _AD_EVENT, "charges": _CHARGE}
 _REFUSED_DAY = prepared(select(refused_charges.c.day).where(refused_charges.c.charge_id == _CHARGE_ID))
 _DROP_REFUSED = prepared(delete(refused_charges).where(refused_charges.c.charge_id == _CHARGE_ID))
 _REFUSE = prepared(upsert(refused_charges).on_conflict_do_nothing())
@@ -86,21 +87,22 @@ def record_ad(batch: Batch, write: RecordAd) -> Outcome:
 
 def _record(batch: Batch, record: AdRecord) -> Outcome:
     event_id = charge_id(record)
-    known = batch.has_row("ad_events", event_id) or _exists(batch, _AD_EVENT, event_id)
-    if not known:
+    repeat = _repeat(batch, "ad_events", record, Result.NOT_BILLABLE)
+    if repeat is None:
         record = _fold(batch, record)
         batch.add_row("ad_events", _ad_event_row(event_id, record), event_id)
         _count(batch, record)
     if not record.amount_micros:
-        return Outcome(Result.REPEATED if known else Result.NOT_BILLABLE)
+        return repeat or Outcome(Result.NOT_BILLABLE)
     return _bill(batch, record)
 
 
 def _bill(batch: Batch, record: AdRecord) -> Outcome:
     """Take the charge, or refuse it by name; a refusal may be retried, for the day it was first seen."""
     event_id = charge_id(record)
-    if batch.has_row("charges", event_id) or _exists(batch, _CHARGE, event_id):
-        return Outcome(Result.REPEATED)
+    repeat = _repeat(batch, "charges", record, Result.TAKEN)
+    if repeat is not None:
+        return repeat
     refused = batch.connection.execute(_REFUSED_DAY, {"charge_id": event_id}).fetchone()
     if refused is not None:
         record = msgspec.structs.replace(record, day=refused[0])
@@ -116,8 +118,15 @@ def _bill(batch: Batch, record: AdRecord) -> Outcome:
     return Outcome(Result.CAP_REACHED)
 
 
-def _exists(batch: Batch, statement: str, event_id: int) -> bool:
-    return batch.connection.execute(statement, {"charge_id": event_id}).fetchone() is not None
+def _repeat(batch: Batch, table: str, record: AdRecord, first: Result) -> Outcome | None:
+    """What a known event is answered: a repeat, or in a batch sent again what its first sending was."""
+    event_id = charge_id(record)
+    if batch.has_row(table, event_id):
+        return Outcome(Result.REPEATED)
+    known = batch.connection.execute(_KNOWN[table], {"charge_id": event_id}).fetchone()
+    if known is None:
+        return None
+    return Outcome(first if batch.resent and known[0] == record.at_ms else Result.REPEATED)
 
 
 def _count(batch: Batch, record: AdRecord) -> None:
@@ -214,9 +223,9 @@ def record_decision(batch: Batch, write: RecordDecision) -> Outcome:
         "image_key": write.image_key or None,
         "token": write.token or None,
     }
-    batch.connection.execute(_INSERT_DECISION, row)
-    batch.count(write.slot_key, "fills", write.at_ms)
-    batch.count(write.campaign_key, "fills", write.at_ms)
+    if batch.connection.execute(_INSERT_DECISION, row).rowcount == 1:
+        batch.count(write.slot_key, "fills", write.at_ms)
+        batch.count(write.campaign_key, "fills", write.at_ms)
     return Outcome(Result.ACCEPTED)
 
 
@@ -231,7 +240,9 @@ def credit_conversion(batch: Batch, write: CreditConversion) -> Outcome:
     rows = _conversions(batch, write.conversion_key)
     browser, server = rows.get(False), rows.get(True)
     if write.arrival is not None:
-        if server is not None or (browser is not None and browser["state"] == Result.TAKEN):
+        if server is not None:
+            return _reported_again(batch, write, write.arrival, server)
+        if browser is not None and browser["state"] == Result.TAKEN:
             return Outcome(Result.DUPLICATE)
         if browser is not None:
             _release(batch, browser)
@@ -241,6 +252,22 @@ def credit_conversion(batch: Batch, write: CreditConversion) -> Outcome:
     elif server is not None:
         return _settle(batch, write, Result.DUPLICATE, "superseded")
     return _settle(batch, write, *_credited(batch, write))
+
+
+def _reported_again(
+    batch: Batch, write: CreditConversion, arrival: Conversion, stored: dict[str, Any]
+) -> Outcome:
+    """A duplicate; but what a cap refused may be retried, and a batch sent again is answered the same."""
+    state, record = Result(stored["state"]), write.record
+    if batch.resent and stored["arrived_at_ms"] == arrival.arrived_at_ms:
+        return _answer(write, state)
+    if state is Result.TAKEN and record is not None:  # perhaps by this very retry
+        repeat = _repeat(batch, "charges", record, Result.TAKEN)
+        return _answer(write, Result.TAKEN if repeat == Outcome(Result.TAKEN) else Result.DUPLICATE)
+    same_campaign = record is not None and record.campaign_key == stored["campaign_key"]
+    if state is Result.CAP_REACHED and same_campaign:
+        return _settle(batch, write, *_credited(batch, write), counted=True)
+    return Outcome(Result.DUPLICATE)
 
 
 def _credited(batch: Batch, write: CreditConversion) -> tuple[Result, str]:
@@ -256,7 +283,14 @@ def _credited(batch: Batch, write: CreditConversion) -> tuple[Result, str]:
     return (Result.DUPLICATE if result is Result.REPEATED else result), ""
 
 
-def _settle(batch: Batch, write: CreditConversion, result: Result, reason: str) -> Outcome:
+def _answer(write: CreditConversion, result: Result) -> Outcome:
+    kept = result in (Result.TAKEN, Result.PENDING)
+    return Outcome(result, write.conversion_key << 2 | AdEvent.CONVERSION if kept else 0)
+
+
+def _settle(
+    batch: Batch, write: CreditConversion, result: Result, reason: str, *, counted: bool = False
+) -> Outcome:
     record = write.record
     kept = record is not None and result in (Result.TAKEN, Result.PENDING)
     batch.connection.execute(
@@ -272,9 +306,9 @@ def _settle(batch: Batch, write: CreditConversion, result: Result, reason: str) 
             "amount_micros": record.amount_micros if record and kept else 0,
         },
     )
-    if record is not None and result is not Result.DUPLICATE:
+    if record is not None and result is not Result.DUPLICATE and not counted:
         _count(batch, record)
-    return Outcome(result, write.conversion_key << 2 | AdEvent.CONVERSION if kept else 0)
+    return _answer(write, result)
 
 
 def _release(batch: Batch, browser: dict[str, Any]) -> None:

@@ -1,12 +1,15 @@
 """Hourly counters and job leases."""
 
+from collections.abc import Sequence
+
+import msgspec
 from sqlalchemy import bindparam, func, literal_column, select, text
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from adserver.domain.snapshot import Rates
 from adserver.ports import AddCounts, Outcome, Result, TakeLease
 from adserver.storage.batch import Batch
-from adserver.storage.sqlite import Reader, prepared
+from adserver.storage.sqlite import Reader, Row, prepared
 from adserver.storage.tables import counts, leases
 
 _row = upsert(leases)
@@ -31,6 +34,16 @@ _RATES = prepared(
     select(counts.c.owner_key, counts.c.name, func.sum(counts.c.n))
     .where(counts.c.name.in_([literal_column(f"'{name}'") for name in Rates.__struct_fields__]))
     .group_by(counts.c.owner_key, counts.c.name)
+)
+_owners = func.json_each(bindparam("owner_keys")).table_valued("value")
+_of_owners = (
+    counts.c.owner_key.in_(select(_owners.c.value)),
+    counts.c.name == bindparam("name"),
+    counts.c.hour_ms >= bindparam("since_ms"),
+)
+_HOURLY = prepared(select(counts.c.owner_key, counts.c.hour_ms, counts.c.n).where(*_of_owners))
+_HOURLY_SUM = prepared(
+    select(counts.c.hour_ms, func.sum(counts.c.n)).where(*_of_owners).group_by(counts.c.hour_ms)
 )
 DATABASE_ANSWERS = prepared(text("SELECT 1"))
 
@@ -69,3 +82,15 @@ class SqliteStats:
         for owner_key, name, n in self._reader.rows(_RATES):
             sums.setdefault(owner_key, {})[name] = int(n)
         return {owner_key: Rates(**by_name) for owner_key, by_name in sums.items()}
+
+    def hourly(self, owner_keys: Sequence[int], name: str, since_ms: int) -> list[tuple[int, int, int]]:
+        """(owner, hour's start, how many) of the hours that began at `since_ms` or later."""
+        return [(key, hour_ms, n) for key, hour_ms, n in self._hours(_HOURLY, owner_keys, name, since_ms)]
+
+    def hourly_sum(self, owner_keys: Sequence[int], name: str, since_ms: int) -> dict[int, int]:
+        """The owners' counts together, by the hour's start."""
+        return {hour_ms: int(n) for hour_ms, n in self._hours(_HOURLY_SUM, owner_keys, name, since_ms)}
+
+    def _hours(self, statement: str, owner_keys: Sequence[int], name: str, since_ms: int) -> list[Row]:
+        owners = msgspec.json.encode(owner_keys).decode()
+        return self._reader.rows(statement, {"owner_keys": owners, "name": name, "since_ms": since_ms})

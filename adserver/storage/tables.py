@@ -210,6 +210,15 @@ conversions = Table(
 Index("conversions_new", conversions.c.arrived_at_ms, sqlite_where=conversions.c.state == "new")
 Index("conversions_by_visitor", conversions.c.visitor_key, sqlite_where=conversions.c.visitor_key != 0)
 
+# Proof that a visitor was erased, by a digest that nobody can turn back into their cookie.
+erasures = Table(
+    "erasures",
+    metadata,
+    _key("digest"),
+    Column("receipt_key", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
 counts = Table(
     "counts",
     metadata,

@@ -1,16 +1,18 @@
 """Events and profiles: what the writer folds, and what the flows read of a visitor."""
 
+from enum import IntEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, bindparam, delete, literal_column, null, select, update
+from sqlalchemy import bindparam, select
 
 from adserver.domain.identity import key_of
-from adserver.domain.visitor import Profile, fold_event
-from adserver.ports import ForgetVisitor, Outcome, Result, StoreEvent
+from adserver.domain.visitor import Profile, fold_event, fold_preference
+from adserver.ports import Outcome, Result, StoreEvent, TellPreference
 from adserver.storage.batch import Batch, decode_profile
+from adserver.storage.erasure import VISITOR_TABLES
 from adserver.storage.sqlite import Reader, prepared
-from adserver.storage.tables import ad_events, conversions, decisions, events, metadata, profiles
+from adserver.storage.tables import conversions, events, profiles
 from pixel.events import Event
 
 encode_event = msgspec.msgpack.Encoder().encode
@@ -26,12 +28,12 @@ _PROFILE = prepared(select(profiles.c.body).where(profiles.c.visitor_key == bind
 _INSERT_CONVERSION = prepared(conversions.insert().prefix_with("OR IGNORE"))
 
 _ACCEPTED, _DUPLICATE = Outcome(Result.ACCEPTED), Outcome(Result.DUPLICATE)
-_VISITOR_TABLES = [table for table in metadata.sorted_tables if "visitor_key" in table.c]
-_LEDGER_TABLES = (ad_events, decisions, conversions)  # keep their rows; only the visitor leaves them
 
 
 def store_event(batch: Batch, write: StoreEvent, recent: "RecentIds", resent: bool) -> Outcome:
     """Keep an event, fold it, and note the order or lead it may be."""
+    if resent and batch.connection.execute(_EVENT_EXISTS, {"event_key": write.event_key}).fetchone():
+        return _ACCEPTED
     event = write.event
     dedupe_key = None
     if event.event_id is not None:
@@ -40,8 +42,6 @@ def store_event(batch: Batch, write: StoreEvent, recent: "RecentIds", resent: bo
         if recent.knows(dedupe_key) or dedupe_key in batch.new_dedupe_keys:
             return _DUPLICATE
         batch.new_dedupe_keys[dedupe_key] = write.at_ms
-    if resent and batch.connection.execute(_EVENT_EXISTS, {"event_key": write.event_key}).fetchone():
-        return _ACCEPTED
     if write.visitor_key and not write.first:
         profile = known_profile(batch, write.visitor_key, write.at_ms) or Profile(write.at_ms)
         fold_event(profile, write.advertiser_key, event, write.at_ms)
@@ -108,56 +108,52 @@ def known_profile(batch: Batch, visitor_key: int, at_ms: int) -> Profile | None:
     return profile
 
 
-def forget_visitor(batch: Batch, write: ForgetVisitor) -> Outcome:
-    """Erase the visitor wherever a table can name one; the ledger's rows stay, without the visitor."""
-    for table in _VISITOR_TABLES:
-        statement = _BLANK[table.name] if table in _LEDGER_TABLES else _ERASE[table.name]
-        batch.connection.execute(statement, {"visitor": write.visitor_key})
-    return Outcome(Result.SAVED)
-
-
-def _erase(table: Table) -> str:
-    return prepared(delete(table).where(table.c.visitor_key == bindparam("visitor")))
-
-
-def _blank(table: Table) -> str:
-    values: dict[str, Any] = {"visitor_key": literal_column("0")}
-    if "click_id" in table.c:
-        values["click_id"] = null()
-    return prepared(update(table).where(table.c.visitor_key == bindparam("visitor")).values(values))
-
-
-_ERASE = {table.name: _erase(table) for table in _VISITOR_TABLES}
-_BLANK = {table.name: _blank(table) for table in _LEDGER_TABLES}
+def tell_preference(batch: Batch, write: TellPreference) -> Outcome:
+    """Fold a visitor's wish into their profile; of one who was forgotten meanwhile, nothing is kept."""
+    profile = known_profile(batch, write.visitor_key, write.at_ms)
+    if profile is not None:
+        fold_preference(profile, write.advertiser_key, write.preference, write.product_key, write.at_ms)
+        batch.keep_profile(write.visitor_key, profile, write.at_ms)
+    return _ACCEPTED
 
 
 class RecentIds:
-    """Event ids of the last 48 hours, in hourly segments with a stated maximum.
+    """Event ids of the last 48 hours, in segments of an hour or less, with a stated maximum.
 
-    Beyond `most` ids the oldest hour goes, and is counted in `forgotten_hours`.
+    Beyond `most` ids the oldest segment goes, and is counted in `forgotten_segments`.
     """
 
     HOUR_MS = 3_600_000
     KEPT_HOURS = 48
+    FULL_SEGMENTS = 16  # which the maximum would fill
 
     def __init__(self, most: int = 2_000_000) -> None:
         self._most = most
-        self._hours: dict[int, set[int]] = {}
-        self.forgotten_hours = 0
+        self._segments: list[tuple[int, set[int]]] = []  # (hour, ids), oldest first
+        self._count = 0
+        self.forgotten_segments = 0
 
     def knows(self, dedupe_key: int) -> bool:
-        return any(dedupe_key in ids for ids in self._hours.values())
+        return any(dedupe_key in ids for _, ids in self._segments)
 
     def add(self, dedupe_key: int, at_ms: int) -> None:
         hour = at_ms // self.HOUR_MS
-        if hour not in self._hours:
-            self._hours[hour] = set()
-            for old in [known for known in self._hours if known <= hour - self.KEPT_HOURS]:
-                del self._hours[old]
-        self._hours[hour].add(dedupe_key)
-        while len(self._hours) > 1 and sum(map(len, self._hours.values())) > self._most:
-            del self._hours[min(self._hours)]
-            self.forgotten_hours += 1
+        if not self._segments or self._segments[-1][0] < hour or self._is_full(self._segments[-1][1]):
+            self._segments.append((hour, set()))
+            while self._segments[0][0] <= hour - self.KEPT_HOURS:
+                self._drop_oldest()
+        ids = self._segments[-1][1]
+        self._count += dedupe_key not in ids
+        ids.add(dedupe_key)
+        while self._count > self._most:
+            self._drop_oldest()
+            self.forgotten_segments += 1
+
+    def _is_full(self, ids: set[int]) -> bool:
+        return len(ids) >= max(1, self._most // self.FULL_SEGMENTS)
+
+    def _drop_oldest(self) -> None:
+        self._count -= len(self._segments.pop(0)[1])
 
 
 class SqliteProfiles:
@@ -182,7 +178,7 @@ class SqliteProfiles:
     def export(self, visitor_key: int) -> dict[str, list[dict[str, object]]]:
         """Every row of every table that holds the visitor, bodies decoded."""
         held: dict[str, list[dict[str, object]]] = {}
-        for table in _VISITOR_TABLES:
+        for table in VISITOR_TABLES:
             names = [column.name for column in table.c]
             sql = prepared(select(table).where(table.c.visitor_key == bindparam("visitor")))
             rows = self._reader.rows(sql, {"visitor": visitor_key})
@@ -196,5 +192,14 @@ class SqliteProfiles:
 
 def _readable(table: str, name: str, value: object) -> object:
     if isinstance(value, bytes) and name == "body":
-        return msgspec.to_builtins(decode_event(value) if table == "events" else decode_profile(value))
+        return _with_names(decode_event(value) if table == "events" else decode_profile(value))
     return value.hex() if isinstance(value, bytes) else value
+
+
+def _with_names(value: object) -> object:
+    """Stored bodies leave their fields' names out; whoever asks what we hold gets them back."""
+    if isinstance(value, msgspec.Struct):
+        return {name: _with_names(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, list | tuple):
+        return [_with_names(one) for one in value]
+    return value.name.lower() if isinstance(value, IntEnum) else value

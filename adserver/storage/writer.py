@@ -26,11 +26,12 @@ from adserver.ports import (
     SetPicture,
     StoreEvent,
     TakeLease,
+    TellPreference,
     Together,
     Write,
     resolve_all,
 )
-from adserver.storage import catalogue, entities, ledger, stats, visitors
+from adserver.storage import catalogue, entities, erasure, ledger, stats, visitors
 from adserver.storage.batch import Batch
 from adserver.storage.migrate import migrate
 from adserver.storage.sqlite import connect, prepared
@@ -39,6 +40,7 @@ from adserver.storage.tables import events
 log = logging.getLogger("adserver.writer")
 
 MOST_WRITES = 512  # in one transaction; what waits longer goes into the next
+MOST_WAITING = 20_000  # beyond this a write is refused at once, so that nobody waits for ever
 UNRECORDED = Outcome(Result.UNRECORDED)
 
 _RECENT_EVENTS = prepared(
@@ -47,12 +49,16 @@ _RECENT_EVENTS = prepared(
     .where(events.c.dedupe_key.is_not(None))
 )
 
+# What says that no write can be made durable now, whichever it is: a full or failing disk.
+_DISK_TROUBLES = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+
 # Hot writes live in the batch's memory until it is flushed; management writes see and change the file.
 _HOT: dict[type, Callable[[Batch, Any], Outcome]] = {
     RecordAd: ledger.record_ad,
     RecordDecision: ledger.record_decision,
     CreditConversion: ledger.credit_conversion,
     AddCounts: stats.add_counts,
+    TellPreference: visitors.tell_preference,
 }
 _COLD: dict[type, Callable[[Batch, Any], Outcome]] = {
     SaveEntity: entities.save_entity,
@@ -60,7 +66,7 @@ _COLD: dict[type, Callable[[Batch, Any], Outcome]] = {
     SaveProducts: catalogue.save_products,
     RemoveProductsNotIn: catalogue.remove_products_not_in,
     SetPicture: catalogue.set_picture,
-    ForgetVisitor: visitors.forget_visitor,
+    ForgetVisitor: erasure.forget_visitor,
     TakeLease: stats.take_lease,
 }
 
@@ -70,10 +76,15 @@ class Committer:
 
     def __init__(self, path: Path) -> None:
         self._connection = connect(path, writing=True)
+        self.records = True  # False from a write that the disk refused until the next that it took
         self.sequence = entities.newest_sequence(self._connection)
         self._recent = visitors.RecentIds()
         for dedupe_key, at_ms in self._connection.execute(_RECENT_EVENTS):
             self._recent.add(dedupe_key, at_ms)
+        self._forgotten = erasure.Forgotten()
+        lately = {"under_way_ms": erasure.UNDER_WAY_MS}
+        for digest, at_ms in self._connection.execute(erasure.LATELY_FORGOTTEN, lately):
+            self._forgotten.add(digest, at_ms)
 
     def close(self) -> None:
         self._connection.close()
@@ -81,48 +92,66 @@ class Committer:
     def commit(self, writes: Sequence[Write], resent: bool = False) -> list[Outcome]:
         """Make the writes durable in one transaction, in order; one at a time where that fails.
 
-        So one bad write never fails the others. A write that fails alone is UNRECORDED.
+        So one bad write never fails the others. A write that fails alone is UNRECORDED, and where the
+        disk refuses, all of them are.
         """
         try:
-            return self._transaction(writes, resent)
+            outcomes = self._transaction(writes, resent)
         except Exception as error:
             self._roll_back()
+            if is_disk_trouble(error):
+                return self._refused(error, len(writes))
             if len(writes) == 1:
                 log.error("write %s failed: %s", type(writes[0]).__name__, error.__class__.__name__,
                           exc_info=not isinstance(error, sqlite3.OperationalError))  # fmt: skip
                 return [UNRECORDED]
-        return [self.commit([write], resent)[0] for write in writes]
+            return [self.commit([write], resent)[0] for write in writes]
+        if not self.records:
+            log.warning("the disk takes writes again")
+            self.records = True
+        self._after_commit(writes)
+        return outcomes
+
+    def _refused(self, error: Exception, count: int) -> list[Outcome]:
+        """Told once: a log that grows with each refused write would only fill the disk further."""
+        if self.records:
+            log.error("the disk refuses writes: %s; nothing is recorded until it takes them again", error)
+        self.records = False
+        return [UNRECORDED] * count
 
     def _transaction(self, writes: Sequence[Write], resent: bool) -> list[Outcome]:
         self._connection.execute("BEGIN IMMEDIATE")
-        batch = self._batch()
+        batch = self._batch(resent)
         touched = False
         outcomes = []
-        dedupe_keys: dict[int, int] = {}
         for write in writes:
             if type(write) in _HOT or isinstance(write, StoreEvent):
                 outcomes.append(self._apply_hot(batch, write, resent))
                 continue
             batch.flush()
             touched |= batch.touched_balances
-            dedupe_keys |= batch.new_dedupe_keys
-            batch = self._batch(dedupe_keys)
+            batch = self._batch(resent, after=batch)
             outcomes.append(self._apply_cold(batch, write))
+            if isinstance(write, ForgetVisitor):
+                self._forgotten.hear(write)
         batch.flush()
         self._connection.execute("COMMIT")
         if touched or batch.touched_balances:
             self.sequence = batch.sequence
         for dedupe_key, at_ms in batch.new_dedupe_keys.items():
             self._recent.add(dedupe_key, at_ms)
-        self._after_commit(writes)
         return outcomes
 
-    def _batch(self, dedupe_keys: dict[int, int] | None = None) -> Batch:
-        batch = Batch(self._connection, self.sequence + 1)
-        batch.new_dedupe_keys = dict(dedupe_keys or {})
+    def _batch(self, resent: bool, after: Batch | None = None) -> Batch:
+        """A batch of this transaction; each has a sequence of its own, under which it posts."""
+        if after is None:
+            return Batch(self._connection, self.sequence + 1, resent)
+        batch = Batch(self._connection, after.sequence + 1, resent)
+        batch.new_dedupe_keys = after.new_dedupe_keys
         return batch
 
     def _apply_hot(self, batch: Batch, write: Write, resent: bool) -> Outcome:
+        write = self._forgotten.without(write)
         if isinstance(write, StoreEvent):
             return visitors.store_event(batch, write, self._recent, resent)
         return _HOT[type(write)](batch, write)
@@ -141,13 +170,27 @@ class Committer:
         return outcome
 
     def _after_commit(self, writes: Sequence[Write]) -> None:
-        """Erasure is only done when the bytes have left the write-ahead log too."""
-        if any(isinstance(write, ForgetVisitor) for write in writes):
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Erasure is only done when the bytes have left the write-ahead log too.
+
+        Whatever comes of that, the writes are durable by now, and must not be answered otherwise.
+        """
+        if not any(isinstance(write, ForgetVisitor) for write in writes):
+            return
+        try:
+            kept = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.Error as error:
+            kept = error
+        if kept:
+            log.warning("erased bytes stay in the write-ahead log until the next checkpoint: %s", kept)
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+
+
+def is_disk_trouble(error: Exception) -> bool:
+    """Whether the disk refused, by the lower byte of SQLite's code: the upper ones only refine it."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK_TROUBLES
 
 
 Waiter = Deferred | Future[Outcome]
@@ -198,9 +241,11 @@ class Postbox:
         return future.result()
 
     def commit_all(self, writes: Sequence[Write], resent: bool) -> list[Outcome]:
-        """Another process's batch: all of it goes into our next one."""
+        """Another process's batch: all of it goes into our next one; ConnectionError when we are closing."""
         futures: list[Future[Outcome]] = [Future() for _ in writes]
         with self._arrived:
+            if self._closing:
+                raise ConnectionResetError("this writer is closing; its successor will answer")
             self._waiting.extend(zip(writes, futures, strict=True))
             self._resent |= resent
             self._arrived.notify()
@@ -215,8 +260,12 @@ class Postbox:
 
     def _put(self, write: Write, waiter: Waiter) -> None:
         with self._arrived:
-            self._waiting.append((write, waiter))
-            self._arrived.notify()
+            taken = not self._closing and len(self._waiting) < MOST_WAITING
+            if taken:
+                self._waiting.append((write, waiter))
+                self._arrived.notify()
+        if not taken:
+            deliver([waiter], [UNRECORDED], resolve_all)
 
     def _take(self) -> tuple[list[tuple[Write, Waiter]], bool]:
         with self._arrived:
@@ -231,12 +280,23 @@ class Postbox:
             taken, resent = self._take()
             if not taken:
                 return
-            outcomes = self._send([write for write, _ in taken], resent)
+            outcomes = self._sent([write for write, _ in taken], resent)
             deliver([waiter for _, waiter in taken], outcomes, self._wake)
+
+    def _sent(self, writes: list[Write], resent: bool) -> list[Outcome]:
+        """Whatever happens, whoever waits hears of it, and the next batch is tried."""
+        try:
+            return self._send(writes, resent)
+        except Exception:
+            log.exception("a batch of %s writes failed", len(writes))
+            return [UNRECORDED] * len(writes)
 
 
 class FileOwned(Exception):
     """Another process commits to this file; write through its socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"another server is using {path}: stop it first, or choose another data folder")
 
 
 class LocalWriter:
@@ -255,6 +315,10 @@ class LocalWriter:
     @property
     def sequence(self) -> int:
         return self._committer.sequence
+
+    @property
+    def records(self) -> bool:
+        return self._committer.records
 
     def close(self) -> None:
         self._postbox.close()

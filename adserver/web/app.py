@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from anyio import CapacityLimiter
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from adserver.flows.bill import Bill
 from adserver.flows.feed import ImportFeed
 from adserver.flows.manage import Manage
-from adserver.web import docs, hot
+from adserver.web import docs, hot, privacy_routes
 from adserver.web.api import (
     advertisers,
     campaigns,
@@ -55,6 +55,7 @@ def make_app(
     bill: Bill,
     importer: ImportFeed,
     base_url: str,
+    visitor_pages: APIRouter | None = None,
     most_body_bytes: int = MOST_BODY_BYTES,
     most_feed_bytes: int = MOST_FEED_BYTES,
 ) -> FastAPI:
@@ -78,6 +79,8 @@ def make_app(
     app.state.flows = Flows(manage, bill, importer, base_url, CapacityLimiter(MOST_IMPORTS_AT_ONCE))
     for resource in RESOURCES:
         app.include_router(resource.router, prefix=API)
+    if visitor_pages is not None:
+        app.include_router(visitor_pages)
     _add_docs(app)
     app.add_middleware(
         Gate,
@@ -90,7 +93,7 @@ def make_app(
 
 def addresses() -> list[str]:
     """Every address of the server with its method, as the documentation must name it."""
-    return [*hot.ADDRESSES, *api_addresses()]
+    return [*hot.ADDRESSES, *privacy_routes.ADDRESSES, *api_addresses()]
 
 
 def api_addresses() -> list[str]:

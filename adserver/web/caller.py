@@ -12,7 +12,7 @@ from pixel.cookie import KeyRing, names_for, read_visitor
 from pixel.events import Rejection
 from pixel.robots import robot
 
-TEST_COOKIE = b"rt-test=1"
+_TEST_COOKIE = b"rt-test=1"  # one name everywhere: it excludes, and proves nothing
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 _WANTED = frozenset(
     {
@@ -86,7 +86,7 @@ class Callers:
             opted_out=cookie.opted_out,
             global_privacy_control=head.values.get(b"sec-gpc") == b"1",
             robot=Rejection.PREFETCH if asks_only else self._robot(head, purpose),
-            test=TEST_COOKIE in cookie_header,
+            test=is_test(cookie_header),
             secure=secure,
         )
 
@@ -113,6 +113,11 @@ class Callers:
             return any(ip_address(address) in network for network in self._proxies)
         except ValueError:
             return False
+
+
+def is_test(cookie_header: bytes) -> bool:
+    """Whether the browser was excluded by its owner."""
+    return any(pair.strip() == _TEST_COOKIE for pair in cookie_header.split(b";"))
 
 
 def _host_of(address: str) -> str | None:

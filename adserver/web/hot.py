@@ -31,6 +31,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MOST_QUERY_BYTES = 8_192
+SHOPPER_SECONDS = 1.0  # a click or picture waits no longer for its charge
 ADDRESSES = (
     "GET /m/tag.js",
     "GET /m/e",
@@ -231,7 +232,7 @@ class Hot:
     async def _charged_image(self, ask: Ask, image: ServedImage) -> Answer:
         """The picture is its own impression: the charge is durable before the first byte is sent."""
         body = await asyncio.to_thread(self._draw.gif, image.cards, image.look, image.format)
-        name = await _charge_name(self._bill.image_shown(image.token, ask.caller))
+        name = await _charge_name(self._bill.image_shown(image.token, ask.caller), SHOPPER_SECONDS)
         if name in (Result.CAP_REACHED, Result.UNRECORDED):
             body = self._draw.house(image.format)
         return self._explained(answers.picture(body), ask, name)
@@ -253,7 +254,7 @@ class Hot:
 
     async def _land(self, ask: Ask, token: str) -> Answer:
         landing = self._bill.click(token, ask.caller)
-        name = await _charge_name(landing.charge)
+        name = await _charge_name(landing.charge, SHOPPER_SECONDS)
         return self._explained(answers.redirect(landing.location), ask, name)
 
     def _explained(self, answer: Answer, ask: Ask, name: str) -> Answer:
@@ -291,8 +292,14 @@ async def settled(deferred: Deferred) -> Outcome:
     return await future
 
 
-async def _charge_name(charge: Deferred | str) -> str:
-    return charge if isinstance(charge, str) else (await settled(charge)).result
+async def _charge_name(charge: Deferred | str, most_seconds: float | None = None) -> str:
+    """What became of a charge; UNRECORDED where that is not known in time, even if it is taken later."""
+    if isinstance(charge, str):
+        return charge
+    try:
+        return (await asyncio.wait_for(settled(charge), most_seconds)).result
+    except TimeoutError:
+        return Result.UNRECORDED
 
 
 async def _body(receive: Receive, most_bytes: int) -> bytes:
@@ -347,7 +354,7 @@ def _slot_request(ask: Ask, slot_id: str) -> SlotRequest | None:
 
 def _fields(query: bytes) -> dict[str, str]:
     if len(query) > MOST_QUERY_BYTES:
-        return {}
+        return {"consent": "0"}  # what is not read may be a no, and must not pass for silence
     return dict(parse_qsl(query.decode("latin-1"), max_num_fields=None))
 
 

@@ -202,6 +202,18 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "erasures",
+        sa.Column(
+            "digest",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("receipt_key", sa.BigInteger(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest"),
+    )
+    op.create_table(
         "events",
         sa.Column(
             "event_key",

@@ -87,7 +87,7 @@ class Site:
         self.page.goto(f"{ORIGIN}/ad")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not os.path.exists(CHROMIUM):  # noqa: PTH110
         pytest.skip(f"missing: Chromium at {CHROMIUM}; name it with ADSERVER_TEST_CHROMIUM")

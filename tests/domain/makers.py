@@ -76,7 +76,9 @@ def make_site(**fields: object) -> Site:
 
 
 def make_slot(**fields: object) -> Slot:
-    return msgspec.structs.replace(Slot(key=SLOT, site_key=SITE, name="Side", width=300, height=250), **fields)
+    return msgspec.structs.replace(
+        Slot(key=SLOT, site_key=SITE, name="Side", width=300, height=250), **fields
+    )
 
 
 def make_product(item_id: str = "boots", **fields: object) -> Product:

@@ -21,9 +21,7 @@ def any_terms(draw: st.DrawFn) -> Terms:
     model = draw(st.sampled_from(PricingModel))
     share = draw(st.integers(min_value=0, max_value=10_000)) if model is CPA else 0
     limit = draw(st.integers(min_value=1, max_value=LARGEST)) if share else None
-    return make_terms(
-        pricing_model=model, rate_micros=draw(rates), basket_bps=share, max_charge_micros=limit
-    )
+    return make_terms(pricing_model=model, rate_micros=draw(rates), basket_bps=share, max_charge_micros=limit)
 
 
 @pytest.mark.parametrize(

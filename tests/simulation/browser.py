@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
+MOST_SECONDS = 25.0  # no request may hang, whatever happens to the server
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 
 
@@ -53,8 +54,11 @@ class Connection:
             lines.append(f"Content-Length: {len(body)}")
         request = "\r\n".join((*lines, "", "")).encode("latin-1") + body
         try:
-            await self.open()
-            return await self._exchange(request)
+            async with asyncio.timeout(MOST_SECONDS):
+                await self.open()
+                return await self._exchange(request)
+        except TimeoutError as error:
+            raise AssertionError(f"no answer to {method} {target[:80]} in {MOST_SECONDS} s") from error
         except (OSError, asyncio.IncompleteReadError) as error:
             self.close()
             raise ConnectionError("the server went away") from error
@@ -73,6 +77,18 @@ class Connection:
         if headers.get("connection", "").lower() == "close":
             self.close()
         return Answer(int(first.split(" ", 2)[1]), headers, body)
+
+
+def ask_once(
+    url: str, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+) -> Answer:
+    """One request over a connection of its own, for tests that need no crowd."""
+
+    async def ask() -> Answer:
+        async with Connection(url) as connection:
+            return await connection.ask(method, target, headers, body)
+
+    return asyncio.run(ask())
 
 
 class Browser:

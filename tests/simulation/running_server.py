@@ -38,6 +38,7 @@ class RunningServer:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
+        self.behind: tuple[str, ...] = ()  # another program that starts the server and watches it
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self._key: str | None = None
@@ -69,10 +70,10 @@ class RunningServer:
 
     # ---- its life ----
 
-    def start(self, *before: str) -> None:
-        """Start it, behind another program if one is named, and wait until it takes traffic."""
+    def start(self) -> None:
+        """Start it, and wait until it takes traffic."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = [*before, *program("serve", "--port", str(self.port), "--workers", str(self.workers))]
+        command = [*self.behind, *program("serve", "--port", str(self.port), "--workers", str(self.workers))]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=PROJECT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -213,4 +214,4 @@ def is_running(pid: int) -> bool:
 def sockets_of(pid: int) -> int:
     """How many sockets a process holds: a worker's connections, and a few of its own."""
     descriptors = Path(f"/proc/{pid}/fd")
-    return sum(os.readlink(descriptor).startswith("socket:") for descriptor in descriptors.iterdir())
+    return sum(str(descriptor.readlink()).startswith("socket:") for descriptor in descriptors.iterdir())

@@ -1,0 +1,67 @@
+"""What each stored column means, in words for the person it is about."""
+
+AN_AD = "the ad: which campaign, with which look"
+A_PLACE = "the place on a publisher's page where the ad was shown"
+
+TABLES = {
+    "events": "What you did on shops that use this server",
+    "profiles": "What is remembered of those visits, to choose ads",
+    "decisions": "Ads that were chosen for you",
+    "ad_events": "Ads you saw or clicked",
+    "conversions": "Orders, forms and sign-ups, to tell whether an ad led to them",
+}
+
+COLUMNS = {
+    "events": {
+        "event_key": "a number of ours for this event",
+        "advertiser_key": "the shop",
+        "at_ms": "when",
+        "dedupe_key": "a digest that keeps the same event from being counted twice",
+        "body": "the event: its name, the products with price and quantity, the value and currency of an"
+        " order, the page without its query, and a keyed digest of the order's id",
+    },
+    "profiles": {
+        "seen_ms": "when this was last changed",
+        "body": "shops with the products you looked at, put in the cart or bought, forms you began, and what"
+        " you asked us not to show; and the ads you saw, to limit how often they come",
+    },
+    "decisions": {
+        "impression_id": "a number of ours for this ad",
+        "at_ms": "when it was chosen",
+        "slot_key": A_PLACE,
+        "campaign_key": AN_AD,
+        "creative_key": AN_AD,
+        "product_keys": "the products in it, as digests",
+        "image_key": "a digest that ties an ad sent as a picture to its link",
+        "token": "the signed proof in that link",
+    },
+    "ad_events": {
+        "charge_id": "a number of ours for this ad, and whether it was seen or clicked",
+        "campaign_key": AN_AD,
+        "campaign_version": "the version of the campaign's terms",
+        "slot_key": A_PLACE,
+        "creative_key": AN_AD,
+        "product_key": "the product, as a digest",
+        "at_ms": "when",
+        "not_billed": "why the shop pays nothing for it, if so",
+    },
+    "conversions": {
+        "conversion_key": "a digest of the order's or form's id",
+        "by_server": "whether the shop's server reported it, and not your browser",
+        "advertiser_key": "the shop",
+        "event": "what it was",
+        "trusted": "whether the shop lets us bill by what browsers report",
+        "click_id": "the click that led to the shop, if the page said so",
+        "value_micros": "its value, in millionths of the currency",
+        "currency": "the currency",
+        "arrived_at_ms": "when we heard of it",
+        "occurred_at_ms": "when it happened",
+        "has_reference": "whether the shop gave it an id",
+        "state": "whether it was credited to an ad",
+        "reason": "why not, if it was not",
+        "campaign_key": "the campaign it was credited to",
+        "touch_impression_id": "the ad it was credited to",
+        "day": "the shop's day it was billed on",
+        "amount_micros": "what the shop pays for it, in millionths of its currency",
+    },
+}

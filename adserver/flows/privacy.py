@@ -1,0 +1,230 @@
+"""The visitor's own questions and wishes: why this ad, what do you hold, not this, forget me."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from adserver.domain import meanings
+from adserver.domain.campaign import Advertiser
+from adserver.domain.catalogue import Product
+from adserver.domain.identity import write_id
+from adserver.domain.memory import Memory
+from adserver.domain.pricing import AdEvent
+from adserver.domain.token import AdToken, TokenKeys, verify
+from adserver.domain.visitor import Level, Preference, Profile, Shop
+from adserver.ports import Clock, ForgetVisitor, Outcome, Result, Stores, TellPreference
+
+
+class Reason(StrEnum):
+    """What made us show an ad to this visitor."""
+
+    VIEWED = "viewed"
+    WISHED = "wished"
+    IN_CART = "in_cart"
+    BOUGHT = "bought"  # since the ad was chosen
+    FORM = "form"
+    VISITED = "visited"  # all that is said of a discreet shop
+
+
+class Why(msgspec.Struct, frozen=True):
+    """Why an ad was shown. What concerns the visitor is there only for the visitor it was shown to."""
+
+    shop: str
+    payer: str
+    is_yours: bool
+    reason: Reason | None = None
+    product: Product | None = None
+    seen_at_ms: int = 0
+    times_shown: int = 0
+
+
+class Wish(StrEnum):
+    """What became of a wish."""
+
+    KEPT = "kept"
+    NOT_YOURS = "not_yours"  # the ad is not one we showed to this browser
+    UNRECORDED = "unrecorded"
+
+
+class ErasureReceipt(msgspec.Struct, frozen=True):
+    """Proof that a visitor was erased: how many rows of each table named them, and no longer do."""
+
+    id: str
+    at_ms: int
+    erased: dict[str, int]
+
+
+class KnownShop(msgspec.Struct, frozen=True):
+    """A shop of a visitor's profile, as the visitor's page shows it: no product, others may look on."""
+
+    name: str
+    products: int
+    purchases: int
+    last_seen_ms: int
+    is_blocked: bool
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """All rows of one table that name the visitor, and what its columns mean."""
+
+    meaning: str
+    columns: dict[str, str]
+    rows: list[dict[str, object]]
+
+
+class Privacy:
+    """Answers visitors, who are known by their cookie alone."""
+
+    def __init__(
+        self, memory: Memory, stores: Stores, clock: Clock, mint_key: Callable[[], int], tokens: TokenKeys
+    ) -> None:
+        self._snapshot = memory.snapshot
+        self._profiles = stores.profiles
+        self._catalogue = stores.catalogue
+        self._writer = stores.writer
+        self._clock = clock
+        self._mint_key = mint_key
+        self._tokens = tokens
+
+    # ---- what we hold ----
+
+    def show(self, visitor_key: int) -> dict[str, Holding]:
+        """Everything that names the visitor, by table, with ids instead of keys and readable times."""
+        held = self._profiles.export(visitor_key) if visitor_key else {}
+        return {
+            table: Holding(
+                meanings.TABLES[table],
+                {shown_name(name): meaning for name, meaning in meanings.COLUMNS[table].items()},
+                [_readable(row) for row in rows],
+            )
+            for table, rows in held.items()
+        }
+
+    def shops(self, visitor_key: int) -> list[KnownShop]:
+        """The shops that the visitor's profile knows, the latest first."""
+        profile = self._profiles.profile(visitor_key) if visitor_key else None
+        shops = sorted(profile.shops if profile else (), key=lambda shop: -shop.last_seen_ms)
+        return [
+            KnownShop(
+                advertiser.name,
+                len(shop.interests),
+                len(shop.purchases),
+                shop.last_seen_ms,
+                shop.blocked_at_ms > 0,
+            )
+            for shop in shops
+            if (advertiser := self._snapshot.advertisers.get(shop.advertiser_key)) is not None
+        ]
+
+    def forget(self, visitor_key: int) -> ErasureReceipt | None:
+        """Erase the visitor everywhere; None where it could not be made durable, and nothing was erased."""
+        held = self._profiles.export(visitor_key) if visitor_key else {}
+        receipt_key, now_ms = self._mint_key(), self._clock()
+        if visitor_key:
+            outcome = self._writer.commit(ForgetVisitor(visitor_key, receipt_key, now_ms))
+            if outcome.result is not Result.SAVED:
+                return None
+        erased = {table: len(rows) for table, rows in held.items() if rows}
+        return ErasureReceipt(write_id("erasure", receipt_key), now_ms, erased)
+
+    # ---- why this ad ----
+
+    def why(self, text: str, visitor_key: int) -> Why | None:
+        """Why the token's ad was shown; None for a token that is not ours."""
+        ad = self._ad(text)
+        if ad is None:
+            return None
+        brand = self._snapshot.creatives.get(ad.token.creative_key)
+        shop_name = brand.brand.name if brand else ad.advertiser.name
+        if not visitor_key or ad.token.visitor_key != visitor_key:
+            return Why(shop_name, ad.advertiser.name, is_yours=False)
+        profile = self._profiles.profile(visitor_key) or Profile(0)
+        shop = profile.shop(ad.advertiser.key) or Shop(ad.advertiser.key)
+        reason, seen_at_ms = reason_for(shop, ad.token.product_key)
+        product = self._product(ad.token)
+        if ad.advertiser.discreet:
+            reason, seen_at_ms, product = Reason.VISITED, shop.last_seen_ms, None
+        shown = sum(
+            touch.event is AdEvent.IMPRESSION and touch.campaign_key == ad.token.campaign_key
+            for touch in profile.touches
+        )
+        return Why(shop_name, ad.advertiser.name, True, reason, product, seen_at_ms, shown)
+
+    def tell(self, text: str, visitor_key: int, preference: Preference) -> Wish:
+        """Keep a wish about the token's ad, for the visitor it was shown to."""
+        ad = self._ad(text)
+        if ad is None or not visitor_key or ad.token.visitor_key != visitor_key:
+            return Wish.NOT_YOURS
+        if preference is not Preference.NOT_THIS_SHOP and not ad.token.product_key:
+            return Wish.NOT_YOURS
+        write = TellPreference(
+            visitor_key, ad.advertiser.key, preference, ad.token.product_key, self._clock()
+        )
+        outcome: Outcome = self._writer.commit(write)
+        return Wish.UNRECORDED if outcome.result is Result.UNRECORDED else Wish.KEPT
+
+    def _ad(self, text: str) -> "_Ad | None":
+        token = verify(text, self._tokens)
+        campaign = self._snapshot.campaigns.get(token.campaign_key) if token else None
+        if token is None or campaign is None:
+            return None
+        return _Ad(token, self._snapshot.advertisers[campaign.advertiser_key])
+
+    def _product(self, token: AdToken) -> Product | None:
+        key = token.product_key
+        return self._catalogue.products((key,)).get(key) if key else None
+
+
+class _Ad(NamedTuple):
+    token: AdToken
+    advertiser: Advertiser
+
+
+_REASON_OF_LEVEL = {Level.VIEWED: Reason.VIEWED, Level.WISHED: Reason.WISHED, Level.IN_CART: Reason.IN_CART}
+
+
+def reason_for(shop: Shop, product_key: int) -> tuple[Reason, int]:
+    """What the visitor did that led to the ad, and when they last did it."""
+    for interest in shop.interests:
+        if interest.product_key == product_key:
+            return _REASON_OF_LEVEL[interest.level], interest.at_ms
+    for purchase in shop.purchases:
+        if purchase.product_key == product_key:
+            return Reason.BOUGHT, purchase.at_ms
+    if not product_key and shop.form_started_ms:
+        return Reason.FORM, shop.form_started_ms
+    return Reason.VISITED, shop.last_seen_ms
+
+
+# ---- rows for people ----
+
+_PREFIXES = {"advertiser_key": "adv", "campaign_key": "cmp", "slot_key": "slot"}
+
+
+def shown_name(column: str) -> str:
+    """`at_ms` is shown as a time, `campaign_key` as an id, so their names say neither."""
+    return column.removesuffix("_ms").removesuffix("_key")
+
+
+def _readable(row: dict[str, object]) -> dict[str, object]:
+    return {shown_name(name): _shown(name, value) for name, value in row.items()}
+
+
+def _shown(name: str, value: object) -> object:
+    if isinstance(value, dict):
+        return _readable(value)
+    if isinstance(value, list):
+        return [_shown(name, one) for one in value]
+    if isinstance(value, int) and name.endswith("_ms"):
+        return rfc3339(value) if value else None
+    if isinstance(value, int) and name in _PREFIXES:
+        return write_id(_PREFIXES[name], value) if value else None
+    return value
+
+
+def rfc3339(at_ms: int) -> str:
+    moment = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,401 @@
+"""The publisher's script and the visitor's pages in Chromium, against a whole server on loopback."""
+
+import asyncio
+import gzip
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import uvicorn
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from adserver.web.assets import slot_script
+from tests.shared_data import PROJECT
+from tests.web.visiting import Visiting
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = os.environ.get("ADSERVER_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync"
+).split()
+DESKTOP = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+)
+SCREENSHOTS = PROJECT / "build" / "screenshots"
+
+LISTEN = """window.heard=[];for(const name of ['slot:filled','slot:empty'])
+document.addEventListener(name,(event)=>heard.push([name,event.target.id,event.detail.onEmpty||'']));"""
+TCF = """let tell;window.__tcfapi=(command,version,callback)=>{tell=callback;callback({eventStatus:'cmpuishown'},true)};
+window.answer=(status='useractioncomplete')=>tell({eventStatus:status,gdprApplies:true,tcString:'CPtc'},true);"""
+GPP = """window.__gpp=(command,callback)=>{window.answer=()=>callback({pingData:{signalStatus:'ready',gppString:'DBAA~x',
+applicableSections:[7,8]}});callback({eventName:'listenerRegistered',pingData:{signalStatus:'not ready'}})};"""
+
+
+class News:
+    """A publisher's site on loopback under a host of its own, with a strict policy; tests say its page."""
+
+    def __init__(self) -> None:
+        self.html = ""
+        self.policy = ""
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = outer.html.encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Security-Policy", outer.policy)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://news.localhost:{self.server.server_port}"
+        Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Stage:
+    """The whole scene: the ad server, the news site, and the slots of its pages."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world = Visiting(folder)
+        self.news = News()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.cards = f"http://cards.localhost:{self._listener.getsockname()[1]}"
+        self._uvicorn = uvicorn.Server(uvicorn.Config(self.world.server.application, log_level="error"))
+        self._serving = asyncio.run_coroutine_threadsafe(
+            self._uvicorn.serve([self._listener]), self.world.loop
+        )
+        self.world.change("PATCH", f"/sites/{self.world.site}", domains=["news.localhost", "cards.localhost"])
+        self.slots = {"house": self.world.slot}
+        for wish in ("collapse", "passback"):
+            self.slots[wish] = self.world.change(
+                "POST", "/slots", site_id=self.world.site, name=wish, width=300, height=250, on_empty=wish
+            )["id"]
+
+    def close(self) -> None:
+        self._uvicorn.should_exit = True
+        self._serving.result(10)
+        self.news.close()
+        self.world.close()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    stage = Stage(tmp_path_factory.mktemp("stage"))
+    yield stage
+    stage.close()
+
+
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """A browser that sends cookies with frames of other sites, as four in five do and none in incognito."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"missing: Chromium at {CHROMIUM}; name it with ADSERVER_TEST_CHROMIUM")
+    folder = tmp_path_factory.mktemp("profile")
+    preferences = {"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": False}}
+    (folder / "Default").mkdir()
+    (folder / "Default" / "Preferences").write_text(json.dumps(preferences))
+    with sync_playwright() as playwright:
+        profile = playwright.chromium.launch_persistent_context(
+            folder, executable_path=CHROMIUM, args=ARGUMENTS, user_agent=DESKTOP
+        )
+        profile.set_default_timeout(5_000)
+        yield profile
+        profile.close()
+
+
+@pytest.fixture
+def context(profile: BrowserContext) -> Iterator[BrowserContext]:
+    profile.clear_cookies()
+    yield profile
+    for page in profile.pages[1:]:
+        page.close()
+    profile.unroute_all()
+
+
+class Reader:
+    """Someone who reads the news: their page, what it asked the ad server, and what it complained of."""
+
+    def __init__(self, stage: Stage, context: BrowserContext) -> None:
+        self.stage = stage
+        self.context = context
+        self.page: Page = context.new_page()
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("console", self.note)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def note(self, message: ConsoleMessage) -> None:
+        if not message.location["url"].endswith("/favicon.ico"):
+            self.complaints.append(message.text)
+
+    def shop(self, item: str = "boots", event: str = "view_item") -> None:
+        """Look at something in the shop, so that an ad can be chosen."""
+        query = f"m={self.stage.world.merchant}&e={event}&id={item}"
+        for _ in range(2):
+            self.page.goto(f"{self.stage.cards}/m/e?{query}")
+
+    def read(self, body: str, before: str = "", attributes: str = "") -> None:
+        """Open a news page; `before` is a script that runs ahead of ours."""
+        cards, news = self.stage.cards, self.stage.news
+        news.policy = f"default-src 'none'; script-src {cards} 'nonce-abc'; frame-src {cards}"
+        news.html = (
+            f'<!doctype html><title>News</title><script nonce="abc">{LISTEN}{before}</script>'
+            f'<script async src="{cards}/slot.js" {attributes}></script><h1>News</h1>{body}'
+        )
+        self.asked.clear()
+        self.page.goto(f"{news.url}/story?mail=someone@example.com")
+
+    def hears(self, *expected: list[str]) -> None:
+        self.page.wait_for_function("(count) => heard.length >= count", arg=len(expected))
+        assert sorted(self.page.evaluate("heard")) == sorted(expected)
+
+    def questions(self, count: int) -> list[dict[str, str]]:
+        """The queries of the slots asked for, once there are `count` of them."""
+        for _ in range(100):
+            found = [dict(parse_qsl(urlsplit(url).query)) for url in self.asked if "/slot/" in url]
+            if len(found) >= count:
+                break
+            self.page.wait_for_timeout(20)
+        assert len(found) == count
+        for question in found:
+            assert question.pop("url") == f"{self.stage.news.url}/story"
+        return found
+
+    def has_asked_for(self, part: str) -> None:
+        for _ in range(100):
+            if any(part in url for url in self.asked):
+                return
+            self.page.wait_for_timeout(20)
+        raise AssertionError(f"{part} was not asked for: {self.asked}")
+
+    def asks_nothing(self) -> None:
+        self.page.wait_for_timeout(250)
+        assert not [url for url in self.asked if "/slot/" in url]
+
+
+@pytest.fixture
+def reader(stage: Stage, context: BrowserContext) -> Reader:
+    return Reader(stage, context)
+
+
+def place(stage: Stage, wish: str = "house", attributes: str = "", inside: str = "", name: str = "a") -> str:
+    return f'<div id="{name}" data-slot="{stage.slots[wish]}" {attributes}>{inside}</div>'
+
+
+def test_the_script_weighs_no_more_than_three_kilobytes() -> None:
+    assert len(gzip.compress(slot_script(), 9)) <= 3_072
+
+
+def test_a_slot_is_filled_and_the_page_hears_of_it(stage: Stage, reader: Reader) -> None:
+    reader.shop()
+    reader.read(place(stage))
+    reader.hears(["slot:filled", "a", ""])
+    frame = reader.page.locator("#a iframe")
+    names = ("width", "height", "title", "scrolling", "frameborder", "referrerpolicy", "sandbox")
+    assert [frame.get_attribute(name) for name in names] == [
+        "300",
+        "250",
+        "Advertisement",
+        "no",
+        "0",
+        "origin",
+        "allow-scripts allow-popups allow-popups-to-escape-sandbox allow-same-origin",
+    ]
+    expect(frame.content_frame.locator(".title")).to_have_text("Waxed boots")
+    reach = "() => { try { return parent.document.title } catch { return 'apart' } }"
+    assert frame.content_frame.locator("html").evaluate(reach) == "apart"
+    reader.has_asked_for("/i?t=")
+    assert reader.complaints == []
+
+
+def test_a_click_opens_the_shop_in_a_window_of_its_own(stage: Stage, reader: Reader) -> None:
+    reader.context.route("https://shop.example/**", lambda route: route.fulfill(body="the shop"))
+    reader.shop()
+    reader.read(place(stage))
+    with reader.context.expect_page() as opened:
+        reader.page.locator("#a iframe").content_frame.locator("a.card").click()
+    opened.value.wait_for_url("https://shop.example/boots?rtclid=*")
+    assert reader.page.url.startswith(stage.news.url)
+
+
+def test_an_empty_slot_stays_collapses_or_is_passed_back_as_its_owner_wishes(
+    stage: Stage, reader: Reader
+) -> None:
+    own = '<template data-passback><p>own</p><script nonce="abc">window.ran=(window.ran||0)+1</script></template>'
+    reader.read(
+        place(stage, "house", name="house")
+        + place(stage, "collapse", name="collapse")
+        + place(stage, "passback", inside=own, name="passback")
+        + place(stage, "passback", name="nothing")
+        + place(stage, "collapse", 'data-on-empty="house"', name="override")
+    )
+    reader.hears(
+        ["slot:empty", "house", "house"],
+        ["slot:empty", "collapse", "collapse"],
+        ["slot:empty", "passback", "passback"],
+        ["slot:empty", "nothing", "passback"],
+        ["slot:empty", "override", "house"],
+    )
+    page = reader.page
+    expect(page.locator("#house iframe").content_frame.locator(".headline")).to_be_visible()
+    expect(page.locator("#override iframe")).to_be_visible()
+    for gone in ("collapse", "nothing"):
+        expect(page.locator(f"#{gone} iframe")).to_have_count(0)
+        assert page.locator(f"#{gone}").evaluate("(div) => div.offsetHeight") == 0
+    expect(page.locator("#passback p")).to_have_text("own")
+    expect(page.locator("#passback iframe")).to_have_count(0)
+    assert page.evaluate("window.ran") == 1
+    assert reader.complaints == []
+
+
+def test_places_added_later_are_found_and_a_place_may_be_asked_again(stage: Stage, reader: Reader) -> None:
+    early = "document.addEventListener('DOMContentLoaded', () => { a.style.height = '100px' });"
+    reader.read(place(stage, "collapse"), early)
+    reader.hears(["slot:empty", "a", "collapse"])
+    page = reader.page
+    assert page.locator("#a").evaluate("(div) => div.offsetHeight") == 0
+    page.evaluate(
+        """(slot) => { const div = document.createElement('div'); div.id = 'b'; div.dataset.slot = slot;
+        document.body.append(div); rtSlots.refresh(); rtSlots.refresh(); }""",
+        stage.slots["house"],
+    )
+    reader.hears(["slot:empty", "a", "collapse"], ["slot:empty", "b", "house"])
+    assert page.evaluate("() => { rtSlots.refresh(a); return a.style.cssText }") == "height: 100px;"
+    assert len(reader.questions(3)) == 3
+
+
+def test_a_consent_tool_is_waited_for(stage: Stage, reader: Reader) -> None:
+    reader.read(place(stage), TCF)
+    reader.asks_nothing()
+    reader.page.evaluate("answer()")
+    assert reader.questions(1) == [{"gdpr": "1", "gdpr_consent": "CPtc"}]
+
+
+def test_a_gpp_tool_is_waited_for(stage: Stage, reader: Reader) -> None:
+    reader.read(place(stage), GPP)
+    reader.asks_nothing()
+    reader.page.evaluate("answer()")
+    assert reader.questions(1) == [{"gpp": "DBAA~x", "gpp_sid": "7,8"}]
+
+
+def test_a_silent_consent_tool_is_a_no_until_it_speaks(stage: Stage, reader: Reader) -> None:
+    reader.shop()
+    reader.read(place(stage), TCF, 'data-timeout="200"')
+    assert reader.questions(1) == [{"consent": "0"}]
+    reader.hears(["slot:empty", "a", "house"])
+    reader.page.evaluate("answer()")
+    assert reader.questions(2)[1] == {"gdpr": "1", "gdpr_consent": "CPtc"}
+    expect(reader.page.locator("#a iframe")).to_have_count(1)
+
+
+def test_the_page_may_assert_consent_before_or_after_the_script_is_there(
+    stage: Stage, reader: Reader
+) -> None:
+    given = "{granted: true, cmp: 'own', time: 1760000000}"
+    expected = [{"consent": "1", "consent_cmp": "own", "consent_time": "1760000000"}]
+    stub = f"window.rtConsent=function(){{(rtConsent.q=rtConsent.q||[]).push(arguments)}};rtConsent({given})"
+    reader.read(place(stage), stub)
+    assert reader.questions(1) == expected
+    reader.read(place(stage), attributes='data-consent="wait"')
+    reader.asks_nothing()
+    reader.page.evaluate(f"rtConsent({given})")
+    assert reader.questions(1) == expected
+    reader.read(
+        place(stage),
+        attributes='data-consent="granted" data-consent-cmp="own" data-consent-time="1760000000"',
+    )
+    assert reader.questions(1) == expected
+    reader.read(place(stage), attributes='data-consent="denied" data-consent-time="1760000000"')
+    assert reader.questions(1) == [{"consent": "0", "consent_time": "1760000000"}]
+
+
+def test_global_privacy_control_is_a_no(stage: Stage, reader: Reader) -> None:
+    reader.page.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})")
+    reader.shop()
+    reader.read(place(stage), attributes='data-consent="granted" data-consent-cmp="own"')
+    assert reader.questions(1)[0]["consent"] == "0"
+    reader.hears(["slot:empty", "a", "house"])
+
+
+def test_messages_of_anyone_else_are_ignored(stage: Stage, reader: Reader) -> None:
+    reader.shop()
+    reader.read(place(stage))
+    reader.hears(["slot:filled", "a", ""])
+    reader.page.evaluate("postMessage({slot: 'empty', onEmpty: 'collapse'}, '*')")
+    reader.page.frames[1].evaluate(
+        "parent.postMessage({slot: 'empty', onEmpty: 'collapse', width: 9, height: 9}, '*')"
+    )
+    reader.page.wait_for_timeout(150)
+    reader.hears(["slot:filled", "a", ""])
+    assert reader.page.locator("#a iframe").get_attribute("width") == "300"
+
+
+def test_on_the_ad_servers_own_host_the_ad_stays_in_its_sandbox(stage: Stage, reader: Reader) -> None:
+    page = f'<script>{LISTEN}</script><script async src="/slot.js"></script>{place(stage)}'
+    address = f"{stage.cards}/demo"
+    reader.context.route(address, lambda route: route.fulfill(body=page, content_type="text/html"))
+    reader.shop()
+    reader.page.goto(address)
+    reader.hears(["slot:filled", "a", ""])
+    frame = reader.page.locator("#a iframe")
+    assert "allow-same-origin" not in (frame.get_attribute("sandbox") or "")
+    assert frame.content_frame.locator("html").evaluate("() => self.origin") == "null"
+
+
+# ---- the visitor's pages ----
+
+
+def overflow(page: Page) -> int:
+    width: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return width
+
+
+def test_the_visitors_pages_are_legible_and_their_buttons_work(stage: Stage, reader: Reader) -> None:
+    reader.shop("scarf")
+    reader.shop("boots", "add_to_cart")
+    reader.read(place(stage))
+    with reader.context.expect_page() as opened:
+        reader.page.locator("#a iframe").content_frame.locator("a.why").click()
+    page = opened.value
+    page.wait_for_url("**/why?t=*")
+    page.on("console", reader.note)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    for name, path in (("why", page.url), ("privacy", f"{stage.cards}/privacy")):
+        page.goto(path)
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.screenshot(path=SCREENSHOTS / f"{name}-{width}.png", full_page=True)
+            assert overflow(page) == 0
+    page.go_back()
+    page.get_by_role("button", name="Not this product").click()
+    expect(page.get_by_role("status")).to_contain_text("will not be shown again")
+    page.get_by_role("link", name="Your privacy here").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download it all").click()
+    assert download.value.suggested_filename == "what-we-hold.json"
+    page.get_by_role("button", name="Forget me").click()
+    expect(page.get_by_role("heading", name="You are forgotten")).to_be_visible()
+    page.screenshot(path=SCREENSHOTS / "receipt-390.png", full_page=True)
+    page.get_by_role("button", name="Opt out too").click()
+    expect(page.get_by_role("heading", name="You have opted out")).to_be_visible()
+    assert [cookie["name"] for cookie in reader.context.cookies()] == ["__Host-rt-optout"]
+    assert reader.complaints == []

@@ -1,0 +1,268 @@
+"""A stateful test: bursts of writes with few ids go to the real committer and to a ledger in plain Python."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from adserver.domain.budget import Bucket, BucketId
+from adserver.domain.campaign import Advertiser, Campaign
+from adserver.domain.money import ZERO
+from adserver.domain.pricing import AdEvent, PricingModel
+from adserver.ports import CreditConversion, Outcome, RecordAd, Result, SaveEntity, StoreEvent, Write
+from adserver.storage.audit import audit
+from adserver.storage.entities import SqliteChanges
+from adserver.storage.sqlite import Reader
+from adserver.storage.writer import Committer
+from pixel.events import EventName
+from tests.contract.ledger_model import Balance, LedgerModel
+from tests.contract.stores import (
+    IMPLEMENTATIONS,
+    credit_by_pixel,
+    credit_by_server,
+    make_arrival,
+    make_order_event,
+    make_record,
+    make_sale_record,
+)
+from tests.domain.makers import ADVERTISER, NOW_MS, make_advertiser, make_campaign, make_event
+
+CLICKS, OTHER_CLICKS, SALES, NOBODY = 71, 72, 73, 99
+PRICES = {CLICKS: 30, OTHER_CLICKS: 50, SALES: 40}
+DAYS = (20261118, 20261119)
+CAMPAIGN_OF_IMPRESSION = {1: CLICKS, 2: CLICKS, 3: CLICKS, 4: OTHER_CLICKS, 5: OTHER_CLICKS}
+TRUSTED_ORDERS = {103}  # told by a pixel that its merchant trusts
+
+impressions, days = st.sampled_from(sorted(CAMPAIGN_OF_IMPRESSION)), st.sampled_from(DAYS)
+orders = st.sampled_from([101, 102, 103])
+caps = st.sampled_from([None, 0, 40, 60, 80, 120, 200])
+touches = st.sampled_from(["paid", "paid", "paid", "free", "none"])
+
+clicks = st.tuples(st.just("click"), impressions, days, st.booleans())
+suspects = st.tuples(st.just("suspect"), impressions, days)
+events = st.tuples(st.just("event"), st.sampled_from(["a", "b", "c", None]), st.none() | orders)
+credits_ = st.tuples(st.sampled_from(["pixel", "server"]), orders, days, touches)
+sales = st.tuples(st.just("sold"), orders, days, touches)
+cap_changes = st.tuples(
+    st.just("caps"), st.sampled_from([CLICKS, SALES, ADVERTISER]), caps, caps, days, st.booleans()
+)
+poison = st.tuples(st.just("poison"))
+
+hot = st.lists(clicks | suspects | events | credits_ | sales | poison, min_size=1, max_size=7)
+mixed = st.lists(clicks | events | credits_ | sales | cap_changes | poison, min_size=1, max_size=7)
+
+_template: list[Path] = []
+
+
+def template() -> Path:
+    """An empty database with its tables, made once."""
+    if not _template:
+        folder = Path(tempfile.mkdtemp(prefix="machine-"))
+        IMPLEMENTATIONS["sqlite"](folder).close()
+        _template.append(folder / "adserver.db")
+    return _template[0]
+
+
+def make_owners() -> list[Campaign | Advertiser]:
+    small = {"daily_budget_micros": 70, "total_budget_micros": 100}
+    sale = {"pricing_model": PricingModel.CPA, "rate_micros": PRICES[SALES]}
+    return [
+        make_advertiser(daily_budget_micros=150, total_budget_micros=230),
+        make_campaign(key=CLICKS, rate_micros=PRICES[CLICKS], **small),
+        make_campaign(key=OTHER_CLICKS, rate_micros=PRICES[OTHER_CLICKS], daily_budget_micros=100),
+        make_campaign(key=SALES, daily_budget_micros=80, total_budget_micros=120, **sale),
+    ]
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """After each burst: the outcomes are the model's, so are the tables, and the auditor finds nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="machine-"))
+        self.path = Path(shutil.copy(template(), self.folder))
+        self.committer = Committer(self.path)
+        self.reader = Reader(self.path)
+        self.changes = SqliteChanges(self.reader)
+        self.model = LedgerModel()
+        self.now_ms = NOW_MS
+        self.followed: dict[BucketId, Bucket] = {}
+        self.follow_from = 0
+
+    def teardown(self) -> None:
+        self.reader.close()
+        self.committer.close()
+        shutil.rmtree(self.folder)
+
+    @initialize()
+    def open_accounts(self) -> None:
+        self.settle([SaveEntity(owner, True, DAYS[0]) for owner in make_owners()])
+
+    @rule(specs=mixed)
+    def burst(self, specs: list[tuple[object, ...]]) -> None:
+        """Writes of many requests in one batch."""
+        self.settle(self.writes_of(specs))
+
+    @rule(specs=hot)
+    def burst_of_traffic(self, specs: list[tuple[object, ...]]) -> None:
+        self.settle(self.writes_of(specs))
+
+    @rule(spec=clicks | credits_, times=st.integers(min_value=2, max_value=3))
+    def the_same_again(self, spec: tuple[object, ...], times: int) -> None:
+        """One event told several times within one batch."""
+        self.settle(self.writes_of([spec] * times))
+
+    @rule(day=days, cap=st.sampled_from([0, 40]))
+    def a_day_begins_with_small_caps(self, day: int, cap: int) -> None:
+        """The first charges of a day may already be refused."""
+        self.settle([self.change_caps(ADVERTISER, None, cap, day, False)])
+        self.settle(self.writes_of([("click", 1, day, False)]))
+
+    @rule(day=days)
+    def caps_are_raised_and_the_refused_come_again(self, day: int) -> None:
+        refused = sorted(self.model.refused)
+        self.settle([self.change_caps(key, None, None, day, False) for key in (CLICKS, SALES, ADVERTISER)])
+        again = [charge_id >> 2 for charge_id in refused if charge_id & 3 == AdEvent.CLICK]
+        if again:
+            self.settle(self.writes_of([("click", impression, day, False) for impression in again]))
+
+    @rule(specs=hot, committed=st.booleans())
+    def crash_and_resend(self, specs: list[tuple[object, ...]], committed: bool) -> None:
+        """The writer dies before or after its commit, and the unanswered batch is sent again."""
+        writes = self.writes_of(specs)
+        if committed:
+            first = self.committer.commit(writes)
+            assert first == [self.model.apply(write) for write in writes]
+        self.committer.close()
+        self.committer = Committer(self.path)
+        answers = self.committer.commit(writes, resent=True)
+        if committed:
+            assert answers == [self.resent(*pair) for pair in zip(writes, first, strict=True)]
+        else:
+            assert answers == [self.model.apply(write) for write in writes]
+        self.check()
+
+    def resent(self, write: Write, first: Outcome) -> Outcome:
+        """What a write that was committed is answered again: the same, unless it asks for a second try."""
+        refused_charge = isinstance(write, RecordAd) and first.result is Result.CAP_REACHED
+        by_the_job = isinstance(write, CreditConversion) and write.arrival is None
+        if refused_charge or by_the_job:
+            return self.model.apply(write)
+        return first
+
+    def settle(self, writes: list[Write]) -> None:
+        answers = self.committer.commit(writes)
+        assert answers == [self.model.apply(write) for write in writes]
+        self.check()
+
+    # ---- what specs mean ----
+
+    def writes_of(self, specs: list[tuple[object, ...]]) -> list[Write]:
+        makers: dict[str, Callable[..., Write | list[Write]]] = {
+            "click": self.click,
+            "suspect": self.suspect,
+            "event": self.event,
+            "pixel": self.credit_pixel,
+            "server": self.credit_server,
+            "sold": self.sold,
+            "caps": self.change_caps,
+            "poison": self.poisoned,
+        }
+        made = [makers[str(kind)](*rest) for kind, *rest in specs]
+        return [write for part in made for write in (part if isinstance(part, list) else [part])]
+
+    def tick(self) -> int:
+        self.now_ms += 1
+        return self.now_ms
+
+    def click(self, impression_id: int, day: int, whole: bool) -> RecordAd:
+        """A click, alone or with the impression and view that it proves."""
+        campaign = CAMPAIGN_OF_IMPRESSION[impression_id]
+        row = {"campaign_key": campaign, "day": day, "at_ms": self.tick()}
+        before = (AdEvent.IMPRESSION, AdEvent.VIEWABLE_IMPRESSION) if whole else ()
+        records = [make_record(impression_id, event, **row) for event in before]
+        click = make_record(impression_id, amount_micros=PRICES[campaign], **row)
+        return RecordAd((*records, click))
+
+    def suspect(self, impression_id: int, day: int) -> RecordAd:
+        campaign = CAMPAIGN_OF_IMPRESSION[impression_id]
+        row = {"campaign_key": campaign, "day": day, "at_ms": self.tick(), "not_billed": "too_soon"}
+        return RecordAd((make_record(impression_id, amount_micros=ZERO, **row),))
+
+    def event(self, event_id: str | None, order: int | None) -> StoreEvent:
+        row = {"event": make_event(EventName.PURCHASE, "boots", event_id=event_id), "at_ms": self.tick()}
+        return make_order_event(order or 0, self.now_ms, trusted=order in TRUSTED_ORDERS, **row)
+
+    def sale(self, order: int, day: int, touch: str) -> dict[str, object]:
+        amount = ZERO if touch == "free" else PRICES[SALES]
+        row = {"campaign_key": SALES, "day": day, "at_ms": self.tick(), "amount_micros": amount}
+        record = None if touch == "none" else make_sale_record(order, **row)
+        return {"record": record, "touch_impression_id": 5 if record else 0}
+
+    def sold(self, order: int, day: int, touch: str) -> list[Write]:
+        """An order told by the pixel and credited at once."""
+        return [self.event(None, order), self.credit_pixel(order, day, touch)]
+
+    def credit_pixel(self, order: int, day: int, touch: str) -> CreditConversion:
+        return credit_by_pixel(order, reserve=order not in TRUSTED_ORDERS, **self.sale(order, day, touch))
+
+    def credit_server(self, order: int, day: int, touch: str) -> CreditConversion:
+        sale = self.sale(order, day, touch)
+        return credit_by_server(order, arrival=make_arrival(order, arrived_at_ms=self.now_ms), **sale)
+
+    def change_caps(
+        self, key: int, total: int | None, daily: int | None, today: int, stale: bool
+    ) -> SaveEntity:
+        owner = self.model.owners[key]
+        fields = {"total_budget_micros": total, "daily_budget_micros": daily}
+        make = make_advertiser if isinstance(owner, Advertiser) else make_campaign
+        terms = {} if isinstance(owner, Advertiser) else {"terms": owner.terms}
+        version = owner.version + (0 if stale else 1)
+        return SaveEntity(make(key=key, version=version, **fields, **terms), False, today)
+
+    def poisoned(self) -> RecordAd:
+        """A charge that no ledger can take: nobody has a budget for it."""
+        return RecordAd((make_record(9, campaign_key=NOBODY, amount_micros=1, at_ms=self.tick()),))
+
+    # ---- what must hold ----
+
+    def check(self) -> None:
+        self.check_tables()
+        self.check_followers()
+        wrong = [violation for finding in audit(self.path) for violation in finding.violations]
+        assert not wrong, wrong
+
+    def check_tables(self) -> None:
+        rows = self.reader.rows
+        budgets = rows("SELECT owner_key, day, cap, spent, pending FROM budgets")
+        kept = {(owner, day): Balance(cap, spent, pending) for owner, day, cap, spent, pending in budgets}
+        assert kept == self.model.balances
+        for balance in kept.values():
+            assert balance.spent >= 0 and balance.pending >= 0 and balance.takes(0)
+        charges = rows("SELECT charge_id, campaign_key, day, amount_micros FROM charges")
+        assert {row[0]: row[1:] for row in charges} == self.model.charges
+        assert dict(rows("SELECT charge_id, day FROM refused_charges")) == self.model.refused
+        assert {row[0] for row in rows("SELECT charge_id FROM ad_events")} == self.model.seen
+        told = rows("SELECT conversion_key, by_server, state, amount_micros FROM conversions")
+        expected = {(*key, order.state, order.held) for key, order in self.model.orders.items()}
+        assert set(told) == expected
+        assert {row[0] for row in rows("SELECT event_key FROM events")} == self.model.event_keys
+
+    def check_followers(self) -> None:
+        """A worker that only ever asks what has changed knows every balance."""
+        self.follow_from, moved = self.changes.buckets_since(self.follow_from)
+        self.followed.update(moved)
+        known = {
+            (id_.owner_key, id_.day): Balance(b.cap, b.spent, b.pending) for id_, b in self.followed.items()
+        }
+        assert known == self.model.balances
+        spend = self.reader.rows(
+            "SELECT owner_key, SUM(n) FROM counts WHERE name = 'spend_micros' GROUP BY 1"
+        )
+        sums: dict[int, int] = {}
+        for campaign, _, amount in self.model.charges.values():
+            sums[campaign] = sums.get(campaign, 0) + amount
+        assert dict(spend) == sums

@@ -1,0 +1,113 @@
+"""The catalogue port: products replaced by imports and the API, with pictures that outlive an import."""
+
+import pytest
+
+from adserver.domain.catalogue import Product
+from adserver.ports import RemoveProductsNotIn, Result, SaveProducts, SetPicture
+from adserver.storage.embedded import Storage
+from tests.domain.makers import ADVERTISER, make_product
+
+PICTURE, OTHER = "ab" * 16, "cd" * 16
+IMAGE = "https://shop.example/boots.jpg"
+
+
+def put(storage: Storage, *products: Product, feed_key: int = 0, import_key: int = 0) -> None:
+    write = SaveProducts(ADVERTISER, products, feed_key=feed_key, import_key=import_key)
+    outcome = storage.writer.commit(write)
+    assert outcome.result is Result.SAVED
+
+
+def get(storage: Storage, item_id: str = "boots") -> Product | None:
+    key = make_product(item_id).key
+    return storage.catalogue.products((key,)).get(key)
+
+
+def set_picture(storage: Storage, image_link: str = IMAGE, picture: str = PICTURE) -> None:
+    storage.writer.commit(SetPicture(ADVERTISER, make_product().key, image_link, picture))
+
+
+def picture(storage: Storage) -> str | None:
+    product = get(storage)
+    assert product is not None
+    return product.picture
+
+
+def test_a_product_is_read_back_as_it_was_saved(empty: Storage) -> None:
+    product = make_product(
+        sale_price_micros=1, sale_from_ms=2, brand="Maker", image_link=IMAGE, language="fr"
+    )
+    put(empty, product)
+    assert get(empty) == product
+    assert empty.catalogue.products(()) == {}
+    assert empty.catalogue.products((1, 2)) == {}
+
+
+def test_a_product_saved_again_is_replaced(empty: Storage) -> None:
+    put(empty, make_product(), make_product("hat"))
+    put(empty, make_product(title="New"))
+    product = get(empty)
+    assert product is not None and product.title == "New"
+    assert empty.catalogue.count(ADVERTISER) == 2
+
+
+def test_a_picture_stays_while_its_address_is_the_same(empty: Storage) -> None:
+    put(empty, make_product(image_link=IMAGE), feed_key=3, import_key=1)
+    assert [product.item_id for product in empty.catalogue.without_picture(ADVERTISER, 9)] == ["boots"]
+    set_picture(empty)
+    assert picture(empty) == PICTURE
+    assert empty.catalogue.without_picture(ADVERTISER, 9) == []
+    put(empty, make_product(image_link=IMAGE, title="New"), feed_key=3, import_key=2)
+    assert picture(empty) == PICTURE
+
+
+@pytest.mark.parametrize("link", [IMAGE + "?v=2", None])
+def test_a_picture_goes_when_its_address_changes(empty: Storage, link: str | None) -> None:
+    put(empty, make_product(image_link=IMAGE))
+    set_picture(empty)
+    before = get(empty)
+    assert before is not None
+    # as the API saves it: the whole product, with the picture it was read with
+    put(empty, make_product(image_link=link, picture=before.picture))
+    assert picture(empty) is None
+    assert len(empty.catalogue.without_picture(ADVERTISER, 9)) == (link is not None)
+
+
+def test_a_picture_fetched_from_an_address_left_meanwhile_is_not_kept(empty: Storage) -> None:
+    put(empty, make_product(image_link=IMAGE + "?v=2"))
+    set_picture(empty, IMAGE)
+    assert picture(empty) is None
+    set_picture(empty, IMAGE + "?v=2", OTHER)
+    assert picture(empty) == OTHER
+
+
+def test_the_end_of_an_import_takes_out_what_it_did_not_see(empty: Storage) -> None:
+    put(empty, make_product("old"), make_product("boots"), feed_key=3, import_key=1)
+    put(empty, make_product("byhand"))
+    put(empty, make_product("elsewhere"), feed_key=4, import_key=1)
+    put(empty, make_product("boots"), make_product("new"), feed_key=3, import_key=2)
+    outcome = empty.writer.commit(RemoveProductsNotIn(feed_key=3, import_key=2))
+    assert (outcome.result, outcome.figure) == (Result.SAVED, 1)
+    left = {product.item_id for product in empty.catalogue.page(ADVERTISER, -1, 9)}
+    assert left == {"boots", "new", "byhand", "elsewhere"}
+
+
+def test_a_feeds_product_that_the_api_changed_still_leaves_with_its_feed(empty: Storage) -> None:
+    put(empty, make_product(), feed_key=3, import_key=1)
+    put(empty, make_product(title="By hand"))
+    assert empty.writer.commit(RemoveProductsNotIn(feed_key=3, import_key=2)).figure == 1
+    assert get(empty) is None
+
+
+def test_pages_are_in_order_and_end(empty: Storage) -> None:
+    put(empty, *(make_product(f"item {n}") for n in range(7)))
+    seen: list[int] = []
+    while page := empty.catalogue.page(ADVERTISER, seen[-1] if seen else -1, 3):
+        seen += [product.key for product in page]
+    assert seen == sorted(seen) and len(set(seen)) == 7
+
+
+def test_pictures_to_fetch_are_told_so_many_at_a_time(empty: Storage) -> None:
+    put(empty, *(make_product(f"item {n}", image_link=IMAGE) for n in range(5)), make_product("plain"))
+    assert len(empty.catalogue.without_picture(ADVERTISER, 3)) == 3
+    assert len(empty.catalogue.without_picture(ADVERTISER, 9)) == 5
+    assert empty.catalogue.without_picture(9, 9) == []

@@ -1,0 +1,142 @@
+"""The ports of changes, statistics, leases and media: nothing missed, nothing lost, nothing guessed."""
+
+from hashlib import sha256
+
+import pytest
+
+from adserver.domain.budget import BucketId
+from adserver.domain.pricing import AdEvent
+from adserver.domain.snapshot import Rates
+from adserver.ports import AddCounts, Outcome, RecordAd, Result, TakeLease
+from adserver.storage.embedded import Storage
+from creatives.pictures import Thumbnail
+from tests.contract.stores import CLICK_PRICE, make_accounts, make_record, save
+from tests.domain.makers import ADVERTISER, CAMPAIGN, HOUR_MS, NOW_MS, SLOT, TODAY, make_campaign, make_slot
+
+
+def test_everything_is_told_once_and_then_only_what_changed(storage: Storage) -> None:
+    sequence, entities = storage.changes.everything()
+    assert sorted(map(repr, entities)) == sorted(map(repr, make_accounts()))
+    assert storage.changes.since(sequence) == (sequence, [])
+    changed = make_campaign(version=2, name="Winter")
+    save(storage, changed)
+    save(storage, make_slot(name="Other"))
+    newest, told = storage.changes.since(sequence)
+    assert newest > sequence
+    assert sorted(map(repr, told)) == sorted(map(repr, [changed, make_slot(name="Other")]))
+    assert storage.changes.since(newest) == (newest, [])
+
+
+def test_of_an_entity_changed_twice_the_newest_state_is_told(storage: Storage) -> None:
+    sequence, _ = storage.changes.everything()
+    for version in (2, 3):
+        save(storage, make_campaign(version=version))
+    assert storage.changes.since(sequence)[1] == [make_campaign(version=3)]
+
+
+def test_a_follower_of_balances_misses_nothing(storage: Storage) -> None:
+    """Not even where a first charge is refused, and the balance it looked at moves right after."""
+    followed, at = {}, 0
+    save(storage, make_campaign(version=2, daily_budget_micros=0))
+    for version, cap in ((3, CLICK_PRICE), (4, None)):
+        storage.writer.commit(RecordAd((make_record(version),)))
+        at, moved = storage.changes.buckets_since(at)
+        followed.update(moved)
+        save(storage, make_campaign(version=version, daily_budget_micros=cap))
+        at, moved = storage.changes.buckets_since(at)
+        followed.update(moved)
+        storage.writer.commit(RecordAd((make_record(version),)))
+        at, moved = storage.changes.buckets_since(at)
+        followed.update(moved)
+        ids = [BucketId(owner, day) for owner in (CAMPAIGN, ADVERTISER) for day in (0, TODAY)]
+        assert [followed[id_] for id_ in ids] == storage.ledger.buckets(ids)
+
+
+def test_a_refused_change_is_not_told(storage: Storage) -> None:
+    sequence, _ = storage.changes.everything()
+    assert save(storage, make_campaign(version=7)).result is Result.CONFLICT
+    assert storage.changes.since(sequence)[1] == []
+
+
+# ---- statistics ----
+
+
+def test_counts_add_up_by_owner_name_and_hour(storage: Storage) -> None:
+    rows = ((0, "seen", 1, 2), (HOUR_MS, "seen", 1, 3), (HOUR_MS, "seen", 2, 10), (HOUR_MS, "other", 1, 1))
+    for _ in range(2):
+        assert storage.writer.commit(AddCounts(rows)).result is Result.SAVED
+    assert storage.stats.counts(1, 0) == {"seen": 10, "other": 2}
+    assert storage.stats.counts(1, 1) == {"seen": 6, "other": 2}
+    assert storage.stats.counts(None, 0) == {"seen": 30, "other": 2}
+    assert storage.stats.counts(3, 0) == {}
+
+
+def test_rates_are_what_a_campaigns_ads_led_to(storage: Storage) -> None:
+    for n in range(3):
+        storage.writer.commit(RecordAd((make_record(n, AdEvent.IMPRESSION),)))
+    storage.writer.commit(RecordAd((make_record(1),)))
+    rates = storage.stats.rates()
+    assert rates[CAMPAIGN] == rates[SLOT] == Rates(3, 1, 0)
+
+
+def test_what_an_event_is_worth_is_counted_in_its_hour(storage: Storage) -> None:
+    storage.writer.commit(RecordAd((make_record(1),)))
+    hour = NOW_MS - NOW_MS % HOUR_MS
+    assert storage.stats.counts(CAMPAIGN, hour)["spend_micros"] == CLICK_PRICE
+    assert storage.stats.counts(CAMPAIGN, hour + 1) == {}
+
+
+# ---- leases ----
+
+
+def take(storage: Storage, holder: str, now_ms: int) -> Outcome:
+    return storage.writer.commit(TakeLease("job", holder, now_ms, now_ms + 100))
+
+
+def test_a_lease_is_held_by_one_until_it_ends(storage: Storage) -> None:
+    told = [take(storage, holder, now).result for holder, now in
+            (("a", 0), ("b", 50), ("a", 50), ("b", 149), ("b", 150), ("a", 151))]  # fmt: skip
+    saved, conflict = Result.SAVED, Result.CONFLICT
+    assert told == [saved, conflict, saved, conflict, saved, conflict]
+
+
+def test_leases_of_different_jobs_do_not_meet(storage: Storage) -> None:
+    assert take(storage, "a", 0).result is Result.SAVED
+    assert storage.writer.commit(TakeLease("other", "b", 0, 100)).result is Result.SAVED
+
+
+# ---- pictures ----
+
+
+def make_thumbnail(data: bytes = b"a picture") -> Thumbnail:
+    return Thumbnail(data=data, width=9, height=9, hash=sha256(data).hexdigest()[:32])
+
+
+def test_a_picture_is_read_by_its_name(storage: Storage) -> None:
+    thumbnail = make_thumbnail()
+    for _ in range(2):
+        storage.media.put(thumbnail)
+    assert storage.media.get(f"{thumbnail.hash}.jpg") == b"a picture"
+    assert storage.media.get(f"{make_thumbnail(b'other').hash}.jpg") is None
+    left = [path.name for path in (storage.path.parent / "media").rglob("*") if path.is_file()]
+    assert left == [f"{thumbnail.hash}.jpg"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "../keys.json",
+        "ab/../../keys.json",
+        "/etc/passwd",
+        "a" * 32,
+        "a" * 31 + ".jpg",
+        "A" * 32 + ".jpg",
+        "a" * 32 + ".jpg\n",
+        "a" * 32 + ".html",
+        "a" * 32 + ".jpg/..",
+        "\0" + "a" * 31 + ".jpg",
+    ],
+)
+def test_a_name_that_is_no_pictures_reads_nothing(storage: Storage, name: str) -> None:
+    assert storage.media.get(name) is None

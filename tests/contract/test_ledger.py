@@ -1,0 +1,239 @@
+"""The ledger port: charges once, refusals with a name, orders once for ever, guards behind the guard."""
+
+import pytest
+
+from adserver.domain.budget import BucketId
+from adserver.domain.money import ZERO, Micros
+from adserver.domain.pricing import AdEvent
+from adserver.ports import RecordAd, RecordDecision, Result
+from adserver.storage import batch as batches
+from adserver.storage.audit import audit
+from adserver.storage.embedded import Storage
+from pixel.events import EventName
+from tests.contract.stores import (
+    CLICK_PRICE,
+    CPA_CAMPAIGN,
+    SALE_PRICE,
+    balances,
+    credit_by_pixel,
+    credit_by_server,
+    make_arrival,
+    make_order_event,
+    make_record,
+    make_sale_record,
+    rows_of,
+    save,
+)
+from tests.domain.makers import ADVERTISER, CAMPAIGN, DAY_MS, NOW_MS, SLOT, TODAY, make_campaign, make_event
+
+TOMORROW = TODAY + 1
+
+
+def charge(storage: Storage, impression_id: int = 1, **fields: object) -> Result:
+    return storage.writer.commit(RecordAd((make_record(impression_id, **fields),))).result
+
+
+def cap(storage: Storage, daily: int | None, version: int = 2) -> None:
+    campaign = make_campaign(version=version, daily_budget_micros=daily)
+    assert save(storage, campaign).result is Result.SAVED
+
+
+def assert_audit_is_clean(storage: Storage) -> None:
+    assert not [finding.violations for finding in audit(storage.path) if finding.violation_count]
+
+
+def test_a_charge_moves_four_balances_once(storage: Storage) -> None:
+    assert [charge(storage) for _ in range(3)] == [Result.TAKEN, Result.REPEATED, Result.REPEATED]
+    assert balances(storage) == [(CLICK_PRICE, 0)] * 4
+    assert_audit_is_clean(storage)
+
+
+def test_a_charge_over_the_cap_is_refused_and_may_be_retried(storage: Storage) -> None:
+    cap(storage, CLICK_PRICE)
+    assert charge(storage, 1) is Result.TAKEN
+    assert charge(storage, 2) is Result.CAP_REACHED
+    assert storage.ledger.unbilled_at_cap(CAMPAIGN) == 1
+    assert charge(storage, 2) is Result.CAP_REACHED
+    assert storage.ledger.unbilled_at_cap(CAMPAIGN) == 1
+    cap(storage, CLICK_PRICE * 2, version=3)
+    assert charge(storage, 2) is Result.TAKEN
+    assert storage.ledger.unbilled_at_cap(CAMPAIGN) == 0
+    assert_audit_is_clean(storage)
+
+
+def test_a_retry_bills_the_day_it_was_first_seen(storage: Storage) -> None:
+    cap(storage, 0)
+    assert charge(storage) is Result.CAP_REACHED
+    cap(storage, CLICK_PRICE, version=3)
+    assert charge(storage, day=TOMORROW) is Result.TAKEN
+    assert balances(storage)[1] == (CLICK_PRICE, 0)
+    assert balances(storage, day=TOMORROW)[1] == (0, 0)
+
+
+def test_a_balance_never_charged_is_empty_and_has_no_cap(storage: Storage) -> None:
+    found = storage.ledger.buckets([BucketId(CAMPAIGN, TODAY), BucketId(12345, 0)])
+    assert [(bucket.cap, bucket.spent, bucket.pending) for bucket in found] == [(None, 0, 0)] * 2
+
+
+def test_a_new_day_begins_with_the_cap_of_that_moment(storage: Storage) -> None:
+    cap(storage, CLICK_PRICE)
+    assert charge(storage, 1) is Result.TAKEN
+    cap(storage, CLICK_PRICE * 2, version=3)
+    charge(storage, 2, day=TOMORROW)
+    found = storage.ledger.buckets([BucketId(CAMPAIGN, TODAY), BucketId(CAMPAIGN, TOMORROW)])
+    assert [bucket.cap for bucket in found] == [CLICK_PRICE * 2, CLICK_PRICE * 2]
+
+
+def test_a_cap_is_not_lowered_below_what_is_spent(storage: Storage) -> None:
+    charge(storage)
+    lowered = make_campaign(version=2, total_budget_micros=Micros(CLICK_PRICE - 1))
+    outcome = save(storage, lowered)
+    assert (outcome.result, outcome.figure) == (Result.BELOW_SPENT, CLICK_PRICE)
+    assert storage.campaigns.campaign(CAMPAIGN) == make_campaign()
+    assert save(storage, make_campaign(version=2, total_budget_micros=CLICK_PRICE)).result is Result.SAVED
+
+
+def test_an_event_that_costs_nothing_is_recorded_once(storage: Storage) -> None:
+    view = RecordAd((make_record(1, AdEvent.IMPRESSION),))
+    results = [storage.writer.commit(view).result for _ in range(2)]
+    assert results == [Result.NOT_BILLABLE, Result.REPEATED]
+    assert storage.stats.counts(CAMPAIGN, 0)["impressions"] == 1
+
+
+def test_a_click_after_a_suspect_one_is_the_first_valid_click(storage: Storage) -> None:
+    assert charge(storage, amount_micros=ZERO, not_billed="too_soon") is Result.NOT_BILLABLE
+    assert charge(storage) is Result.TAKEN
+    assert charge(storage) is Result.REPEATED
+    assert storage.stats.counts(CAMPAIGN, 0)["clicks_too_soon"] == 1
+
+
+def test_what_is_admitted_wrongly_is_refused_by_the_statement(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cap(storage, CLICK_PRICE)
+    monkeypatch.setattr(batches, "admit", lambda amount, buckets: True)
+    assert [charge(storage, 1), charge(storage, 2)] == [Result.TAKEN, Result.UNRECORDED]
+    assert balances(storage)[1] == (CLICK_PRICE, 0)
+    assert_audit_is_clean(storage)
+
+
+def test_behind_the_statement_the_table_itself_refuses(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cap(storage, CLICK_PRICE)
+    monkeypatch.setattr(batches, "admit", lambda amount, buckets: True)
+    free = "UPDATE budgets SET spent=spent+:spend, pending=pending+:reserve, changed=:sequence"
+    monkeypatch.setattr(batches, "_MOVE", f"{free} WHERE owner_key=:owner AND day=:on_day")
+    assert [charge(storage, 1), charge(storage, 2)] == [Result.TAKEN, Result.UNRECORDED]
+    assert balances(storage)[1] == (CLICK_PRICE, 0)
+    assert_audit_is_clean(storage)
+
+
+# ---- orders ----
+
+
+def test_a_trusted_pixels_order_is_billed_once(storage: Storage) -> None:
+    storage.writer.commit(make_order_event(trusted=True))
+    assert [conversion.conversion_key for conversion in storage.ledger.new_conversions(9)] == [100]
+    outcome = storage.writer.commit(credit_by_pixel())
+    assert (outcome.result, outcome.figure) == (Result.TAKEN, 100 << 2 | AdEvent.CONVERSION)
+    assert storage.writer.commit(credit_by_pixel()).result is Result.REPEATED
+    assert storage.writer.commit(credit_by_server()).result is Result.DUPLICATE
+    assert storage.ledger.new_conversions(9) == []
+    assert balances(storage, CPA_CAMPAIGN) == [(SALE_PRICE, 0)] * 4
+
+
+def test_an_untrusted_pixels_order_reserves_until_the_server_speaks(storage: Storage) -> None:
+    storage.writer.commit(make_order_event())
+    assert storage.writer.commit(credit_by_pixel(reserve=True)).result is Result.PENDING
+    assert balances(storage, CPA_CAMPAIGN) == [(0, SALE_PRICE)] * 4
+    assert storage.writer.commit(credit_by_server()).result is Result.TAKEN
+    assert balances(storage, CPA_CAMPAIGN) == [(SALE_PRICE, 0)] * 4
+    assert storage.writer.commit(credit_by_server()).result is Result.DUPLICATE
+    assert_audit_is_clean(storage)
+
+
+def test_what_is_reserved_counts_against_the_cap(storage: Storage) -> None:
+    sale = storage.campaigns.campaign(CPA_CAMPAIGN)
+    assert sale is not None
+    capped = make_campaign(key=CPA_CAMPAIGN, terms=sale.terms, version=2, total_budget_micros=SALE_PRICE)
+    assert save(storage, capped).result is Result.SAVED
+    for order in (100, 101):
+        storage.writer.commit(make_order_event(order, order))
+    assert storage.writer.commit(credit_by_pixel(100, reserve=True)).result is Result.PENDING
+    assert storage.writer.commit(credit_by_pixel(101, reserve=True)).result is Result.CAP_REACHED
+    assert storage.writer.commit(credit_by_server(101)).result is Result.CAP_REACHED
+    assert (
+        storage.writer.commit(credit_by_server(100, record=None, reason="no_touch")).result == "unattributed"
+    )
+    assert (
+        storage.writer.commit(credit_by_server(101)).result is Result.TAKEN
+    )  # what a cap refused is retried
+    assert balances(storage, CPA_CAMPAIGN)[0] == (SALE_PRICE, 0)
+    assert storage.stats.counts(CPA_CAMPAIGN, 0)["conversions"] == 3
+    assert_audit_is_clean(storage)
+
+
+def test_an_order_that_the_server_told_first_is_not_billed_by_the_pixel(storage: Storage) -> None:
+    assert storage.writer.commit(credit_by_server()).result is Result.TAKEN
+    storage.writer.commit(make_order_event(trusted=True))
+    assert storage.writer.commit(credit_by_pixel()).result is Result.DUPLICATE
+    assert balances(storage, CPA_CAMPAIGN)[0] == (SALE_PRICE, 0)
+    assert_audit_is_clean(storage)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"record": None, "reason": "no_touch"}, Result.UNATTRIBUTED),
+        ({"record": make_sale_record(amount_micros=ZERO), "reason": "not_cpa"}, Result.NOT_BILLABLE),
+    ],
+)
+def test_an_order_that_costs_nobody_anything_is_settled_with_its_reason(
+    storage: Storage, fields: dict[str, object], expected: Result
+) -> None:
+    outcome = storage.writer.commit(credit_by_server(**fields))
+    assert (outcome.result, outcome.figure) == (expected, 0)
+    assert rows_of(storage, "SELECT state, reason FROM conversions") == [(expected, fields["reason"])]
+    assert balances(storage, CPA_CAMPAIGN) == [(0, 0)] * 4
+
+
+def test_orders_wait_for_attribution_oldest_first(storage: Storage) -> None:
+    for order, age in ((101, 5), (102, 9), (103, 1)):
+        storage.writer.commit(make_order_event(order, order, at_ms=NOW_MS - age))
+    waiting = storage.ledger.new_conversions(2)
+    assert [conversion.conversion_key for conversion in waiting] == [102, 101]
+    assert waiting[0].event is EventName.PURCHASE
+    assert (waiting[0].value_micros, waiting[0].currency) == (80_000_000, "EUR")
+    assert (waiting[0].by_server, waiting[0].trusted, waiting[0].has_reference) == (False, False, True)
+
+
+def test_a_visitors_credited_lead_is_found_again_for_thirty_days(storage: Storage) -> None:
+    lead = make_event(EventName.GENERATE_LEAD)
+    write = make_order_event(100, event=lead, visitor_key=5, has_reference=False)
+    storage.writer.commit(write)
+    found = storage.ledger.lead_credited
+    assert not found(ADVERTISER, EventName.GENERATE_LEAD, 5, NOW_MS - DAY_MS)
+    storage.writer.commit(credit_by_pixel(100, reserve=True))
+    assert found(ADVERTISER, EventName.GENERATE_LEAD, 5, NOW_MS)
+    assert not found(ADVERTISER, EventName.GENERATE_LEAD, 5, NOW_MS + 1)
+    assert not found(ADVERTISER, EventName.SIGN_UP, 5, NOW_MS)
+    assert not found(ADVERTISER + 1, EventName.GENERATE_LEAD, 5, NOW_MS)
+    assert not found(ADVERTISER, EventName.GENERATE_LEAD, 0, NOW_MS)
+
+
+def test_the_newest_picture_under_a_key_is_the_one_that_is_clicked(storage: Storage) -> None:
+    for impression, at_ms in ((1, NOW_MS), (2, NOW_MS + 1)):
+        write = RecordDecision(impression, at_ms, SLOT, CAMPAIGN, 700, 5, (9,), 44, f"token {impression}")
+        assert storage.writer.commit(write).result is Result.ACCEPTED
+    assert storage.ledger.image_token(44) == "token 2"
+    assert storage.ledger.image_token(45) is None
+    assert storage.stats.counts(SLOT, 0) == {"fills": 2}
+
+
+def test_an_order_arrives_with_what_the_server_said(storage: Storage) -> None:
+    arrival = make_arrival(click_id="abc", occurred_at_ms=NOW_MS - 5)
+    storage.writer.commit(credit_by_server(arrival=arrival))
+    columns = "click_id, occurred_at_ms, arrived_at_ms, day, amount_micros"
+    found = rows_of(storage, f"SELECT {columns} FROM conversions")
+    assert found == [("abc", NOW_MS - 5, NOW_MS, TODAY, SALE_PRICE)]

@@ -1,0 +1,36 @@
+"""A green machine proves nothing by itself: it must turn red for each ledger that is wrong."""
+
+import logging
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.contract.ledger_machine import LedgerMachine
+from tests.contract.mutants import MUTANTS
+
+BOUNDED = settings(
+    max_examples=60,
+    stateful_step_count=10,
+    derandomize=True,  # a mutant that dies today dies tomorrow
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_machine_kills_each_wrong_ledger(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)  # writes that fail are what some mutants are about
+    with monkeypatch.context() as patch:
+        MUTANTS[name](patch)
+        with pytest.raises(AssertionError):
+            run_state_machine_as_test(LedgerMachine, settings=BOUNDED)
+
+
+def test_the_machine_lets_the_real_ledger_live() -> None:
+    run_state_machine_as_test(LedgerMachine, settings=BOUNDED)

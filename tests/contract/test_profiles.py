@@ -1,0 +1,219 @@
+"""The profiles port: what is remembered of a browser, from its first event until it is forgotten."""
+
+from itertools import count
+
+import msgspec
+import pytest
+
+from adserver.domain.identity import product_key
+from adserver.domain.pricing import AdEvent
+from adserver.ports import ForgetVisitor, RecordAd, RecordDecision, Result, StoreEvent
+from adserver.storage.embedded import Storage
+from adserver.storage.visitors import RecentIds
+from pixel.events import EventName
+from tests.contract.stores import (
+    credit_by_pixel,
+    make_order_event,
+    make_record,
+    rows_of,
+)
+from tests.domain.makers import ADVERTISER, CAMPAIGN, HOUR_MS, NOW_MS, SLOT, make_event
+
+VISITOR = 4_242_424_242_424
+_event_keys = count(1_000)
+
+
+def see(storage: Storage, item_id: str, *, first: bool = False, **fields: object) -> Result:
+    event = make_event(EventName.VIEW_ITEM, item_id, **fields)
+    write = StoreEvent(next(_event_keys), ADVERTISER, VISITOR, first, event, NOW_MS)
+    return storage.writer.commit(write).result
+
+
+def interests(storage: Storage, visitor_key: int = VISITOR) -> set[int]:
+    profile = storage.profiles.profile(visitor_key)
+    shop = profile.shop(ADVERTISER) if profile else None
+    return {interest.product_key for interest in shop.interests} if shop else set()
+
+
+def keys_of(*item_ids: str) -> set[int]:
+    return {product_key(ADVERTISER, item_id) for item_id in item_ids}
+
+
+def profile_count(storage: Storage) -> object:
+    return rows_of(storage, "SELECT COUNT(*) FROM profiles")[0][0]
+
+
+def test_a_browser_never_seen_has_no_profile(storage: Storage) -> None:
+    assert storage.profiles.profile(VISITOR) is None
+
+
+def test_a_profile_is_made_when_the_cookie_comes_back(storage: Storage) -> None:
+    see(storage, "boots", first=True)
+    assert profile_count(storage) == 0
+    see(storage, "hat")
+    assert profile_count(storage) == 1
+    assert interests(storage) == keys_of("boots", "hat")
+
+
+def test_the_events_that_came_with_a_cookie_are_read_before_it_is_folded(storage: Storage) -> None:
+    see(storage, "boots", first=True)
+    see(storage, "hat", first=True)
+    assert interests(storage) == keys_of("boots", "hat")
+
+
+def test_cookie_and_return_within_one_batch_make_one_whole_profile(storage: Storage) -> None:
+    writes = [
+        StoreEvent(
+            next(_event_keys), ADVERTISER, VISITOR, first, make_event(EventName.VIEW_ITEM, item), NOW_MS
+        )
+        for item, first in (("boots", True), ("hat", False), ("scarf", False))
+    ]
+    storage.writer.commit_all(writes, False)  # type: ignore[union-attr]
+    assert interests(storage) == keys_of("boots", "hat", "scarf")
+
+
+def test_an_ad_that_is_seen_first_keeps_what_came_with_the_cookie(storage: Storage) -> None:
+    see(storage, "boots", first=True)
+    storage.writer.commit(RecordAd((make_record(1, AdEvent.IMPRESSION, visitor_key=VISITOR),)))
+    profile = storage.profiles.profile(VISITOR)
+    assert profile is not None
+    assert interests(storage) == keys_of("boots")
+    assert profile.times_shown(CAMPAIGN, 0) == 1
+
+
+def test_an_event_without_consent_for_a_profile_is_only_counted(storage: Storage) -> None:
+    event = make_event(EventName.VIEW_ITEM, "boots")
+    storage.writer.commit(StoreEvent(next(_event_keys), ADVERTISER, 0, False, event, NOW_MS))
+    assert profile_count(storage) == 0
+    assert storage.stats.counts(ADVERTISER, 0) == {"event_view_item": 1}
+
+
+def test_impressions_and_clicks_are_touches_and_views_are_not(storage: Storage) -> None:
+    see(storage, "boots")
+    events = (AdEvent.IMPRESSION, AdEvent.VIEWABLE_IMPRESSION, AdEvent.CLICK)
+    storage.writer.commit(RecordAd(tuple(make_record(1, event, visitor_key=VISITOR) for event in events)))
+    profile = storage.profiles.profile(VISITOR)
+    assert profile is not None
+    assert [touch.event for touch in profile.touches] == [AdEvent.IMPRESSION, AdEvent.CLICK]
+    assert not any(touch.suspect for touch in profile.touches)
+
+
+def test_a_repeated_impression_is_counted_once_for_its_visitor(storage: Storage) -> None:
+    see(storage, "boots")
+    for _ in range(3):
+        storage.writer.commit(RecordAd((make_record(1, AdEvent.IMPRESSION, visitor_key=VISITOR),)))
+    profile = storage.profiles.profile(VISITOR)
+    assert profile is not None and profile.times_shown(CAMPAIGN, 0) == 1
+
+
+def test_an_event_told_twice_by_its_id_is_stored_once(storage: Storage) -> None:
+    assert see(storage, "boots", event_id="e1") is Result.ACCEPTED
+    assert see(storage, "hat", event_id="e1") is Result.DUPLICATE
+    assert interests(storage) == keys_of("boots")
+
+
+def test_two_shops_may_use_the_same_event_id(storage: Storage) -> None:
+    event = make_event(EventName.VIEW_ITEM, "boots", event_id="e1")
+    for advertiser in (ADVERTISER, ADVERTISER + 1):
+        write = StoreEvent(next(_event_keys), advertiser, VISITOR, False, event, NOW_MS)
+        assert storage.writer.commit(write).result is Result.ACCEPTED
+
+
+# ---- forgetting ----
+
+
+def live_through_everything(storage: Storage) -> None:
+    """Something of the visitor in every table that can name one."""
+    see(storage, "boots", url="https://shop.example/boots", click_id="abc")
+    see(storage, "hat")
+    storage.writer.commit(RecordDecision(1, NOW_MS, SLOT, CAMPAIGN, 700, VISITOR, (9,), 44, "the token"))
+    events = (AdEvent.IMPRESSION, AdEvent.CLICK)
+    storage.writer.commit(RecordAd(tuple(make_record(1, event, visitor_key=VISITOR) for event in events)))
+    event = make_event(EventName.PURCHASE, "boots", click_id="abc")
+    storage.writer.commit(make_order_event(100, 5, visitor_key=VISITOR, event=event))
+    storage.writer.commit(credit_by_pixel(100, reserve=True))
+
+
+def tables_with(storage: Storage, column: str) -> list[str]:
+    names = [str(row[0]) for row in rows_of(storage, "SELECT name FROM sqlite_master WHERE type = 'table'")]
+    return [
+        name for name in names
+        if column in {row[1] for row in rows_of(storage, f"PRAGMA table_info({name})")}
+    ]  # fmt: skip
+
+
+def forget(storage: Storage) -> Result:
+    return storage.writer.commit(ForgetVisitor(VISITOR, 77, NOW_MS)).result
+
+
+def test_a_forgotten_visitor_leaves_no_trace_in_any_table(storage: Storage) -> None:
+    live_through_everything(storage)
+    tables = tables_with(storage, "visitor_key")
+    assert len(tables) >= 5
+    for table in tables:
+        count_rows = f"SELECT COUNT(*) FROM {table} WHERE visitor_key = {VISITOR}"
+        assert rows_of(storage, count_rows)[0][0], f"nothing to forget in {table}"
+    assert forget(storage) is Result.SAVED
+    assert storage.profiles.profile(VISITOR) is None
+    assert all(not rows for rows in storage.profiles.export(VISITOR).values())
+    for table in tables:
+        assert rows_of(storage, f"SELECT * FROM {table} WHERE visitor_key = {VISITOR}") == []
+    for column in ("click_id", "token", "image_key"):
+        for table in tables_with(storage, column):
+            assert rows_of(storage, f"SELECT 1 FROM {table} WHERE {column} IS NOT NULL") == []
+
+
+def test_no_byte_of_a_forgotten_visitor_stays_in_the_file(storage: Storage) -> None:
+    live_through_everything(storage)
+    storage.reader.close()
+    assert forget(storage) is Result.SAVED
+    files = [path.read_bytes() for path in storage.path.parent.glob("adserver.db*")]
+    for said in (b"the token", b"https://shop.example/boots"):
+        assert not any(said in held for held in files)
+
+
+def test_amounts_stay_when_their_visitor_is_forgotten(storage: Storage) -> None:
+    live_through_everything(storage)
+    money = "SELECT charge_id, amount_micros FROM charges"
+    before = rows_of(storage, money)
+    forget(storage)
+    assert rows_of(storage, money) == before != []
+    assert rows_of(storage, "SELECT state FROM conversions") == [("pending",)]
+
+
+def test_an_export_holds_every_table_that_can_name_the_visitor(storage: Storage) -> None:
+    live_through_everything(storage)
+    held = storage.profiles.export(VISITOR)
+    assert set(held) == set(tables_with(storage, "visitor_key"))
+    assert all(held.values())
+    assert msgspec.json.encode(held)
+
+
+# ---- the ids of events ----
+
+
+def test_an_id_is_known_for_two_days() -> None:
+    recent = RecentIds()
+    recent.add(1, NOW_MS)
+    recent.add(2, NOW_MS + 47 * HOUR_MS)
+    assert recent.knows(1) and recent.knows(2) and not recent.knows(3)
+    recent.add(3, NOW_MS + 48 * HOUR_MS)
+    assert not recent.knows(1) and recent.knows(2)
+    assert recent.forgotten_segments == 0
+
+
+@pytest.mark.parametrize("step_ms", [0, 60_000, HOUR_MS // 2])
+def test_ids_kept_in_memory_have_a_maximum(step_ms: int) -> None:
+    recent = RecentIds(most=160)
+    for n in range(1_000):
+        recent.add(n, NOW_MS + n * step_ms)
+        assert recent.knows(n)
+    assert sum(recent.knows(n) for n in range(1_000)) <= 160
+    assert recent.forgotten_segments > 0 or step_ms == HOUR_MS // 2
+
+
+def test_a_clock_that_goes_back_does_not_lose_ids() -> None:
+    recent = RecentIds()
+    recent.add(1, NOW_MS)
+    recent.add(2, NOW_MS - 3 * HOUR_MS)
+    assert recent.knows(1) and recent.knows(2)

@@ -1,0 +1,90 @@
+"""An even budget is spent as the traffic comes, wholly and never over, on days that nobody foresaw."""
+
+from random import Random
+from statistics import mean
+
+import pytest
+
+from adserver.domain.campaign import Pacing
+from adserver.domain.money import Micros
+from tests.domain.makers import DAY_MS, HOUR_MS, NOW_MS
+from tests.simulation.pacing_day import (
+    PAID,
+    PRICE,
+    WINS,
+    ZONE,
+    PacedDay,
+    Simulation,
+    unforeseen_day,
+    usual_day,
+)
+
+REQUESTS = 40_000  # in a usual day
+DAYS = 12
+START_MS = NOW_MS - 11 * HOUR_MS - 46 * 60_000 - 40_000  # midnight in London, 01:00 in Paris
+MIDNIGHT_MS = START_MS - HOUR_MS
+
+
+def budget_of(share: float) -> Micros:
+    """What so much of a usual day's traffic would cost."""
+    return Micros(int(REQUESTS * share * WINS * PAID) * PRICE)
+
+
+def twelve_days(share: float, pacing: Pacing) -> list[PacedDay]:
+    simulation, world = Simulation(5, pacing, budget_of(share)), Random(7)
+    for day in range(-7, 0):
+        simulation.remember(MIDNIGHT_MS + day * DAY_MS, unforeseen_day(world, REQUESTS))
+    return [
+        simulation.run(MIDNIGHT_MS + day * DAY_MS, unforeseen_day(world, REQUESTS)) for day in range(DAYS)
+    ]
+
+
+def told(days: list[PacedDay]) -> str:
+    spent, shape = mean(day.spent_share for day in days), mean(day.shape_error for day in days)
+    last = mean(day.last_ms for day in days) / HOUR_MS
+    return f"spent {spent:.4f}, shape error {shape:.3f}, last charge at {last:.1f} h"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("share", "least_spent"), [(0.1, 0.99), (0.5, 0.99), (0.95, 0.85)])
+def test_an_even_budget_follows_the_traffic_and_is_spent(share: float, least_spent: float) -> None:
+    days = twelve_days(share, Pacing.EVEN)
+    print(f"even, budget {share:.0%} of traffic: {told(days)}")
+    assert mean(day.shape_error for day in days) <= 0.10
+    assert mean(day.spent_share for day in days) >= least_spent
+    assert all(day.unbilled == 0 and day.spent_share <= 1 for day in days)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_what_does_not_wait_is_gone_early_and_is_not_over_either() -> None:
+    days = twelve_days(0.5, Pacing.ASAP)
+    print(f"asap, budget 50% of traffic: {told(days)}")
+    assert mean(day.shape_error for day in days) > 0.3
+    assert all(day.unbilled == 0 and day.spent_share <= 1 for day in days)
+
+
+@pytest.mark.parametrize("begin_hour", [0, 9, 18])
+def test_a_campaigns_first_day_is_spent_without_any_history(begin_hour: int) -> None:
+    simulation = Simulation(5, Pacing.EVEN, budget_of(0.1))
+    day = simulation.run(MIDNIGHT_MS, usual_day(REQUESTS), begin_hour)
+    print(f"first day, begun at {begin_hour} h: {told([day])}")
+    assert day.spent_share >= 0.99
+    assert day.last_ms > 22 * HOUR_MS
+    assert day.shape_error <= 0.25  # nothing says yet that evenings are full
+
+
+@pytest.mark.parametrize("budget", [1, 3, 20])
+def test_the_smallest_budgets_are_spent_too(budget: int) -> None:
+    simulation = Simulation(5, Pacing.EVEN, Micros(budget * PRICE))
+    simulation.remember(MIDNIGHT_MS - DAY_MS, usual_day(2_000))
+    assert simulation.run(MIDNIGHT_MS, usual_day(2_000)).spent_share == 1
+
+
+def test_traffic_of_another_shape_than_ever_before_starves_nobody() -> None:
+    simulation = Simulation(5, Pacing.EVEN, budget_of(0.1))
+    morning, evening = [[1.0] * 12 + [0.0] * 12, [0.0] * 12 + [1.0] * 12]
+    for day in range(-7, 0):
+        simulation.remember(MIDNIGHT_MS + day * DAY_MS, [rate * REQUESTS / 12 for rate in evening])
+    assert simulation.run(MIDNIGHT_MS, [rate * REQUESTS / 12 for rate in morning]).spent_share >= 0.9
