@@ -1,5 +1,6 @@
 """A stateful test: bursts of writes with few ids go to the real committer and to a ledger in plain Python."""
 
+import atexit
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -61,6 +62,7 @@ def template() -> Path:
     """An empty database with its tables, made once."""
     if not _template:
         folder = Path(tempfile.mkdtemp(prefix="machine-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
         IMPLEMENTATIONS["sqlite"](folder).close()
         _template.append(folder / "adserver.db")
     return _template[0]

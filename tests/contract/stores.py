@@ -1,5 +1,6 @@
 """The implementations of storage that every contract is run against, and what is stored in them first."""
 
+import atexit
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -53,6 +54,7 @@ def open_copy(name: str, folder: Path) -> Storage:
     """A fresh storage; its tables are made once and copied, since making them takes a while."""
     if name not in _templates:
         template = Path(tempfile.mkdtemp(prefix="contract-"))
+        atexit.register(shutil.rmtree, template, ignore_errors=True)
         IMPLEMENTATIONS[name](template).close()
         _templates[name] = template
     for file in _templates[name].glob("*.db"):

@@ -11,7 +11,7 @@ from adserver.domain.eligibility import Balance, money_refusal
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pacing import InFlight
 from adserver.domain.pricing import PricingModel
-from adserver.domain.traffic import FLAT, HOUR_MS, Counted, LocalDays, Traffic, forecast, local_days
+from adserver.domain.traffic import FLAT, HOUR_MS, Counted, LocalDays, Traffic, forecast, learn, local_days
 from tests.domain.makers import CAMPAIGN, make_campaign
 
 ZONE = "Europe/Paris"
@@ -55,9 +55,9 @@ class Simulation:
     def run(self, now_ms: int, rates: Rates, begin_hour: int = 0) -> PacedDay:
         """The day that holds `now_ms`; the campaign is begun with hour `begin_hour`."""
         days = local_days(now_ms, ZONE)
-        day = _Day(self, days)
+        day, past = _Day(self, days), learn(self.counted.eligible, days, FLAT)
         for at_ms in range(days.today.start_ms + begin_hour * HOUR_MS, days.today.end_ms, TICK_MS):
-            expected = forecast(self.counted, days, FLAT, at_ms, 0, (float(PRICE), 1.0))
+            expected = forecast(self.counted, days, past, at_ms, 0, (float(PRICE), 1.0))
             rate = rates[(at_ms - days.today.start_ms) // HOUR_MS]
             day.tick(at_ms, expected, poisson(self.random, rate * TICK_MS / HOUR_MS))
         return day.result()

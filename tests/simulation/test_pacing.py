@@ -7,6 +7,7 @@ import pytest
 
 from adserver.domain.campaign import Pacing
 from adserver.domain.money import Micros
+from adserver.domain.traffic import local_days
 from tests.domain.makers import DAY_MS, HOUR_MS, NOW_MS
 from tests.simulation.pacing_day import (
     PAID,
@@ -21,8 +22,7 @@ from tests.simulation.pacing_day import (
 
 REQUESTS = 40_000  # in a usual day
 DAYS = 12
-START_MS = NOW_MS - 11 * HOUR_MS - 46 * 60_000 - 40_000  # midnight in London, 01:00 in Paris
-MIDNIGHT_MS = START_MS - HOUR_MS
+MIDNIGHT_MS = local_days(NOW_MS, ZONE).today.start_ms
 
 
 def budget_of(share: float) -> Micros:
