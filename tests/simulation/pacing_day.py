@@ -46,6 +46,7 @@ class Simulation:
             daily_budget_micros=daily_budget,
         )
         self.counted = Counted({}, {}, {})
+        self.network = FLAT  # the shape to believe while the campaign has no history
 
     def remember(self, start_ms: int, rates: Rates) -> None:
         """Past hours with so many requests, from the day that begins at `start_ms`."""
@@ -55,7 +56,7 @@ class Simulation:
     def run(self, now_ms: int, rates: Rates, begin_hour: int = 0) -> PacedDay:
         """The day that holds `now_ms`; the campaign is begun with hour `begin_hour`."""
         days = local_days(now_ms, ZONE)
-        day, past = _Day(self, days), learn(self.counted.eligible, days, FLAT)
+        day, past = _Day(self, days), learn(self.counted.eligible, days, self.network)
         for at_ms in range(days.today.start_ms + begin_hour * HOUR_MS, days.today.end_ms, TICK_MS):
             expected = forecast(self.counted, days, past, at_ms, 0, (float(PRICE), 1.0))
             rate = rates[(at_ms - days.today.start_ms) // HOUR_MS]

