@@ -34,7 +34,7 @@ audit: $(VENV)/.runtime ## recompute every balance from the charges; fails unles
 # --- check ---
 
 .PHONY: test
-test: lint typecheck chromium ## lint, import contracts, types, then every test
+test: lint typecheck tools ## lint, import contracts, types, then every test
 	@echo "tests"
 	@$(BIN)/pytest $(ARGS)
 
@@ -55,9 +55,9 @@ format: $(VENV)/.dev ## rewrite the code in the house's format, and mend what ca
 	@$(BIN)/ruff check --fix --exit-zero .
 	@$(BIN)/ruff format .
 
-.PHONY: chromium
-chromium: ## make sure that the browser tests have a browser
-	@./tests/ensure_chromium.sh
+.PHONY: tools
+tools: ## make sure that the tests have Chromium and strace
+	@./tests/ensure_tools.sh
 
 # --- dependencies ---
 

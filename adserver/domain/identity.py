@@ -6,6 +6,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, 
 _VALUE = {letter: value for value, letter in enumerate(_ALPHABET)}
 _LENGTH = 13
 LARGEST_KEY = 2**63 - 1
+KEY_TIME_SHIFT = 20  # minted keys are milliseconds shifted so far, then who minted them and a count
 
 
 def write_id(prefix: str, key: int) -> str:

@@ -151,9 +151,14 @@ def forecast(
     per_day = _per_day(_observed(counted.eligible, days, profile, now_ms, started_ms), past.requests_per_day)
     if not per_day:
         return None
-    asked = [hour for hour in counted.eligible if hour > days.today.start_ms - HOUR_MS]
+    asked = [hour for hour in _hours_of(days.today) if hour in counted.eligible]
     begun = 1.0 - _to_come(profile, days, max(min(asked, default=0), started_ms))
-    return Traffic(profile, per_day, _cost(counted, days.today.start_ms, worth), begun)
+    return Traffic(profile, per_day, _cost(counted, days.today, worth), begun)
+
+
+def _hours_of(day: DaySpan) -> range:
+    """The UTC hours that touch a local day."""
+    return range(day.start_ms - day.start_ms % HOUR_MS, day.end_ms, HOUR_MS)
 
 
 def _observed(
@@ -161,8 +166,7 @@ def _observed(
 ) -> list[tuple[int, float]]:
     """Requests of each hour since the first of today, and the share of the day that hour should have."""
     begin_ms = days.today.start_ms
-    today = [hour for hour in eligible if begin_ms - HOUR_MS < hour <= now_ms]
-    first = min(today, default=now_ms)
+    first = min((hour for hour in _hours_of(days.today) if hour in eligible), default=now_ms)
     if first != begin_ms and now_ms >= first + HOUR_MS + SETTLED_MS:
         first += HOUR_MS  # nobody knows how much of its first hour the campaign was there for
     observed = []
@@ -202,14 +206,17 @@ def _to_come(profile: TrafficProfile, days: LocalDays, at_ms: int) -> float:
     return remaining_share(profile, at_ms - span.start_ms, span.end_ms - span.start_ms)
 
 
-def _cost(counted: Counted, today_ms: int, worth: tuple[float, float]) -> float:
+def _cost(counted: Counted, today: DaySpan, worth: tuple[float, float]) -> float:
     """Micros billed for each request that passed: of today, leaning on the past week, and that on `worth`."""
     cost, chance = worth
     weight = COST_BILLED / chance
-    for is_today in (False, True):
-        spend, passed = (
-            sum(n for hour, n in counts.items() if (hour >= today_ms) is is_today)
-            for counts in (counted.spend_micros, counted.passed)
-        )
-        cost = (spend + weight * cost) / (passed + weight)
-    return cost
+    hours = _hours_of(today)
+    spend, passed = (
+        sum(counts.get(hour, 0) for hour in hours) for counts in (counted.spend_micros, counted.passed)
+    )
+    past_spend, past_passed = (
+        sum(counted.spend_micros.values()) - spend,
+        sum(counted.passed.values()) - passed,
+    )
+    cost = (past_spend + weight * cost) / (past_passed + weight)
+    return (spend + weight * cost) / (passed + weight)

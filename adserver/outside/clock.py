@@ -4,8 +4,10 @@ import threading
 import time
 from collections.abc import Callable
 
+from adserver.domain.identity import KEY_TIME_SHIFT
+
 _WORKER_BITS = 8
-_COUNT_BITS = 12
+_COUNT_BITS = KEY_TIME_SHIFT - _WORKER_BITS
 _EPOCH_MS = 1_735_689_600_000  # 2025-01-01 UTC: 41 bits of milliseconds last until 2094
 
 

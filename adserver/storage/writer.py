@@ -10,6 +10,9 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import bindparam, func, select
+
+from adserver.domain.identity import KEY_TIME_SHIFT
 from adserver.ports import (
     AddCounts,
     CreditConversion,
@@ -43,10 +46,13 @@ MOST_WRITES = 512  # in one transaction; what waits longer goes into the next
 MOST_WAITING = 20_000  # beyond this a write is refused at once, so that nobody waits for ever
 UNRECORDED = Outcome(Result.UNRECORDED)
 
+# Event keys begin with their time: a start reads two days of events, however many there are.
+_OLDEST_RECENT = select(func.max(events.c.event_key)).scalar_subquery() - bindparam("window")
+_RECENT_WINDOW = visitors.RecentIds.KEPT_HOURS * visitors.RecentIds.HOUR_MS << KEY_TIME_SHIFT
 _RECENT_EVENTS = prepared(
     events.select()
     .with_only_columns(events.c.dedupe_key, events.c.at_ms)
-    .where(events.c.dedupe_key.is_not(None))
+    .where(events.c.dedupe_key.is_not(None), events.c.event_key >= _OLDEST_RECENT)
 )
 
 # What says that no write can be made durable now, whichever it is: a full or failing disk.
@@ -79,7 +85,7 @@ class Committer:
         self.records = True  # False from a write that the disk refused until the next that it took
         self.sequence = entities.newest_sequence(self._connection)
         self._recent = visitors.RecentIds()
-        for dedupe_key, at_ms in self._connection.execute(_RECENT_EVENTS):
+        for dedupe_key, at_ms in self._connection.execute(_RECENT_EVENTS, {"window": _RECENT_WINDOW}):
             self._recent.add(dedupe_key, at_ms)
         self._forgotten = erasure.Forgotten()
         lately = {"under_way_ms": erasure.UNDER_WAY_MS}
