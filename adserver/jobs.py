@@ -72,7 +72,10 @@ def _all(page_after: Callable[[int], list[Keyed]]) -> Iterator[Keyed]:
 
 
 class Runner:
-    """Runs due jobs in turn, each only while this process holds its lease."""
+    """Runs each job in a thread of its own, so that a slow merchant's feed never holds up the conversions.
+
+    A job runs only while this process holds its lease.
+    """
 
     def __init__(self, jobs: list[Job], stores: Stores, clock: Clock, holder: str) -> None:
         self._jobs = jobs
@@ -80,28 +83,33 @@ class Runner:
         self._clock = clock
         self._holder = holder
         self._leased_until_ms: dict[str, int] = {}
-        self._due_ms: dict[str, int] = {}
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Until `stop`; a job that fails is logged, and tried again at its next time."""
-        while not self._stopping.is_set():
-            for job in self._jobs:
-                if self._clock() >= self._due_ms.get(job.name, 0) and self._holds(job):
-                    self._run(job)
-            self._stopping.wait(0.05)
+        """Until `stop`; a job that is at work then is waited for."""
+        threads = [threading.Thread(target=self._repeat, args=(job,), name=job.name) for job in self._jobs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     def stop(self) -> None:
         self._stopping.set()
 
+    def _repeat(self, job: Job) -> None:
+        while not self._stopping.is_set():
+            if self._holds(job):
+                self._run(job)
+            self._stopping.wait(job.interval_ms / 1000)
+
     def _run(self, job: Job) -> None:
+        """A job that fails is logged, and tried again at its next time."""
         try:
             done = job.run()
             if done:
                 log.debug("%s: %s", job.name, done)
         except Exception:
             log.exception("job '%s' failed; it runs again in %s ms", job.name, job.interval_ms)
-        self._due_ms[job.name] = self._clock() + job.interval_ms
 
     def _holds(self, job: Job) -> bool:
         now_ms = self._clock()

@@ -199,15 +199,17 @@ class Server:
                 self.report_counts()
             if since_rates >= RATES_SECONDS:
                 since_rates = 0.0
-                self.refresh.load_rates()
-                self.refresh.load_traffic(self.clock())
+                self.freshen(figures=True)
 
-    def freshen(self) -> None:
-        """Look at the change log; where that fails, the picture is a little older until the next look."""
+    def freshen(self, *, figures: bool = False) -> None:
+        """Look at the change log, at times at the figures too; the next look makes up for one that fails."""
         try:
             self.refresh.poll()
+            if figures:
+                self.refresh.load_rates()
+                self.refresh.load_traffic(self.clock())
         except Exception:
-            log.exception("the change log cannot be read")
+            log.exception("the database cannot be read")
 
     def report_counts(self) -> None:
         now_ms = self.clock()

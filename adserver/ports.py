@@ -460,6 +460,10 @@ class Fetcher(Protocol):
         ...
 
 
+class FrameNotDrawn(Exception):
+    """A frame could not be drawn; show the house picture instead."""
+
+
 class Pictures(Protocol):
     """Pictures decoded and drawn apart from us; blocks, so call it from a thread."""
 

@@ -7,7 +7,7 @@ import msgspec
 
 from pixel.aliases import EVENT_NAMES, in_our_shape, item_in_our_shape
 from pixel.amounts import MICROS_PER_UNIT, currency_from, micros_from
-from pixel.events import MAX_ITEMS, Event, Flaw, Item, Rejection
+from pixel.events import MAX_ITEMS, Event, EventName, Flaw, Item, Rejection
 from pixel.grammar import (
     click_id_from,
     consent_tool_from,
@@ -168,6 +168,8 @@ def _event(record: object) -> Event | Rejection:
     flaws: list[Flaw] = []
     currency = _kept(currency_from, get("currency"), Flaw.BAD_CURRENCY, flaws)
     items = _items(get("items"), currency, flaws)
+    if items is Rejection.BAD_ITEM_ID and name is EventName.PURCHASE:
+        items = ()  # an order is kept whatever its items are: somebody has to be paid
     if isinstance(items, Rejection):
         return items
     return Event(

@@ -86,8 +86,6 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     rejected: tuple["RejectedRow", ...] = ()
     rejected_count: int = 0  # all of them; `rejected` keeps the first few hundred
     notes: dict[str, int] = {}  # what was left out of products that were taken, by name
-    pictures: int = 0
-    pictures_failed: int = 0
     fatal: str | None = None
 
 

@@ -7,6 +7,7 @@ import msgspec
 from adserver.domain.campaign import Campaign, Creative
 from adserver.domain.catalogue import Product
 from adserver.domain.eligibility import Balance, Refusal, money_refusal, refusal
+from adserver.domain.pacing import dice_of
 from adserver.domain.pricing import AdEvent, PricingModel
 from adserver.domain.slot import Slot
 from adserver.domain.snapshot import Rates
@@ -115,16 +116,15 @@ def _offer(
         return Refusal.NOT_IN_AUDIENCE
     if shop.blocked_at_ms:
         return Refusal.SHOP_UNWANTED
-    creative = candidate.creatives[int(dice * len(candidate.creatives))]
-    chosen: tuple[Product, ...] = ()
-    if creative.template == MESSAGE:
-        if not form_is_open(shop, request.now_ms):
-            return Refusal.NO_OPEN_FORM
-    else:
-        chosen = choose_products(shop, products, request.cards, request.now_ms)
-        if not chosen:
-            return _no_product(shop, products, request.now_ms)
-    offer = _priced(request, candidate, creative, chosen)
+    chosen = choose_products(shop, products, request.cards, request.now_ms)
+    form_open = form_is_open(shop, request.now_ms)
+    showable = [one for one in candidate.creatives if (form_open if one.template == MESSAGE else chosen)]
+    if not showable:
+        only_messages = all(one.template == MESSAGE for one in candidate.creatives)
+        return Refusal.NO_OPEN_FORM if only_messages else _no_product(shop, products, request.now_ms)
+    # A throw of its own: the one that breaks ties would always give a campaign the same creative.
+    creative = showable[int(dice_of(campaign.key, dice, b"creative") * len(showable))]
+    offer = _priced(request, candidate, creative, () if creative.template == MESSAGE else chosen)
     if isinstance(offer, Decision) and not request.test:
         return money_refusal(campaign, candidate.balance, dice) or offer
     return offer

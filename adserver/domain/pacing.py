@@ -55,9 +55,9 @@ def _is_far_behind(day: DayBudget, traffic: Traffic) -> bool:
     return day.committed + day.price <= planned / 2
 
 
-def dice_of(campaign_key: int, dice: float) -> float:
+def dice_of(campaign_key: int, dice: float, purpose: bytes = b"pacing") -> float:
     """A campaign's own throw, in [0, 1), made of a request's; it says nothing of the request's own."""
-    thrown = blake2b(pack("<dq", dice, campaign_key), digest_size=8, person=b"pacing").digest()
+    thrown = blake2b(pack("<dq", dice, campaign_key), digest_size=8, person=purpose).digest()
     return (int.from_bytes(thrown, "big") >> 11) / 2**53
 
 

@@ -46,9 +46,8 @@ from pixel.consent import decide as decide_consent
 
 MOST_FRAGMENTS = 20_000  # ready cards kept in memory
 MOST_DOCUMENTS = 2_000
+CARDS_OF_IMAGE = 4  # frames of one GIF
 PRODUCTS_LOOKED_UP = 24  # of one shop: the warmest interests
-
-_NO_PROFILE = Profile(0)
 
 
 class ServingPolicy(msgspec.Struct, frozen=True):
@@ -229,7 +228,7 @@ class Serve:
         if slot is None:
             return None
         site = self._snapshot.sites[slot.site_key]
-        return self._decide(slot, site, ask, caller, self._clock(), image=False)[0]
+        return self._judge(slot, site, ask, caller, self._clock(), image=False)[0]
 
     def _slot(self, slot_key: int) -> Slot | None:
         self._refresh()
@@ -240,33 +239,41 @@ class Serve:
     def _decide(
         self, slot: Slot, site: Site, ask: SlotRequest, caller: Caller, now_ms: int, *, image: bool
     ) -> tuple[Decision | NoAd, int]:
-        """The answer, and the visitor it was made for (0 where we may not know them)."""
-        self._memory.tally.add(slot.key, "requests")
-        visitor_key = self._visitor(site, ask, caller)
-        profile = self._profiles.profile(visitor_key) if visitor_key else None
-        if profile is None or caller.robot is not None or not self._writer.records:
-            self._memory.tally.add(slot.key, "empty")
-            return NoAd({}), visitor_key
-        candidates = self._candidates(profile, now_ms)
-        products = self._products(profile)
-        format_ = FORMATS[slot.format_name]
-        cards = 4 if image else format_.cards
-        request = Request(slot, cards, image, now_ms, caller.test)
-        answer = decide(request, profile, candidates, products, self._dice())
+        """The answer, counted; and the visitor it was made for (0 where we may not know them)."""
+        answer, visitor_key = self._judge(slot, site, ask, caller, now_ms, image=image)
         self._count(answer, slot, caller)
         return answer, visitor_key
 
+    def _judge(
+        self, slot: Slot, site: Site, ask: SlotRequest, caller: Caller, now_ms: int, *, image: bool
+    ) -> tuple[Decision | NoAd, int]:
+        visitor_key = self._visitor(site, ask, caller)
+        profile = self._profiles.profile(visitor_key) if visitor_key else None
+        if profile is None or caller.robot is not None or not self._writer.records:
+            return NoAd({}), visitor_key
+        candidates = self._candidates(profile, now_ms)
+        products = self._products(profile)
+        cards = CARDS_OF_IMAGE if image else FORMATS[slot.format_name].cards
+        request = Request(slot, cards, image, now_ms, caller.test)
+        return decide(request, profile, candidates, products, self._dice()), visitor_key
+
     def _count(self, answer: Decision | NoAd, slot: Slot, caller: Caller) -> None:
-        """Every no by its name; and the traffic that pacing forecasts from, without test visitors."""
+        """Requests and fills, every no by its name, and the traffic that pacing forecasts from.
+
+        A test visitor's requests are counted apart, and weigh on nothing.
+        """
         tally = self._memory.tally
+        apart = "_test" if caller.test else ""
+        tally.add(slot.key, f"requests{apart}")
+        tally.add(slot.key, f"{'empty' if isinstance(answer, NoAd) else 'fills'}{apart}")
+        if isinstance(answer, Decision):
+            tally.add(answer.campaign.key, f"fills{apart}")
         for campaign_key, refusal in answer.refusals.items():
-            tally.add(campaign_key, f"refused_{refusal}")
+            tally.add(campaign_key, f"refused_{refusal}{apart}")
         for campaign_key, passed in () if caller.test else eligible(answer):
             tally.add(campaign_key, "eligible")
             if passed:
                 tally.add(campaign_key, "passed")
-        if isinstance(answer, NoAd):
-            tally.add(slot.key, "empty")
 
     def _visitor(self, site: Site, ask: SlotRequest, caller: Caller) -> int:
         """The visitor's key where this site's request allows us to choose by it, else 0."""

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from adserver.ports import FrameNotDrawn
 from creatives.card import Card, Look
 from creatives.formats import Format
 from creatives.gif import draw_frame, message_frame
@@ -31,10 +32,6 @@ TIMEOUT_SECONDS = 5.0
 START_SECONDS = 20.0
 _LENGTH_BYTES = 8
 _CHILD_ARGUMENTS = ("-m", "adserver.outside.pictures")
-
-
-class FrameNotDrawn(RuntimeError):
-    """The child could not draw a frame; serve the house GIF."""
 
 
 class _MakeThumbnail(msgspec.Struct, tag="thumbnail"):

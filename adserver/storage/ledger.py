@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import BindParameter, bindparam, delete, func, insert, literal_column, select, update
+from sqlalchemy import BindParameter, bindparam, delete, func, insert, literal_column, null, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from adserver.domain.budget import Bucket, BucketId
@@ -55,6 +55,7 @@ _SETTLE = prepared(
         conversions.c.conversion_key == bindparam("of_key"), conversions.c.by_server == bindparam("server")
     )
     .values(
+        click_id=null(),  # it names a visitor, and has done its work
         state=bindparam("state"),
         reason=bindparam("reason"),
         campaign_key=bindparam("campaign_key"),
@@ -113,9 +114,14 @@ def _bill(batch: Batch, record: AdRecord) -> Outcome:
             batch.connection.execute(_DROP_REFUSED, {"charge_id": event_id})
         return Outcome(Result.TAKEN)
     if refused is None:
-        batch.connection.execute(_REFUSE, _refused_row(event_id, record))
-        batch.count(record.campaign_key, "unbilled_at_cap", record.at_ms)
+        _refuse(batch, record)
     return Outcome(Result.CAP_REACHED)
+
+
+def _refuse(batch: Batch, record: AdRecord) -> None:
+    """Keep what the cap left unpaid: it is shown to advertiser and publisher, and may be retried."""
+    batch.connection.execute(_REFUSE, _refused_row(charge_id(record), record))
+    batch.count(record.campaign_key, "unbilled_at_cap", record.at_ms)
 
 
 def _repeat(batch: Batch, table: str, record: AdRecord, first: Result) -> Outcome | None:
@@ -223,9 +229,7 @@ def record_decision(batch: Batch, write: RecordDecision) -> Outcome:
         "image_key": write.image_key or None,
         "token": write.token or None,
     }
-    if batch.connection.execute(_INSERT_DECISION, row).rowcount == 1:
-        batch.count(write.slot_key, "fills", write.at_ms)
-        batch.count(write.campaign_key, "fills", write.at_ms)
+    batch.connection.execute(_INSERT_DECISION, row)
     return Outcome(Result.ACCEPTED)
 
 
@@ -264,10 +268,13 @@ def _reported_again(
     if state is Result.TAKEN and record is not None:  # perhaps by this very retry
         repeat = _repeat(batch, "charges", record, Result.TAKEN)
         return _answer(write, Result.TAKEN if repeat == Outcome(Result.TAKEN) else Result.DUPLICATE)
-    same_campaign = record is not None and record.campaign_key == stored["campaign_key"]
-    if state is Result.CAP_REACHED and same_campaign:
+    if state is Result.CAP_REACHED and record is not None and _is_retry(record, stored):
         return _settle(batch, write, *_credited(batch, write), counted=True)
     return Outcome(Result.DUPLICATE)
+
+
+def _is_retry(record: AdRecord, stored: dict[str, Any]) -> bool:
+    return record.amount_micros > 0 and record.campaign_key == stored["campaign_key"]
 
 
 def _credited(batch: Batch, write: CreditConversion) -> tuple[Result, str]:
@@ -277,8 +284,10 @@ def _credited(batch: Batch, write: CreditConversion) -> tuple[Result, str]:
     if not record.amount_micros:
         return Result.NOT_BILLABLE, write.reason
     if write.reserve:
-        reserved = batch.move(record, ZERO, record.amount_micros)
-        return (Result.PENDING, "") if reserved else (Result.CAP_REACHED, "")
+        if batch.move(record, ZERO, record.amount_micros):
+            return Result.PENDING, ""
+        _refuse(batch, record)
+        return Result.CAP_REACHED, ""
     result = _bill(batch, record).result
     return (Result.DUPLICATE if result is Result.REPEATED else result), ""
 

@@ -16,7 +16,7 @@ from adserver.flows.bill import Bill
 from adserver.flows.collect import Collect, Collected
 from adserver.flows.draw import Draw
 from adserver.flows.serve import Serve, ServedImage, SlotRequest
-from adserver.ports import Deferred, Media, Outcome, Result
+from adserver.ports import Deferred, FrameNotDrawn, Media, Outcome, Result
 from adserver.web import answers
 from adserver.web.answers import Answer
 from adserver.web.caller import Callers, Head, read_head
@@ -231,7 +231,11 @@ class Hot:
 
     async def _charged_image(self, ask: Ask, image: ServedImage) -> Answer:
         """The picture is its own impression: the charge is durable before the first byte is sent."""
-        body = await asyncio.to_thread(self._draw.gif, image.cards, image.look, image.format)
+        try:
+            body = await asyncio.to_thread(self._draw.gif, image.cards, image.look, image.format)
+        except FrameNotDrawn as fault:
+            log.error("a frame could not be drawn: %s", fault)
+            return answers.picture(self._draw.house(image.format))
         name = await _charge_name(self._bill.image_shown(image.token, ask.caller), SHOPPER_SECONDS)
         if name in (Result.CAP_REACHED, Result.UNRECORDED):
             body = self._draw.house(image.format)

@@ -351,4 +351,3 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("slots", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_slots_site_key"), ["site_key"], unique=False)
-

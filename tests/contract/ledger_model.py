@@ -136,7 +136,7 @@ class LedgerModel:
         return self._settle(server, write)
 
     def _again(self, server: Order, write: CreditConversion) -> Outcome:
-        if server.state == Result.CAP_REACHED and write.record is not None:
+        if server.state == Result.CAP_REACHED and write.record is not None and write.record.amount_micros:
             return self._settle(server, write)
         return Outcome(Result.DUPLICATE)
 
@@ -164,12 +164,15 @@ class LedgerModel:
         return Outcome(Result(order.state), write.conversion_key * 4 + CONVERSION)
 
     def _price(self, record: AdRecord, reserve: bool) -> Result:
+        charge_id = record.impression_id * 4 + CONVERSION
         if not record.amount_micros:
             return Result.NOT_BILLABLE
         if reserve:
-            kept = self._move(record, record.day, 0, record.amount_micros)
-            return Result.PENDING if kept else Result.CAP_REACHED
-        result = self._bill(record.impression_id * 4 + CONVERSION, record)
+            if self._move(record, record.day, 0, record.amount_micros):
+                return Result.PENDING
+            self.refused.setdefault(charge_id, record.day)
+            return Result.CAP_REACHED
+        result = self._bill(charge_id, record)
         return Result.DUPLICATE if result is Result.REPEATED else result
 
     # ---- caps ----

@@ -228,12 +228,11 @@ def test_the_newest_picture_under_a_key_is_the_one_that_is_clicked(storage: Stor
         assert storage.writer.commit(write).result is Result.ACCEPTED
     assert storage.ledger.image_token(44) == "token 2"
     assert storage.ledger.image_token(45) is None
-    assert storage.stats.counts(SLOT, 0) == {"fills": 2}
 
 
-def test_an_order_arrives_with_what_the_server_said(storage: Storage) -> None:
+def test_a_settled_order_keeps_what_the_server_said_but_no_click_id(storage: Storage) -> None:
     arrival = make_arrival(click_id="abc", occurred_at_ms=NOW_MS - 5)
     storage.writer.commit(credit_by_server(arrival=arrival))
     columns = "click_id, occurred_at_ms, arrived_at_ms, day, amount_micros"
     found = rows_of(storage, f"SELECT {columns} FROM conversions")
-    assert found == [("abc", NOW_MS - 5, NOW_MS, TODAY, SALE_PRICE)]
+    assert found == [(None, NOW_MS - 5, NOW_MS, TODAY, SALE_PRICE)]

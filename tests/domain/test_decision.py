@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from adserver.domain.campaign import Status
 from adserver.domain.catalogue import Availability, Product
 from adserver.domain.decision import (
+    MESSAGE,
     Candidate,
     Decision,
     NoAd,
@@ -136,11 +137,30 @@ def test_a_floor_is_the_least_that_is_accepted(rate: int, filled: bool) -> None:
     assert isinstance(answer(cpm_candidate(1, rate), slot=slot), Decision) is filled
 
 
-def test_the_dice_choose_among_a_campaigns_creatives() -> None:
+def creative_shown(dice: float, *rivals: Candidate) -> int:
     two = [make_creative(key=701), make_creative(key=702)]
-    for dice, key in ((0.0, 701), (0.49, 701), (0.5, 702), (0.99, 702)):
-        found = answer(make_candidate(creatives=two), dice=dice)
-        assert isinstance(found, Decision) and found.creative.key == key
+    found = answer(make_candidate(creatives=two), *rivals, dice=dice)
+    assert isinstance(found, Decision)
+    return found.creative.key
+
+
+def test_the_dice_show_a_campaigns_creatives_equally_often() -> None:
+    shown = [creative_shown(throw / 1000) for throw in range(1000)]
+    assert 450 < shown.count(701) < 550
+
+
+def test_a_tie_between_campaigns_says_nothing_of_the_creative() -> None:
+    """Below 0.5 the first of two equal campaigns wins; it must still show both of its creatives."""
+    rival = make_candidate(campaign=make_campaign(key=999))
+    shown = {creative_shown(throw / 1000, rival) for throw in range(500)}
+    assert {701, 702} <= shown
+
+
+def test_a_creative_that_cannot_be_shown_leaves_the_place_to_one_that_can() -> None:
+    message = make_creative(key=701, template=MESSAGE)
+    for throw in range(20):
+        found = answer(make_candidate(creatives=[message, make_creative(key=702)]), dice=throw / 20)
+        assert isinstance(found, Decision) and found.creative.key == 702
 
 
 candidates = st.lists(

@@ -19,7 +19,7 @@ TICK_MS = 30_000  # between two forecasts, as in a worker
 PRICE = Micros(2_000)
 WINS, PAID = 0.7, 0.9  # of the requests that pass, and of the ads that are served
 ERROR = 0.3  # of the forecast: of each day, and of each of its hours
-BURST = 5  # times the traffic, for one hour of each day
+BURST = 5  # times the traffic, for one hour
 HOURS = [3, 2, 1, 1, 1, 2, 4, 6, 8, 9, 9, 9, 10, 9, 8, 8, 8, 9, 10, 11, 12, 11, 8, 5]
 
 Rates = list[float]  # requests in each hour of a day, as they are expected or as they come
@@ -129,11 +129,11 @@ def usual_day(requests: float) -> Rates:
     return [requests * share / sum(HOURS) for share in HOURS]
 
 
-def unforeseen_day(random: Random, requests: float) -> Rates:
-    """A day of another level, with hours of another height, and a burst."""
+def unforeseen_day(random: Random, requests: float, *, has_burst: bool = False) -> Rates:
+    """A day of another level, with hours of another height, and a burst of an hour in some."""
     level, burst = random.uniform(1 - ERROR, 1 + ERROR), random.randrange(len(HOURS))
     return [
-        rate * level * random.uniform(1 - ERROR, 1 + ERROR) * (BURST if hour == burst else 1)
+        rate * level * random.uniform(1 - ERROR, 1 + ERROR) * (BURST if has_burst and hour == burst else 1)
         for hour, rate in enumerate(usual_day(requests))
     ]
 

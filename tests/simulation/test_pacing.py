@@ -22,6 +22,8 @@ from tests.simulation.pacing_day import (
 
 REQUESTS = 40_000  # in a usual day
 DAYS = 12
+ONE_BURST = frozenset({5})
+EVERY_DAY = frozenset(range(-7, DAYS))
 MIDNIGHT_MS = local_days(NOW_MS, ZONE).today.start_ms
 
 
@@ -30,13 +32,17 @@ def budget_of(share: float) -> Micros:
     return Micros(int(REQUESTS * share * WINS * PAID) * PRICE)
 
 
-def twelve_days(share: float, pacing: Pacing) -> list[PacedDay]:
-    simulation, world = Simulation(5, pacing, budget_of(share)), Random(7)
-    for day in range(-7, 0):
-        simulation.remember(MIDNIGHT_MS + day * DAY_MS, unforeseen_day(world, REQUESTS))
-    return [
-        simulation.run(MIDNIGHT_MS + day * DAY_MS, unforeseen_day(world, REQUESTS)) for day in range(DAYS)
-    ]
+def twelve_days(seed: int, share: float, pacing: Pacing, bursts: frozenset[int]) -> list[PacedDay]:
+    """Twelve days after a week of others; those of `bursts` have one."""
+    simulation, world = Simulation(seed, pacing, budget_of(share)), Random(seed)
+    done = []
+    for day in range(-7, DAYS):
+        rates = unforeseen_day(world, REQUESTS, has_burst=day in bursts)
+        if day < 0:
+            simulation.remember(MIDNIGHT_MS + day * DAY_MS, rates)
+        else:
+            done.append(simulation.run(MIDNIGHT_MS + day * DAY_MS, rates))
+    return done
 
 
 def told(days: list[PacedDay]) -> str:
@@ -47,10 +53,11 @@ def told(days: list[PacedDay]) -> str:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize(("share", "least_spent"), [(0.1, 0.99), (0.5, 0.99), (0.95, 0.85)])
-def test_an_even_budget_follows_the_traffic_and_is_spent(share: float, least_spent: float) -> None:
-    days = twelve_days(share, Pacing.EVEN)
-    print(f"even, budget {share:.0%} of traffic: {told(days)}")
+def test_an_even_budget_follows_the_traffic_and_is_spent(share: float, least_spent: float, seed: int) -> None:
+    days = twelve_days(seed, share, Pacing.EVEN, ONE_BURST)
+    print(f"even, budget {share:.0%} of traffic, a burst: {told(days)}")
     assert mean(day.shape_error for day in days) <= 0.10
     assert mean(day.spent_share for day in days) >= least_spent
     assert all(day.unbilled == 0 and day.spent_share <= 1 for day in days)
@@ -58,9 +65,21 @@ def test_an_even_budget_follows_the_traffic_and_is_spent(share: float, least_spe
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_burst_on_every_day_bends_the_shape_and_still_spends_the_budget(seed: int) -> None:
+    """Nobody can know beforehand that a quarter of the day comes in one hour; what follows must make do."""
+    days = twelve_days(seed, 0.5, Pacing.EVEN, EVERY_DAY)
+    print(f"even, budget 50% of traffic, a burst each day: {told(days)}")
+    assert mean(day.shape_error for day in days) <= 0.15
+    assert mean(day.spent_share for day in days) >= 0.99
+    assert all(day.unbilled == 0 and day.spent_share <= 1 for day in days)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_what_does_not_wait_is_gone_early_and_is_not_over_either() -> None:
-    days = twelve_days(0.5, Pacing.ASAP)
-    print(f"asap, budget 50% of traffic: {told(days)}")
+    days = twelve_days(1, 0.5, Pacing.ASAP, ONE_BURST)
+    print(f"asap, budget 50% of traffic, a burst: {told(days)}")
     assert mean(day.shape_error for day in days) > 0.3
     assert all(day.unbilled == 0 and day.spent_share <= 1 for day in days)
 

@@ -213,8 +213,6 @@ class ImportAnswer(Strict):
     rejected_count: int
     rejected: list[RejectedAnswer]
     notes: dict[str, int] = Field(description="what was left out of products that were taken, by name")
-    pictures: int
-    pictures_failed: int
     fatal: str | None = Field(description="why nothing was changed")
 
 
@@ -238,8 +236,6 @@ def show_import(report: ImportReport) -> ImportAnswer:
             RejectedAnswer(line=row.line, item_id=row.item_id, reason=row.reason) for row in report.rejected
         ],
         notes=report.notes,
-        pictures=report.pictures,
-        pictures_failed=report.pictures_failed,
         fatal=report.fatal,
     )
 
