@@ -12,7 +12,8 @@ from adserver.domain.catalogue import Feed
 from adserver.flows.bill import Bill
 from adserver.flows.feed import ImportFeed
 from adserver.flows.picture import FetchPictures
-from adserver.ports import Clock, Outcome, Result, Stores, TakeLease
+from adserver.ports import Clock, Stores
+from adserver.writes import Outcome, Result, TakeLease
 
 log = logging.getLogger("adserver.jobs")
 

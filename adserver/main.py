@@ -28,17 +28,7 @@ from adserver.flows.serve import Chance, Serve, ServingPolicy
 from adserver.outside.clock import KeyMint, system_clock
 from adserver.outside.fetcher import HttpFetcher
 from adserver.outside.pictures import PictureDecoder
-from adserver.ports import (
-    AddCounts,
-    ApiKey,
-    Clock,
-    Deferred,
-    Outcome,
-    Result,
-    SaveEntity,
-    Scope,
-    resolve_all,
-)
+from adserver.ports import Clock, Deferred, resolve_all
 from adserver.storage.audit import as_json, audit
 from adserver.storage.embedded import Storage, join_storage, open_storage, own_storage
 from adserver.storage.secrets import load_keys
@@ -48,6 +38,7 @@ from adserver.web.app import make_app
 from adserver.web.assets import slot_script
 from adserver.web.caller import CallerPolicy, Callers
 from adserver.web.hot import Application, Checks, Files, Flows, Hot
+from adserver.writes import AddCounts, ApiKey, Outcome, Result, SaveEntity, Scope
 from pixel.assets import tag_script
 from pixel.cookie import KeyRing
 

@@ -26,7 +26,7 @@ from adserver.domain.pricing import PricingModel, Terms
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.flows.manage import Manage, Reach, Refused
 from adserver.main import Server, create_operator_key
-from adserver.ports import ApiKey, Scope, SetPicture
+from adserver.writes import ApiKey, Scope, SetPicture
 from creatives.card import Brand, Message, Offer
 from creatives.pictures import PictureRejection, make_thumbnail
 from pixel.events import EventName

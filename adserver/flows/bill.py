@@ -22,17 +22,8 @@ from adserver.domain.token import (
     verify,
 )
 from adserver.domain.visitor import Touch
-from adserver.ports import (
-    AdRecord,
-    Clock,
-    Conversion,
-    CreditConversion,
-    Deferred,
-    Outcome,
-    RecordAd,
-    Result,
-    Stores,
-)
+from adserver.ports import Clock, Deferred, Stores
+from adserver.writes import AdRecord, Conversion, CreditConversion, Outcome, RecordAd, Result
 
 # A valid click proves that its ad was seen, whether or not the beacons came; a suspect one proves nothing.
 CLICK_PROVES = {

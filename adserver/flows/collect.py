@@ -9,7 +9,8 @@ from adserver.domain.caller import Caller, is_from
 from adserver.domain.campaign import Advertiser
 from adserver.domain.memory import Memory
 from adserver.domain.pricing import CONVERSION_EVENTS
-from adserver.ports import Clock, Deferred, Outcome, Refreshed, Result, StoreEvent, Writer
+from adserver.ports import Clock, Deferred, Refreshed, Writer
+from adserver.writes import Outcome, Result, StoreEvent
 from pixel.consent import Basis, Consent, Signals, decide
 from pixel.cookie import RANDOM_BYTES, KeyRing, expire_visitor, mint, names_for, set_visitor, visitor_of
 from pixel.events import Event, EventName, Rejection

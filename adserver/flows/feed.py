@@ -13,19 +13,8 @@ from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Feed, FeedFormat, ImportReport, Product, RejectedRow
 from adserver.domain.feed import FeedRules, Note, Rejection, product_of
 from adserver.domain.feed_xml import FeedError, FeedLimits, FeedRefusal, read_rows
-from adserver.ports import (
-    Catalogue,
-    Clock,
-    Feeds,
-    Fetcher,
-    FetchRefused,
-    RemoveProductsNotIn,
-    Result,
-    SaveEntity,
-    SaveProducts,
-    Write,
-    Writer,
-)
+from adserver.ports import Catalogue, Clock, Feeds, Fetcher, FetchRefused, Writer
+from adserver.writes import RemoveProductsNotIn, Result, SaveEntity, SaveProducts, Write
 
 PIECE_PRODUCTS = 200  # written in one transaction, so that no other write waits long
 MOST_REJECTED_KEPT = 500  # in a report; all of them are counted

@@ -7,17 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 
 from adserver.domain.catalogue import Product
-from adserver.ports import (
-    Catalogue,
-    Clock,
-    Fetcher,
-    FetchRefused,
-    Media,
-    Pictures,
-    Result,
-    SetPicture,
-    Writer,
-)
+from adserver.ports import Catalogue, Clock, Fetcher, FetchRefused, Media, Pictures, Writer
+from adserver.writes import Result, SetPicture
 from creatives.pictures import Thumbnail
 
 MOST_PICTURE_BYTES = 8_000_000

@@ -15,7 +15,8 @@ from adserver.domain.memory import Memory
 from adserver.domain.pricing import AdEvent
 from adserver.domain.token import AdToken, TokenKeys, verify
 from adserver.domain.visitor import Level, Preference, Profile, Shop
-from adserver.ports import Clock, ForgetVisitor, Outcome, Result, Stores, TellPreference
+from adserver.ports import Clock, Stores
+from adserver.writes import ForgetVisitor, Outcome, Result, TellPreference
 
 
 class Reason(StrEnum):

@@ -27,7 +27,8 @@ from adserver.domain.slot import OnEmpty, Site, Slot
 from adserver.domain.snapshot import Rates
 from adserver.domain.token import AdToken, Secrets, sign
 from adserver.domain.visitor import Profile
-from adserver.ports import Clock, RecordDecision, Refreshed, Stores
+from adserver.ports import Clock, Refreshed, Stores
+from adserver.writes import RecordDecision
 from creatives.card import Card
 from creatives.formats import FORMATS, Format
 from creatives.html import (

@@ -9,8 +9,8 @@ import msgspec
 
 from adserver.domain.budget import WHOLE_LIFE
 from adserver.domain.pricing import BILLED_EVENT, AdEvent, Terms, price_of
-from adserver.ports import Result
 from adserver.storage.sqlite import connect
+from adserver.writes import Result
 
 MOST_VIOLATIONS_TOLD = 20
 

@@ -10,7 +10,6 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId, admit, buckets_of
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.visitor import Profile
-from adserver.ports import AdRecord
 from adserver.storage.sqlite import prepared
 from adserver.storage.tables import (
     ad_events,
@@ -22,6 +21,7 @@ from adserver.storage.tables import (
     postings,
     profiles,
 )
+from adserver.writes import AdRecord
 
 HOUR_MS = 3_600_000
 NETWORK = "network"

@@ -7,10 +7,10 @@ from sqlalchemy import bindparam, delete, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from adserver.domain.catalogue import Product
-from adserver.ports import Outcome, RemoveProductsNotIn, Result, SaveProducts, SetPicture
 from adserver.storage.batch import Batch
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import products
+from adserver.writes import Outcome, RemoveProductsNotIn, Result, SaveProducts, SetPicture
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Product).decode

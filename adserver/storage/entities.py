@@ -13,7 +13,6 @@ from adserver.domain.catalogue import Feed
 from adserver.domain.money import Micros
 from adserver.domain.pricing import Terms
 from adserver.domain.slot import Publisher, Site, Slot
-from adserver.ports import ApiKey, Entity, Outcome, Receipt, Result, SaveEntity
 from adserver.storage.batch import Batch
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import (
@@ -30,6 +29,7 @@ from adserver.storage.tables import (
     sites,
     slots,
 )
+from adserver.writes import ApiKey, Entity, Outcome, Receipt, Result, SaveEntity
 
 SAVED, CONFLICT = Outcome(Result.SAVED), Outcome(Result.CONFLICT)
 

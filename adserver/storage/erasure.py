@@ -6,17 +6,10 @@ import msgspec
 from sqlalchemy import Table, bindparam, delete, func, insert, literal_column, null, select, update
 
 from adserver.domain.identity import key_of
-from adserver.ports import (
-    ForgetVisitor,
-    Outcome,
-    RecordDecision,
-    Result,
-    StoreEvent,
-    Write,
-)
 from adserver.storage.batch import Batch
 from adserver.storage.sqlite import prepared
 from adserver.storage.tables import ad_events, conversions, decisions, erasures, metadata
+from adserver.writes import ForgetVisitor, Outcome, RecordDecision, Result, StoreEvent, Write
 
 UNDER_WAY_MS = 48 * 3_600_000  # a request that is on its way for longer is lost
 VISITOR_TABLES = [table for table in metadata.sorted_tables if "visitor_key" in table.c]

@@ -11,15 +11,6 @@ from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent
 from adserver.domain.visitor import Touch, fold_touch
-from adserver.ports import (
-    AdRecord,
-    Conversion,
-    CreditConversion,
-    Outcome,
-    RecordAd,
-    RecordDecision,
-    Result,
-)
 from adserver.storage.batch import Batch
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import (
@@ -31,6 +22,7 @@ from adserver.storage.tables import (
     refused_charges,
 )
 from adserver.storage.visitors import known_profile
+from adserver.writes import AdRecord, Conversion, CreditConversion, Outcome, RecordAd, RecordDecision, Result
 from pixel.events import EventName
 
 NEW, SUPERSEDED = "new", "superseded"

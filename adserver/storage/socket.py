@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from adserver.ports import Outcome, Write
 from adserver.storage.writer import UNRECORDED, LocalWriter, Postbox
+from adserver.writes import Outcome, Write
 
 log = logging.getLogger("adserver.writer")
 

@@ -7,10 +7,10 @@ from sqlalchemy import bindparam, func, literal_column, select, text
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from adserver.domain.snapshot import Rates
-from adserver.ports import AddCounts, Outcome, Result, TakeLease
 from adserver.storage.batch import Batch
 from adserver.storage.sqlite import Reader, Row, prepared
 from adserver.storage.tables import counts, leases
+from adserver.writes import AddCounts, Outcome, Result, TakeLease
 
 _row = upsert(leases)
 _TAKE = prepared(

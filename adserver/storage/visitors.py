@@ -8,11 +8,11 @@ from sqlalchemy import bindparam, select
 
 from adserver.domain.identity import key_of
 from adserver.domain.visitor import Profile, fold_event, fold_preference
-from adserver.ports import Outcome, Result, StoreEvent, TellPreference
 from adserver.storage.batch import Batch, decode_profile
 from adserver.storage.erasure import VISITOR_TABLES
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import conversions, events, profiles
+from adserver.writes import Outcome, Result, StoreEvent, TellPreference
 from pixel.events import Event
 
 encode_event = msgspec.msgpack.Encoder().encode

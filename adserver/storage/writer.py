@@ -13,10 +13,15 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from adserver.domain.identity import KEY_TIME_SHIFT
-from adserver.ports import (
+from adserver.ports import Deferred, resolve_all
+from adserver.storage import catalogue, entities, erasure, ledger, stats, visitors
+from adserver.storage.batch import Batch
+from adserver.storage.migrate import migrate
+from adserver.storage.sqlite import connect, prepared
+from adserver.storage.tables import events
+from adserver.writes import (
     AddCounts,
     CreditConversion,
-    Deferred,
     ForgetVisitor,
     Outcome,
     Receipt,
@@ -32,13 +37,7 @@ from adserver.ports import (
     TellPreference,
     Together,
     Write,
-    resolve_all,
 )
-from adserver.storage import catalogue, entities, erasure, ledger, stats, visitors
-from adserver.storage.batch import Batch
-from adserver.storage.migrate import migrate
-from adserver.storage.sqlite import connect, prepared
-from adserver.storage.tables import events
 
 log = logging.getLogger("adserver.writer")
 

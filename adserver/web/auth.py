@@ -7,8 +7,8 @@ import msgspec
 from fastapi import Depends, Request
 
 from adserver.flows.manage import Reach
-from adserver.ports import ApiKey, Scope
 from adserver.web.problems import Problem
+from adserver.writes import ApiKey, Scope
 
 _MOST_LETTERS = 200
 

@@ -8,9 +8,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adserver.ports import ApiKey
 from adserver.web.auth import bearer_text, caller_of
 from adserver.web.problems import HEADERS, problem_response
+from adserver.writes import ApiKey
 
 API = "/api/v1"
 OPEN = frozenset({f"{API}/openapi.json", f"{API}/docs"})

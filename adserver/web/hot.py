@@ -16,10 +16,11 @@ from adserver.flows.bill import Bill
 from adserver.flows.collect import Collect, Collected
 from adserver.flows.draw import Draw
 from adserver.flows.serve import Serve, ServedImage, SlotRequest
-from adserver.ports import Deferred, FrameNotDrawn, Media, Outcome, Result
+from adserver.ports import Deferred, FrameNotDrawn, Media
 from adserver.web import answers
 from adserver.web.answers import Answer
 from adserver.web.caller import Callers, Head, read_head
+from adserver.writes import Outcome, Result
 from creatives.formats import FORMATS
 from pixel.parse import MAX_BODY_BYTES, Hit, from_body, from_query
 

@@ -12,10 +12,10 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from adserver.flows.manage import Manage, ReceiptOf, Refused
-from adserver.ports import Receipt, Result
 from adserver.web.auth import Caller
 from adserver.web.flows import flows_of
 from adserver.web.problems import Problem, refuse
+from adserver.writes import Receipt, Result
 
 Made = TypeVar("Made")
 

@@ -13,11 +13,11 @@ from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign
 from adserver.domain.money import ZERO
 from adserver.domain.pricing import AdEvent, PricingModel
-from adserver.ports import CreditConversion, Outcome, RecordAd, Result, SaveEntity, StoreEvent, Write
 from adserver.storage.audit import audit
 from adserver.storage.entities import SqliteChanges
 from adserver.storage.sqlite import Reader
 from adserver.storage.writer import Committer
+from adserver.writes import CreditConversion, Outcome, RecordAd, Result, SaveEntity, StoreEvent, Write
 from pixel.events import EventName
 from tests.contract.ledger_model import Balance, LedgerModel
 from tests.contract.stores import (

@@ -3,7 +3,7 @@
 import msgspec
 
 from adserver.domain.campaign import Advertiser, Campaign
-from adserver.ports import (
+from adserver.writes import (
     AdRecord,
     CreditConversion,
     Outcome,

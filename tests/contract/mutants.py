@@ -10,12 +10,12 @@ import pytest
 from adserver.domain.budget import Bucket, BucketId, admit, buckets_of
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent
-from adserver.ports import AdRecord, CreditConversion, Outcome, RecordAd, Result
 from adserver.storage import batch as batches
 from adserver.storage import entities, ledger, visitors, writer
 from adserver.storage.batch import Batch
 from adserver.storage.visitors import RecentIds
 from adserver.storage.writer import Committer
+from adserver.writes import AdRecord, CreditConversion, Outcome, RecordAd, Result
 from tests.contract.ledger_machine import DAYS
 
 Patch = pytest.MonkeyPatch

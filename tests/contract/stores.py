@@ -9,7 +9,8 @@ from pathlib import Path
 from adserver.domain.budget import BucketId, buckets_of
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent, PricingModel
-from adserver.ports import (
+from adserver.storage.embedded import Storage, own_storage
+from adserver.writes import (
     AdRecord,
     Conversion,
     CreditConversion,
@@ -19,7 +20,6 @@ from adserver.ports import (
     SaveEntity,
     StoreEvent,
 )
-from adserver.storage.embedded import Storage, own_storage
 from pixel.events import EventName
 from tests.domain.makers import (
     ADVERTISER,

@@ -3,8 +3,8 @@
 import pytest
 
 from adserver.domain.catalogue import Product
-from adserver.ports import RemoveProductsNotIn, Result, SaveProducts, SetPicture
 from adserver.storage.embedded import Storage
+from adserver.writes import RemoveProductsNotIn, Result, SaveProducts, SetPicture
 from tests.domain.makers import ADVERTISER, make_product
 
 PICTURE, OTHER = "ab" * 16, "cd" * 16

@@ -7,8 +7,8 @@ import pytest
 from adserver.domain.budget import BucketId
 from adserver.domain.pricing import AdEvent
 from adserver.domain.snapshot import Rates
-from adserver.ports import AddCounts, Outcome, RecordAd, Result, TakeLease
 from adserver.storage.embedded import Storage
+from adserver.writes import AddCounts, Outcome, RecordAd, Result, TakeLease
 from creatives.pictures import Thumbnail
 from tests.contract.stores import CLICK_PRICE, make_accounts, make_record, save
 from tests.domain.makers import ADVERTISER, CAMPAIGN, HOUR_MS, NOW_MS, SLOT, TODAY, make_campaign, make_slot

@@ -5,8 +5,8 @@ import pytest
 
 from adserver.domain.catalogue import Feed
 from adserver.domain.money import Micros
-from adserver.ports import ApiKey, Entity, Receipt, Result, SaveEntity, Scope, Together
 from adserver.storage.embedded import Storage
+from adserver.writes import ApiKey, Entity, Receipt, Result, SaveEntity, Scope, Together
 from tests.contract.stores import make_accounts, save, save_new
 from tests.domain.makers import (
     ADVERTISER,

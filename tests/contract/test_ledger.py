@@ -5,10 +5,10 @@ import pytest
 from adserver.domain.budget import BucketId
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent
-from adserver.ports import RecordAd, RecordDecision, Result
 from adserver.storage import batch as batches
 from adserver.storage.audit import audit
 from adserver.storage.embedded import Storage
+from adserver.writes import RecordAd, RecordDecision, Result
 from pixel.events import EventName
 from tests.contract.stores import (
     CLICK_PRICE,

@@ -7,9 +7,9 @@ import pytest
 
 from adserver.domain.identity import product_key
 from adserver.domain.pricing import AdEvent
-from adserver.ports import ForgetVisitor, RecordAd, RecordDecision, Result, StoreEvent
 from adserver.storage.embedded import Storage
 from adserver.storage.visitors import RecentIds
+from adserver.writes import ForgetVisitor, RecordAd, RecordDecision, Result, StoreEvent
 from pixel.events import EventName
 from tests.contract.stores import (
     credit_by_pixel,

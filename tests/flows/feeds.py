@@ -8,11 +8,12 @@ from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Feed, ImportReport, Product
 from adserver.domain.feed_xml import FeedLimits
 from adserver.flows.feed import ImportFeed
-from adserver.ports import FetchRefused, SaveEntity
+from adserver.ports import FetchRefused
 from adserver.storage.catalogue import SqliteCatalogue
 from adserver.storage.entities import SqliteFeeds
 from adserver.storage.sqlite import Reader
 from adserver.storage.writer import LocalWriter
+from adserver.writes import SaveEntity
 
 NOW_MS = 1_800_000_000_000
 

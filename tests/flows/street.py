@@ -18,9 +18,10 @@ from adserver.flows.bill import Bill, BillingPolicy, Credited, Landing
 from adserver.flows.collect import Collect, Collected, CollectSecrets
 from adserver.flows.refresh import Refresh
 from adserver.flows.serve import Chance, Serve, Served, ServingPolicy, SlotRequest
-from adserver.ports import AddCounts, Deferred, Outcome, Result, SaveProducts
+from adserver.ports import Deferred
 from adserver.storage.audit import audit
 from adserver.storage.embedded import Storage
+from adserver.writes import AddCounts, Outcome, Result, SaveProducts
 from pixel.consent import Region
 from pixel.cookie import KeyRing
 from pixel.events import EventName

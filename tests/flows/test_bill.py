@@ -11,7 +11,7 @@ from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent, PricingModel
 from adserver.domain.token import LANDED
 from adserver.flows.bill import EXPIRED, INVALID
-from adserver.ports import Result
+from adserver.writes import Result
 from pixel.events import Rejection
 from tests.contract.stores import save, save_new
 from tests.domain.makers import (

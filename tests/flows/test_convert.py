@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from adserver.domain.money import Micros
-from adserver.ports import Result
+from adserver.writes import Result
 from pixel.events import EventName
 from tests.contract.stores import save, save_new
 from tests.domain.makers import CAMPAIGN, DAY_MS, make_advertiser

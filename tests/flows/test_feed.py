@@ -9,7 +9,7 @@ import pytest
 from adserver.domain.catalogue import RejectedRow
 from adserver.domain.feed_xml import FeedLimits
 from adserver.flows.feed import MOST_REJECTED_KEPT, check_feed, language_of
-from adserver.ports import Outcome, Result, SaveEntity, SaveProducts, SetPicture, Write
+from adserver.writes import Outcome, Result, SaveEntity, SaveProducts, SetPicture, Write
 from tests.flows.feeds import NOW_MS, Shop, make_feed, make_item
 
 

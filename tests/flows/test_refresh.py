@@ -5,8 +5,8 @@ from adserver.domain.campaign import Status
 from adserver.domain.memory import new_memory
 from adserver.domain.money import Micros
 from adserver.flows.refresh import Refresh
-from adserver.ports import AddCounts, Result
 from adserver.storage.embedded import join_storage
+from adserver.writes import AddCounts, Result
 from tests.contract.stores import save, save_new
 from tests.domain.makers import CAMPAIGN, SLOT, TODAY, make_campaign, make_creative, make_slot
 from tests.flows.street import PRICE, Street

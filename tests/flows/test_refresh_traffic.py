@@ -10,8 +10,8 @@ from adserver.domain.money import Micros
 from adserver.domain.snapshot import Snapshot
 from adserver.domain.traffic import local_days
 from adserver.flows.refresh import Refresh
-from adserver.ports import AddCounts
 from adserver.storage.embedded import Storage, own_storage
+from adserver.writes import AddCounts
 from tests.domain.makers import (
     CAMPAIGN,
     DAY_MS,

@@ -16,7 +16,7 @@ from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel
 from adserver.domain.slot import Slot
 from adserver.flows.serve import ServedImage, SlotRequest
-from adserver.ports import AddCounts, Result, SaveProducts
+from adserver.writes import AddCounts, Result, SaveProducts
 from pixel.consent import Region
 from pixel.events import EventName, Rejection
 from tests.contract.stores import save, save_new

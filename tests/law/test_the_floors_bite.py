@@ -24,6 +24,7 @@ ROOMS = (
     "adserver/main.py",
     "adserver/outside/__init__.py",
     "adserver/ports.py",
+    "adserver/writes.py",
     "adserver/storage/__init__.py",
     "adserver/storage/tables.py",
     "adserver/storage/writer.py",

@@ -18,9 +18,10 @@ from adserver.flows.feed import ImportFeed
 from adserver.flows.manage import Manage, Reach
 from adserver.flows.refresh import Refresh
 from adserver.outside.clock import KeyMint
-from adserver.ports import AdRecord, ApiKey, FetchRefused, RecordAd, Scope
+from adserver.ports import FetchRefused
 from adserver.storage.embedded import own_storage
 from adserver.web.app import make_app
+from adserver.writes import AdRecord, ApiKey, RecordAd, Scope
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18, just after noon in Paris
 TODAY = 20261118

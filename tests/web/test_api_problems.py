@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 import pytest
 
-from adserver.ports import Outcome, Result
 from adserver.web.problems import PROBLEMS
+from adserver.writes import Outcome, Result
 from tests.web.api import (
     BODY_LIMIT_BYTES,
     FEED_LIMIT_BYTES,

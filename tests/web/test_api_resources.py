@@ -2,7 +2,7 @@
 
 import re
 
-from adserver.ports import Scope
+from adserver.writes import Scope
 from tests.web.api import (
     NOW_MS,
     Api,

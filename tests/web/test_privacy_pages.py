@@ -8,9 +8,9 @@ import pytest
 from adserver.domain import meanings
 from adserver.domain.token import AdToken, TokenKeys, sign
 from adserver.main import own_storage
-from adserver.ports import ForgetVisitor, StoreEvent
 from adserver.storage.erasure import VISITOR_TABLES
 from adserver.storage.tables import metadata
+from adserver.writes import ForgetVisitor, StoreEvent
 from pixel.cookie import SECURE_NAMES, read_visitor
 from pixel.events import Event, EventName
 from tests.web.visiting import BASE_URL, NEWS, Browser, Visiting

@@ -8,17 +8,7 @@ from adserver.flows.manage.desk import Desk, Reach, ReceiptOf, Refused, Why
 from adserver.flows.manage.inventory import ManageInventory
 from adserver.flows.manage.keys import ManageKeys, NewKey
 from adserver.flows.manage.products import ManageProducts
-from adserver.ports import (
-    Accounts,
-    Campaigns,
-    Catalogue,
-    Clock,
-    Feeds,
-    Inventory,
-    Keys,
-    Ledger,
-    Writer,
-)
+from adserver.ports import Accounts, Campaigns, Catalogue, Clock, Feeds, Inventory, Keys, Ledger, Writer
 
 __all__ = ["Manage", "NewKey", "Reach", "ReceiptOf", "Refused", "Standing", "Why"]
 

@@ -10,7 +10,7 @@ from adserver.domain.identity import write_id
 from adserver.domain.slot import Publisher
 from adserver.flows.manage.checks import owner_may, sound_advertiser
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why, until_settled
-from adserver.ports import Scope
+from adserver.writes import Scope
 
 
 class ManageAccounts:

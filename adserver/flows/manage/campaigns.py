@@ -13,7 +13,7 @@ from adserver.domain.money import Micros
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.checks import sound_campaign, sound_creative
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why, until_settled
-from adserver.ports import Scope
+from adserver.writes import Scope
 
 
 class Standing(msgspec.Struct, frozen=True):

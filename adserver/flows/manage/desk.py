@@ -8,24 +8,8 @@ from typing import TypeVar
 import msgspec
 
 from adserver.domain.campaign import Refusal
-from adserver.ports import (
-    Accounts,
-    Campaigns,
-    Catalogue,
-    Clock,
-    Entity,
-    Feeds,
-    Inventory,
-    Keys,
-    Ledger,
-    Receipt,
-    Result,
-    SaveEntity,
-    SaveProducts,
-    Scope,
-    Together,
-    Writer,
-)
+from adserver.ports import Accounts, Campaigns, Catalogue, Clock, Feeds, Inventory, Keys, Ledger, Writer
+from adserver.writes import Entity, Receipt, Result, SaveEntity, SaveProducts, Scope, Together
 
 Made = TypeVar("Made")
 Saved = TypeVar("Saved", bound=Entity)

@@ -8,7 +8,7 @@ from adserver.domain.slot import Site, Slot
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.checks import sound_site, sound_slot
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why
-from adserver.ports import Scope
+from adserver.writes import Scope
 
 
 class ManageInventory:

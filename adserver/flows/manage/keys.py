@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why
-from adserver.ports import ApiKey, Receipt, Result, Scope
+from adserver.writes import ApiKey, Receipt, Result, Scope
 
 PREFIX = "rt_live_"
 

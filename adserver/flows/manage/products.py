@@ -10,7 +10,7 @@ from adserver.domain.identity import product_key
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.checks import sound_feed, sound_product
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why
-from adserver.ports import Result, SaveProducts
+from adserver.writes import Result, SaveProducts
 
 ProductEdit = tuple[str, Callable[[Product], Product]]  # an item id, and what becomes of that product
 

@@ -5,13 +5,13 @@ from fastapi.responses import Response
 
 from adserver.domain.attribution import may_have_occurred
 from adserver.flows.bill import Credited
-from adserver.ports import Result
 from adserver.web.api.answers import found, problems
 from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows
 from adserver.web.once import CurrentOnce, answer
 from adserver.web.problems import Problem
 from adserver.web.schemas.conversions import ConversionAnswer, ConversionBody, show_credited
+from adserver.writes import Result
 
 router = APIRouter(prefix="/conversions", tags=["conversions"], dependencies=[ADVERTISERS_ONLY])
 

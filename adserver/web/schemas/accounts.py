@@ -9,7 +9,6 @@ from adserver.domain.campaign import Advertiser
 from adserver.domain.identity import read_id, write_id
 from adserver.domain.slot import Publisher
 from adserver.flows.manage import NewKey
-from adserver.ports import ApiKey, Scope
 from adserver.web.schemas.fields import (
     BasisPoints,
     Cap,
@@ -23,6 +22,7 @@ from adserver.web.schemas.fields import (
     ShownTime,
     Strict,
 )
+from adserver.writes import ApiKey, Scope
 
 Timezone = Annotated[str, Field(max_length=64, description="IANA zone", examples=["Europe/Paris"])]
 ValidationDays = Annotated[int, Field(strict=True, ge=0, le=90)]

@@ -9,10 +9,10 @@ from pydantic_core import PydanticCustomError
 from adserver.domain.attribution import ServerOrder
 from adserver.domain.identity import write_id
 from adserver.flows.bill import Credited
-from adserver.ports import Result
 from adserver.web.schemas.campaigns import ConversionEvent
 from adserver.web.schemas.catalogue import ItemId
 from adserver.web.schemas.fields import AdvertiserId, Currency, GivenTime, Micros, Strict
+from adserver.writes import Result
 from pixel.events import MAX_ITEMS, EventName
 from pixel.grammar import click_id_from, holds_email, record_id_from
 
