@@ -11,6 +11,7 @@ from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Feed
 from adserver.flows.bill import Bill
 from adserver.flows.feed import ImportFeed
+from adserver.flows.manage.conversions import ManageConversions
 from adserver.flows.picture import FetchPictures
 from adserver.ports import Clock, Stores
 from adserver.writes import Outcome, Result, TakeLease
@@ -33,11 +34,17 @@ class Job(msgspec.Struct, frozen=True):
 
 
 def table(
-    bill: Bill, import_feed: ImportFeed, pictures: FetchPictures, stores: Stores, clock: Clock
+    bill: Bill,
+    conversions: ManageConversions,
+    import_feed: ImportFeed,
+    pictures: FetchPictures,
+    stores: Stores,
+    clock: Clock,
 ) -> list[Job]:
     """All jobs."""
     return [
         Job("credit conversions", 200, bill.credit_new),
+        Job("approve conversions", 60_000, conversions.approve_due),
         Job("fetch feeds", 30_000, lambda: _fetch_due_feeds(import_feed, stores, clock)),
         Job("fetch pictures", 2_000, lambda: _fetch_missing_pictures(pictures, stores)),
     ]

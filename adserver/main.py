@@ -127,6 +127,7 @@ class Server:
             catalogue=storage.catalogue,
             feeds=storage.feeds,
             ledger=storage.ledger,
+            pending=storage.pending,
             clock=self.clock,
             mint_key=partial(secrets.randbelow, MOST_KEY),
             mint_secret=partial(secrets.token_urlsafe, 32),
@@ -166,7 +167,14 @@ class Server:
         return key is not None and key.scope is Scope.OPERATOR
 
     def _jobs(self) -> list[jobs.Job]:
-        return jobs.table(self.bill, self.import_feed, self.fetch_pictures, self.storage, self.clock)
+        return jobs.table(
+            self.bill,
+            self.manage.conversions,
+            self.import_feed,
+            self.fetch_pictures,
+            self.storage,
+            self.clock,
+        )
 
     # ---- while it runs ----
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, Protocol
 
+from adserver.domain.attribution import PendingConversion
 from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import Feed, Product
@@ -135,6 +136,15 @@ class Ledger(Protocol):
     def image_token(self, image_key: int) -> str | None: ...
 
 
+class Pending(Protocol):
+    """Conversions that wait for the advertiser's word."""
+
+    def reported(self, conversion_key: int) -> PendingConversion | None: ...
+    def conversions(
+        self, advertiser_key: int, until_ms: int, after: int, limit: int
+    ) -> list[PendingConversion]: ...
+
+
 class Stats(Protocol):
     def counts(self, owner_key: int | None, since_ms: int) -> dict[str, int]: ...
     def rates(self) -> dict[int, Rates]: ...
@@ -178,6 +188,8 @@ class Stores(Protocol):
     def profiles(self) -> Profiles: ...
     @property
     def ledger(self) -> Ledger: ...
+    @property
+    def pending(self) -> Pending: ...
     @property
     def stats(self) -> Stats: ...
     @property

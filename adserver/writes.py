@@ -133,6 +133,15 @@ class CreditConversion(msgspec.Struct, frozen=True, array_like=True, tag=True):
     arrival: Conversion | None = None
 
 
+class SettleConversion(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """The word on an order that a browser reported: approved, it is billed; declined, its reserve is free."""
+
+    conversion_key: int
+    approve: bool
+    reason: str
+    at_ms: int
+
+
 class SaveEntity(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Insert an entity (`expected_version` 0) or replace it; of a campaign or advertiser, its caps too.
 
@@ -234,6 +243,7 @@ Write = (
     | RecordAd
     | RecordDecision
     | CreditConversion
+    | SettleConversion
     | SaveEntity
     | SaveProducts
     | RemoveProductsNotIn
@@ -257,6 +267,7 @@ class Result(StrEnum):
     CAP_REACHED = "cap_reached"
     NOT_BILLABLE = "not_billable"
     PENDING = "pending"
+    DECLINED = "declined"
     UNATTRIBUTED = "unattributed"
     SAVED = "saved"
     CONFLICT = "conflict"  # someone else changed it, or holds it

@@ -35,6 +35,19 @@ def may_have_occurred(occurred_at_ms: int, now_ms: int) -> bool:
     return now_ms - OLDEST_SERVER_ORDER_MS <= occurred_at_ms <= now_ms + CLOCK_TOLERANCE_MS
 
 
+class PendingConversion(msgspec.Struct, frozen=True, array_like=True):
+    """An order that a browser reported, which reserves `amount_micros` of its campaign's budgets."""
+
+    key: int
+    advertiser_key: int
+    campaign_key: int
+    event: EventName
+    amount_micros: Micros
+    value_micros: Micros | None
+    currency: str | None
+    arrived_at_ms: int
+
+
 def conversion_key(secret: bytes, advertiser_key: int, event: EventName, reference: str) -> int:
     """The 61-bit key of an order or lead: the same by pixel and by server, unreadable without the secret."""
     digest = blake2b(digest_size=8, key=secret, person=b"order")

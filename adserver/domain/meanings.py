@@ -61,6 +61,7 @@ COLUMNS = {
         "reason": "why not, if it was not",
         "campaign_key": "the campaign it was credited to",
         "touch_impression_id": "the ad it was credited to",
+        "record": "what the shop would pay for that ad, until it has checked the order",
         "day": "the shop's day it was billed on",
         "amount_micros": "what the shop pays for it, in millionths of its currency",
     },

@@ -131,9 +131,12 @@ class Batch:
 
     # ---- money ----
 
-    def charge(self, record: AdRecord) -> bool:
-        """Bill the record's amount to its four buckets if it fits them all, and post both sides."""
-        if not self.move(record, record.amount_micros, ZERO):
+    def charge(self, record: AdRecord, reserved: Micros = ZERO) -> bool:
+        """Bill the record's amount to its four buckets if it fits them all, and post both sides.
+
+        `reserved` of it is pending there already, and is billed instead.
+        """
+        if not self.move(record, record.amount_micros, Micros(-reserved)):
             return False
         currency = record.currency
         self._post(f"advertiser:{record.advertiser_key}", currency, -record.amount_micros)

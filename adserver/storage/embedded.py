@@ -14,6 +14,7 @@ from adserver.storage.entities import (
 )
 from adserver.storage.ledger import SqliteLedger
 from adserver.storage.media import MediaFolder
+from adserver.storage.settlement import SqlitePending
 from adserver.storage.socket import RemoteWriter, WriterSocket
 from adserver.storage.sqlite import Reader
 from adserver.storage.stats import SqliteStats
@@ -36,6 +37,7 @@ class Storage:
         self.feeds = SqliteFeeds(self.reader)
         self.profiles = SqliteProfiles(self.reader)
         self.ledger = SqliteLedger(self.reader)
+        self.pending = SqlitePending(self.reader)
         self.stats = SqliteStats(self.reader)
         self.changes = SqliteChanges(self.reader)
         self.media = MediaFolder(media)

@@ -52,6 +52,7 @@ _SETTLE = prepared(
         reason=bindparam("reason"),
         campaign_key=bindparam("campaign_key"),
         touch_impression_id=bindparam("touch_impression_id"),
+        record=bindparam("record"),
         day=bindparam("day"),
         amount_micros=bindparam("amount_micros"),
     )
@@ -100,7 +101,7 @@ def _bill(batch: Batch, record: AdRecord) -> Outcome:
     if refused is not None:
         record = msgspec.structs.replace(record, day=refused[0])
     if batch.charge(record):
-        batch.add_row("charges", _charge_row(event_id, record), event_id)
+        batch.add_row("charges", charge_row(event_id, record), event_id)
         batch.count(record.campaign_key, "spend_micros", record.at_ms, record.amount_micros)
         if refused is not None:
             batch.connection.execute(_DROP_REFUSED, {"charge_id": event_id})
@@ -178,7 +179,8 @@ def _ad_event_row(event_id: int, record: AdRecord) -> dict[str, Any]:
     }
 
 
-def _charge_row(event_id: int, record: AdRecord) -> dict[str, Any]:
+def charge_row(event_id: int, record: AdRecord) -> dict[str, Any]:
+    """The record as a charge."""
     return {
         "charge_id": event_id,
         "campaign_key": record.campaign_key,
@@ -303,6 +305,7 @@ def _settle(
             "reason": reason,
             "campaign_key": record.campaign_key if record else 0,
             "touch_impression_id": write.touch_impression_id,
+            "record": msgspec.msgpack.encode(record) if result is Result.PENDING else None,
             "day": record.day if record else 0,
             "amount_micros": record.amount_micros if record and kept else 0,
         },
@@ -315,11 +318,8 @@ def _settle(
 def _release(batch: Batch, browser: dict[str, Any]) -> None:
     """Undo what a browser's unverified order reserved, now that the merchant's server speaks."""
     if browser["state"] == Result.PENDING:
-        record = AdRecord(
-            AdEvent.CONVERSION, browser["conversion_key"], browser["campaign_key"], 0,
-            browser["advertiser_key"], 0, 0, 0, 0, 0, browser["arrived_at_ms"], browser["day"], "",
-        )  # fmt: skip
-        batch.move(record, ZERO, Micros(-browser["amount_micros"]))
+        record = msgspec.msgpack.decode(browser["record"], type=AdRecord)
+        batch.move(record, ZERO, Micros(-record.amount_micros))
     batch.connection.execute(
         _SETTLE,
         {
@@ -329,6 +329,7 @@ def _release(batch: Batch, browser: dict[str, Any]) -> None:
             "reason": "a server reported the same order",
             "campaign_key": 0,
             "touch_impression_id": 0,
+            "record": None,
             "day": 0,
             "amount_micros": 0,
         },
@@ -348,6 +349,7 @@ def _arrival_row(arrival: Conversion) -> dict[str, Any]:
         "reason": "",
         "campaign_key": 0,
         "touch_impression_id": 0,
+        "record": None,
         "day": 0,
         "amount_micros": 0,
     }

@@ -203,11 +203,13 @@ conversions = Table(
     Column("reason", String, nullable=False),
     Column("campaign_key", BigInteger, nullable=False),
     Column("touch_impression_id", BigInteger, nullable=False),
+    Column("record", LargeBinary),  # of a pending one: the charge it would be
     Column("day", Integer, nullable=False),
     _amount("amount_micros"),
     sqlite_with_rowid=False,
 )
 Index("conversions_new", conversions.c.arrived_at_ms, sqlite_where=conversions.c.state == "new")
+Index("conversions_pending", conversions.c.advertiser_key, sqlite_where=conversions.c.state == "pending")
 Index("conversions_by_visitor", conversions.c.visitor_key, sqlite_where=conversions.c.visitor_key != 0)
 
 # Proof that a visitor was erased, by a digest that nobody can turn back into their cookie.

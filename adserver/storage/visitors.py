@@ -83,6 +83,7 @@ def _conversion_row(write: StoreEvent) -> dict[str, Any]:
         "reason": "",
         "campaign_key": 0,
         "touch_impression_id": 0,
+        "record": None,
         "day": 0,
         "amount_micros": 0,
     }

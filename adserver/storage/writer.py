@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, func, select
 
 from adserver.domain.identity import KEY_TIME_SHIFT
 from adserver.ports import Deferred, resolve_all
-from adserver.storage import catalogue, entities, erasure, ledger, stats, visitors
+from adserver.storage import catalogue, entities, erasure, ledger, settlement, stats, visitors
 from adserver.storage.batch import Batch
 from adserver.storage.migrate import migrate
 from adserver.storage.sqlite import connect, prepared
@@ -32,6 +32,7 @@ from adserver.writes import (
     SaveEntity,
     SaveProducts,
     SetPicture,
+    SettleConversion,
     StoreEvent,
     TakeLease,
     TellPreference,
@@ -62,6 +63,7 @@ _HOT: dict[type, Callable[[Batch, Any], Outcome]] = {
     RecordAd: ledger.record_ad,
     RecordDecision: ledger.record_decision,
     CreditConversion: ledger.credit_conversion,
+    SettleConversion: settlement.settle_conversion,
     AddCounts: stats.add_counts,
     TellPreference: visitors.tell_preference,
 }

@@ -35,6 +35,7 @@ PROBLEMS = {
     "not_found": Kind(404, "There is no such thing", "Check the address and the ids; you see your own only."),
     "method_not_allowed": Kind(405, "Not this method", "See the methods in the `Allow` header."),
     "conflict": Kind(409, "Someone else was changing it", "Read it again, then repeat your change."),
+    "not_pending": Kind(409, "It is settled already", "List what is pending; a settled one stays as it is."),
     "below_spent": Kind(
         409, "The budget is already spent further", "Ask for at least `figure_micros`: spent and pending."
     ),

@@ -141,6 +141,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("campaign_key", sa.BigInteger(), nullable=False),
         sa.Column("touch_impression_id", sa.BigInteger(), nullable=False),
+        sa.Column("record", sa.LargeBinary(), nullable=True),
         sa.Column("day", sa.Integer(), nullable=False),
         sa.Column("amount_micros", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("conversion_key", "by_server"),
@@ -152,6 +153,9 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "conversions_new", ["arrived_at_ms"], unique=False, sqlite_where=sa.text("state = 'new'")
+        )
+        batch_op.create_index(
+            "conversions_pending", ["advertiser_key"], unique=False, sqlite_where=sa.text("state = 'pending'")
         )
 
     op.create_table(

@@ -4,6 +4,9 @@ import msgspec
 import pytest
 
 from adserver.domain.money import Micros
+from adserver.flows.manage.accounts import ManageAccounts
+from adserver.flows.manage.conversions import BY_TIME, ManageConversions
+from adserver.flows.manage.desk import Desk
 from adserver.writes import Result
 from pixel.events import EventName
 from tests.contract.stores import save, save_new
@@ -261,4 +264,36 @@ def test_a_flood_of_forged_orders_bills_nothing(sold: Street) -> None:
         sold.hit(e="purchase", transaction_id=f"R-{n}", value="80", currency="EUR")
     assert sold.bill.credit_new() == 20
     assert sold.spent() == (0, 3 * SALE)
+    sold.assert_audit_is_clean()
+
+
+def desk_of(street: Street) -> Desk:
+    stores = street.storage
+    return Desk(
+        writer=stores.writer,
+        accounts=stores.accounts,
+        campaigns=stores.campaigns,
+        inventory=stores.inventory,
+        keys=stores.keys,
+        catalogue=stores.catalogue,
+        feeds=stores.feeds,
+        ledger=stores.ledger,
+        pending=stores.pending,
+        clock=street.clock,
+        mint_key=lambda: 1,
+        mint_secret=str,
+    )
+
+
+def test_time_approves_what_nobody_declined(sold: Street) -> None:
+    desk = desk_of(sold)
+    conversions = ManageConversions(desk, ManageAccounts(desk))
+    buy(sold)
+    sold.now_ms += make_advertiser().validation_days * DAY_MS - 1
+    assert conversions.approve_due() == 0
+    sold.now_ms += 1
+    assert conversions.approve_due() == 1
+    assert sold.spent() == (SALE, 0)
+    assert sold.orders() == [(0, "taken", BY_TIME)]
+    assert conversions.approve_due() == 0
     sold.assert_audit_is_clean()

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import httpx
 
-from adserver.domain.identity import read_id
+from adserver.domain.identity import read_id, write_id
 from adserver.domain.memory import new_memory
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent
@@ -21,7 +21,8 @@ from adserver.outside.clock import KeyMint
 from adserver.ports import FetchRefused
 from adserver.storage.embedded import own_storage
 from adserver.web.app import make_app
-from adserver.writes import AdRecord, ApiKey, RecordAd, Scope
+from adserver.writes import AdRecord, ApiKey, CreditConversion, RecordAd, Scope, StoreEvent
+from pixel.events import Event, EventName
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18, just after noon in Paris
 TODAY = 20261118
@@ -87,6 +88,7 @@ class Api:
             catalogue=storage.catalogue,
             feeds=storage.feeds,
             ledger=storage.ledger,
+            pending=storage.pending,
             clock=self.clock,
             mint_key=lambda: secrets.randbelow(2**63),
             mint_secret=lambda: secrets.token_urlsafe(32),
@@ -198,6 +200,7 @@ class World:
         self.item = "boots-1"
         path = f"/advertisers/{self.advertiser}/products/{self.item}"
         assert api.call("PUT", path, product_body()).status_code == 200
+        self.approvable = self.declinable = ""  # pending conversions, where a test has made some
         self.advertiser_key = api.make_key(Scope.ADVERTISER, self.advertiser)
         self.publisher_key = api.make_key(Scope.PUBLISHER, self.publisher)
 
@@ -228,6 +231,34 @@ def charge(api: Api, world: World, amount_micros: int, impression_id: int = 77) 
     )
     outcome = api.storage.writer.commit(RecordAd((record,)))
     assert outcome.result == "taken"
+
+
+def reserve(api: Api, world: World, amount_micros: int = 1_000) -> str:
+    """A browser's order that reserves an amount of the world's campaign; its id."""
+    key, advertiser_key = secrets.randbelow(2**60), key_behind(world.advertiser)
+    event = Event(EventName.PURCHASE, order_id=f"{key:x}")
+    api.storage.writer.commit(
+        StoreEvent(key, advertiser_key, 0, first=False, event=event, at_ms=NOW_MS, conversion_key=key)
+    )
+    record = AdRecord(
+        event=AdEvent.CONVERSION,
+        impression_id=key,
+        campaign_key=key_behind(world.campaign),
+        campaign_version=1,
+        advertiser_key=advertiser_key,
+        publisher_key=key_behind(world.publisher),
+        slot_key=key_behind(world.slot),
+        creative_key=key_behind(world.creative),
+        product_key=0,
+        visitor_key=0,
+        at_ms=NOW_MS,
+        day=TODAY,
+        currency="EUR",
+        amount_micros=Micros(amount_micros),
+    )
+    outcome = api.storage.writer.commit(CreditConversion(key, False, record, reserve=True))
+    assert outcome.result == "pending"
+    return write_id("cnv", key)
 
 
 def click_id(api: Api, world: World, campaign_id: str, version: int = 1) -> str:

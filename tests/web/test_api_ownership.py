@@ -15,6 +15,7 @@ from tests.web.api import (
     cards_body,
     conversion_body,
     product_body,
+    reserve,
     site_body,
     slot_body,
 )
@@ -43,7 +44,9 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 @pytest.fixture(scope="module")
 def world(api: Api) -> World:
-    return World(api)
+    world = World(api)
+    world.approvable, world.declinable = reserve(api, world), reserve(api, world)
+    return world
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,7 @@ def bodies(of: World) -> dict[Route, object]:
         ("POST", "/slots"): slot_body(of.site),
         ("PATCH", "/slots/{slot_id}"): {"name": "Mine now"},
         ("POST", "/conversions"): conversion_body(of.advertiser),
+        ("POST", "/conversions/{conversion_id}/decline"): {"reason": "returned"},
         ("POST", "/advertisers"): advertiser_body(),
         ("POST", "/publishers"): {"name": "Mine"},
         ("POST", "/keys"): {"name": "Mine", "scope": "operator"},
@@ -83,6 +87,7 @@ def filters(of: World) -> dict[Route, dict[str, str]]:
         ("GET", "/creatives"): {"campaign_id": of.campaign},
         ("GET", "/sites"): {"publisher_id": of.publisher},
         ("GET", "/slots"): {"site_id": of.site},
+        ("GET", "/conversions"): {"advertiser_id": of.advertiser},
     }
 
 
@@ -107,6 +112,7 @@ def ask(api: Api, route: Route, of: World, key: str) -> Any:
         "slot_id": of.slot,
         "feed_id": of.feed,
         "item_id": of.item,
+        "conversion_id": of.approvable if path.endswith("/approve") else of.declinable,
         "key_id": "key_0000000000000",
     }
     headers = {"Idempotency-Key": f"{path}-{key}"} if method == "POST" else {}

@@ -18,6 +18,7 @@ from tests.web.api import (
     charge,
     conversion_body,
     message_body,
+    reserve,
     site_body,
     slot_body,
 )
@@ -70,6 +71,12 @@ def conversion(**fields: object) -> Ask:
     )
 
 
+def not_pending(api: Api, world: World) -> httpx.Response:
+    pending = reserve(api, world)
+    assert api.call("POST", f"/conversions/{pending}/approve").status_code == 200
+    return api.call("POST", f"/conversions/{pending}/decline", {"reason": "too late"})
+
+
 CASES: list[tuple[str, int, Ask]] = [
     ("unauthenticated", 401, lambda api, world: api.call("GET", "/campaigns", key="")),
     ("forbidden", 403, lambda api, world: api.call("GET", "/keys", key=world.advertiser_key)),
@@ -78,6 +85,7 @@ CASES: list[tuple[str, int, Ask]] = [
     ("invalid_request", 422, campaign(rate_micros="1")),
     ("body_too_large", 413, campaign(name="x" * BODY_LIMIT_BYTES)),
     ("below_spent", 409, below_spent),
+    ("not_pending", 409, not_pending),
     ("campaign_ended", 409, change_of_ended),
     ("not_back_to_draft", 409, campaign_change(status="draft")),
     ("timezone_fixed", 409, timezone_after_spend),

@@ -4,11 +4,23 @@ from collections.abc import Callable
 
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.campaigns import ManageCampaigns, Standing
+from adserver.flows.manage.conversions import ManageConversions
 from adserver.flows.manage.desk import Desk, Reach, ReceiptOf, Refused, Why
 from adserver.flows.manage.inventory import ManageInventory
 from adserver.flows.manage.keys import ManageKeys, NewKey
 from adserver.flows.manage.products import ManageProducts
-from adserver.ports import Accounts, Campaigns, Catalogue, Clock, Feeds, Inventory, Keys, Ledger, Writer
+from adserver.ports import (
+    Accounts,
+    Campaigns,
+    Catalogue,
+    Clock,
+    Feeds,
+    Inventory,
+    Keys,
+    Ledger,
+    Pending,
+    Writer,
+)
 
 __all__ = ["Manage", "NewKey", "Reach", "ReceiptOf", "Refused", "Standing", "Why"]
 
@@ -27,6 +39,7 @@ class Manage:
         catalogue: Catalogue,
         feeds: Feeds,
         ledger: Ledger,
+        pending: Pending,
         clock: Clock,
         mint_key: Callable[[], int],
         mint_secret: Callable[[], str],
@@ -40,6 +53,7 @@ class Manage:
             catalogue=catalogue,
             feeds=feeds,
             ledger=ledger,
+            pending=pending,
             clock=clock,
             mint_key=mint_key,
             mint_secret=mint_secret,
@@ -49,4 +63,5 @@ class Manage:
         self.campaigns = ManageCampaigns(desk, self.accounts)
         self.inventory = ManageInventory(desk, self.accounts)
         self.products = ManageProducts(desk, self.accounts)
+        self.conversions = ManageConversions(desk, self.accounts)
         self.keys = ManageKeys(desk)

@@ -8,7 +8,18 @@ from typing import TypeVar
 import msgspec
 
 from adserver.domain.campaign import Refusal
-from adserver.ports import Accounts, Campaigns, Catalogue, Clock, Feeds, Inventory, Keys, Ledger, Writer
+from adserver.ports import (
+    Accounts,
+    Campaigns,
+    Catalogue,
+    Clock,
+    Feeds,
+    Inventory,
+    Keys,
+    Ledger,
+    Pending,
+    Writer,
+)
 from adserver.writes import Entity, Receipt, Result, SaveEntity, SaveProducts, Scope, Together
 
 Made = TypeVar("Made")
@@ -24,6 +35,7 @@ class Why(StrEnum):
     """Why something was not made or changed, besides a campaign's own refusals."""
 
     NOT_FOUND = "not_found"
+    NOT_PENDING = "not_pending"
     FORBIDDEN = "forbidden"
     UNKNOWN_OWNER = "unknown_owner"
     UNKNOWN_CURRENCY = "unknown_currency"
@@ -81,6 +93,7 @@ class Desk:
     catalogue: Catalogue
     feeds: Feeds
     ledger: Ledger
+    pending: Pending
     clock: Clock
     mint_key: Callable[[], int]
     mint_secret: Callable[[], str]

@@ -6,12 +6,21 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from adserver.domain.attribution import ServerOrder
+from adserver.domain.attribution import PendingConversion, ServerOrder
 from adserver.domain.identity import write_id
 from adserver.flows.bill import Credited
 from adserver.web.schemas.campaigns import ConversionEvent
 from adserver.web.schemas.catalogue import ItemId
-from adserver.web.schemas.fields import AdvertiserId, Currency, GivenTime, Micros, Strict
+from adserver.web.schemas.fields import (
+    AdvertiserId,
+    Currency,
+    GivenTime,
+    Line,
+    Micros,
+    Paging,
+    ShownTime,
+    Strict,
+)
 from adserver.writes import Result
 from pixel.events import MAX_ITEMS, EventName
 from pixel.grammar import click_id_from, holds_email, record_id_from
@@ -92,3 +101,40 @@ def show_credited(credited: Credited) -> ConversionAnswer:
         reason=credited.reason or None,
         charge_id=write_id("chg", charge_id) if charge_id and result in _BILLED else None,
     )
+
+
+class PendingPaging(Paging):
+    advertiser_id: AdvertiserId
+
+
+class PendingAnswer(Strict):
+    """An order or lead that a browser reported; `amount_micros` is reserved in the campaign's budgets."""
+
+    id: str
+    campaign_id: str
+    event: EventName
+    amount_micros: int
+    value_micros: int | None
+    currency: str | None
+    arrived_at: ShownTime
+
+
+def show_pending(pending: PendingConversion) -> PendingAnswer:
+    return PendingAnswer(
+        id=write_id("cnv", pending.key),
+        campaign_id=write_id("cmp", pending.campaign_key),
+        event=pending.event,
+        amount_micros=pending.amount_micros,
+        value_micros=pending.value_micros,
+        currency=pending.currency,
+        arrived_at=pending.arrived_at_ms,
+    )
+
+
+class DeclineBody(Strict):
+    reason: Line
+
+
+class SettledAnswer(Strict):
+    id: str
+    status: Literal["taken", "declined"]
