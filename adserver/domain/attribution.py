@@ -12,6 +12,7 @@ from pixel.events import EventName
 
 OLDEST_SERVER_ORDER_MS = 7 * DAY_MS
 CLOCK_TOLERANCE_MS = 5 * 60_000
+MOST_UNVERIFIED_ORDERS = 5  # of browsers, for one ad: nobody reserves a budget away by inventing orders
 LEAD_WINDOW_MS = 30 * DAY_MS  # leads without an id: one of a visitor in this time
 
 
@@ -46,6 +47,7 @@ class PendingConversion(msgspec.Struct, frozen=True, array_like=True):
     value_micros: Micros | None
     currency: str | None
     arrived_at_ms: int
+    visitor_key: int
 
 
 def conversion_key(secret: bytes, advertiser_key: int, event: EventName, reference: str) -> int:

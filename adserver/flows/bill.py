@@ -1,5 +1,6 @@
 """Impression, view, click and conversion: charged once or refused by name."""
 
+import logging
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -30,6 +31,8 @@ CLICK_PROVES = {
     True: (AdEvent.IMPRESSION, AdEvent.VIEWABLE_IMPRESSION, AdEvent.CLICK),
     False: (AdEvent.CLICK,),
 }
+
+log = logging.getLogger("adserver.bill")
 
 INVALID = "invalid"
 EXPIRED = "expired"
@@ -77,6 +80,7 @@ class Bill:
         self._campaigns = stores.campaigns
         self._catalogue = stores.catalogue
         self._ledger = stores.ledger
+        self._pending = stores.pending
         self._profiles = stores.profiles
         self._writer = stores.writer
         self._refresh = refresh
@@ -206,7 +210,7 @@ class Bill:
         if target is None or campaign is None:
             return self._policy.house_url
         advertiser = self._advertiser_of(token.campaign_key)
-        click = msgspec.structs.replace(token, decided_at_ms=now_ms, test=suspect)
+        click = msgspec.structs.replace(token, decided_at_ms=now_ms, visitor_key=0, test=suspect)
         slot = self._snapshot.slots.get(token.slot_key)
         site = self._snapshot.sites.get(slot.site_key) if slot else None
         return landing_url(
@@ -235,7 +239,10 @@ class Bill:
         """Attribute orders and leads that arrived by pixel; how many were settled."""
         waiting = self._ledger.new_conversions(limit)
         for conversion in waiting:
-            self._credit(conversion, arrival=None)
+            try:
+                self._credit(conversion, arrival=None)
+            except Exception:
+                log.exception("conversion %s was not credited; it is tried again", conversion.conversion_key)
         return len(waiting)
 
     def convert(self, order: ServerOrder) -> Credited:
@@ -281,8 +288,15 @@ class Bill:
         return Credited(outcome, record.campaign_key if record else 0, reason, outcome.figure)
 
     def _touches(self, conversion: Conversion) -> list[Touch]:
-        """What the visitor saw and clicked, by cookie, and by the click id of the landing page."""
-        profile = self._profiles.profile(conversion.visitor_key) if conversion.visitor_key else None
+        """What the visitor saw and clicked, by cookie, and by the click id of the landing page.
+
+        A server knows no cookie; but where a browser told the same order, it is that browser's.
+        """
+        visitor_key = conversion.visitor_key
+        if conversion.by_server:
+            reported = self._pending.reported(conversion.conversion_key)
+            visitor_key = reported.visitor_key if reported else 0
+        profile = self._profiles.profile(visitor_key) if visitor_key else None
         touches = list(profile.touches) if profile else []
         token = verify(conversion.click_id or "", self._secrets.tokens, LANDED)
         if token is not None and conversion.arrived_at_ms - token.decided_at_ms <= LANDING_VALID_MS:

@@ -90,7 +90,7 @@ class Batch:
         self.sequence = sequence
         self.resent = resent  # what is in it may have been committed before
         self.touched_balances = False
-        self.new_dedupe_keys: dict[int, int] = {}  # key -> hour
+        self.new_dedupe_keys: dict[int, int] = {}  # key -> when, in ms
         self._accounts: dict[BucketId, _Account] = {}
         self._profiles: dict[int, Profile | None] = {}
         self._changed_profiles: dict[int, int] = {}

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import BindParameter, bindparam, delete, func, insert, literal_column, null, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from adserver.domain.attribution import MOST_UNVERIFIED_ORDERS
 from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent
@@ -30,6 +31,11 @@ NEW, SUPERSEDED = "new", "superseded"
 _CHARGE_ID: BindParameter[int] = bindparam("charge_id")
 _AD_EVENT = prepared(select(ad_events.c.at_ms).where(ad_events.c.charge_id == _CHARGE_ID))
 _CHARGE = prepared(select(charges.c.at_ms).where(charges.c.charge_id == _CHARGE_ID))
+_REDEEM = prepared(
+    update(ad_events)
+    .where(ad_events.c.charge_id == bindparam("of_id"), ad_events.c.not_billed != literal_column("''"))
+    .values(not_billed=literal_column("''"))
+)
 _KNOWN = {"ad_events": _AD_EVENT, "charges": _CHARGE}
 _REFUSED_DAY = prepared(select(refused_charges.c.day).where(refused_charges.c.charge_id == _CHARGE_ID))
 _DROP_REFUSED = prepared(delete(refused_charges).where(refused_charges.c.charge_id == _CHARGE_ID))
@@ -57,6 +63,14 @@ _SETTLE = prepared(
         amount_micros=bindparam("amount_micros"),
     )
 )
+_OF_TOUCH = prepared(
+    select(func.count()).where(
+        conversions.c.touch_impression_id == bindparam("touch"),
+        conversions.c.touch_impression_id != literal_column("0"),
+        conversions.c.by_server == literal_column("0"),
+        conversions.c.amount_micros > literal_column("0"),
+    )
+)
 _COLUMNS = tuple(column.name for column in conversions.c)
 _COUNTED = {
     AdEvent.IMPRESSION: "impressions",
@@ -80,15 +94,25 @@ def record_ad(batch: Batch, write: RecordAd) -> Outcome:
 
 
 def _record(batch: Batch, record: AdRecord) -> Outcome:
-    event_id = charge_id(record)
     repeat = _repeat(batch, "ad_events", record, Result.NOT_BILLABLE)
+    redeemed = repeat is not None and not record.not_billed and _redeem(batch, record)
     if repeat is None:
         record = _fold(batch, record)
+        event_id = charge_id(record)
         batch.add_row("ad_events", _ad_event_row(event_id, record), event_id)
+    if repeat is None or redeemed:
         _count(batch, record)
     if not record.amount_micros:
-        return repeat or Outcome(Result.NOT_BILLABLE)
+        return Outcome(Result.NOT_BILLABLE) if repeat is None or redeemed else repeat
     return _bill(batch, record)
+
+
+def _redeem(batch: Batch, record: AdRecord) -> bool:
+    """A valid event after a suspect one of the same kind is the first that counts."""
+    redeemed = batch.connection.execute(_REDEEM, {"of_id": charge_id(record)}).rowcount == 1
+    if redeemed:
+        _fold(batch, record)
+    return redeemed
 
 
 def _bill(batch: Batch, record: AdRecord) -> Outcome:
@@ -278,12 +302,20 @@ def _credited(batch: Batch, write: CreditConversion) -> tuple[Result, str]:
     if not record.amount_micros:
         return Result.NOT_BILLABLE, write.reason
     if write.reserve:
+        if _unverified_orders(batch, write.touch_impression_id) >= MOST_UNVERIFIED_ORDERS:
+            return Result.NOT_BILLABLE, "too_many_orders"
         if batch.move(record, ZERO, record.amount_micros):
             return Result.PENDING, ""
         _refuse(batch, record)
         return Result.CAP_REACHED, ""
     result = _bill(batch, record).result
     return (Result.DUPLICATE if result is Result.REPEATED else result), ""
+
+
+def _unverified_orders(batch: Batch, impression_id: int) -> int:
+    """How many orders of browsers this ad was credited with, settled since or not."""
+    row = batch.connection.execute(_OF_TOUCH, {"touch": impression_id}).fetchone()
+    return int(row[0])
 
 
 def _answer(write: CreditConversion, result: Result) -> Outcome:

@@ -37,6 +37,7 @@ _columns = (
     conversions.c.value_micros,
     conversions.c.currency,
     conversions.c.arrived_at_ms,
+    conversions.c.visitor_key,
 )
 _ONE = prepared(
     select(*_columns).where(conversions.c.conversion_key == bindparam("conversion_key"), _by_browser)

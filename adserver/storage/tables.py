@@ -65,12 +65,19 @@ products = Table(
     metadata,
     _key(),
     Column("advertiser_key", BigInteger, nullable=False),
-    Column("feed_key", BigInteger, nullable=False, index=True),
+    Column("feed_key", BigInteger, nullable=False),
     Column("import_key", BigInteger, nullable=False),
     Column("image_link", String),
     Column("picture", String),
     Column("body", LargeBinary, nullable=False),
     Index("products_by_advertiser", "advertiser_key", "key"),
+    Index("products_by_import", "feed_key", "import_key"),
+    Index(
+        "products_without_picture",
+        "advertiser_key",
+        "key",
+        sqlite_where=text("picture IS NULL AND image_link IS NOT NULL"),
+    ),
 )
 
 budgets = Table(
@@ -209,6 +216,11 @@ conversions = Table(
     sqlite_with_rowid=False,
 )
 Index("conversions_new", conversions.c.arrived_at_ms, sqlite_where=conversions.c.state == "new")
+Index(
+    "conversions_by_touch",
+    conversions.c.touch_impression_id,
+    sqlite_where=conversions.c.touch_impression_id != 0,
+)
 Index("conversions_pending", conversions.c.advertiser_key, sqlite_where=conversions.c.state == "pending")
 Index("conversions_by_visitor", conversions.c.visitor_key, sqlite_where=conversions.c.visitor_key != 0)
 

@@ -60,7 +60,8 @@ def _event_row(write: StoreEvent, dedupe_key: int | None) -> dict[str, Any]:
         "visitor_key": write.visitor_key,
         "at_ms": write.at_ms,
         "dedupe_key": dedupe_key,
-        "body": encode_event(write.event),
+        # The click id did its work with the order; it would only tie this event to another browser's ad.
+        "body": encode_event(msgspec.structs.replace(write.event, click_id=None)),
     }
 
 

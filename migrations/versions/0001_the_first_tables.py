@@ -149,6 +149,12 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("conversions", schema=None) as batch_op:
         batch_op.create_index(
+            "conversions_by_touch",
+            ["touch_impression_id"],
+            unique=False,
+            sqlite_where=sa.text("touch_impression_id != 0"),
+        )
+        batch_op.create_index(
             "conversions_by_visitor", ["visitor_key"], unique=False, sqlite_where=sa.text("visitor_key != 0")
         )
         batch_op.create_index(
@@ -355,3 +361,4 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("slots", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_slots_site_key"), ["site_key"], unique=False)
+

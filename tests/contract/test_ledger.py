@@ -104,7 +104,9 @@ def test_a_click_after_a_suspect_one_is_the_first_valid_click(storage: Storage) 
     assert charge(storage, amount_micros=ZERO, not_billed="too_soon") is Result.NOT_BILLABLE
     assert charge(storage) is Result.TAKEN
     assert charge(storage) is Result.REPEATED
-    assert storage.stats.counts(CAMPAIGN, 0)["clicks_too_soon"] == 1
+    counts = storage.stats.counts(CAMPAIGN, 0)
+    assert (counts["clicks_too_soon"], counts["clicks"]) == (1, 1)
+    assert rows_of(storage, "SELECT not_billed FROM ad_events") == [("",)]
 
 
 def test_what_is_admitted_wrongly_is_refused_by_the_statement(

@@ -3,7 +3,9 @@
 import msgspec
 import pytest
 
+from adserver.domain.attribution import MOST_UNVERIFIED_ORDERS
 from adserver.domain.money import Micros
+from adserver.domain.token import LANDED
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.conversions import BY_TIME, ManageConversions
 from adserver.flows.manage.desk import Desk
@@ -297,3 +299,39 @@ def test_time_approves_what_nobody_declined(sold: Street) -> None:
     assert sold.orders() == [(0, "taken", BY_TIME)]
     assert conversions.approve_due() == 0
     sold.assert_audit_is_clean()
+
+
+def test_the_servers_word_needs_no_click_id_where_a_browser_told_the_order(sold: Street) -> None:
+    buy(sold)
+    sold.now_ms += 1
+    assert sold.order().outcome.result is Result.TAKEN
+    assert sold.spent() == (SALE, 0)
+    assert [row[:2] for row in sold.orders()] == [(0, "superseded"), (1, "taken")]
+
+
+def test_one_ad_reserves_for_a_few_unverified_orders_only(sold: Street) -> None:
+    for number in range(MOST_UNVERIFIED_ORDERS + 2):
+        buy(sold, f"invented-{number}")
+    assert sold.spent() == (0, MOST_UNVERIFIED_ORDERS * SALE)
+    reasons = [reason for _, state, reason in sold.orders() if state == "not_billable"]
+    assert reasons == ["too_many_orders"] * 2
+    sold.assert_audit_is_clean()
+
+
+def test_a_valid_click_after_a_suspect_one_credits_the_sale(street: Street) -> None:
+    street.open(**sale_terms())
+    text = street.signed()
+    street.now_ms = street.read(text).decided_at_ms + 1
+    street.click(text)
+    street.now_ms += 3_600_000
+    street.click(text)
+    trust(street)
+    buy(street)
+    assert street.spent() == (SALE, 0)
+
+
+def test_a_click_id_names_no_visitor_and_stays_with_no_event(sold: Street) -> None:
+    click_id = sold.click_id()
+    assert sold.read(click_id, LANDED).visitor_key == 0
+    sold.hit(rtclid=click_id)
+    assert all(click_id.encode() not in body for (body,) in sold.rows("SELECT body FROM events"))  # type: ignore[operator]
