@@ -24,6 +24,8 @@ Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 DataDir = Annotated[Path | None, typer.Option("--data", help="A folder to keep; default: thrown away.")]
+Workers = Annotated[int, typer.Option(min=1, max=200, help="Processes that answer requests.")]
+FeedFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
 DEMO_PORT = 8000
 
 
@@ -41,11 +43,13 @@ def _settings() -> Settings:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    for name in ("httpx", "httpcore", "alembic"):  # they tell whole addresses, and a feed's may hold a password
+        logging.getLogger(name).setLevel(logging.WARNING)
     return settings
 
 
 @app.command()
-def serve(host: Host = "127.0.0.1", port: Port = 8000, workers: int = 1) -> None:
+def serve(host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = 1) -> None:
     """Run the server: one process that does everything, or N workers beside a writer and the jobs."""
     from adserver import processes
 
@@ -82,7 +86,7 @@ def demo(port: Port = DEMO_PORT, data: DataDir = None, as_json: Json = False) ->
 
 
 @feed_app.command("check")
-def feed_check(file: Path, as_json: Json = False) -> None:
+def feed_check(file: FeedFile, as_json: Json = False) -> None:
     """Read a product feed without a server: what would be imported, and each row left out with its reason."""
     from adserver.flows.feed import check_feed
 

@@ -1,10 +1,12 @@
 """Settings, read once from the environment; each is documented in the README."""
 
+import math
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pixel.consent import Region
@@ -19,11 +21,21 @@ def _rates(value: object) -> object:
     """`EUR=1, USD=0.92` becomes a table of numbers."""
     if not isinstance(value, str):
         return value
-    return dict(pair.split("=", 1) for pair in value.replace(",", " ").split())
+    pairs = [pair.split("=", 1) for pair in value.replace(",", " ").split()]
+    if any(len(pair) != 2 for pair in pairs):
+        raise ValueError("currencies and their worth, such as EUR=1, USD=0.92")
+    return dict(pairs)
+
+
+def _lower(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word.lower() for word in words)
 
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 ExchangeRates = Annotated[dict[str, float], NoDecode, BeforeValidator(_rates)]
+
+
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 class Settings(BaseSettings):
@@ -34,7 +46,9 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     database_url: str = ""  # empty: the SQLite file in data_dir
     base_url: str = "http://127.0.0.1:8000"
-    hosts: Words = ()  # Host headers that are answered, besides base_url's and loopback
+    hosts: Annotated[
+        Words, AfterValidator(_lower)
+    ] = ()  # Host headers that are answered, besides base_url's and loopback
     trusted_proxies: Words = ()  # addresses or networks whose X-Forwarded-* are believed
     default_region: Region = Region.STRICT
     loopback_region: Region | None = None  # of visitors on this machine; the demo's is open
@@ -58,6 +72,14 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("house_url")
+    @classmethod
+    def _a_page(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or "\\" in value):
+            raise ValueError("the address of a page, such as https://example.com/ads")
+        return value
+
     @field_validator("base_url")
     @classmethod
     def _address(cls, value: str) -> str:
@@ -65,6 +87,31 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
             raise ValueError("an address such as https://cards.example.com, without a path")
         return value.rstrip("/")
+
+    @field_validator("ranking_rates")
+    @classmethod
+    def _worth_something(cls, value: dict[str, float]) -> dict[str, float]:
+        for currency, rate in value.items():
+            if not (math.isfinite(rate) and rate > 0):
+                raise ValueError(f"{currency}={rate}: a rate is a number above 0")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for word in value:
+            try:
+                ip_network(word, strict=False)
+            except ValueError:
+                raise ValueError(f"{word} is no address or network such as 10.0.0.0/8") from None
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.lower() not in LOG_LEVELS:
+            raise ValueError(f"one of {', '.join(LOG_LEVELS)}")
+        return value.lower()
 
     @property
     def database_path(self) -> Path:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -21,6 +22,8 @@ log = logging.getLogger("adserver.jobs")
 LEASE_MS = 5_000
 PAGE = 200
 PICTURES_AT_ONCE = 40
+STOP_SECONDS = 5.0  # for jobs at work, all together
+STOP_LOOK_SECONDS = 0.05
 
 Keyed = TypeVar("Keyed", Feed, Advertiser)
 
@@ -59,16 +62,32 @@ def _fetch_due_feeds(import_feed: ImportFeed, stores: Stores, clock: Clock) -> i
         last_ms = feed.last_import.started_at_ms if feed.last_import else 0
         advertiser = stores.accounts.advertiser(feed.advertiser_key)
         if advertiser is not None and clock() >= last_ms + feed.interval_minutes * 60_000:
-            import_feed.import_address(advertiser, feed)
-            done += 1
+            done += _import(import_feed, advertiser, feed)
     return done
+
+
+def _import(import_feed: ImportFeed, advertiser: Advertiser, feed: Feed) -> int:
+    """1, or 0 where it failed: the feeds behind it are imported all the same."""
+    try:
+        import_feed.import_address(advertiser, feed)
+    except Exception:
+        log.exception("feed %s of advertiser '%s' failed", feed.key, advertiser.public_id)
+        return 0
+    return 1
 
 
 def _fetch_missing_pictures(pictures: FetchPictures, stores: Stores) -> int:
     advertisers = _all(lambda after: stores.accounts.advertisers(after, PAGE))
-    return sum(
-        pictures.fetch_pictures(advertiser.key, PICTURES_AT_ONCE).fetched for advertiser in advertisers
-    )
+    return sum(_fetch_pictures(pictures, advertiser) for advertiser in advertisers)
+
+
+def _fetch_pictures(pictures: FetchPictures, advertiser: Advertiser) -> int:
+    """How many, 0 where it failed: the advertisers behind it get theirs all the same."""
+    try:
+        return pictures.fetch_pictures(advertiser.key, PICTURES_AT_ONCE).fetched
+    except Exception:
+        log.exception("pictures of advertiser '%s' failed", advertiser.public_id)
+        return 0
 
 
 def _all(page_after: Callable[[int], list[Keyed]]) -> Iterator[Keyed]:
@@ -92,14 +111,22 @@ class Runner:
         self._holder = holder
         self._leased_until_ms: dict[str, int] = {}
         self._stopping = threading.Event()
+        self.left_at_work = False  # whether a job outlived `run`
 
     def run(self) -> None:
-        """Until `stop`; a job that is at work then is waited for."""
-        threads = [threading.Thread(target=self._repeat, args=(job,), name=job.name) for job in self._jobs]
+        """Until `stop`; a job that is at work then is waited for, for a while: it is safe to run twice."""
+        threads = [
+            threading.Thread(target=self._repeat, args=(job,), name=job.name, daemon=True)
+            for job in self._jobs
+        ]
         for thread in threads:
             thread.start()
+        while not self._stopping.is_set():  # no wait(): a signal's handler that sets it could lock itself out
+            time.sleep(STOP_LOOK_SECONDS)
+        deadline = time.monotonic() + STOP_SECONDS
         for thread in threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self.left_at_work = any(thread.is_alive() for thread in threads)
 
     def stop(self) -> None:
         self._stopping.set()

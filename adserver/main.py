@@ -69,7 +69,7 @@ class Server:
         self.keys = load_keys(storage.path.parent)
         self.pictures = PictureDecoder()
         self.refresh = Refresh(self.memory.snapshot, storage.changes, storage.stats, storage.writer)
-        self.refresh.load()
+        self.refresh.load(self.clock())
         self.refresh.load_traffic(self.clock())
         self._make_flows()
         self.application: Application = self._make_application()
@@ -198,14 +198,14 @@ class Server:
                 self.report_counts()
             if since_rates >= RATES_SECONDS:
                 since_rates = 0.0
-                self.freshen(figures=True)
+                await asyncio.to_thread(self.freshen, figures=True)  # requests do not wait for sums
 
     def freshen(self, *, figures: bool = False) -> None:
         """Look at the change log, at times at the figures too; the next look makes up for one that fails."""
         try:
             self.refresh.poll()
             if figures:
-                self.refresh.load_rates()
+                self.refresh.load_rates(self.clock())
                 self.refresh.load_traffic(self.clock())
         except Exception:
             log.exception("the database cannot be read")
@@ -251,7 +251,9 @@ def create_operator_key(storage: Storage, clock: Clock, name: str) -> str:
         name=name,
         created_at_ms=clock(),
     )
-    storage.writer.commit(SaveEntity(key, is_new=True))
+    outcome = storage.writer.commit(SaveEntity(key, is_new=True))
+    if outcome.result is not Result.SAVED:
+        raise SystemExit(f"adserver: the key could not be kept ({outcome.result.value}); nothing was made")
     return text
 
 

@@ -28,8 +28,8 @@ LIFELINE = "ADSERVER_PROCESS_LIFELINE"
 
 
 def serve_alone(settings: Settings, host: str, port: int, ready: Callable[[], None] | None = None) -> None:
-    """Serve, commit and do the jobs in this one process, until a signal stops it."""
-    listener = listen(host, port)
+    """Serve, commit and do the jobs in this one process, until a signal stops it, and the process with it."""
+    listener = _listen_or_end(host, port)
     server = Server(settings, sole_storage(settings.database_path))
     thread = threading.Thread(target=server.runner.run, name="jobs", daemon=True)
     thread.start()
@@ -39,6 +39,7 @@ def serve_alone(settings: Settings, host: str, port: int, ready: Callable[[], No
         server.runner.stop()
         thread.join()
         server.close()
+    leave(server)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -87,6 +88,13 @@ def _stopped(number: int, frame: object) -> None:
     """Uvicorn has its own handlers while it serves; afterwards it raises the signal again, to us."""
 
 
+def _listen_or_end(host: str, port: int) -> socket.socket:
+    try:
+        return listen(host, port)
+    except OSError as error:
+        raise SystemExit(f"adserver: cannot listen on {host}:{port}: {error.strerror}") from None
+
+
 def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -104,7 +112,7 @@ class Supervisor:
     """Starts the writer, the workers and the jobs, and starts again whichever dies."""
 
     def __init__(self, host: str, port: int, workers: int, settings: Settings) -> None:
-        self._listener = listen(host, port)
+        self._listener = _listen_or_end(host, port)
         self._settings = settings
         self._lifeline_end, self._lifeline = os.pipe()
         self._stopping = False
@@ -204,6 +212,14 @@ def run_writer_child(settings: Settings) -> None:
     storage.close()
 
 
+def leave(server: Server) -> None:
+    """End the process at once where a job is still at work; Python would wait for its pool of threads."""
+    if server.runner.left_at_work:
+        log.warning("a job was still at work; it runs again after the next start")
+        logging.shutdown()
+        os._exit(0)
+
+
 def run_worker_child(settings: Settings, number: int, descriptor: int) -> None:
     watch_lifeline()
     server = Server(settings, join_storage(settings.database_path), number)
@@ -224,6 +240,7 @@ def run_jobs_child(settings: Settings, number: int) -> None:
     ended.set()
     refreshing.join()
     server.close()
+    leave(server)
 
 
 def _refresh_until(ended: threading.Event, server: Server) -> None:

@@ -143,7 +143,7 @@ class SettleConversion(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class SaveEntity(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """Insert an entity (`is_new`) or replace it by its next version; of a campaign or advertiser, its caps too.
+    """Insert an entity (`is_new`) or put its next version; of a campaign or advertiser, its caps too.
 
     `today` is the owner's local day, whose bucket takes the new daily cap at once.
     """

@@ -96,7 +96,7 @@ def _where_to_click(base_url: str, world: World, kept: Path | None) -> str:
     {base_url}/demo/news         a news page with slots of three sizes: there are your ads
     {base_url}/test-visitor      exclude your own browser: it sees everything and bills nothing
 
-  The same with three hosts, as in real life (Chrome, Edge, Firefox; not Safari):
+  The same with three hosts, as in real life (where third-party cookies are allowed: not in Safari):
 
     http://shop.localhost:{port}/demo/shop
     http://news.localhost:{port}/demo/news

@@ -39,7 +39,7 @@ class Turntable:
 class LevelRefresh(Refresh):
     """Learns nothing of click rates: else one campaign of three that bid the same would soon win for good."""
 
-    def load_rates(self) -> None:
+    def load_rates(self, now_ms: int = 0) -> None:
         """All campaigns stay as they are believed to be at first."""
 
 

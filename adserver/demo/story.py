@@ -7,7 +7,19 @@ import msgspec
 
 from adserver.demo.catalogue import PAPER_NAME
 from adserver.demo.server import DemoServer
-from adserver.demo.words import CHARGES, EVENTS, MODELS, OUTBID, REASONS, REFUSALS, REJECTIONS, money
+from adserver.demo.words import (
+    BECAUSE,
+    CHARGES,
+    EVENTS,
+    FORM_LEFT,
+    MODELS,
+    NOT_KNOWN,
+    OUTBID,
+    REASONS,
+    REFUSALS,
+    REJECTIONS,
+    money,
+)
 from adserver.domain.caller import Caller
 from adserver.domain.campaign import Campaign
 from adserver.domain.decision import Decision, NoAd, ecpm_micros
@@ -17,6 +29,7 @@ from adserver.domain.money import basis_points_of
 from adserver.domain.pricing import AdEvent, PricingModel, Terms, price_of
 from adserver.domain.snapshot import Rates
 from adserver.domain.token import AdToken, verify
+from adserver.domain.visitor import Level
 from adserver.flows.serve import SlotRequest
 from pixel.events import Event, Rejection
 from pixel.parse import Hit
@@ -131,7 +144,7 @@ class Story:
         slot = self._server.memory.snapshot.slots[ask.slot_key]
         refused = [self._refused(key, no, answer) for key, no in answer.refusals.items()]
         if isinstance(answer, NoAd):
-            line = "You have no profile yet, so there is nothing to choose by." if not refused else ""
+            line = "" if refused else NOT_KNOWN[caller.opted_out]
             title = f"{PAPER_NAME}, {slot.format_name}: no ad of ours"
             step = self._step("empty", title, [line] if line else [])
             self._places.setdefault(caller.visitor_key, {})[write_id("slot", slot.key)] = Place(
@@ -142,7 +155,7 @@ class Story:
                 self._server.clock(),
             )
         else:
-            place = self._place(answer, caller.test)
+            place = self._place(answer, caller)
             title = f"{PAPER_NAME}, {slot.format_name}: “{place.campaign}” with {place.shows}"
             step = self._step("decision", title, [place.why, place.pays])
             self._places.setdefault(caller.visitor_key, {})[write_id("slot", slot.key)] = place
@@ -159,14 +172,22 @@ class Story:
             words = OUTBID if worth < answer.ecpm_micros else words
         return f"{campaign.name} ({campaign.terms.pricing_model.upper()})", words
 
-    def _place(self, answer: Decision, test: bool) -> Place:
+    def _because(self, answer: Decision, visitor_key: int) -> str:
+        """What the visitor did with the first product shown: it is first for that."""
+        profile = self._server.storage.profiles.profile(visitor_key)
+        shop = profile.shop(answer.campaign.advertiser_key) if profile else None
+        first = answer.products[0].key
+        levels = [one.level for one in shop.interests if one.product_key == first] if shop else []
+        return BECAUSE[levels[0]] if levels else BECAUSE[Level.VIEWED]
+
+    def _place(self, answer: Decision, caller: Caller) -> Place:
         campaign = answer.campaign
         shows = ", ".join(product.title for product in answer.products) or "the service's own words"
-        why = "you looked at it in the shop" if answer.products else "you began its form and did not send it"
+        why = self._because(answer, caller.visitor_key) if answer.products else FORM_LEFT
         level = sum(no is Refusal.OUTRANKED for no in answer.refusals.values())
         turn = f" {level} more would earn as much: they take turns." if level else ""
         why = f"Chosen because {why}.{turn}"
-        return Place(campaign.name, pays_for(campaign), shows, why, self._server.clock(), test)
+        return Place(campaign.name, pays_for(campaign), shows, why, self._server.clock(), caller.test)
 
     # ---- money ----
 

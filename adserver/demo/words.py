@@ -2,6 +2,7 @@
 
 from adserver.domain.eligibility import Refusal
 from adserver.domain.pricing import PricingModel
+from adserver.domain.visitor import Level
 from pixel.events import EventName, Rejection
 
 EVENTS = {
@@ -83,3 +84,15 @@ def money(micros: int, currency: str = "EUR") -> str:
         f"{micros / 1_000_000:,.2f}" if micros % 10_000 == 0 else f"{micros / 1_000_000:,.6f}".rstrip("0")
     )
     return f"€{amount}" if currency == "EUR" else f"{amount} {currency}"
+
+
+BECAUSE = {
+    Level.VIEWED: "you looked at it in the shop",
+    Level.WISHED: "you wished for it in the shop",
+    Level.IN_CART: "it is in your basket",
+}
+FORM_LEFT = "you began its form and did not send it"
+NOT_KNOWN = {
+    False: "You have no profile yet, so there is nothing to choose by.",
+    True: "You have opted out: nothing is remembered, and nothing chosen for you.",
+}

@@ -61,16 +61,19 @@ class Snapshot:
         """Take balances as the ledger last told them."""
         self.buckets.update(buckets)
 
-    def live_campaigns(self, advertiser_key: int) -> Iterable[Campaign]:
-        """The advertiser's campaigns that are neither draft nor ended; paused ones can say so."""
-        return self._live.get(advertiser_key, {}).values()
+    def live_campaigns(self, advertiser_key: int) -> list[Campaign]:
+        """The advertiser's campaigns that are neither draft nor ended; paused ones can say so.
+
+        A copy, as all lists here: another thread may `put` meanwhile.
+        """
+        return list(self._live.get(advertiser_key, {}).values())
 
     def paced_campaigns(self) -> list[Campaign]:
         """Live campaigns that spread a daily budget over its day."""
         return [
             campaign
-            for live in self._live.values()
-            for campaign in live.values()
+            for live in list(self._live.values())
+            for campaign in list(live.values())
             if campaign.pacing is Pacing.EVEN and campaign.daily_budget_micros is not None
         ]
 

@@ -42,8 +42,9 @@ class Draw:
                 return self._frames[key]
         frame = self._drawn(card, look, format_)
         with self._lock:
-            self._frames[key] = frame
-            self._kept_bytes += len(frame)
+            if key not in self._frames:  # another thread may have drawn it meanwhile
+                self._frames[key] = frame
+                self._kept_bytes += len(frame)
             while self._kept_bytes > MOST_FRAMES_BYTES:
                 self._kept_bytes -= len(self._frames.popitem(last=False)[1])
         return frame

@@ -166,13 +166,15 @@ class ImportFeed:
         import_key = self._mint_key()
         for piece in pieces(disk):
             self._commit(SaveProducts(feed.advertiser_key, piece, feed.key, import_key))
-        self._commit(RemoveProductsNotIn(feed.key, import_key))
+        while self._commit(RemoveProductsNotIn(feed.key, import_key)):
+            pass  # a piece at a time
 
-    def _commit(self, write: Write) -> None:
+    def _commit(self, write: Write) -> int:
         outcome = self._writer.commit(write)
         if outcome.result is not Result.SAVED:
             # Pieces written before this one are newer products of the same feed; none was removed.
             raise FeedError(FeedRefusal.UNRECORDED, "it could not be written; import it again")
+        return outcome.figure
 
     def _report(
         self, started_at_ms: int, reading: ReadProducts | None, failed: FeedError | None

@@ -1,7 +1,7 @@
 """Products' pictures are fetched once and become our own thumbnails."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -46,11 +46,14 @@ class FetchPictures:
         self._fetcher = fetcher
         self._pictures = pictures
         self._clock = clock
-        self._failed_at_ms: dict[str, int] = {}  # by address
+        self._failed_at_ms: dict[int, dict[str, int]] = {}  # by advertiser and address
 
     def fetch_pictures(self, advertiser_key: int, limit: int) -> PictureRun:
         """Try the pictures of up to `limit` products; those that failed are not tried again today."""
-        products_by_link = self._wanted(advertiser_key, limit)
+        failed_at_ms = self._recent_failures(advertiser_key)
+        products_by_link = self._wanted(advertiser_key, limit, failed_at_ms)
+        if not products_by_link:
+            return PictureRun(0, {})
         fetched = 0
         failed: Counter[str] = Counter()
         with ThreadPoolExecutor(PARALLEL_FETCHES, "pictures") as pool:
@@ -60,24 +63,27 @@ class FetchPictures:
                     fetched += self._set_picture(products, link, answer.hash, failed)
                 else:
                     failed[answer] += len(products)
-                    self._failed_at_ms[link] = self._clock()
+                    failed_at_ms[link] = self._clock()
         return PictureRun(fetched, dict(failed))
 
-    def _wanted(self, advertiser_key: int, limit: int) -> dict[str, list[Product]]:
+    def _wanted(self, advertiser_key: int, limit: int, failed: Mapping[str, int]) -> dict[str, list[Product]]:
         """Products without a picture by its address; many may share one."""
-        self._forget_old_failures()
         # As many more as have failed, which stand before the others in the catalogue for ever.
-        found = self._catalogue.without_picture(advertiser_key, limit + len(self._failed_at_ms))
+        found = self._catalogue.without_picture(advertiser_key, limit + len(failed))
         products_by_link: dict[str, list[Product]] = {}
         for product in found:
             link = product.image_link
-            if link is not None and link not in self._failed_at_ms:
+            if link is not None and link not in failed:
                 products_by_link.setdefault(link, []).append(product)
         return _first(products_by_link, limit)
 
-    def _forget_old_failures(self) -> None:
+    def _recent_failures(self, advertiser_key: int) -> dict[str, int]:
+        """When an address of the advertiser failed, of the last day; the table is kept and added to."""
         since_ms = self._clock() - RETRY_AFTER_MS
-        self._failed_at_ms = {link: at_ms for link, at_ms in self._failed_at_ms.items() if at_ms > since_ms}
+        known = self._failed_at_ms.get(advertiser_key, {})
+        recent = {link: at_ms for link, at_ms in known.items() if at_ms > since_ms}
+        self._failed_at_ms[advertiser_key] = recent
+        return recent
 
     def _thumbnail_of(self, link: str) -> Thumbnail | str:
         """The thumbnail, already kept, or why there is none."""

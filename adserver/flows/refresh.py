@@ -1,5 +1,6 @@
 """Keeps each worker's Snapshot of live campaigns fresh, from the change log."""
 
+import threading
 from collections.abc import Sequence
 
 from adserver.domain.campaign import Campaign
@@ -23,6 +24,7 @@ from adserver.ports import Changes, Stats, Writer
 
 DAY_MS = PARTS * HOUR_MS
 HISTORY_MS = (DAYS + 1) * DAY_MS  # a week before today, in any zone
+RATES_MS = 30 * DAY_MS  # what the ranking learns from
 
 
 class HourlyCounts:
@@ -67,14 +69,15 @@ class Refresh:
         self._entities_at = 0
         self._buckets_at = 0
         self._seen = -1
+        self._polling = threading.Lock()  # the event loop, the API's threads and the jobs all ask
 
-    def load(self) -> None:
+    def load(self, now_ms: int = 0) -> None:
         """The whole picture, when a worker starts."""
         self._entities_at, entities = self._changes.everything()
         for entity in entities:
             self._snapshot.put(entity)  # type: ignore[arg-type]
         self.poll()
-        self.load_rates()
+        self.load_rates(now_ms)
 
     def if_stale(self, *, missing: bool = False) -> None:
         """Look where there is news. `missing`: someone names what we do not know; another worker may."""
@@ -83,16 +86,23 @@ class Refresh:
 
     def poll(self) -> None:
         """Entities and balances changed since the last look."""
-        self._seen = self._writer.sequence
+        with self._polling:
+            seen = self._writer.sequence
+            try:
+                self._pull()
+            finally:
+                self._seen = seen  # where it failed too: what is known serves until the next look
+
+    def _pull(self) -> None:
         self._entities_at, entities = self._changes.since(self._entities_at)
         for entity in entities:
             self._snapshot.put(entity)  # type: ignore[arg-type]
         self._buckets_at, buckets = self._changes.buckets_since(self._buckets_at)
         self._snapshot.put_buckets(buckets)
 
-    def load_rates(self) -> None:
-        """Figures for the ranking, a minute old at most."""
-        self._snapshot.rates = self._stats.rates()
+    def load_rates(self, now_ms: int = 0) -> None:
+        """Figures of the last month for the ranking, a minute old at most."""
+        self._snapshot.rates = self._stats.rates(max(0, now_ms - RATES_MS))
 
     def load_traffic(self, now_ms: int) -> None:
         """What paced campaigns may expect of their day, from all workers' counts of the last week."""

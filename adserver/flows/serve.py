@@ -1,9 +1,10 @@
 """An ad goes out: snapshot and profile in, a document or picture with signed links out."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import msgspec
 
@@ -49,6 +50,7 @@ MOST_FRAGMENTS = 20_000  # ready cards kept in memory
 MOST_DOCUMENTS = 2_000
 CARDS_OF_IMAGE = 4  # frames of one GIF
 PRODUCTS_LOOKED_UP = 24  # of one shop: the warmest interests
+_CONFUSING = re.compile(r"[\s\\\x00-\x20\x7f-\x9f]")  # what browsers drop from an address, or read as `/`
 
 
 class ServingPolicy(msgspec.Struct, frozen=True):
@@ -250,7 +252,8 @@ class Serve:
     ) -> tuple[Decision | NoAd, int]:
         visitor_key = self._visitor(site, ask, caller)
         profile = self._profiles.profile(visitor_key) if visitor_key else None
-        if profile is None or caller.robot is not None or not self._writer.records:
+        foreign = caller.origin is not None and not is_from(caller.origin, site.domains)
+        if profile is None or foreign or caller.robot is not None or not self._writer.records:
             return NoAd({}), visitor_key
         candidates = self._candidates(profile, now_ms)
         products = self._products(profile)
@@ -395,9 +398,25 @@ def image_key(ask: SlotRequest, visitor_key: int) -> int:
 
 def allowed_prefix(click_prefix: str | None, site: Site) -> str | None:
     """A publisher's click macro, if the site has named it: never an open redirect."""
-    if click_prefix and any(click_prefix.startswith(known) for known in site.click_prefixes):
-        return click_prefix
+    if not click_prefix or _CONFUSING.search(click_prefix):
+        return None
+    given = _place_and_rest(click_prefix)
+    if given is None or "/.." in unquote(given[1]):
+        return None
+    for known in map(_place_and_rest, site.click_prefixes):
+        if known and given[0] == known[0] and given[1].startswith(known[1]):
+            return click_prefix
     return None
+
+
+def _place_and_rest(address: str) -> tuple[tuple[str, str], str] | None:
+    """Scheme and host with port, compared whole; and path with query, compared by their beginning."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return None
+    rest = urlunsplit(("", "", parts.path or "/", parts.query, parts.fragment))
+    return (parts.scheme, parts.netloc.lower()), rest
 
 
 def _trim(cache: OrderedDict[tuple[object, ...], Document] | OrderedDict[tuple[object, ...], Fragment],

@@ -28,7 +28,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def audit(path: Path) -> list[Finding]:
-    """Check every invariant of the ledger; harmless beside a running server."""
+    """Check every invariant of the ledger; safe beside a running server.
+
+    Its snapshot holds the write-ahead log: while it lasts, that grows, and erased bytes stay in it.
+    """
     connection = connect(path, writing=False)
     try:
         connection.execute("BEGIN")  # one snapshot for all checks

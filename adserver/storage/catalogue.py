@@ -15,6 +15,7 @@ from adserver.writes import Outcome, RemoveProductsNotIn, Result, SaveProducts, 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Product).decode
 SAVED = Outcome(Result.SAVED)
+REMOVED_AT_ONCE = 500  # in one write, so that no other waits long
 
 _row = upsert(products)
 _same_image = products.c.image_link.is_(_row.excluded.image_link)
@@ -24,18 +25,22 @@ _SAVE = prepared(
         index_elements=["key"],
         set_={
             "feed_key": func.iif(_by_api, products.c.feed_key, _row.excluded.feed_key),
-            "import_key": func.iif(_by_api, products.c.import_key, _row.excluded.import_key),
+            # The newest of the imports that list it: an older one that ends later must not take it out.
+            "import_key": func.iif(
+                _by_api, products.c.import_key, func.max(products.c.import_key, _row.excluded.import_key)
+            ),
             "body": _row.excluded.body,
             "image_link": _row.excluded.image_link,
             "picture": func.iif(_same_image, products.c.picture, literal_column("NULL")),
         },
     )
 )
-_REMOVE = prepared(
-    delete(products).where(
-        products.c.feed_key == bindparam("feed_key"), products.c.import_key != bindparam("import_key")
-    )
+_left_out = (
+    select(products.c.key)
+    .where(products.c.feed_key == bindparam("feed_key"), products.c.import_key < bindparam("import_key"))
+    .limit(REMOVED_AT_ONCE)
 )
+_REMOVE = prepared(delete(products).where(products.c.key.in_(_left_out)))
 _SET_PICTURE = prepared(
     update(products)
     .where(products.c.key == bindparam("of_key"), products.c.image_link == bindparam("of_image"))
@@ -81,7 +86,10 @@ def save_products(batch: Batch, write: SaveProducts) -> Outcome:
 
 
 def remove_products_not_in(batch: Batch, write: RemoveProductsNotIn) -> Outcome:
-    """Take out what an import no longer lists."""
+    """Take out some of what an import no longer lists; the figure says how many, 0 when none is left.
+
+    Keys of imports grow with time: what a newer import has written stays.
+    """
     parameters = {"feed_key": write.feed_key, "import_key": write.import_key}
     return Outcome(Result.SAVED, batch.connection.execute(_REMOVE, parameters).rowcount)
 

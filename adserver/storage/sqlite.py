@@ -1,5 +1,6 @@
 """The embedded database: one SQLite file, statements written in Core and run by the driver itself."""
 
+import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,8 @@ from sqlalchemy.sql import Executable
 _DIALECT = sqlite.dialect(paramstyle="named")
 CHECKPOINT_PAGES = 20_000
 BUSY_MS = 5_000
+WRITER_CACHE_KIB = 65_536
+READER_CACHE_KIB = 4_096  # of each thread of each process; the system's own cache is behind it
 
 Row = tuple[Any, ...]
 
@@ -26,7 +29,7 @@ def prepared(statement: Executable) -> str:
     sql = str(compiled)
     for name, value in compiled.params.items():
         if isinstance(value, int):
-            sql = sql.replace(f":{name}", str(value))
+            sql = re.sub(rf":{name}\b", str(value), sql)
         elif value is not None:
             raise ValueError(f"write this value with bindparam or literal_column: {name}")
     return sql
@@ -37,7 +40,7 @@ def connect(path: Path, *, writing: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB if writing else READER_CACHE_KIB}")
     if writing:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")

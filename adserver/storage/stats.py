@@ -32,7 +32,10 @@ _ALL_SUMS = prepared(
 )
 _RATES = prepared(
     select(counts.c.owner_key, counts.c.name, func.sum(counts.c.n))
-    .where(counts.c.name.in_([literal_column(f"'{name}'") for name in Rates.__struct_fields__]))
+    .where(
+        counts.c.name.in_([literal_column(f"'{name}'") for name in Rates.__struct_fields__]),
+        counts.c.hour_ms >= bindparam("since_ms"),
+    )
     .group_by(counts.c.owner_key, counts.c.name)
 )
 _owners = func.json_each(bindparam("owner_keys")).table_valued("value")
@@ -76,10 +79,10 @@ class SqliteStats:
             rows = self._reader.rows(_SUMS, {"owner_key": owner_key, "since_ms": since_ms})
         return {str(name): int(n) for name, n in rows}
 
-    def rates(self) -> dict[int, Rates]:
-        """Impressions, clicks and conversions of each campaign so far (and of each slot)."""
+    def rates(self, since_ms: int) -> dict[int, Rates]:
+        """Impressions, clicks and conversions of each campaign (and slot) in the hours from `since_ms`."""
         sums: dict[int, dict[str, int]] = {}
-        for owner_key, name, n in self._reader.rows(_RATES):
+        for owner_key, name, n in self._reader.rows(_RATES, {"since_ms": since_ms}):
             sums.setdefault(owner_key, {})[name] = int(n)
         return {owner_key: Rates(**by_name) for owner_key, by_name in sums.items()}
 

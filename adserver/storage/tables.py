@@ -72,12 +72,12 @@ products = Table(
     Column("body", LargeBinary, nullable=False),
     Index("products_by_advertiser", "advertiser_key", "key"),
     Index("products_by_import", "feed_key", "import_key"),
-    Index(
-        "products_without_picture",
-        "advertiser_key",
-        "key",
-        sqlite_where=text("picture IS NULL AND image_link IS NOT NULL"),
-    ),
+)
+Index(
+    "products_without_picture",
+    products.c.advertiser_key,
+    products.c.key,
+    sqlite_where=products.c.picture.is_(None) & products.c.image_link.is_not(None),
 )
 
 budgets = Table(

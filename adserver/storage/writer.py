@@ -5,6 +5,7 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -17,7 +18,7 @@ from adserver.ports import Deferred, resolve_all
 from adserver.storage import catalogue, entities, erasure, ledger, settlement, stats, visitors
 from adserver.storage.batch import Batch
 from adserver.storage.migrate import migrate
-from adserver.storage.sqlite import connect, prepared
+from adserver.storage.sqlite import BUSY_MS, connect, prepared
 from adserver.storage.tables import events
 from adserver.writes import (
     AddCounts,
@@ -44,6 +45,8 @@ log = logging.getLogger("adserver.writer")
 
 MOST_WRITES = 512  # in one transaction; what waits longer goes into the next
 MOST_WAITING = 20_000  # beyond this a write is refused at once, so that nobody waits for ever
+TRUNCATION_BUSY_MS = 50
+TRUNCATION_RETRY_SECONDS = 1.0  # while it is owed: each try may keep all other writes waiting
 UNRECORDED = Outcome(Result.UNRECORDED)
 
 # Event keys begin with their time: a start reads two days of events, however many there are.
@@ -85,6 +88,8 @@ class Committer:
         self._connection = connect(path, writing=True)
         self.records = True  # False from a write that the disk refused until the next that it took
         self.sequence = entities.newest_sequence(self._connection)
+        self._owes_truncation = False  # erased bytes may still be in the write-ahead log
+        self._truncation_tried_at = 0.0
         self._recent = visitors.RecentIds()
         for dedupe_key, at_ms in self._connection.execute(_RECENT_EVENTS, {"window": _RECENT_WINDOW}):
             self._recent.add(dedupe_key, at_ms)
@@ -179,16 +184,28 @@ class Committer:
     def _after_commit(self, writes: Sequence[Write]) -> None:
         """Erasure is only done when the bytes have left the write-ahead log too.
 
-        Whatever comes of that, the writes are durable by now, and must not be answered otherwise.
+        Whatever comes of that, the writes are durable by now, and must not be answered otherwise. A long
+        reading of the file holds the log; it is tried again after later batches until it succeeds.
         """
-        if not any(isinstance(write, ForgetVisitor) for write in writes):
+        is_erasure = any(isinstance(write, ForgetVisitor) for write in writes)
+        waited = time.monotonic() - self._truncation_tried_at
+        if not is_erasure and not (self._owes_truncation and waited >= TRUNCATION_RETRY_SECONDS):
             return
+        kept = self._truncate_log()
+        self._truncation_tried_at = time.monotonic()
+        if kept and not self._owes_truncation:
+            log.warning("erased bytes stay in the write-ahead log until a later checkpoint: %s", kept)
+        self._owes_truncation = bool(kept)
+
+    def _truncate_log(self) -> object:
+        """What kept the log from being emptied, else 0; all other writes wait here, so it is brief."""
         try:
-            kept = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            self._connection.execute(f"PRAGMA busy_timeout = {TRUNCATION_BUSY_MS}")
+            return self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         except sqlite3.Error as error:
-            kept = error
-        if kept:
-            log.warning("erased bytes stay in the write-ahead log until the next checkpoint: %s", kept)
+            return error
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:

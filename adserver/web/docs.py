@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections import defaultdict
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
@@ -57,6 +58,13 @@ _IDEMPOTENCY_KEY = {
 }
 
 
+def _without_inner_default(parameters: Iterable[dict[str, Any]]) -> None:
+    """A cursor's default is a number inside, where callers see text."""
+    for parameter in parameters:
+        if parameter["name"] == "cursor":
+            parameter["schema"].pop("default", None)
+
+
 def complete(document: dict[str, Any]) -> dict[str, Any]:
     """What the framework cannot know: keys, problems, and the Idempotency-Key of each POST."""
     parts = document.setdefault("components", {})
@@ -66,6 +74,8 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"key": []}]
     for path, methods in document["paths"].items():
+        for method in methods.values():
+            _without_inner_default(method.get("parameters", ()))
         if "post" in methods and not path.endswith("/import"):
             required = path.endswith("/conversions")
             header = _IDEMPOTENCY_KEY | {"required": required}

@@ -21,7 +21,7 @@ from adserver.web import answers
 from adserver.web.answers import Answer
 from adserver.web.caller import Callers, Head, read_head
 from adserver.writes import Outcome, Result
-from creatives.formats import FORMATS
+from creatives.formats import FORMATS, Format
 from pixel.parse import MAX_BODY_BYTES, Hit, from_body, from_query
 
 log = logging.getLogger("adserver.web")
@@ -33,6 +33,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MOST_QUERY_BYTES = 8_192
 SHOPPER_SECONDS = 1.0  # a click or picture waits no longer for its charge
+LATE = "late"  # a charge that nobody waited for any longer; it may still be taken
 ADDRESSES = (
     "GET /m/tag.js",
     "GET /m/e",
@@ -42,7 +43,9 @@ ADDRESSES = (
     "GET /slot/{slot_id}.gif",
     "GET /slot/{slot_id}/click",
     "GET /i",
+    "POST /i",
     "GET /v",
+    "POST /v",
     "GET /c",
     "GET /media/{name}",
     "GET /healthz",
@@ -118,9 +121,9 @@ class Hot:
         if answer is None or scope["method"] not in ("GET", "POST", "HEAD", "OPTIONS"):
             return await self._behind(scope, receive, send)
         ask = self._ask(scope, head)
-        await _send(
-            send, self._shared(await self._whatever_happens(answer, ask, receive), ask), ask.method == "HEAD"
-        )
+        asked_first = ask.method == "OPTIONS"  # a question about a request is not yet one, and bills nothing
+        given = _preflight() if asked_first else await self._whatever_happens(answer, ask, receive)
+        await _send(send, self._shared(given, ask) if ask.path == "/m/e" else given, ask.method == "HEAD")
         return None
 
     async def _whatever_happens(self, answer: Handler, ask: Ask, receive: Receive) -> Answer:
@@ -164,13 +167,16 @@ class Hot:
         return scheme.lower() == "bearer" and self._checks.is_staff_key(key)
 
     def _shared(self, answer: Answer, ask: Ask) -> Answer:
-        """Lets the page that asked read our answer: it sent its cookie, so it is named and not `*`."""
+        """Lets a merchant's page read what became of its event: it sent its cookie, so it is not `*`.
+
+        Only there: an ad is personal, and no page may read what its visitor is shown.
+        """
         origin = ask.head.values.get(b"origin")
         if origin:
             answer.headers += [
                 (b"access-control-allow-origin", origin.strip()),
                 (b"access-control-allow-credentials", b"true"),
-                (b"access-control-expose-headers", b"X-Event, X-Charge"),
+                (b"access-control-expose-headers", b"X-Event"),
                 (b"vary", b"Origin"),
             ]
         return answer
@@ -178,8 +184,6 @@ class Hot:
     # ---- from merchants' pages ----
 
     async def _pixel(self, ask: Ask, receive: Receive) -> Answer:
-        if ask.method == "OPTIONS":
-            return _preflight()
         if ask.method == "POST":
             body = await _body(receive, MAX_BODY_BYTES)
             hit, answer = from_body(body), answers.no_content()
@@ -227,20 +231,26 @@ class Hot:
         if image is None:
             return answers.plain(404, "no such slot")
         if isinstance(image, Slot):
-            return answers.picture(self._draw.house(FORMATS[image.format_name]))
+            return await self._house(FORMATS[image.format_name])
         return await self._charged_image(ask, image)
 
     async def _charged_image(self, ask: Ask, image: ServedImage) -> Answer:
-        """The picture is its own impression: the charge is durable before the first byte is sent."""
+        """The picture is its own impression, sent once its charge is durable; the house's if it was refused.
+
+        A late charge may yet be taken, so its picture is sent: nobody pays for what was not shown.
+        """
         try:
             body = await asyncio.to_thread(self._draw.gif, image.cards, image.look, image.format)
         except FrameNotDrawn as fault:
             log.error("a frame could not be drawn: %s", fault)
-            return answers.picture(self._draw.house(image.format))
+            return await self._house(image.format)
         name = await _charge_name(self._bill.image_shown(image.token, ask.caller), SHOPPER_SECONDS)
         if name in (Result.CAP_REACHED, Result.UNRECORDED):
-            body = self._draw.house(image.format)
+            return self._explained(await self._house(image.format), ask, name)
         return self._explained(answers.picture(body), ask, name)
+
+    async def _house(self, format_: Format) -> Answer:
+        return answers.picture(await asyncio.to_thread(self._draw.house, format_))
 
     async def _image_click(self, ask: Ask, slot_id: str) -> Answer:
         request = _slot_request(ask, slot_id)
@@ -298,13 +308,13 @@ async def settled(deferred: Deferred) -> Outcome:
 
 
 async def _charge_name(charge: Deferred | str, most_seconds: float | None = None) -> str:
-    """What became of a charge; UNRECORDED where that is not known in time, even if it is taken later."""
+    """What became of a charge; LATE where that is not known in time."""
     if isinstance(charge, str):
         return charge
     try:
         return (await asyncio.wait_for(settled(charge), most_seconds)).result
     except TimeoutError:
-        return Result.UNRECORDED
+        return LATE
 
 
 async def _body(receive: Receive, most_bytes: int) -> bytes:

@@ -72,6 +72,10 @@ PROBLEMS = {
     ),
     "floor_without_currency": Kind(422, "A floor of what money?", "Give `currency` with `floor_cpm_micros`."),
     "schedule_without_url": Kind(422, "Nothing to fetch", "Give `url` with `schedule`, or leave both out."),
+    "feed_refused": Kind(
+        422, "The feed was not imported", "`fatal` says why; what was live before is live still."
+    ),
+    "bad_sale_price": Kind(422, "No sale", "A sale price is lower than the price it replaces."),
     "nothing_to_import": Kind(422, "Nothing to import", "Send the file as the body, or set `url`."),
     "message_incomplete": Kind(422, "The message is incomplete", "A message has `message` and `link`."),
     "message_unused": Kind(422, "Cards have no message", "Leave `message` and `link` out, or use `message`."),

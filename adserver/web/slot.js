@@ -75,7 +75,7 @@
 
   const addressOf = (id) => {
     const query = new URLSearchParams();
-    const fields = Object.assign({}, consentOf(), { url: location.origin + location.pathname }); // a query may name people
+    const fields = consentOf();
     Object.keys(fields).forEach((name) => {
       if (fields[name] !== undefined && fields[name] !== '') query.append(name, fields[name]);
     });

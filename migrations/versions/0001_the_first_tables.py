@@ -285,8 +285,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key"),
     )
     with op.batch_alter_table("products", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_products_feed_key"), ["feed_key"], unique=False)
         batch_op.create_index("products_by_advertiser", ["advertiser_key", "key"], unique=False)
+        batch_op.create_index("products_by_import", ["feed_key", "import_key"], unique=False)
+        batch_op.create_index(
+            "products_without_picture",
+            ["advertiser_key", "key"],
+            unique=False,
+            sqlite_where=sa.text("picture IS NULL AND image_link IS NOT NULL"),
+        )
 
     op.create_table(
         "profiles",
@@ -361,4 +367,3 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("slots", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_slots_site_key"), ["site_key"], unique=False)
-

@@ -3,6 +3,8 @@
 import pytest
 
 from adserver.domain.catalogue import Product
+from adserver.storage.catalogue import _WITHOUT_PICTURE as WITHOUT_PICTURE
+from adserver.storage.catalogue import REMOVED_AT_ONCE
 from adserver.storage.embedded import Storage
 from adserver.writes import RemoveProductsNotIn, Result, SaveProducts, SetPicture
 from tests.domain.makers import ADVERTISER, make_product
@@ -89,6 +91,26 @@ def test_the_end_of_an_import_takes_out_what_it_did_not_see(empty: Storage) -> N
     assert (outcome.result, outcome.figure) == (Result.SAVED, 1)
     left = {product.item_id for product in empty.catalogue.page(ADVERTISER, -1, 9)}
     assert left == {"boots", "new", "byhand", "elsewhere"}
+
+
+def test_the_end_of_an_older_import_keeps_what_a_newer_one_wrote(empty: Storage) -> None:
+    put(empty, make_product("boots"), feed_key=3, import_key=2)
+    put(empty, make_product("new"), feed_key=3, import_key=2)
+    put(empty, make_product("boots"), feed_key=3, import_key=1)  # the older one is still writing
+    for import_key in (1, 2):
+        assert empty.writer.commit(RemoveProductsNotIn(feed_key=3, import_key=import_key)).figure == 0
+    assert empty.catalogue.count(ADVERTISER) == 2
+
+
+def test_products_are_taken_out_a_piece_at_a_time(empty: Storage) -> None:
+    put(empty, *(make_product(f"item {n}") for n in range(REMOVED_AT_ONCE + 1)), feed_key=3, import_key=1)
+    write = RemoveProductsNotIn(feed_key=3, import_key=2)
+    assert [empty.writer.commit(write).figure for _ in range(3)] == [REMOVED_AT_ONCE, 1, 0]
+
+
+def test_products_without_a_picture_are_found_without_reading_the_others(empty: Storage) -> None:
+    plan = empty.reader.rows(f"EXPLAIN QUERY PLAN {WITHOUT_PICTURE}", {"advertiser_key": 1, "most": 1})
+    assert "products_without_picture" in plan[0][3]
 
 
 def test_a_feeds_product_that_the_api_changed_still_leaves_with_its_feed(empty: Storage) -> None:

@@ -75,8 +75,15 @@ def test_rates_are_what_a_campaigns_ads_led_to(storage: Storage) -> None:
     for n in range(3):
         storage.writer.commit(RecordAd((make_record(n, AdEvent.IMPRESSION),)))
     storage.writer.commit(RecordAd((make_record(1),)))
-    rates = storage.stats.rates()
+    rates = storage.stats.rates(0)
     assert rates[CAMPAIGN] == rates[SLOT] == Rates(3, 1, 0)
+
+
+def test_rates_leave_out_what_is_older_than_asked_for(storage: Storage) -> None:
+    storage.writer.commit(RecordAd((make_record(1),)))
+    hour = NOW_MS - NOW_MS % HOUR_MS
+    assert storage.stats.rates(hour)[CAMPAIGN] == Rates(0, 1, 0)
+    assert storage.stats.rates(hour + 1) == {}
 
 
 def test_what_an_event_is_worth_is_counted_in_its_hour(storage: Storage) -> None:

@@ -90,3 +90,11 @@ def test_balances_are_as_the_ledger_last_told_them() -> None:
     snapshot.put_buckets([(BucketId(1, 0), make_bucket(10)), (BucketId(2, 0), make_bucket(20))])
     snapshot.put_buckets([(BucketId(1, 0), make_bucket(10, 5))])
     assert snapshot.buckets == {BucketId(1, 0): make_bucket(10, 5), BucketId(2, 0): make_bucket(20)}
+
+
+def test_what_is_live_may_change_while_it_is_gone_through() -> None:
+    snapshot = Snapshot()
+    snapshot.put(make_campaign())
+    for campaign in snapshot.live_campaigns(make_campaign().advertiser_key):
+        snapshot.put(make_campaign(key=campaign.key + 1))
+    assert len(snapshot.campaigns) == 2

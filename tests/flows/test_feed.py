@@ -9,6 +9,7 @@ import pytest
 from adserver.domain.catalogue import RejectedRow
 from adserver.domain.feed_xml import FeedLimits
 from adserver.flows.feed import MOST_REJECTED_KEPT, check_feed, language_of
+from adserver.storage.catalogue import REMOVED_AT_ONCE
 from adserver.writes import Outcome, Result, SaveEntity, SaveProducts, SetPicture, Write
 from tests.flows.feeds import NOW_MS, Shop, make_feed, make_item
 
@@ -38,6 +39,12 @@ def test_what_the_next_feed_does_not_list_leaves_the_catalogue(shop: Shop) -> No
     shop.import_feed(make_feed(make_item("a"), make_item("b")))
     shop.import_feed(make_feed(make_item("b", "11.00 EUR"), make_item("c")))
     assert {i: p.price_micros for i, p in shop.live().items()} == {"b": 11_000_000, "c": 10_000_000}
+
+
+def test_a_feed_that_loses_many_products_loses_all_of_them(shop: Shop) -> None:
+    shop.import_feed(make_feed(*(make_item(str(n)) for n in range(REMOVED_AT_ONCE + 2))))
+    shop.import_feed(make_feed(make_item("1")), allow_shrink=True)
+    assert set(shop.live()) == {"1"}
 
 
 def test_products_put_by_the_api_stay(shop: Shop) -> None:

@@ -99,3 +99,14 @@ def test_no_more_products_are_tried_than_asked_for(studio: Studio) -> None:
     studio.list_products(GOOD, GOOD, GOOD, OTHER)
     assert studio.fetch(limit=2).fetched == 2
     assert sum(picture is not None for picture in studio.pictures().values()) == 2
+
+
+def test_failures_of_one_advertiser_are_not_anothers(studio: Studio) -> None:
+    studio.list_products(BROKEN)
+    studio.fetch()
+    asked: list[int] = []
+    found = studio.shop.catalogue.without_picture
+    studio.shop.catalogue.without_picture = lambda key, limit: asked.append(limit) or found(key, limit)  # type: ignore
+    studio.flow.fetch_pictures(8, 10)
+    studio.fetch(10)
+    assert asked == [10, 11]

@@ -1,5 +1,8 @@
 """A worker's picture is fresh before each decision, whoever changed what."""
 
+import threading
+import time
+
 from adserver.domain.budget import BucketId
 from adserver.domain.campaign import Status
 from adserver.domain.memory import new_memory
@@ -90,3 +93,26 @@ def test_terms_of_a_version_that_was_replaced_stay_known(street: Street) -> None
     save(street.storage, make_campaign(version=2, rate_micros=Micros(9)))
     street.refresh.poll()
     assert street.memory.snapshot.terms(CAMPAIGN, 1) == make_campaign().terms
+
+
+def test_looks_of_several_threads_come_one_after_the_other(street: Street) -> None:
+    stores, inside, most = street.storage, [0], [0]
+
+    class Slow:
+        def since(self, sequence: int) -> tuple[int, list[object]]:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            time.sleep(0.02)
+            inside[0] -= 1
+            return sequence, []
+
+        def buckets_since(self, sequence: int) -> tuple[int, list[object]]:
+            return sequence, []
+
+    refresh = Refresh(new_memory().snapshot, Slow(), stores.stats, stores.writer)  # type: ignore[arg-type]
+    threads = [threading.Thread(target=refresh.poll) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1]

@@ -292,6 +292,57 @@ def test_a_publishers_click_macro_is_used_only_if_the_site_named_it(
     assert (f"{HOUSE_URL}/c?t=" in body) is kept
 
 
+@pytest.mark.parametrize(
+    ("prefix", "kept"),
+    [
+        ("https://pub.example/?u=", True),
+        ("https://PUB.example?u=", True),
+        ("https://pub.example.evil.test/?u=", False),
+        ("https://pub.example@evil.test/?u=", False),
+        ("https://pub.example:8443/?u=", False),
+        ("http://pub.example/?u=", False),
+        ("https://pub.example\\@evil.test/?u=", False),
+        ("https://pub.example/\n?u=", False),
+        ("https://pub.example/ ?u=", False),
+        ("https://pub.example/\x00?u=", False),
+        ("https://[pub.example/?u=", False),
+        ("https://ads.pub.example/click?u=", True),
+        ("https://ads.pub.example/other?u=", False),
+        ("https://ads.pub.example/click/%2e./other?u=", False),
+    ],
+)
+def test_a_click_macro_is_compared_by_its_whole_host_and_its_paths_beginning(
+    shown: Street, prefix: str, kept: bool
+) -> None:
+    named = ("https://pub.example", "https://ads.pub.example/click")
+    save(shown.storage, make_site(click_prefixes=named))
+    body = shown.visit(click_prefix=prefix).body.decode()
+    assert (f'href="{prefix}' in body) is kept
+    assert ('href="/c?t=' in body) is not kept
+
+
+# ---- foreign pages ----
+
+
+@pytest.mark.parametrize(
+    ("origin", "filled"),
+    [("news.example", True), ("www.news.example", True), (None, True), ("evil.example", False)],
+)
+def test_a_page_that_is_known_not_to_be_the_sites_gets_the_houses(
+    shown: Street, origin: str | None, filled: bool
+) -> None:
+    reader = msgspec.structs.replace(READER, origin=origin)
+    assert shown.visit(reader).filled is filled
+    assert isinstance(shown.serve.image(SlotRequest(SLOT, embed_key="m"), reader), ServedImage) is filled
+
+
+def test_the_link_of_a_picture_is_found_from_any_page(shown: Street) -> None:
+    served = image(shown, "mail")
+    webmail = msgspec.structs.replace(READER, origin="mail.example")
+    text = shown.serve.image_token(SlotRequest(SLOT, embed_key="mail"), webmail)
+    assert text is not None and shown.read(text) == served.token
+
+
 # ---- pictures ----
 
 

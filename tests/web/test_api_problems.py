@@ -18,6 +18,7 @@ from tests.web.api import (
     charge,
     conversion_body,
     message_body,
+    product_body,
     reserve,
     site_body,
     slot_body,
@@ -77,6 +78,18 @@ def not_pending(api: Api, world: World) -> httpx.Response:
     return api.call("POST", f"/conversions/{pending}/decline", {"reason": "too late"})
 
 
+def bad_feed(api: Api, world: World) -> httpx.Response:
+    path = f"/advertisers/{world.advertiser}/feeds/{world.feed}/import"
+    response = api.call("POST", path, content=b"<rss><channel><item></channel></rss>")
+    assert "at line 1" in response.json()["fatal"]
+    return response
+
+
+def dear_sale(api: Api, world: World) -> httpx.Response:
+    path = f"/advertisers/{world.advertiser}/products/{world.item}"
+    return api.call("PUT", path, product_body(sale_price_micros=89_900_000))
+
+
 CASES: list[tuple[str, int, Ask]] = [
     ("unauthenticated", 401, lambda api, world: api.call("GET", "/campaigns", key="")),
     ("forbidden", 403, lambda api, world: api.call("GET", "/keys", key=world.advertiser_key)),
@@ -86,6 +99,8 @@ CASES: list[tuple[str, int, Ask]] = [
     ("body_too_large", 413, campaign(name="x" * BODY_LIMIT_BYTES)),
     ("below_spent", 409, below_spent),
     ("not_pending", 409, not_pending),
+    ("feed_refused", 422, bad_feed),
+    ("bad_sale_price", 422, dear_sale),
     ("campaign_ended", 409, change_of_ended),
     ("not_back_to_draft", 409, campaign_change(status="draft")),
     ("timezone_fixed", 409, timezone_after_spend),

@@ -110,6 +110,13 @@ def test_a_slot_comes_with_the_codes_to_paste(api: Api, world: World) -> None:
     }
 
 
+def test_a_click_prefix_without_a_path_is_kept_with_one(api: Api, world: World) -> None:
+    change = {"click_prefixes": ["https://pub.example", "https://pub.example?u=", "https://pub.example/x"]}
+    site = api.call("PATCH", f"/sites/{world.site}", change, world.publisher_key).json()
+    kept = ["https://pub.example/", "https://pub.example/?u=", "https://pub.example/x"]
+    assert site["click_prefixes"] == kept
+
+
 def test_sites_and_slots_are_changed_by_their_publisher(api: Api, world: World) -> None:
     prefixes = ["https://ads.manager.example/click?u="]
     change = {"domains": ["news.example", "blog.example"], "click_prefixes": prefixes}
@@ -174,7 +181,7 @@ def test_an_unreachable_feed_is_told_in_its_report(api: Api, world: World) -> No
     feed = api.make(f"/advertisers/{world.advertiser}/feeds", draft)
     assert (feed["url"], feed["schedule"]) == (draft["url"], draft["schedule"])
     report = api.call("POST", f"/advertisers/{world.advertiser}/feeds/{feed['id']}/import")
-    assert report.status_code == 200
+    assert report.status_code == 422
     assert "no network here" in report.json()["fatal"]
 
 

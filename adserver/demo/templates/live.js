@@ -127,7 +127,7 @@
       foldButton.textContent = folded ? '+' : '–';
       foldButton.setAttribute('aria-expanded', String(!folded));
     };
-    foldPanel(document.body.dataset.room === 'news' || innerWidth < 700); // never over an ad, nor over most of a phone
+    foldPanel(['news', 'service'].includes(document.body.dataset.room) || innerWidth < 700); // never over an ad or the next step, nor over most of a phone
     foldButton.addEventListener('click', () => foldPanel(!byId('live').classList.contains('folded')));
   }
 

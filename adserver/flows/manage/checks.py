@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cache
+from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import available_timezones
 
 from msgspec.structs import replace
@@ -60,7 +61,7 @@ def sound_site(site: Site) -> Site | Why:
     domains = _domains(site.domains)
     if domains is None:
         return Why.BAD_DOMAIN
-    prefixes = [_link(prefix, None) for prefix in site.click_prefixes]
+    prefixes = [_prefix(prefix) for prefix in site.click_prefixes]
     if any(isinstance(prefix, Why) for prefix in prefixes):
         return Why.BAD_LINK
     return replace(site, domains=domains, click_prefixes=tuple(map(str, prefixes)))
@@ -86,6 +87,8 @@ def sound_product(product: Product, advertiser: Advertiser) -> Product | Why:
     """Its page must be the merchant's; its picture may lie anywhere, we fetch it and serve our own."""
     if product.currency not in CURRENCIES:
         return Why.UNKNOWN_CURRENCY
+    if product.sale_price_micros is not None and product.sale_price_micros >= product.price_micros:
+        return Why.BAD_SALE_PRICE
     link = _link(product.link, advertiser.domains)
     image = None if product.image_link is None else _link(product.image_link, None)
     if isinstance(link, Why) or isinstance(image, Why):
@@ -96,6 +99,13 @@ def sound_product(product: Product, advertiser: Advertiser) -> Product | Why:
 def _link(text: str, domains: tuple[str, ...] | None) -> str | Why:
     link = read_link(text, domains)
     return WHY_NOT_LINK[link] if isinstance(link, LinkRejection) else link
+
+
+def _prefix(text: str) -> str | Why:
+    """A click macro's beginning. Its path is at least `/`, so that its host ends where it was meant to."""
+    link = _link(text, None)
+    parts = urlsplit(link)
+    return link if isinstance(link, Why) or parts.path else urlunsplit(parts._replace(path="/"))
 
 
 def _domains(given: Iterable[str]) -> tuple[str, ...] | None:

@@ -38,6 +38,7 @@ class Why(StrEnum):
     NOT_PENDING = "not_pending"
     FORBIDDEN = "forbidden"
     UNKNOWN_OWNER = "unknown_owner"
+    BAD_SALE_PRICE = "bad_sale_price"
     UNKNOWN_CURRENCY = "unknown_currency"
     UNKNOWN_TIMEZONE = "unknown_timezone"
     UNKNOWN_FORMAT = "unknown_format"

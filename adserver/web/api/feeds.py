@@ -84,7 +84,10 @@ async def import_feed(
         report = await anyio.to_thread.run_sync(
             _import, flows, owner, feed, file if size_bytes else None, choice, limiter=flows.import_turns
         )
-    return answer(show_import(report))
+    shown = show_import(report)
+    if report.fatal is not None:
+        raise Problem("feed_refused", **shown.model_dump(mode="json"))
+    return answer(shown)
 
 
 def _feed_of(manage: Manage, caller: Caller, advertiser_id: str, feed_id: str) -> tuple[Advertiser, Feed]:

@@ -1,6 +1,7 @@
 """Orders and leads that an advertiser's own server tells, as JSON."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -44,6 +45,8 @@ ClickId = Annotated[str, _grammar(click_id_from)]
 
 class ItemBody(Strict):
     item_id: ItemId
+    price: Annotated[Decimal, Field(ge=0, lt=10**9)] | None = None
+    quantity: int = Field(default=1, ge=1)
 
 
 class ConversionBody(Strict):

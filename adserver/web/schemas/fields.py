@@ -17,7 +17,6 @@ from pydantic import (
     WithJsonSchema,
     field_validator,
 )
-from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
@@ -153,10 +152,6 @@ PublisherId = Annotated[int, id_reader("pub"), WithJsonSchema({"type": "string"}
 SiteId = Annotated[int, id_reader("site"), WithJsonSchema({"type": "string"})]
 
 
-def _without_default(schema: JsonDict) -> None:
-    del schema["default"]  # a number inside, where callers see text
-
-
 class Paging(Strict):
     """Where a page of a list begins, and how long it may be."""
 
@@ -164,5 +159,4 @@ class Paging(Strict):
     cursor: Annotated[int, id_reader("cur"), WithJsonSchema({"type": "string"})] = Field(
         default=0,
         description="`next_cursor` of the page before",
-        json_schema_extra=_without_default,
     )

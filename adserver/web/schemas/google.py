@@ -18,6 +18,7 @@ def from_google(given: Any) -> Any:
     """
     if not isinstance(given, dict):
         return given
+    _one_currency(given)
     fields = {name: value for name, value in given.items() if name not in _SPELLINGS}
     for name, read in _SPELLINGS.items():
         if given.get(name) is not None:
@@ -25,6 +26,12 @@ def from_google(given: Any) -> Any:
         elif name in given:
             fields |= dict.fromkeys(_LIFTS.get(name, (name,)))
     return fields
+
+
+def _one_currency(given: dict[str, Any]) -> None:
+    codes = {_amount(given[name])[1] for name in ("price", "sale_price") if isinstance(given.get(name), str)}
+    if len(codes | ({given["currency"]} if isinstance(given.get("currency"), str) else set())) > 1:
+        raise PydanticCustomError("bad_price", "All prices of a product are in one currency")
 
 
 def write_price(micros: int, currency: str) -> str:

@@ -1,0 +1,104 @@
+"""Starting and stopping: settings that are wrong say so, jobs go on past a failure and end in time."""
+
+import logging
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from typer.testing import CliRunner
+
+from adserver import __main__, jobs
+from adserver.config import Settings
+from adserver.main import create_operator_key
+from adserver.writes import Outcome, Result
+
+
+def holding(result: Result) -> Any:
+    return SimpleNamespace(writer=SimpleNamespace(commit=lambda write: Outcome(result)))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("RANKING_RATES", "EUR=nan", "above 0"),
+        ("RANKING_RATES", "EUR=inf", "above 0"),
+        ("RANKING_RATES", "EUR=0", "above 0"),
+        ("RANKING_RATES", "EUR", "EUR=1, USD=0.92"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, proxy", "proxy is no address or network"),
+        ("LOG_LEVEL", "loud", "debug, info"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, field: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(f"ADSERVER_{field}", value)
+    with pytest.raises(ValidationError, match=said):
+        Settings()
+
+
+def test_hosts_and_levels_may_be_written_in_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADSERVER_HOSTS", "Ads.Example.COM")
+    monkeypatch.setenv("ADSERVER_LOG_LEVEL", "WARNING")
+    settings = Settings()
+    assert (settings.hosts, settings.log_level) == (("ads.example.com",), "warning")
+
+
+def test_addresses_that_are_fetched_are_not_logged() -> None:
+    __main__._settings()
+    assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
+    assert not logging.getLogger("httpcore").isEnabledFor(logging.INFO)
+
+
+@pytest.mark.parametrize("workers", ["0", "201"])
+def test_a_server_has_1_to_200_workers(workers: str) -> None:
+    assert CliRunner().invoke(__main__.app, ["serve", "--workers", workers]).exit_code == 2
+
+
+def test_a_key_that_was_not_kept_is_not_shown() -> None:
+    with pytest.raises(SystemExit, match="could not be kept"):
+        create_operator_key(holding(Result.UNRECORDED), lambda: 0, "operator")
+
+
+def test_one_failing_advertiser_does_not_hold_up_the_next(caplog: pytest.LogCaptureFixture) -> None:
+    shops = [SimpleNamespace(key=key, public_id=f"shop {key}") for key in (1, 2)]
+    feeds = [
+        SimpleNamespace(key=key, advertiser_key=key, url="x", interval_minutes=1, last_import=None)
+        for key in (1, 2)
+    ]
+    stores: Any = SimpleNamespace(
+        accounts=SimpleNamespace(
+            advertisers=lambda after, most: shops if after < 0 else [], advertiser=lambda key: shops[key - 1]
+        ),
+        feeds=SimpleNamespace(feeds=lambda key, after, most: feeds if after < 0 else []),
+    )
+
+    def work(advertiser: Any, _: object) -> Any:
+        if advertiser in (1, shops[0]):
+            raise OSError("no room")
+        return SimpleNamespace(fetched=3)
+
+    flow: Any = SimpleNamespace(fetch_pictures=work, import_address=work)
+    assert jobs._fetch_missing_pictures(flow, stores) == 3
+    assert jobs._fetch_due_feeds(flow, stores, lambda: 10**12) == 1
+    assert caplog.text.count("shop 1") == 2 and "shop 2" not in caplog.text
+
+
+def test_a_job_at_work_does_not_keep_the_server_from_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "STOP_SECONDS", 0.1)
+    at_work, end = threading.Event(), threading.Event()
+
+    def run() -> int:
+        at_work.set()
+        end.wait(30)
+        return 0
+
+    runner = jobs.Runner([jobs.Job("slow", 10, run)], holding(Result.SAVED), lambda: 0, "me")
+    running = threading.Thread(target=runner.run, daemon=True)
+    running.start()
+    assert at_work.wait(5)
+    runner.stop()
+    running.join(5)
+    assert not running.is_alive() and runner.left_at_work
+    end.set()
