@@ -43,7 +43,7 @@ def _settings() -> Settings:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    for name in ("httpx", "httpcore", "alembic"):  # they tell whole addresses, and a feed's may hold a password
+    for name in ("httpx", "httpcore", "alembic"):  # whole addresses, which may hold a password; chatter
         logging.getLogger(name).setLevel(logging.WARNING)
     return settings
 
