@@ -133,16 +133,14 @@ class Runner:
 
     def _repeat(self, job: Job) -> None:
         while not self._stopping.is_set():
-            if self._holds(job):
-                self._run(job)
+            self._run(job)
             self._stopping.wait(job.interval_ms / 1000)
 
     def _run(self, job: Job) -> None:
-        """A job that fails is logged, and tried again at its next time."""
+        """Once, where the lease is ours; a job that fails, or its lease, is tried again at its next time."""
         try:
-            done = job.run()
-            if done:
-                log.debug("%s: %s", job.name, done)
+            if self._holds(job):
+                log.debug("%s: %s", job.name, job.run())
         except Exception:
             log.exception("job '%s' failed; it runs again in %s ms", job.name, job.interval_ms)
 

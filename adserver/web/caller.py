@@ -17,7 +17,7 @@ _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 _WANTED = frozenset(
     {
         b"host", b"cookie", b"origin", b"referer", b"user-agent", b"sec-gpc", b"sec-purpose", b"purpose",
-        b"x-forwarded-for", b"x-forwarded-host", b"authorization", b"content-length",
+        b"x-forwarded-for", b"authorization",
     }
 )  # fmt: skip
 

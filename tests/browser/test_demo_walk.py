@@ -1,25 +1,18 @@
 """The demo as a newcomer walks through it: shop, news, click, order, form, and the story that tells it all."""
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, FrameLocator, Page, expect
 
+from tests.browser.chromium import sends_cookies_to_frames
 from tests.running_demo import RunningDemo, until
 from tests.shared_data import PROJECT
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = os.environ.get("ADSERVER_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync"
-).split()
 SCREENSHOTS = PROJECT / "build" / "screenshots"
 SIZES = ("728x90", "300x250", "300x600")
 LAMP = "Dome table lamp"
@@ -35,25 +28,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
 
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
-    """A browser that sends cookies with frames of other sites: only the three-host walk needs it."""
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"missing: Chromium at {CHROMIUM}; name it with ADSERVER_TEST_CHROMIUM")
-    folder = tmp_path_factory.mktemp("profile")
-    preferences = {"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": False}}
-    (folder / "Default").mkdir()
-    (folder / "Default" / "Preferences").write_text(json.dumps(preferences))
+    """A browser for all three hosts of the walk, whose cookies go with frames too."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        profile = playwright.chromium.launch_persistent_context(
-            folder,
-            executable_path=CHROMIUM,
-            args=ARGUMENTS,
-            viewport={"width": 1280, "height": 900},
-            reduced_motion="reduce",
-        )
-        profile.set_default_timeout(8_000)
-        yield profile
-        profile.close()
+    looks = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
+    with sends_cookies_to_frames(tmp_path_factory.mktemp("profile"), 8_000, **looks) as context:
+        yield context
 
 
 class Shopper:

@@ -2,9 +2,6 @@
 
 import asyncio
 import gzip
-import json
-import os
-import shutil
 import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,19 +11,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import uvicorn
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
 from adserver.web.assets import slot_script
+from tests.browser.chromium import sends_cookies_to_frames
 from tests.shared_data import PROJECT
 from tests.web.visiting import Visiting
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = os.environ.get("ADSERVER_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync"
-).split()
 DESKTOP = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 )
@@ -105,20 +98,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
-    """A browser that sends cookies with frames of other sites, as four in five do and none in incognito."""
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"missing: Chromium at {CHROMIUM}; name it with ADSERVER_TEST_CHROMIUM")
+    """A desktop browser whose cookies go with frames too."""
     folder = tmp_path_factory.mktemp("profile")
-    preferences = {"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": False}}
-    (folder / "Default").mkdir()
-    (folder / "Default" / "Preferences").write_text(json.dumps(preferences))
-    with sync_playwright() as playwright:
-        profile = playwright.chromium.launch_persistent_context(
-            folder, executable_path=CHROMIUM, args=ARGUMENTS, user_agent=DESKTOP
-        )
-        profile.set_default_timeout(5_000)
-        yield profile
-        profile.close()
+    with sends_cookies_to_frames(folder, 5_000, user_agent=DESKTOP) as context:
+        yield context
 
 
 @pytest.fixture

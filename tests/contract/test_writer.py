@@ -9,7 +9,7 @@ import pytest
 from adserver.domain.budget import BucketId
 from adserver.ports import Deferred
 from adserver.storage.embedded import Storage, join_storage, own_storage
-from adserver.storage.writer import FileOwned
+from adserver.storage.writer import FileOwned, Postbox
 from adserver.writes import AddCounts, Outcome, RecordAd, RecordDecision, Result, SaveEntity, Together, Write
 from pixel.events import EventName
 from tests.contract.stores import (
@@ -191,3 +191,22 @@ def test_the_last_batch_is_on_disk_when_the_writer_closes(tmp_path: Path) -> Non
 def test_a_file_has_one_writer_only(storage: Storage) -> None:
     with pytest.raises(FileOwned):
         own_storage(storage.path)
+
+
+def test_a_batch_that_fails_altogether_is_told_to_whoever_waits_and_the_next_is_tried(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The thread that sends must outlive whatever sending raises, or everybody would wait for ever."""
+    answers: list[Outcome | Exception] = [RuntimeError("no such luck"), Outcome(Result.SAVED)]
+
+    def send(writes: list[Write], resent: bool) -> list[Outcome]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return [answer] * len(writes)
+
+    postbox = Postbox(send, "test")
+    results = [postbox.commit(AddCounts(())).result for _ in range(2)]
+    postbox.close()
+    assert results == [Result.UNRECORDED, Result.SAVED]
+    assert "no such luck" in caplog.text

@@ -6,10 +6,11 @@ import pytest
 from adserver.domain.attribution import MOST_UNVERIFIED_ORDERS
 from adserver.domain.money import Micros
 from adserver.domain.token import LANDED
+from adserver.flows.bill import Credited
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.conversions import BY_TIME, ManageConversions
 from adserver.flows.manage.desk import Desk
-from adserver.writes import Result
+from adserver.writes import Conversion, Result
 from pixel.events import EventName
 from tests.contract.stores import save, save_new
 from tests.domain.makers import CAMPAIGN, DAY_MS, make_advertiser
@@ -335,3 +336,26 @@ def test_a_click_id_names_no_visitor_and_stays_with_no_event(sold: Street) -> No
     assert sold.read(click_id, LANDED).visitor_key == 0
     sold.hit(rtclid=click_id)
     assert all(click_id.encode() not in body for (body,) in sold.rows("SELECT body FROM events"))  # type: ignore[operator]
+
+
+def test_an_order_that_cannot_be_credited_does_not_hold_up_the_next(
+    sold: Street, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    trust(sold)
+    for reference in ("R-1", "R-2"):
+        sold.hit(e="purchase", transaction_id=reference)
+    first, _ = sold.storage.ledger.new_conversions(2)
+    credit = sold.bill._credit
+
+    def fails_once(conversion: Conversion, arrival: Conversion | None) -> Credited:
+        if conversion.conversion_key == first.conversion_key:
+            raise RuntimeError("no luck")
+        return credit(conversion, arrival)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sold.bill, "_credit", fails_once)
+        sold.bill.credit_new()
+    assert f"{first.conversion_key}" in caplog.text
+    assert sold.spent() == (SALE, 0)
+    assert sold.bill.credit_new() == 1  # tried again
+    assert sold.spent() == (2 * SALE, 0)

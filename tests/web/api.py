@@ -211,10 +211,10 @@ def key_behind(id_: str) -> int:
     return key
 
 
-def charge(api: Api, world: World, amount_micros: int, impression_id: int = 77) -> None:
-    """Bill a click of the world's campaign."""
-    record = AdRecord(
-        event=AdEvent.CLICK,
+def make_record(world: World, event: AdEvent, impression_id: int, amount_micros: int) -> AdRecord:
+    """What happened to an ad of the world's campaign, and what it costs."""
+    return AdRecord(
+        event=event,
         impression_id=impression_id,
         campaign_key=key_behind(world.campaign),
         campaign_version=1,
@@ -229,8 +229,12 @@ def charge(api: Api, world: World, amount_micros: int, impression_id: int = 77) 
         currency="EUR",
         amount_micros=Micros(amount_micros),
     )
-    outcome = api.storage.writer.commit(RecordAd((record,)))
-    assert outcome.result == "taken"
+
+
+def charge(api: Api, world: World, amount_micros: int, impression_id: int = 77) -> None:
+    """Bill a click of the world's campaign."""
+    record = make_record(world, AdEvent.CLICK, impression_id, amount_micros)
+    assert api.storage.writer.commit(RecordAd((record,))).result == "taken"
 
 
 def reserve(api: Api, world: World, amount_micros: int = 1_000) -> str:
@@ -240,22 +244,7 @@ def reserve(api: Api, world: World, amount_micros: int = 1_000) -> str:
     api.storage.writer.commit(
         StoreEvent(key, advertiser_key, 0, first=False, event=event, at_ms=NOW_MS, conversion_key=key)
     )
-    record = AdRecord(
-        event=AdEvent.CONVERSION,
-        impression_id=key,
-        campaign_key=key_behind(world.campaign),
-        campaign_version=1,
-        advertiser_key=advertiser_key,
-        publisher_key=key_behind(world.publisher),
-        slot_key=key_behind(world.slot),
-        creative_key=key_behind(world.creative),
-        product_key=0,
-        visitor_key=0,
-        at_ms=NOW_MS,
-        day=TODAY,
-        currency="EUR",
-        amount_micros=Micros(amount_micros),
-    )
+    record = make_record(world, AdEvent.CONVERSION, key, amount_micros)
     outcome = api.storage.writer.commit(CreditConversion(key, False, record, reserve=True))
     assert outcome.result == "pending"
     return write_id("cnv", key)

@@ -9,6 +9,9 @@ import pytest
 
 from adserver.flows import draw
 from adserver.flows.bill import Bill
+from adserver.flows.collect import Collect
+from adserver.flows.refresh import Refresh
+from adserver.flows.serve import Serve
 from adserver.web import hot
 from adserver.writes import Result
 from creatives.formats import Format
@@ -139,3 +142,49 @@ def test_the_house_picture_is_not_drawn_on_the_event_loop(
         assert len(drawn_by) == 1 and drawn_by[0] not in loops
     finally:
         world.close()
+
+
+FAULT = "a fault that names nobody"
+
+
+def broken(*_: object, **__: object) -> None:
+    raise RuntimeError(FAULT)
+
+
+@pytest.mark.parametrize(
+    ("step", "path", "status"),
+    [
+        ((Collect, "take"), "/m/e?m=x&e=view_item&id=secret-item", 503),
+        ((Bill, "beacon"), "/i?t=secret-token", 503),
+        ((Bill, "click"), "/c?t=secret-token", 302),
+        ((Serve, "document"), "/slot/{slot}?n=secret-key", 200),
+        ((Serve, "image"), "/slot/{slot}.gif?n=secret-key", 200),
+        ((Serve, "image_token"), "/slot/{slot}/click?n=secret-key", 302),
+    ],
+)
+def test_a_fault_of_ours_shows_no_error_to_a_shopper(
+    world: Visiting,
+    browser: Browser,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    step: tuple[type, str],
+    path: str,
+    status: int,
+) -> None:
+    monkeypatch.setattr(*step, broken)
+    answer = browser.ask("GET", path.format(slot=world.slot), headers=NEWS)
+    assert answer.status_code == status
+    assert FAULT not in answer.text
+    assert FAULT in caplog.text and "secret" not in caplog.text
+
+
+def test_a_look_that_fails_is_made_up_by_the_next(
+    world: Visiting, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Refresh, "poll", broken)
+        world.server.freshen()
+    assert FAULT in caplog.text
+    caplog.clear()
+    world.server.freshen(figures=True)
+    assert not caplog.text
