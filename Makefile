@@ -15,7 +15,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 .PHONY: help
 help: ## list the targets (ARGS="..." is passed on to the program behind demo, serve, audit, test and lock)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- run ---
 
@@ -37,6 +37,14 @@ audit: $(VENV)/.runtime ## recompute every balance from the charges; fails unles
 test: lint typecheck tools ## lint, import contracts, types, then every test
 	@echo "tests"
 	@$(BIN)/pytest $(ARGS)
+
+.PHONY: test-mutants
+test-mutants: $(VENV)/.dev ## the ledger, and every wrong ledger that the stateful test must notice, by name
+	@$(BIN)/pytest -v tests/contract/test_ledger_machine.py tests/contract/test_mutants.py $(ARGS)
+
+.PHONY: test-crash
+test-crash: $(VENV)/.dev ## kill -9 of writer, workers and jobs under load, 200 times (CRASH_KILLS=n for more), then the audit
+	@CRASH_KILLS=$${CRASH_KILLS:-200} $(BIN)/pytest -v tests/simulation/test_crash.py $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.dev ## style, format and the floors (who may import whom)

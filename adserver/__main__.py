@@ -111,11 +111,16 @@ def audit(as_json: Json = False) -> None:
     """Recompute every balance from the charges; exit status 0 only if all invariants hold."""
     from adserver.main import audit_database
 
+    def tell(checks: int) -> None:
+        if sys.stderr.isatty():
+            typer.echo(f"\r{checks:,} checks ", nl=False, err=True)
+
     try:
-        report = audit_database(_settings())
+        report = audit_database(_settings(), tell)
     except FileNotFoundError as missing:
         typer.echo(f"no database at {missing}: set ADSERVER_DATA_DIR", err=True)
         raise typer.Exit(2) from None
+    tell(sum(check["rows"] for check in report["checks"]))
     if as_json:
         typer.echo(json.dumps(report))
     else:

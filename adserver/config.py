@@ -5,10 +5,14 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from adserver.domain.retention import Retention
+from adserver.domain.validity import Limits
+from adserver.domain.visitor import DAY_MS
 from pixel.consent import Region
 
 
@@ -29,6 +33,13 @@ def _rates(value: object) -> object:
 
 def _lower(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word.lower() for word in words)
+
+
+def _countries(words: tuple[str, ...]) -> tuple[str, ...]:
+    for word in words:
+        if not (len(word) == 2 and word.isascii() and word.isalpha()):
+            raise ValueError(f"{word}: countries are two letters, such as BR, IN")
+    return tuple(word.upper() for word in words)
 
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
@@ -56,9 +67,22 @@ class Settings(BaseSettings):
     debug_headers: bool = False  # whether debug=1 is answered with X-Event and X-Charge
     click_delay_ms: int = Field(default=300, ge=0)  # a click sooner than this after the ad is suspect
     robots_refused: bool = True
+    geoip_path: Path | None = None  # a MaxMind database: where visitors are
+    tcf_vendor_id: int | None = Field(default=None, ge=1, le=65_535)  # ours on the IAB's vendor list
+    strict_countries: Annotated[Words, AfterValidator(_countries)] = ()  # besides the EEA, UK and CH
+    most_visitor_clicks: int = Field(default=5, ge=0)  # on one campaign's ads in an hour; 0: no limit
+    most_visitor_events: int = Field(default=300, ge=0)  # in a minute
+    most_network_clicks: int = Field(default=60, ge=0)  # of a /24 or /48 in a minute
+    most_network_events: int = Field(default=6_000, ge=0)  # in a minute
+    most_network_strangers: int = Field(default=2_000, ge=0)  # visitors first seen in an hour
+    keep_views_days: int = Field(default=30, ge=1, le=30)
+    keep_purchases_days: int = Field(default=180, ge=1, le=180)
+    keep_forms_days: int = Field(default=14, ge=1, le=14)
+    keep_ads_days: int = Field(default=35, ge=1, le=35)
     ranking_rates: ExchangeRates = {}
-    fetch_private: bool = False  # whether feeds and pictures may be fetched from private addresses
+    fetch_private: bool = False  # whether feeds, pictures and webhooks may be at private addresses
     most_feed_products: int = Field(default=1_000_000, ge=1)
+    timezone: str = "UTC"  # of the network: whose months publishers are paid by
     log_level: str = "info"
     test_mode: bool = False
     clock_offset_seconds: int = 0  # honoured in test mode only
@@ -106,6 +130,13 @@ class Settings(BaseSettings):
                 raise ValueError(f"{word} is no address or network such as 10.0.0.0/8") from None
         return value
 
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("an IANA name such as Europe/Paris")
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _known_level(cls, value: str) -> str:
@@ -118,6 +149,25 @@ class Settings(BaseSettings):
         if self.database_url:
             return Path(self.database_url.removeprefix("sqlite:///"))
         return self.data_dir / "adserver.db"
+
+    @property
+    def retention(self) -> Retention:
+        return Retention(
+            self.keep_views_days * DAY_MS,
+            self.keep_purchases_days * DAY_MS,
+            self.keep_forms_days * DAY_MS,
+            self.keep_ads_days * DAY_MS,
+        )
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            self.most_visitor_clicks,
+            self.most_visitor_events,
+            self.most_network_clicks,
+            self.most_network_events,
+            self.most_network_strangers,
+        )
 
     @property
     def secure(self) -> bool:

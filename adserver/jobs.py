@@ -10,10 +10,14 @@ import msgspec
 
 from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Feed
-from adserver.flows.bill import Bill
+from adserver.flows.convert import Convert
 from adserver.flows.feed import ImportFeed
 from adserver.flows.manage.conversions import ManageConversions
+from adserver.flows.manage.keys import ManageKeys
+from adserver.flows.notify import Notify
 from adserver.flows.picture import FetchPictures
+from adserver.flows.purge import Purge
+from adserver.flows.seal import Seal
 from adserver.ports import Clock, Stores
 from adserver.writes import Outcome, Result, TakeLease
 
@@ -36,19 +40,27 @@ class Job(msgspec.Struct, frozen=True):
     run: Callable[[], int]
 
 
-def table(
-    bill: Bill,
+def table(  # noqa: PLR0913, PLR0917  every flow with a job
+    convert: Convert,
     conversions: ManageConversions,
+    keys: ManageKeys,
     import_feed: ImportFeed,
     pictures: FetchPictures,
+    notify: Notify,
+    seal: Seal,
+    purge: Purge,
     stores: Stores,
     clock: Clock,
 ) -> list[Job]:
     """All jobs."""
     return [
-        Job("credit conversions", 200, bill.credit_new),
+        Job("credit conversions", 200, convert.credit_new),
         Job("approve conversions", 60_000, conversions.approve_due),
         Job("fetch feeds", 30_000, lambda: _fetch_due_feeds(import_feed, stores, clock)),
+        Job("seal days", 60_000, seal.run),
+        Job("deliver notices", 1_000, notify.deliver_due),
+        Job("purge receipts", 3_600_000, keys.purge_receipts),
+        Job("purge what is old", 3_600_000, purge.run),
         Job("fetch pictures", 2_000, lambda: _fetch_missing_pictures(pictures, stores)),
     ]
 
@@ -146,7 +158,8 @@ class Runner:
 
     def _holds(self, job: Job) -> bool:
         now_ms = self._clock()
-        if self._leased_until_ms.get(job.name, 0) - now_ms > LEASE_MS // 2:
+        left_ms = self._leased_until_ms.get(job.name, 0) - now_ms
+        if LEASE_MS // 2 < left_ms <= LEASE_MS:  # more is left where the clock has gone back
             return True
         until_ms = now_ms + LEASE_MS
         outcome: Outcome = self._writer.commit(TakeLease(job.name, self._holder, now_ms, until_ms))

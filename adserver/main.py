@@ -14,32 +14,44 @@ from adserver import jobs
 from adserver.config import Settings
 from adserver.domain.feed_xml import FeedLimits
 from adserver.domain.memory import Memory, new_memory
+from adserver.domain.retention import Retention
 from adserver.domain.token import Secrets, TokenKeys
 from adserver.flows.bill import Bill, BillingPolicy
-from adserver.flows.collect import Collect, CollectSecrets
+from adserver.flows.collect import Collect, CollectPolicy
+from adserver.flows.convert import Convert
 from adserver.flows.draw import Draw
 from adserver.flows.feed import ImportFeed
 from adserver.flows.manage import Manage
 from adserver.flows.manage.keys import PREFIX, digest_of
+from adserver.flows.notify import Notify
 from adserver.flows.picture import FetchPictures
 from adserver.flows.privacy import Privacy
+from adserver.flows.purge import Purge
 from adserver.flows.refresh import Refresh
+from adserver.flows.seal import Seal
 from adserver.flows.serve import Chance, Serve, ServingPolicy
+from adserver.flows.shops import Shops
 from adserver.outside.clock import KeyMint, system_clock
 from adserver.outside.fetcher import HttpFetcher
+from adserver.outside.geo import GeoFile, GeoUnreadable
 from adserver.outside.pictures import PictureDecoder
+from adserver.outside.signer import HeadSigner
+from adserver.parties import Parties
 from adserver.ports import Clock, Deferred, resolve_all
 from adserver.storage.audit import as_json, audit
+from adserver.storage.batch import DEFAULT_RETENTION
 from adserver.storage.embedded import Storage, join_storage, open_storage, own_storage
-from adserver.storage.secrets import load_keys
+from adserver.storage.secrets import derived_key, load_keys
 from adserver.storage.writer import FileOwned
 from adserver.web import privacy_routes
 from adserver.web.app import make_app
 from adserver.web.assets import slot_script
 from adserver.web.caller import CallerPolicy, Callers
+from adserver.web.flows import books_of
 from adserver.web.hot import Application, Checks, Files, Flows, Hot
 from adserver.writes import AddCounts, ApiKey, Outcome, Result, SaveEntity, Scope
 from pixel.assets import tag_script
+from pixel.consent import Region
 from pixel.cookie import KeyRing
 
 __all__ = ["Server", "join_storage", "open_storage", "sole_storage", "system_clock"]
@@ -62,11 +74,12 @@ class Server:
     def __init__(self, settings: Settings, storage: Storage, worker: int = 0) -> None:
         self.settings = settings
         self.storage = storage
-        self.memory: Memory = new_memory()
+        self.memory: Memory = new_memory(settings.limits)
         offset = settings.clock_offset_seconds if settings.test_mode else 0
         self.clock: Clock = system_clock(offset)
         self.mint_key = KeyMint(worker, self.clock)
         self.keys = load_keys(storage.path.parent)
+        self.signer = HeadSigner(bytes.fromhex(self.keys.proofs))
         self.pictures = PictureDecoder()
         self.refresh = Refresh(self.memory.snapshot, storage.changes, storage.stats, storage.writer)
         self.refresh.load(self.clock())
@@ -83,20 +96,30 @@ class Server:
         own_page = settings.house_url or settings.base_url
         self.collect = Collect(
             self.memory, storage.writer, self.refresh.if_stale, self.clock, self.mint_key,
-            secrets.token_bytes, CollectSecrets(self.cookie_keys(), known.orders),
+            secrets.token_bytes,
+            CollectPolicy(self.cookie_keys(), known.orders, settings.tcf_vendor_id),
         )  # fmt: skip
         self.serve = Serve(
             self.memory, storage, self.refresh.if_stale, self.clock,
             Chance(self.mint_key, SystemRandom().random),
-            known, ServingPolicy(settings.base_url, settings.ranking_rates),
+            known, ServingPolicy(settings.base_url, settings.ranking_rates, settings.tcf_vendor_id),
         )  # fmt: skip
-        self.bill = Bill(
-            self.memory, storage, self.refresh.poll, self.clock, known,
-            BillingPolicy(own_page, settings.click_delay_ms),
+        parties = Parties(self.memory, storage.campaigns, self.refresh.poll)
+        policy = BillingPolicy(own_page, settings.click_delay_ms)
+        self.bill = Bill(self.memory, storage, parties, self.clock, known, policy)
+        self.convert = Convert(self.memory, storage, parties, self.clock, known)
+        self.shops = Shops(
+            storage.accounts, storage.stats, self.memory.tally, self.clock,
+            self.convert.convert, self.convert.cancel,
         )  # fmt: skip
         self.privacy = Privacy(self.memory, storage, self.clock, self.mint_key, known.tokens)
         self.draw = Draw(storage.media, self.pictures)
         self.manage = self._manage()
+        self._make_flows_that_go_out()
+
+    def _make_flows_that_go_out(self) -> None:
+        """Those that ask addresses which merchants have named."""
+        settings, storage = self.settings, self.storage
         fetcher = HttpFetcher(allow_private=settings.fetch_private)
         self.import_feed = ImportFeed(
             writer=storage.writer,
@@ -115,6 +138,16 @@ class Server:
             pictures=self.pictures,
             clock=self.clock,
         )
+        self.notify = Notify(
+            writer=storage.writer,
+            accounts=storage.accounts,
+            notices=storage.notices,
+            fetcher=fetcher,
+            clock=self.clock,
+            dice=SystemRandom().random,
+            mint_key=self.mint_key,
+            server_key=derived_key(self.keys, b"webhooks"),
+        )
 
     def _manage(self) -> Manage:
         storage = self.storage
@@ -122,15 +155,19 @@ class Server:
             writer=storage.writer,
             accounts=storage.accounts,
             campaigns=storage.campaigns,
+            audiences=storage.audiences,
             inventory=storage.inventory,
             keys=storage.keys,
             catalogue=storage.catalogue,
             feeds=storage.feeds,
             ledger=storage.ledger,
+            payments=storage.payments,
             pending=storage.pending,
             clock=self.clock,
             mint_key=partial(secrets.randbelow, MOST_KEY),
             mint_secret=partial(secrets.token_urlsafe, 32),
+            order_secret=bytes.fromhex(self.keys.orders),
+            fetch_private=self.settings.fetch_private,
         )
 
     def cookie_keys(self) -> KeyRing:
@@ -147,12 +184,16 @@ class Server:
             settings.robots_refused,
             self.cookie_keys(),
             settings.secure,
+            dict.fromkeys(settings.strict_countries, Region.STRICT),
         )
-        callers = Callers(policy)
+        callers = Callers(policy, read_geo(settings))
         behind = make_app(
             manage=self.manage,
-            bill=self.bill,
+            convert=self.convert,
             importer=self.import_feed,
+            notify=self.notify,
+            shops=self.shops,
+            books=books_of(self.storage, self.signer, self.clock, settings.timezone),
             base_url=settings.base_url,
             visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),
         )
@@ -168,10 +209,14 @@ class Server:
 
     def _jobs(self) -> list[jobs.Job]:
         return jobs.table(
-            self.bill,
+            self.convert,
             self.manage.conversions,
+            self.manage.keys,
             self.import_feed,
             self.fetch_pictures,
+            self.notify,
+            Seal(self.storage.writer, self.storage.seals, self.signer, self.clock),
+            Purge(self.storage.writer, self.clock, self.settings.retention),
             self.storage,
             self.clock,
         )
@@ -226,19 +271,38 @@ class Server:
         self.storage.close()
 
 
-def sole_storage(path: Path) -> Storage:
+def read_geo(settings: Settings) -> GeoFile | None:
+    """The operator's database of addresses; ends the program with a sentence where it cannot be read."""
+    if settings.geoip_path is None:
+        return None
+    try:
+        return GeoFile(settings.geoip_path)
+    except GeoUnreadable as fault:
+        raise SystemExit(f"adserver: ADSERVER_GEOIP_PATH: {fault}") from None
+
+
+def tell_region(settings: Settings) -> None:
+    """Say at the start of a server how silence about consent will be read, where addresses say nothing."""
+    if read_geo(settings) is None:
+        log.warning(
+            "ADSERVER_GEOIP_PATH is not set: all visitors are taken to be in a region that is '%s'",
+            settings.default_region,
+        )
+
+
+def sole_storage(path: Path, retention: Retention = DEFAULT_RETENTION) -> Storage:
     """The storage as its one writer; ends the program with a sentence where another process writes."""
     try:
-        return own_storage(path)
+        return own_storage(path, retention)
     except FileOwned as owned:
         raise SystemExit(f"adserver: {owned}") from None
 
 
-def audit_database(settings: Settings) -> dict[str, Any]:
-    """What `adserver audit` prints; the file is only read."""
+def audit_database(settings: Settings, progress: Callable[[int], None]) -> dict[str, Any]:
+    """What `adserver audit` prints; the file is only read. `progress` hears how many checks were made."""
     if not settings.database_path.exists():
         raise FileNotFoundError(settings.database_path)
-    return as_json(audit(settings.database_path))
+    return as_json(audit(settings.database_path, progress))
 
 
 def create_operator_key(storage: Storage, clock: Clock, name: str) -> str:

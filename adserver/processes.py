@@ -15,7 +15,7 @@ from contextlib import suppress
 import uvicorn
 
 from adserver.config import Settings
-from adserver.main import POLL_SECONDS, Server, join_storage, sole_storage
+from adserver.main import POLL_SECONDS, Server, join_storage, sole_storage, tell_region
 from adserver.web.protocol import CuttingProtocol
 
 log = logging.getLogger("adserver")
@@ -29,8 +29,9 @@ LIFELINE = "ADSERVER_PROCESS_LIFELINE"
 
 def serve_alone(settings: Settings, host: str, port: int, ready: Callable[[], None] | None = None) -> None:
     """Serve, commit and do the jobs in this one process, until a signal stops it, and the process with it."""
+    tell_region(settings)
     listener = _listen_or_end(host, port)
-    server = Server(settings, sole_storage(settings.database_path))
+    server = Server(settings, sole_storage(settings.database_path, settings.retention))
     thread = threading.Thread(target=server.runner.run, name="jobs", daemon=True)
     thread.start()
     try:
@@ -112,6 +113,7 @@ class Supervisor:
     """Starts the writer, the workers and the jobs, and starts again whichever dies."""
 
     def __init__(self, host: str, port: int, workers: int, settings: Settings) -> None:
+        tell_region(settings)
         self._listener = _listen_or_end(host, port)
         self._settings = settings
         self._lifeline_end, self._lifeline = os.pipe()
@@ -204,7 +206,7 @@ def watch_lifeline() -> None:
 def run_writer_child(settings: Settings) -> None:
     """The one process that commits, and nothing else."""
     watch_lifeline()
-    storage = sole_storage(settings.database_path)
+    storage = sole_storage(settings.database_path, settings.retention)
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stopped.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches us all; we go last

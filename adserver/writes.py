@@ -4,10 +4,12 @@ from enum import StrEnum
 
 import msgspec
 
+from adserver.domain.audience import Audience
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import Feed, Product
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent
+from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.visitor import Preference
 from pixel.events import Event, EventName
@@ -33,7 +35,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     revoked_at_ms: int | None = None
 
 
-Entity = Advertiser | Campaign | Creative | Publisher | Site | Slot | Feed | ApiKey
+Entity = Advertiser | Audience | Campaign | Creative | Publisher | Site | Slot | Feed | ApiKey | ShopHook
 
 
 class StoreEvent(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -78,6 +80,7 @@ class AdRecord(msgspec.Struct, frozen=True, array_like=True):
     amount_micros: Micros = ZERO
     publisher_micros: Micros = ZERO
     not_billed: str = ""
+    audience_key: int = 0  # whose rate it is charged at; 0 for the campaign's own
 
 
 class RecordAd(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -87,7 +90,11 @@ class RecordAd(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class RecordDecision(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """That an ad was served. `image_key` ties an image slot's picture to its link, 0 for documents."""
+    """That an ad was served. `image_key` ties an image slot's picture to its link, 0 for documents.
+
+    `price_micros` is what its billed event would take from a budget, 0 where none has a cap, and `chance`
+    how likely that event is as far as the worker knows.
+    """
 
     impression_id: int
     at_ms: int
@@ -98,6 +105,8 @@ class RecordDecision(msgspec.Struct, frozen=True, array_like=True, tag=True):
     product_keys: tuple[int, ...]
     image_key: int = 0
     token: str = ""
+    price_micros: Micros = ZERO
+    chance: float = 0.0
 
 
 class Conversion(msgspec.Struct, frozen=True, array_like=True):
@@ -115,6 +124,7 @@ class Conversion(msgspec.Struct, frozen=True, array_like=True):
     arrived_at_ms: int
     occurred_at_ms: int
     has_reference: bool = True  # False: a lead without an id
+    product_keys: tuple[int, ...] = ()  # what was ordered
 
 
 class CreditConversion(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -142,15 +152,84 @@ class SettleConversion(msgspec.Struct, frozen=True, array_like=True, tag=True):
     at_ms: int
 
 
+class CancelConversion(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """An order or lead was taken back: declined while it waits, refunded where it was billed.
+
+    `returned_micros` None: all of it, otherwise goods of this value in `currency`. One that was not told or
+    credited yet is noted: NOT_CHARGED, and what comes of it later costs that much less. The same `refund_id`
+    again is answered the same. A charge made before `since_ms` is refunded no more.
+    """
+
+    conversion_key: int
+    advertiser_key: int
+    refund_id: str
+    returned_micros: Micros | None
+    currency: str | None
+    reason: str
+    at_ms: int
+    since_ms: int
+
+
+class RefundCharge(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Give a charge back, in whole (`amount_micros` None: what is left of it) or in part.
+
+    `refund_id` is the caller's name for it: the same once more is the same refund. Of `advertiser_key`
+    only; 0 for any. A charge made before `since_ms` is refunded no more.
+    """
+
+    charge_id: int
+    refund_id: str
+    amount_micros: Micros | None
+    reason: str
+    at_ms: int
+    advertiser_key: int = 0
+    since_ms: int = 0
+
+
+class Deposit(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Money an advertiser paid in, or got back where it is negative; once for each `reference`."""
+
+    deposit_key: int
+    advertiser_key: int
+    currency: str
+    amount_micros: Micros
+    reference: str
+    at_ms: int
+
+
+class SealDay(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Fix the heads of an account's chains at the end of a UTC day (yyyymmdd): its campaigns' and its own."""
+
+    advertiser_key: int
+    day: int
+    at_ms: int
+
+
+class SignHeads(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Signatures of sealed heads: (owner, day, signature)."""
+
+    signatures: tuple[tuple[int, int, bytes], ...]
+
+
+class SettleNotice(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """What became of an attempt to deliver a notice; `due_ms` None: there will be no other."""
+
+    notice_key: int
+    attempts: int
+    due_ms: int | None
+    status: str
+
+
 class SaveEntity(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Insert an entity (`is_new`) or put its next version; of a campaign or advertiser, its caps too.
 
-    `today` is the owner's local day, whose bucket takes the new daily cap at once.
+    `today` is the owner's local day, whose bucket takes the new daily cap at once; `at_ms` is when.
     """
 
     entity: Entity
     is_new: bool
     today: int = 0
+    at_ms: int = 0
 
 
 class SaveProducts(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -185,7 +264,10 @@ class SetPicture(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """The answer to an Idempotency-Key, stored in the transaction of its effect."""
+    """The answer to an Idempotency-Key, stored in the transaction of its effect.
+
+    With status 0 the answer is made again from `body`: an Outcome and its context, see WithReceipt.
+    """
 
     owner: str  # digest of the API key it was used with
     idempotency_key: str
@@ -193,6 +275,56 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True, tag=True):
     status: int
     body: bytes
     at_ms: int
+
+
+class Answered(msgspec.Struct, frozen=True, array_like=True):
+    """What a receipt of status 0 holds: the outcome, and what else its answer is made of."""
+
+    outcome: "Outcome"
+    context: bytes
+
+
+class WithReceipt(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """A write that moves money, and the receipt of its outcome, in one transaction.
+
+    The writer fills the receipt's body: `Answered(outcome, receipt.body)`. Where the receipt is there
+    already, nothing is done, and the outcome is RECEIPT_EXISTS.
+    """
+
+    write: "CreditConversion | CancelConversion | RefundCharge | Deposit"
+    receipt: Receipt
+
+
+class PurgeReceipts(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Let go of at most so many receipts that are older; the outcome's figure is how many they were."""
+
+    before_ms: int
+    most: int
+
+
+class Aged(StrEnum):
+    """What leaves by its age; of the ad's rows and the conversions only the visitor leaves."""
+
+    EVENTS = "events"
+    PROFILES = "profiles"
+    AD_EVENTS = "ad_events"
+    DECISIONS = "decisions"
+    CONVERSIONS = "conversions"
+    NOTICES = "notices"
+    REFUSED_CHARGES = "refused_charges"
+    COUNTS = "counts"
+    ERASURES = "erasures"
+
+
+class PurgeAged(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Let go of at most so many rows whose time came by `before_ms`; the figure is how many they were.
+
+    Events and profiles carry their own due time, for which `before_ms` is now; the others are that old.
+    """
+
+    what: Aged
+    before_ms: int
+    most: int
 
 
 class ForgetVisitor(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -244,6 +376,15 @@ Write = (
     | RecordDecision
     | CreditConversion
     | SettleConversion
+    | CancelConversion
+    | RefundCharge
+    | Deposit
+    | WithReceipt
+    | SealDay
+    | SignHeads
+    | SettleNotice
+    | PurgeReceipts
+    | PurgeAged
     | SaveEntity
     | SaveProducts
     | RemoveProductsNotIn
@@ -269,7 +410,16 @@ class Result(StrEnum):
     PENDING = "pending"
     DECLINED = "declined"
     UNATTRIBUTED = "unattributed"
+    REFUNDED = "refunded"
+    OVER_REFUNDED = "over_refunded"  # `figure` is what may still be refunded
+    NOT_CHARGED = "not_charged"
+    REFUND_DIFFERS = "refund_differs"  # the refund's id stands for another amount or reason
+    REFUND_TOO_LATE = "refund_too_late"
+    OTHER_CURRENCY = "other_currency"  # than the order's, in which returns are told
+    DEPOSIT_EXISTS = "deposit_exists"  # the reference stands for another amount
     SAVED = "saved"
+    CURRENCY_FIXED = "currency_fixed"
+    TIMEZONE_FIXED = "timezone_fixed"
     CONFLICT = "conflict"  # someone else changed it, or holds it
     BELOW_SPENT = "below_spent"  # `figure` is what is spent and pending
     RECEIPT_EXISTS = "receipt_exists"

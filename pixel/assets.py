@@ -3,8 +3,10 @@
 from functools import cache
 from importlib.resources import files
 
+from pixel.compact import compact
+
 
 @cache
 def tag_script() -> bytes:
     """tag.js as it is served at `/m/tag.js`."""
-    return files("pixel").joinpath("tag.js").read_bytes()
+    return compact(files("pixel").joinpath("tag.js").read_text(encoding="utf-8")).encode()

@@ -29,6 +29,9 @@ class EventName(StrEnum):
     SELECT_PROMOTION = "select_promotion"
     FORM_START = "form_start"
     FORM_SUBMIT = "form_submit"
+    FORM_ABANDON = "form_abandon"  # ours: the page was left with a form begun and not sent
+    LANDED = "landed"  # ours: a click of an ad led to a page that ran the tag; once per click
+    ENGAGED = "engaged"  # ours: who landed stayed ten seconds or turned to a second page; no bounce
 
 
 class Flaw(StrEnum):
@@ -45,6 +48,9 @@ class Flaw(StrEnum):
     BAD_LEAD_ID = "bad_lead_id"
     BAD_CLICK_ID = "bad_click_id"
     BAD_URL = "bad_url"
+    BAD_FORM_ID = "bad_form_id"
+    BAD_FIELD_NAME = "bad_field_name"  # that name is left out
+    BAD_LANDING_MS = "bad_landing_ms"
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True):
@@ -59,7 +65,8 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
     """One thing a visitor did on a merchant's page; every field passed its grammar.
 
     `value_micros` is None when absent or unusable; `flaws` then names why, so that an event with a
-    bad price is kept and counted, and never billed. `order_id` is GA4's `transaction_id`.
+    bad price is kept and counted, and never billed. `order_id` is GA4's `transaction_id`; `fields` are the
+    names of a form's fields that were touched; `landing_ms` is how long the landing page took to run the tag.
     """
 
     name: EventName
@@ -72,6 +79,9 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
     click_id: str | None = None
     url: str | None = None
     flaws: tuple[str, ...] = ()
+    form_id: str | None = None
+    fields: tuple[str, ...] = ()
+    landing_ms: int | None = None
 
 
 class Rejection(StrEnum):
@@ -89,6 +99,7 @@ class Rejection(StrEnum):
     PERSONAL_DATA = "personal_data"
     ROBOT = "robot"
     PREFETCH = "prefetch"
+    TOO_MANY = "too_many"  # of one visitor or network at once: a flood is counted, not kept
     NO_CONSENT = "no_consent"
     OPTED_OUT = "opted_out"
     PRIVACY_SIGNAL = "privacy_signal"

@@ -10,6 +10,7 @@ MAX_URL_LENGTH = 300
 _LONGEST_TEXT_NORMALISED = 400  # NFKC sorts combining marks in quadratic time
 _MERCHANT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CLICK_ID = re.compile(r"[A-Za-z0-9_.~-]{1,256}")
+_FIELD_NAME = re.compile(r"[\w.:\[\]-]{1,40}", re.ASCII)
 _CONSENT_TOOL = re.compile(r"[\w .:-]{1,40}")
 _URL = re.compile(
     r"(https?)://(?:[^/?#\s@]*@)?(\[[0-9a-f:.]+\]|[\w.-]+)(:[0-9]{1,5})?(/[^?#\s]*)?(?:[?#].*)?",
@@ -61,6 +62,11 @@ def record_id_from(given: object) -> str | None:
 def _is_plain(text: str) -> bool:
     # U+FFFD stands for bytes that were no UTF-8: an id holding it would match nothing, or the wrong thing.
     return 0 < len(text) <= MAX_ID_LENGTH and text.isprintable() and "\ufffd" not in text
+
+
+def field_name_from(given: object) -> str | None:
+    """The name of a form or of one of its fields: a word as programs write them, never a text."""
+    return given if isinstance(given, str) and _FIELD_NAME.fullmatch(given) else None
 
 
 def page_from(given: object) -> str | None:

@@ -7,10 +7,12 @@ import msgspec
 
 from pixel.aliases import EVENT_NAMES, in_our_shape, item_in_our_shape
 from pixel.amounts import MICROS_PER_UNIT, currency_from, micros_from
+from pixel.consent import NOTHING_SAID, Said
 from pixel.events import MAX_ITEMS, Event, EventName, Flaw, Item, Rejection
 from pixel.grammar import (
     click_id_from,
     consent_tool_from,
+    field_name_from,
     holds_email,
     holds_email_anywhere,
     item_id_from,
@@ -24,6 +26,8 @@ MAX_QUERY_BYTES = 8 * 1024
 MAX_BODY_BYTES = 64 * 1024
 MAX_EVENTS = 20
 MAX_QUANTITY = 1_000_000
+MAX_FIELDS = 30
+MAX_LANDING_MS = 600_000
 
 Record = Mapping[str, object]
 
@@ -31,22 +35,14 @@ Record = Mapping[str, object]
 class Hit(msgspec.Struct, frozen=True):
     """What one request of a merchant's page said: its events, what was wrong with the others, its signals.
 
-    The privacy fields are verbatim: `pixel.consent` judges them. A bare Rejection instead of a Hit means
-    that nothing of the request could be read.
+    What it said about privacy is judged by `pixel.consent`. A bare Rejection instead of a Hit means that
+    nothing of the request could be read.
     """
 
     merchant: str
     events: tuple[Event, ...] = ()
     rejections: tuple[Rejection, ...] = ()
-    gdpr: str | None = None
-    gdpr_consent: str | None = None
-    gpp: str | None = None
-    gpp_sid: str | None = None
-    coppa: str | None = None
-    asserted: bool | None = None
-    asserted_by: str | None = None
-    asserted_at_seconds: int | None = None
-    global_privacy_control: bool = False  # read from the page by the tag, where the header is missing
+    said: Said = NOTHING_SAID
     debug: bool = False
 
 
@@ -108,12 +104,18 @@ def decode_json(body: bytes) -> object:
         return Rejection.MALFORMED
 
 
-_SIGNAL_NAMES = frozenset("gdpr gdpr_consent gpp gpp_sid coppa gpc granted consent".split())
+_SIGNAL_NAMES = frozenset(
+    (
+        "gdpr gdpr_consent gpp gpp_sid us_privacy coppa gpc granted consent"
+        " ad_storage ad_user_data ad_personalization"
+    ).split()
+)
 _LISTED = {"id": 0, "q": 1, "p": 2}
 _NAMED = frozenset(
     (
-        "m e value currency transaction_id lead_id event_id url rtclid debug"
-        " gdpr gdpr_consent gpp gpp_sid coppa gpc consent consent_cmp consent_time"
+        "m e value currency transaction_id lead_id event_id url rtclid debug form_id fields landing_ms"
+        " gdpr gdpr_consent gpp gpp_sid us_privacy coppa gpc consent consent_cmp consent_time"
+        " ad_storage ad_user_data ad_personalization"
     ).split()
 )
 
@@ -182,6 +184,9 @@ def _event(record: object) -> Event | Rejection:
         lead_id=_kept(record_id_from, get("lead_id"), Flaw.BAD_LEAD_ID, flaws),
         click_id=_kept(click_id_from, get("rtclid"), Flaw.BAD_CLICK_ID, flaws),
         url=_kept(page_from, get("url"), Flaw.BAD_URL, flaws),
+        form_id=_kept(field_name_from, get("form_id"), Flaw.BAD_FORM_ID, flaws),
+        fields=_fields(get("fields"), flaws),
+        landing_ms=_landing_ms(get("landing_ms"), flaws),
         flaws=tuple(dict.fromkeys(flaws)) if flaws else (),  # last: the fields above add to it
     )
 
@@ -195,6 +200,27 @@ def _kept(
     if kept is None:
         flaws.append(flaw)
     return kept
+
+
+def _fields(given: object, flaws: list[Flaw]) -> tuple[str, ...]:
+    """Names of a form's fields, in their order: a list, or parted by commas in a query."""
+    if not given:
+        return ()
+    listed = given if isinstance(given, list) else str(given).split(",")
+    names = [name for name in map(field_name_from, listed) if name is not None]
+    if len(names) < len(listed):
+        flaws.append(Flaw.BAD_FIELD_NAME)
+    return tuple(dict.fromkeys(names))[:MAX_FIELDS]
+
+
+def _landing_ms(given: object, flaws: list[Flaw]) -> int | None:
+    if given is None or given == "":
+        return None
+    text = str(given)
+    if not (text.isascii() and text.isdigit() and len(text) <= 6 and int(text) <= MAX_LANDING_MS):
+        flaws.append(Flaw.BAD_LANDING_MS)
+        return None
+    return int(text)
 
 
 def _amount(given: object, currency: str | None, flaw: Flaw, flaws: list[Flaw]) -> int | None:
@@ -259,23 +285,28 @@ def _quantity(given: object, flaws: list[Flaw]) -> int:
 def _hit(merchant: str, outcomes: Sequence[Event | Rejection], envelope: Record, signals: Record) -> Hit:
     events = tuple([outcome for outcome in outcomes if isinstance(outcome, Event)])
     rejections = tuple([outcome for outcome in outcomes if isinstance(outcome, Rejection)])
-    debug = _flag(envelope.get("debug")) is True
+    return Hit(merchant, events, rejections, said_in(signals), _flag(envelope.get("debug")) is True)
+
+
+def said_in(signals: Record) -> Said:
+    """What a page says about privacy, by the names of `GET /m/e` and `GET /slot/{slot_id}`."""
     if _SIGNAL_NAMES.isdisjoint(signals):
-        return Hit(merchant, events, rejections, debug=debug)
-    return Hit(
-        merchant,
-        events,
-        rejections,
-        gdpr=_verbatim(signals.get("gdpr")),
-        gdpr_consent=_verbatim(signals.get("gdpr_consent")),
-        gpp=_verbatim(signals.get("gpp")),
-        gpp_sid=_verbatim(signals.get("gpp_sid")),
-        coppa=_verbatim(signals.get("coppa")),
-        asserted=_flag(signals.get("granted", signals.get("consent"))),
-        asserted_by=consent_tool_from(signals.get("cmp", signals.get("consent_cmp"))),
-        asserted_at_seconds=_unix_seconds(signals.get("time", signals.get("consent_time"))),
-        global_privacy_control=_flag(signals.get("gpc")) is True,
-        debug=debug,
+        return NOTHING_SAID
+    get = signals.get
+    return Said(
+        gdpr=_verbatim(get("gdpr")),
+        gdpr_consent=_verbatim(get("gdpr_consent")),
+        gpp=_verbatim(get("gpp")),
+        gpp_sid=_verbatim(get("gpp_sid")),
+        us_privacy=_verbatim(get("us_privacy")),
+        coppa=_verbatim(get("coppa")),
+        asserted=_flag(get("granted", get("consent"))),
+        asserted_by=consent_tool_from(get("cmp", get("consent_cmp"))),
+        asserted_at_seconds=_unix_seconds(get("time", get("consent_time"))),
+        ad_storage=_flag(get("ad_storage")),
+        ad_user_data=_flag(get("ad_user_data")),
+        ad_personalization=_flag(get("ad_personalization")),
+        global_privacy_control=_flag(get("gpc")) is True,
     )
 
 

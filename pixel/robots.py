@@ -18,7 +18,10 @@ _ROBOT_WORDS = re.compile(
     | monitor | pingdom | uptime | uptrends | synthetic | appinsights | ghost\ inspector
     | thousandeyes | catchpoint | checker | linkcheck | validat | verif | scan | audit | zgrab | nikto
     | openvas | securityheaders | hardenize | \bagent\b | agent[/)-] | \bfetch | feed | \brss\b
-    | google-?(?:other|web|site|inspection|safety|ads|agent)
+    | google-?(?:other|web|site|inspection|safety|ads|agent|physical) | playstore-google
+    | agent$ | finder | link(?:tiger|validator) | test(?:locally|ing\ ?tool) | abuse\. | watchtowr | scope3
+    | dareboost | datanyze | silktide | sindup | foregenix | collapsify | marketgoo | newsnow | newsai
+    | readable/ | splash\ | \brigor\b | \bylt\b | manus-user | electron/
     | https?: | www\. | [a-z]\.(?:com|html|io)\b | @ | \(at\) | \[at\]
     | compatible;(?!\ (?:msie|konqueror)) | ^mozilla/[0-9.]+$
     """,

@@ -1,36 +1,47 @@
-/* The snippet merchants paste: a command queue whose events reach /m/e with the page's consent. */
-(function (window, document) {
+/* The snippet merchants paste: what a page says, does and allows reaches /m/e. Served without comments, names shortened. */
+(() => {
   'use strict';
   const script = document.currentScript;
   const stub = window.rt;
-  if (!script || !script.src || (stub && stub.ready)) return;
+  if (stub && stub.ready) return;
 
-  const ENDPOINT = new URL('e', script.src).href; // beside the tag, so that a merchant may proxy the folder
-  const MAX_EVENTS = 20;
-  const CLICK_COOKIE = '_rtclid';
-  const CLICK_DAYS_SECONDS = 2592000;
-  const CLICK_ID = /^[\w.~-]{1,256}$/;
-  const EVENT_FIELDS = 'event_id value currency transaction_id lead_id form_id content_ids contents'.split(' ');
-  const ITEM_FIELDS = ['item_id', 'price', 'quantity'];
-  const PRIVACY_FIELDS = 'gdpr gdpr_consent gpp gpp_sid coppa'.split(' ');
-  const SHOP_EVENTS = ('page_view view_item_list select_item view_item add_to_wishlist add_to_cart remove_from_cart' +
+  const MOST_EVENTS = 20; // of one request
+  const MOST_KEPT = 100; // while they wait for a word or for the server
+  const CLICK_SECONDS = 2592000; // 30 days
+  const SECOND_MS = 1000;
+  const CAMPAIGN_PARAMS = /[?&](utm_\w+|\w*clid)=[^&]*/g;
+
+  const words = (text) => text.split(' ');
+  const ITEM_FIELDS = words('item_id price quantity');
+  const EVENT_FIELDS = words('event_id value currency transaction_id lead_id items form_id fields landing_ms');
+  const MODE_FIELDS = words('ad_storage ad_user_data ad_personalization');
+  const SIGNAL_FIELDS = words('gdpr gdpr_consent gpp gpp_sid us_privacy coppa');
+  const SHOP_EVENTS = words('page_view view_item_list select_item view_item add_to_wishlist add_to_cart remove_from_cart' +
     ' view_cart begin_checkout add_shipping_info add_payment_info purchase refund search sign_up login' +
-    ' generate_lead view_promotion select_promotion').split(' ');
+    ' generate_lead view_promotion select_promotion');
+  // Meta's and Criteo's names that are not GA4's in another spelling.
+  const OTHER_NAMES = {
+    view_content: 'view_item', initiate_checkout: 'begin_checkout', complete_registration: 'sign_up', lead: 'generate_lead',
+    view_page: 'page_view', view_home: 'page_view', view_list: 'view_item_list', view_basket: 'view_cart',
+    track_transaction: 'purchase',
+  };
 
-  let merchant = null;
+  // Who tells of an event, the most believed first.
+  const PAGE = 0;
+  const DATA_LAYER = 1;
+  const CRITEO = 2;
+  const META = 3;
+  const GUESS = 4;
+
+  let merchant;
+  let endpoint;
   let options = {};
   let shared = {};
-  let consent = {};
-  let answered = false; // the page or its consent tool has spoken
-  let storageAllowed = false; // only an explicit yes lets us write to the visitor's device
-  let toolsHeard = {};
-  let waiting = [];
-  let scheduled = false;
 
   const pick = (from, names) => {
     const kept = {};
     names.forEach((name) => {
-      if (from[name] !== undefined && from[name] !== null) kept[name] = from[name];
+      if (from[name] != null) kept[name] = from[name];
     });
     return kept;
   };
@@ -44,209 +55,390 @@
     }
   };
 
-  const randomId = () => {
-    if (window.crypto.randomUUID) return window.crypto.randomUUID();
-    return Array.from(window.crypto.getRandomValues(new Uint8Array(16)), (byte) => (byte + 256).toString(16).slice(1)).join('');
-  };
+  const later = (action) => setTimeout(quietly(action), SECOND_MS);
+  const on = (target, names, action) => words(names).forEach((name) => target.addEventListener(name, quietly(action), true));
+  const firstOf = (listed) => [].concat(listed)[0] || 0;
+  const found = (pattern, text) => (pattern.exec(text) || 0)[1];
 
-  /* ---- the click id of our landing pages ---- */
+  /* ---- consent: who said yes (true), no (false) or not yet (null) ---- */
 
-  const clickId = () => {
-    const landed = new URLSearchParams(location.search).get('rtclid') || '';
-    if (CLICK_ID.test(landed)) return landed;
-    const stored = storageAllowed && ('; ' + document.cookie).split('; ' + CLICK_COOKIE + '=')[1];
-    return stored ? stored.split(';')[0] : undefined;
-  };
+  const said = {};
+  const signals = { gpc: navigator.globalPrivacyControl ? 1 : undefined };
+  let answered = false;
+  let refusalTold = false;
 
-  const writeClickCookie = (value, seconds) => {
-    document.cookie = CLICK_COOKIE + '=' + value + '; Max-Age=' + seconds + '; Path=/; SameSite=Lax' +
+  // The strongest no wins. Silence is for the server to judge, which knows where the visitor is.
+  const anybodySaid = (word) => Object.values(said).includes(word);
+  const mayNot = () => anybodySaid(false);
+  const mustWait = () => !mayNot() && !anybodySaid(true) && (anybodySaid(null) || (options.wait && !answered));
+  const mayKeep = () => !mayNot() && anybodySaid(true) && !signals.gpc;
+
+  const keepClick = (id) => {
+    document.cookie = '_rtclid=' + (id || '') + '; Max-Age=' + (id ? CLICK_SECONDS : 0) + '; Path=/; SameSite=Lax' +
       (location.protocol === 'https:' ? '; Secure' : '');
   };
 
-  const decideStorage = (allowed) => {
-    storageAllowed = allowed && !navigator.globalPrivacyControl;
-    const id = storageAllowed && clickId();
-    if (id) writeClickCookie(id, CLICK_DAYS_SECONDS);
-    if (!storageAllowed) writeClickCookie('', 0);
-  };
-
-  /* ---- consent ---- */
-
-  const heard = () => {
+  const consentChanged = () => {
     answered = true;
+    if (mayKeep() && clickId()) keepClick(clickId());
+    if (mayNot() || signals.gpc) keepClick();
     schedule();
   };
 
-  const setConsent = (given) => {
-    Object.assign(consent, pick(given, PRIVACY_FIELDS));
-    if (typeof given.granted === 'boolean') {
-      const time = given.time === undefined ? new Date() : new Date(given.time < 1e11 ? given.time * 1000 : given.time);
-      Object.assign(consent, pick(given, ['cmp']), { granted: given.granted, time: Math.floor(time / 1000) });
-      decideStorage(given.granted);
-    }
-    heard();
+  // A default of "granted" is nobody's consent, and one for some regions only is for the server to know.
+  const hearConsentMode = (isUpdate, given) => {
+    MODE_FIELDS.forEach((name) => {
+      if (given[name] && (isUpdate || (given[name] === 'denied' && !given.region))) signals[name] = given[name];
+    });
+    if (isUpdate && given.ad_storage) said.mode = given.ad_storage === 'granted';
+    else if (signals.ad_storage && said.mode === undefined) said.mode = null;
+    if (isUpdate) consentChanged();
   };
 
-  const hearTcf = (data, success) => {
-    if (!success || !/^(tcloaded|useractioncomplete)$/.test(data.eventStatus)) return;
-    if (data.gdprApplies !== undefined) consent.gdpr = data.gdprApplies ? '1' : '0';
-    if (data.tcString) consent.gdpr_consent = data.tcString;
-    if (consent.granted === undefined) {
-      const purposes = (data.purpose && data.purpose.consents) || {};
-      decideStorage(data.gdprApplies === false || purposes[1] === true);
+  const hearPage = (given) => {
+    Object.assign(signals, pick(given, SIGNAL_FIELDS));
+    if (given.granted !== undefined) {
+      const time = given.time || Date.now();
+      said.page = signals.consent = given.granted;
+      signals.consent_cmp = given.cmp;
+      signals.consent_time = Math.floor(new Date(time < 1e11 ? time * SECOND_MS : time) / SECOND_MS);
     }
-    heard();
+    hearConsentMode(true, given);
   };
 
-  const hearGpp = (event) => {
-    const data = event && event.pingData;
-    if (!data || data.signalStatus !== 'ready') return;
-    if (data.gppString) consent.gpp = data.gppString;
-    if (data.applicableSections) consent.gpp_sid = data.applicableSections.join(',');
-    heard();
-  };
+  const hearTcf = quietly((data) => {
+    if (!/loaded|complete/.test(data.eventStatus)) return;
+    signals.gdpr = { true: 1, false: 0 }[data.gdprApplies];
+    signals.gdpr_consent = data.tcString;
+    said.tcf = data.gdprApplies === false || data.purpose.consents[1] === true;
+    consentChanged();
+  });
+
+  const hearGpp = quietly(({ pingData }) => {
+    if (pingData.signalStatus !== 'ready') return;
+    signals.gpp = pingData.gppString;
+    signals.gpp_sid = [].concat(pingData.applicableSections).join();
+    said.gpp = undefined;
+    consentChanged();
+  });
 
   const listenToConsentTools = () => {
-    if (typeof window.__tcfapi === 'function' && !toolsHeard.tcf) {
-      toolsHeard.tcf = true;
+    if (window.__tcfapi && !('tcf' in said)) {
+      said.tcf = null;
       window.__tcfapi('addEventListener', 2, hearTcf);
     }
-    if (typeof window.__gpp === 'function' && !toolsHeard.gpp) {
-      toolsHeard.gpp = true;
+    if (window.__gpp && !('gpp' in said)) {
+      said.gpp = null;
       window.__gpp('addEventListener', hearGpp);
     }
   };
 
-  const mustWait = () => !merchant || document.prerendering ||
-    (!answered && (options.waitForConsent || toolsHeard.tcf || toolsHeard.gpp));
+  /* ---- the click that led here ---- */
 
-  /* ---- sending ---- */
+  const landing = found(/[?&]rtclid=([\w.~-]{1,256})(?:&|$)/, location.search);
+  let engaged = !landing;
 
-  const asImage = (payload) => payload.events.forEach((event) => {
-    const query = new URLSearchParams({ m: payload.m, e: event.name });
-    const add = (name, value) => value !== undefined && query.append(name, value);
-    (event.items || []).forEach((item) => {
-      query.append('id', item.item_id);
-      query.append('q', item.quantity === undefined ? '' : item.quantity);
-      query.append('p', item.price === undefined ? '' : item.price);
-    });
-    ['value', 'currency', 'transaction_id', 'lead_id', 'event_id', 'url', 'rtclid'].forEach((name) => add(name, event[name]));
-    PRIVACY_FIELDS.concat('gpc').forEach((name) => add(name, consent[name]));
-    add('consent', consent.granted === undefined ? undefined : Number(consent.granted));
-    add('consent_cmp', consent.cmp);
-    add('consent_time', consent.time);
-    add('debug', payload.debug);
-    new Image().src = ENDPOINT + '?' + query;
-  });
+  const clickId = () => landing || (mayKeep() ? found(/(?:^|; )_rtclid=([\w.~-]+)/, document.cookie) : undefined);
 
-  const asBeacon = (payload, body) => {
-    if (!navigator.sendBeacon || !navigator.sendBeacon(ENDPOINT, body)) asImage(payload);
+  // The click's own id makes each of these one per landing, however often the page is loaded again.
+  const tellOfLanding = (name, given) => tell(name, { ...given, event_id: (name + landing).slice(-100) }, PAGE);
+
+  const tellEngaged = () => {
+    if (!engaged) tellOfLanding('engaged');
+    engaged = true;
   };
 
-  const transmit = (payload) => {
-    const body = JSON.stringify(payload);
-    // text/plain and no-cors need no preflight; a second delivery is harmless, since event_id tells it.
-    try {
-      fetch(ENDPOINT, { method: 'POST', body, mode: 'no-cors', credentials: 'include', keepalive: true })
-        .catch(() => asBeacon(payload, body));
-    } catch (error) {
-      asBeacon(payload, body);
-    }
-    if (options.debug) document.dispatchEvent(new CustomEvent('rt:sent', { detail: payload }));
+  const arrive = () => {
+    if (!landing) return;
+    tellOfLanding('landed', { landing_ms: Math.round(performance.now()) });
+    setTimeout(() => document.hidden || tellEngaged(), 10 * SECOND_MS);
   };
 
-  const flush = () => {
-    scheduled = false;
-    if (mustWait()) return;
-    if (navigator.globalPrivacyControl) consent.gpc = 1;
-    const rtclid = clickId();
-    while (waiting.length) {
-      const events = waiting.splice(0, MAX_EVENTS).map((event) => (rtclid ? { ...event, rtclid } : event));
-      const payload = { m: merchant, events, consent: { ...consent } };
-      if (options.debug) payload.debug = 1;
-      transmit(payload);
-    }
+  /* ---- events: heard, freed of repeats, sent ---- */
+
+  let heard = [];
+  let outbox = [];
+  let scheduled = false;
+  let told = {}; // of this page view: who spoke first of each kind of event, and whether with an order id
+  const ids = new Set();
+
+  const itemsOf = (given) => {
+    const listed = given.items || given.contents || given.content_ids || given.item;
+    return listed && [].concat(listed).map((item) =>
+      pick(Object(item) === item ? { item_id: item.id, price: item.item_price, ...item } : { item_id: item }, ITEM_FIELDS));
   };
 
-  const schedule = () => {
-    if (scheduled || !waiting.length) return;
-    scheduled = true;
-    Promise.resolve().then(flush); // the commands of one script make one request
-  };
-
-  /* ---- what the page does ---- */
-
-  const itemOf = (item) => pick({ item_id: item.id, ...item }, ITEM_FIELDS);
-
-  const addEvent = (name, params) => {
-    const given = { ...shared, ...params };
+  const tell = (name, given, teller) => {
     const event = {
       name,
-      ...pick(given, EVENT_FIELDS),
-      event_id: given.event_id || randomId(),
+      ...pick({ ...given, items: itemsOf({ ...given }) }, EVENT_FIELDS),
       url: location.origin + location.pathname, // queries and fragments may name people
     };
-    if (Array.isArray(given.items)) event.items = given.items.map(itemOf);
-    waiting.push(event);
+    heard.push({ event, teller });
     schedule();
   };
 
-  const hearForm = (name) => {
-    const seen = new WeakSet();
-    return ({ target }) => {
-      const form = target && target.closest && target.closest('form[data-rt-form]');
-      if (!form || seen.has(form)) return;
-      seen.add(form); // once per form; the names and values of its fields are never read
-      const item = form.getAttribute('data-rt-item');
-      addEvent(name, { form_id: form.getAttribute('data-rt-form'), items: item ? [{ item_id: item }] : undefined });
+  // Of one page view, one teller is heard for each kind of event; an order id is worth a second.
+  const isFresh = ({ event, teller }) => {
+    const order = event.name === 'purchase' && event.transaction_id;
+    const keys = [event.event_id && event.name + event.event_id, order && 'order' + order].filter(Boolean);
+    const first = told[event.name] || { teller, order };
+    if (keys.some((key) => ids.has(key)) || (first.teller !== teller && (first.order || !order))) return false;
+    keys.forEach((key) => ids.add(key));
+    told[event.name] = first;
+    return true;
+  };
+
+  const settle = () => {
+    heard.sort((a, b) => a.teller - b.teller).filter(isFresh).forEach(({ event }) => {
+      outbox.push({ event_id: crypto.getRandomValues(new Uint32Array(4)).join('-'), ...pick(shared, EVENT_FIELDS), ...event });
+    });
+    outbox = outbox.slice(-MOST_KEPT);
+    heard = [];
+  };
+
+  const flush = quietly(() => {
+    scheduled = false;
+    settle();
+    if (!merchant || document.prerendering || mustWait()) return;
+    if (mayNot()) {
+      outbox = [];
+      if (!refusalTold) transmit([]); // the no itself, so that what an earlier yes allowed is withdrawn
+    }
+    refusalTold = mayNot();
+    while (outbox[0]) transmit(outbox.splice(0, MOST_EVENTS));
+  });
+
+  const schedule = () => {
+    if (!scheduled) Promise.resolve().then(flush); // the commands of one script make one request
+    scheduled = true;
+  };
+
+  const asImage = (events) => events.forEach(({ name, items, ...event }) => {
+    const fields = { m: merchant, e: name, ...event, ...signals, debug: options.debug ? 1 : null };
+    const query = new URLSearchParams(pick(fields, Object.keys(fields)));
+    (items || []).forEach((item) => {
+      query.append('id', item.item_id);
+      query.append('q', item.quantity || '');
+      query.append('p', item.price || '');
+    });
+    new Image().src = endpoint + '?' + query;
+  });
+
+  const transmit = (events) => {
+    const rtclid = clickId();
+    events.forEach((event) => Object.assign(event, { rtclid }));
+    const body = JSON.stringify({ m: merchant, events, consent: signals, debug: options.debug ? 1 : undefined });
+    const otherwise = () => navigator.sendBeacon(endpoint, body) || asImage(events);
+    if (options.debug) console.info('rt', body);
+    // A text needs no preflight; a second delivery is harmless, since event_id tells it.
+    fetch(endpoint, { method: 'POST', body, credentials: 'include', keepalive: true })
+      .then((answer) => answer.status === 503 && keepForLater(events), otherwise);
+  };
+
+  // What the server could not keep goes with the next event, once, if it is still allowed then.
+  const keepForLater = (events) => events.forEach((event) => {
+    if (!event.again) outbox.push(event);
+    event.again = 1;
+  });
+
+  /* ---- pages, also those that a script turns ---- */
+
+  const address = () => location.pathname + location.search.replace(CAMPAIGN_PARAMS, '').slice(1);
+  let page = address();
+  let guessed;
+
+  const meta = (name) => (document.querySelector('[property="product:' + name + '"]') || 0).content;
+
+  const productsIn = (node) => {
+    if (Array.isArray(node)) return [].concat(...node.map(productsIn));
+    if (Object(node) !== node) return [];
+    return /\bProduct(Group)?\b/.test(node['@type']) ? [node] : productsIn([node['@graph'], node.mainEntity]);
+  };
+
+  // A page of several products is a list, and shows none of them; a turned page may still hold the last one's data.
+  const guess = () => {
+    const products = [];
+    document.querySelectorAll('[type="application/ld+json"]').forEach(quietly((data) => {
+      products.push(...productsIn(JSON.parse(data.textContent)));
+    }));
+    const product = products.some((other) => other.sku !== products[0].sku) || firstOf(products);
+    const offer = firstOf(product.offers);
+    const id = product.sku || product.productID || product.productGroupID || meta('retailer_item_id');
+    const price = offer.price || offer.lowPrice || meta('price:amount');
+    if (!id || id === guessed) return;
+    guessed = id;
+    tell('view_item', { items: [{ id, price }], value: price, currency: offer.priceCurrency || meta('price:currency') }, GUESS);
+  };
+
+  // After what the page says itself.
+  const guessSoon = (opened) => later(() => {
+    if (document.readyState === 'loading') guessSoon(opened);
+    else if (opened === page) guess();
+  });
+
+  const openPage = () => {
+    if (options.pages !== false) tell('page_view', {}, GUESS);
+    if (options.fallback !== false) guessSoon(page);
+  };
+
+  const turnPage = quietly(() => {
+    if (address() === page) return;
+    settle();
+    told = {};
+    page = address();
+    tellEngaged();
+    openPage();
+  });
+
+  const watchHistory = () => {
+    words('pushState replaceState').forEach((name) => {
+      const original = history[name];
+      history[name] = function () {
+        const result = original.apply(this, arguments);
+        turnPage();
+        return result;
+      };
+    });
+    on(window, 'popstate', turnPage);
+  };
+
+  /* ---- forms: the names of fields, never what is in them ---- */
+
+  const begun = new Map();
+  const submitted = new WeakSet();
+
+  const isWatched = (form) => form && !submitted.has(form) && form.matches(options.forms || '[data-rt-form]');
+
+  const tellOfForm = (name, form) => {
+    const read = (attribute) => form.getAttribute(attribute);
+    tell(name, { form_id: read('data-rt-form') || read('id') || read('name'), fields: Array.from(begun.get(form) || []), item: read('data-rt-item') }, PAGE);
+  };
+
+  const hearField = ({ target }) => {
+    const form = target.form;
+    if (!isWatched(form) || /password|hidden|submit|button/.test(target.type)) return;
+    const names = begun.get(form) || new Set();
+    names.add(target.name);
+    if (begun.has(form)) return;
+    begun.set(form, names);
+    tellOfForm('form_start', form);
+  };
+
+  const hearSubmit = ({ target }) => {
+    if (!isWatched(target)) return;
+    tellOfForm('form_submit', target);
+    submitted.add(target);
+    begun.delete(target);
+  };
+
+  const leave = () => {
+    begun.forEach((names, form) => tellOfForm('form_abandon', form));
+    begun.clear();
+    flush();
+  };
+
+  /* ---- other people's tags: heard, and left as they are ---- */
+
+  const entries = new WeakSet();
+  const pushes = {};
+
+  const readQueue = (name, action) => {
+    const queue = (window[name] = window[name] || []);
+    const push = queue.push;
+    if (push === pushes[name]) return;
+    const hearOnce = quietly((entry) => {
+      if (!entries.has(entry)) action(entry);
+      entries.add(entry);
+    });
+    Array.from(queue).forEach(hearOnce);
+    pushes[name] = queue.push = function () {
+      Array.from(arguments).forEach(hearOnce);
+      return push.apply(this, arguments);
     };
   };
 
   const hearDataLayer = (entry) => {
-    if (!entry || typeof entry !== 'object') return;
-    const isGtag = entry[0] === 'event';
-    const name = isGtag ? entry[1] : entry.event;
-    if (!SHOP_EVENTS.includes(name)) return;
-    addEvent(name, isGtag ? entry[2] : { event_id: entry.event_id, ...entry.ecommerce });
+    const [verb, name, given] = Array.from(entry);
+    if (verb === 'consent') hearConsentMode(name === 'update', given);
+    if (!options.dataLayer) return;
+    if (verb === 'event') tellShop(name, given, DATA_LAYER);
+    else tellShop(entry.event, { event_id: entry.event_id, ...entry.ecommerce }, DATA_LAYER);
   };
 
-  const readDataLayer = (name) => {
-    const layer = (window[name] = window[name] || []);
-    const push = layer.push;
-    const hear = quietly(hearDataLayer);
-    Array.from(layer).forEach((entry) => hear(entry));
-    layer.push = function () {
-      Array.from(arguments).forEach((entry) => hear(entry));
-      return push.apply(layer, arguments);
-    };
+  const tellShop = (name, given, teller) => SHOP_EVENTS.includes(name) && tell(name, given, teller);
+
+  const tellForeign = (name, given, teller) => {
+    const spelled = name.replace(/[A-Z]/g, (letter, place) => (place ? '_' : '') + letter.toLowerCase());
+    tellShop(OTHER_NAMES[spelled] || spelled, given, teller);
   };
+
+  const hearCriteo = (entry) => tellForeign(entry.event, { transaction_id: entry.id, ...entry }, CRITEO);
+
+  const hearFbq = quietly((call) => {
+    const [verb, ...rest] = Array.from(call);
+    if (verb === 'trackSingle') rest.shift();
+    const [name, given, about] = rest;
+    const params = { ...given, ...about };
+    if (/^track(Single)?$/.test(verb)) tellForeign(name, { transaction_id: params.order_id, event_id: params.eventID, ...params }, META);
+  });
+
+  // Meta's snippet does nothing where `fbq` is there already, so it is not made but awaited.
+  const readFbq = () => {
+    let fbq;
+    const hearFrom = (given) => {
+      if (typeof given !== 'function') return given;
+      (given.queue || []).forEach(hearFbq);
+      return new Proxy(given, {
+        apply: (target, self, call) => {
+          hearFbq(call);
+          return target.apply(self, call);
+        },
+      });
+    };
+    if (window.fbq) window.fbq = hearFrom(window.fbq);
+    else Object.defineProperty(window, 'fbq', { configurable: true, get: () => fbq, set: (given) => { fbq = hearFrom(given); } });
+  };
+
+  // Whoever comes late, or replaced its queue when it was loaded, is heard from then on.
+  const listen = quietly(() => {
+    if (!merchant) return;
+    const layer = typeof options.dataLayer === 'string' ? options.dataLayer : 'dataLayer';
+    if (options.dataLayer || window[layer]) readQueue(layer, hearDataLayer);
+    if (options.criteo) readQueue('criteo_q', hearCriteo);
+    listenToConsentTools();
+  });
+
+  /* ---- commands ---- */
 
   const commands = {
-    init(id, given) {
+    init: (id, given) => {
       if (merchant) return;
-      merchant = id;
       options = given || {};
-      listenToConsentTools();
-      if (options.dataLayer) readDataLayer(options.dataLayer === true ? 'dataLayer' : options.dataLayer);
-      schedule();
+      endpoint = new URL('e', new URL(options.base || script.src, location.href));
+      merchant = id;
+      if (options.wait > 1) setTimeout(() => { answered = true; schedule(); }, options.wait);
+      if (options.fbq) readFbq();
+      listen();
+      arrive();
+      openPage();
+      watchHistory();
     },
-    consent: (given) => setConsent(given || {}),
-    event: addEvent,
-    set: (given) => Object.assign(shared, given),
+    consent: hearPage,
+    event: (name, given) => tell(name, given, PAGE),
+    set: (given) => { shared = { ...shared, ...given }; },
   };
 
-  const run = quietly((command) => {
-    const [name, ...rest] = command;
-    if (Object.prototype.hasOwnProperty.call(commands, name)) commands[name](...rest);
-  });
+  const run = quietly(([name, ...given]) => commands[name](...given));
 
   window.rt = function () { run(arguments); };
   window.rt.ready = true;
-  ((stub && stub.q) || []).forEach((command) => run(command));
+  ((stub || 0).q || []).forEach(run);
 
-  document.addEventListener('input', hearForm('form_start'), true);
-  document.addEventListener('submit', hearForm('form_submit'), true);
-  document.addEventListener('prerenderingchange', schedule);
-  window.addEventListener('load', listenToConsentTools);
-  window.addEventListener('pagehide', flush);
-})(window, document);
+  on(document, 'focusin input', hearField);
+  on(document, 'submit', hearSubmit);
+  on(document, 'prerenderingchange', schedule);
+  on(document, 'load', listen);
+  on(window, 'load', listen);
+  on(window, 'pagehide', leave);
+})();

@@ -210,7 +210,7 @@ class Story:
         return token.visitor_key
 
     def _charge_step(self, event: AdEvent, token: AdToken, terms: Terms, title: str, said: str) -> Step:
-        amount = price_of(event, terms)
+        amount = price_of(event, terms, audience_key=token.audience_key)
         if said == "taken":
             share = money(basis_points_of(amount, self._share_bps(token.slot_key)))
             lines = [f"{money(amount)} charged to the advertiser; {share} of it is the publisher's."]

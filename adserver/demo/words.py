@@ -22,7 +22,7 @@ EVENTS = {
 }
 
 REFUSALS = {
-    Refusal.NOT_IN_AUDIENCE: "you were never at its pages",
+    Refusal.NOT_IN_AUDIENCE: "you were never at its pages, or are in none of its audiences",
     Refusal.NOT_ACTIVE: "it is not active",
     Refusal.PAUSED: "it is paused",
     Refusal.NOT_STARTED: "it begins later",

@@ -1,18 +1,20 @@
 """Which ad, if any, is credited with a conversion."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 from hashlib import blake2b
 
 import msgspec
 
 from adserver.domain.money import Micros
-from adserver.domain.pricing import AdEvent, Terms
+from adserver.domain.pricing import AdEvent, ProductMatch, Terms
 from adserver.domain.visitor import DAY_MS, Touch
 from pixel.events import EventName
 
 OLDEST_SERVER_ORDER_MS = 7 * DAY_MS
 CLOCK_TOLERANCE_MS = 5 * 60_000
 MOST_UNVERIFIED_ORDERS = 5  # of browsers, for one ad: nobody reserves a budget away by inventing orders
+CANCELLED = "cancelled"  # why an order costs nothing that was taken back before it came
 LEAD_WINDOW_MS = 30 * DAY_MS  # leads without an id: one of a visitor in this time
 
 
@@ -29,6 +31,22 @@ class ServerOrder(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | None
     click_id: str | None
     occurred_at_ms: int
+    item_ids: tuple[str, ...] = ()
+
+
+class Cancellation(msgspec.Struct, frozen=True, kw_only=True):
+    """An order or lead that was taken back, in whole or in part; `refund_id` is the shop's name for it.
+
+    `returned_micros` is the value of the returned goods without tax and shipping, None for all of them.
+    """
+
+    advertiser_key: int
+    event: EventName
+    reference: str
+    refund_id: str
+    returned_micros: Micros | None
+    currency: str | None
+    reason: str
 
 
 def may_have_occurred(occurred_at_ms: int, now_ms: int) -> bool:
@@ -58,27 +76,56 @@ def conversion_key(secret: bytes, advertiser_key: int, event: EventName, referen
     return int.from_bytes(digest.digest(), "big") >> 3
 
 
+class NoCredit(StrEnum):
+    """Why a conversion is nobody's."""
+
+    NO_TOUCH = "no_touch"
+    OTHER_PRODUCT = "other_product"  # only the product kept the credit away
+
+
+class Ordered(msgspec.Struct, frozen=True):
+    """What was ordered, and the item groups of those products, and of advertised ones, that are in any."""
+
+    product_keys: frozenset[int] = frozenset()
+    groups: Mapping[int, str] = {}
+
+    def matches(self, touch: Touch, match: ProductMatch) -> bool:
+        """Whether the order is one that the touch's campaign pays for; an ad of no product matches `any`."""
+        if match is ProductMatch.ANY:
+            return True
+        if touch.product_key in self.product_keys:
+            return True
+        group = self.groups.get(touch.product_key)
+        ordered_groups = {self.groups.get(key) for key in self.product_keys}
+        return match is ProductMatch.SAME_GROUP and group is not None and group in ordered_groups
+
+
+def charge_of_conversion(key: int) -> int:
+    """The id of what a conversion is billed as."""
+    return key << 2 | AdEvent.CONVERSION
+
+
 def credit(
     event: EventName,
     occurred_at_ms: int,
     touches: Iterable[Touch],
     terms_of: Callable[[Touch], Terms | None],
-) -> Touch | None:
+    ordered: Ordered,
+) -> Touch | NoCredit:
     """The touch a conversion belongs to: any click beats any view, then the latest, ties to the smaller id.
 
     `terms_of` answers the terms of the campaign version that was shown, or None for another advertiser's
     campaign, which cannot be credited. Windows are half-open: [touch, touch + days). Suspect touches never
     count, and a view counts only where the terms bill post-view.
     """
+    winner: Touch | NoCredit = NoCredit.NO_TOUCH
     best: tuple[bool, int, int] | None = None
-    winner = None
     for touch in touches:
         terms = terms_of(touch)
-        if (
-            terms is None
-            or terms.conversion_event is not event
-            or not _in_window(touch, terms, occurred_at_ms)
-        ):
+        if terms is None or not _counts(touch, terms, event, occurred_at_ms):
+            continue
+        if not ordered.matches(touch, terms.product_match):
+            winner = winner if best else NoCredit.OTHER_PRODUCT
             continue
         rank = (touch.event is AdEvent.CLICK, touch.at_ms, -touch.impression_id)
         if best is None or rank > best:
@@ -86,8 +133,8 @@ def credit(
     return winner
 
 
-def _in_window(touch: Touch, terms: Terms, occurred_at_ms: int) -> bool:
-    if touch.suspect:
+def _counts(touch: Touch, terms: Terms, event: EventName, occurred_at_ms: int) -> bool:
+    if touch.suspect or terms.conversion_event is not event:
         return False
     clicked = touch.event is AdEvent.CLICK
     if not clicked and not terms.bill_post_view:

@@ -92,6 +92,29 @@ def buckets_of(campaign_key: int, advertiser_key: int, day: int) -> tuple[Bucket
     )
 
 
+def life_cap(total: Micros | None, deposited: Micros | None) -> Micros | None:
+    """What an owner may spend in its whole life; `deposited` None where it need not pay first."""
+    caps = [cap for cap in (total, deposited) if cap is not None]
+    return min(caps) if caps else None
+
+
 def admit(amount: Micros, buckets: list[Bucket]) -> bool:
     """Whether `amount` fits every bucket; whole or nothing."""
     return all(bucket.remaining is None or amount <= bucket.remaining for bucket in buckets)
+
+
+MARK_PERCENT = 80
+
+
+def mark_passed(bucket: Bucket, rise: Micros) -> int | None:
+    """Which mark of its budget a balance came to by its last rise, in per cent; None for none.
+
+    100 where the same again would not fit: what is left may never be spent.
+    """
+    if bucket.cap is None or bucket.remaining is None:
+        return None
+    if bucket.remaining < rise:
+        return 100
+    mark = bucket.cap * MARK_PERCENT
+    used = (bucket.spent + bucket.pending) * 100
+    return MARK_PERCENT if used - rise * 100 < mark <= used else None

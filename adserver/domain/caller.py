@@ -6,9 +6,18 @@ from pixel.consent import Region
 from pixel.events import Rejection
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where an address is: the country (ISO 3166, two capitals) and, if known, the region within it."""
+
+    country: str
+    region: str | None = None
+
+
 class Caller(msgspec.Struct, frozen=True):
     """One request's sender. `origin` is the host of the page it came from, None where it does not say.
 
+    `network` is its /24 or /48, as a number; None on this machine or network, where nothing is limited.
+    `place` is where that is, if anybody knows.
     `visitor_key` is our cookie's, 0 without one; `cookie_flaw` names a cookie that was not ours.
     `robot` is why the request is a machine's, None for a person's. `test` marks a browser that its owner
     has excluded: it sees everything and bills nothing.
@@ -23,6 +32,8 @@ class Caller(msgspec.Struct, frozen=True):
     robot: Rejection | None = None
     test: bool = False
     secure: bool = True
+    network: int | None = None
+    place: Place | None = None
 
 
 def is_from(origin: str | None, domains: tuple[str, ...]) -> bool:

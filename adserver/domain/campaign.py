@@ -1,5 +1,6 @@
 """Advertisers, campaigns and creatives: terms, budget, schedule, and how they may change."""
 
+from collections.abc import Container
 from enum import StrEnum
 
 import msgspec
@@ -24,10 +25,13 @@ class Advertiser(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     country: str
     daily_budget_micros: Micros | None = None
     total_budget_micros: Micros | None = None
+    prepaid: bool = False  # it may spend what it has deposited, and no more
     trust_pixel_conversions: bool = False
-    validation_days: int = 14
+    validation_days: int = 14  # after which a browser's order is approved by itself
+    refund_days: int = 30  # for so long a charge may be given back
     discreet: bool = False
     landing_params: str = ""
+    webhook_url: str | None = None  # of their own server, which is told of budgets and daily heads
     version: int = 1
     created_at_ms: int = 0
 
@@ -60,6 +64,13 @@ class FrequencyCap(msgspec.Struct, frozen=True):
     per: Period
 
 
+class AudienceCreatives(msgspec.Struct, frozen=True):
+    """Which of a campaign's creatives the members of an audience see."""
+
+    audience_key: int
+    creative_keys: tuple[int, ...]
+
+
 class Campaign(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What an advertiser orders. `version` grows with each change; terms of old versions are kept."""
 
@@ -75,6 +86,7 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     ends_at_ms: int | None = None
     pacing: Pacing = Pacing.ASAP
     frequency_cap: FrequencyCap | None = None
+    audience_creatives: tuple[AudienceCreatives, ...] = ()  # an audience not named here sees them all
     landing_params: str = ""
     fallback_url: str | None = None
     created_at_ms: int = 0
@@ -105,6 +117,10 @@ class Refusal(StrEnum):
     BASKET_WITHOUT_LIMIT = "basket_without_limit"
     ENDS_BEFORE_START = "ends_before_start"
     NOT_BACK_TO_DRAFT = "not_back_to_draft"
+    AUDIENCE_TWICE = "audience_twice"
+    BASKET_HAS_NO_RATE = "basket_has_no_rate"
+    UNKNOWN_AUDIENCE = "unknown_audience"
+    UNKNOWN_CREATIVE = "unknown_creative"
 
 
 def check(campaign: Campaign) -> Refusal | None:
@@ -120,7 +136,39 @@ def check(campaign: Campaign) -> Refusal | None:
         return Refusal.RATE_MISSING
     if per_thousand and terms.rate_micros % 1000:
         return Refusal.CPM_NOT_EXACT
+    refusal = _audiences_refusal(terms, per_thousand)
+    if refusal is not None:
+        return refusal
     return None if _begins_before_it_ends(campaign) else Refusal.ENDS_BEFORE_START
+
+
+def _audiences_refusal(terms: Terms, per_thousand: bool) -> Refusal | None:
+    if len({named.audience_key for named in terms.audience_rates}) < len(terms.audience_rates):
+        return Refusal.AUDIENCE_TWICE
+    rates = [named.rate_micros for named in terms.audience_rates if named.rate_micros is not None]
+    if rates and terms.basket_bps:
+        return Refusal.BASKET_HAS_NO_RATE
+    if any(rate <= 0 for rate in rates):
+        return Refusal.RATE_MISSING
+    return Refusal.CPM_NOT_EXACT if per_thousand and any(rate % 1000 for rate in rates) else None
+
+
+def check_named(
+    campaign: Campaign, audience_keys: Container[int], creative_keys: Container[int]
+) -> Refusal | None:
+    """Whether the audiences it names are among its advertiser's, and their creatives among its own."""
+    if any(named.audience_key not in audience_keys for named in campaign.terms.audience_rates):
+        return Refusal.UNKNOWN_AUDIENCE
+    shown = (key for named in campaign.audience_creatives for key in named.creative_keys)
+    return Refusal.UNKNOWN_CREATIVE if any(key not in creative_keys for key in shown) else None
+
+
+def creatives_for(campaign: Campaign, audience_key: int, creatives: list[Creative]) -> list[Creative]:
+    """Those of the campaign's creatives that the audience's members may see."""
+    for named in campaign.audience_creatives:
+        if named.audience_key == audience_key:
+            return [creative for creative in creatives if creative.key in named.creative_keys]
+    return creatives
 
 
 def _begins_before_it_ends(campaign: Campaign) -> bool:

@@ -39,6 +39,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     product_type: str | None = None
     google_product_category: str | None = None
     item_group_id: str | None = None
+    mpn: str | None = None
     condition: str | None = None
     picture: str | None = None
     language: str = "en"

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from adserver.domain.campaign import Campaign, Creative
+from adserver.domain.audience import Audience, audience_for
+from adserver.domain.campaign import Campaign, Creative, creatives_for
 from adserver.domain.catalogue import Product
 from adserver.domain.eligibility import Balance, Refusal, money_refusal, refusal
 from adserver.domain.pacing import dice_of
-from adserver.domain.pricing import AdEvent, PricingModel
+from adserver.domain.pricing import AdEvent, PricingModel, rate_of
 from adserver.domain.slot import Slot
 from adserver.domain.snapshot import Rates
 from adserver.domain.visitor import (
@@ -37,23 +38,28 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A campaign that might answer, with all that judging it needs."""
+    """A campaign that might answer, with all that judging it needs; `audiences` holds those it names."""
 
     campaign: Campaign
     creatives: list[Creative]
     balance: Balance
     rates: Rates
     exchange_rate: float | None  # of its currency into the ranking's; None where the operator gave none
+    audiences: Mapping[int, Audience] = {}
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """The answer: a campaign's creative with its cards (none for a message), and what it beat."""
+    """The answer: a campaign's creative with its cards (none for a message), and what it beat.
+
+    `audience_key` is whose rate it is served at, 0 for the campaign's own.
+    """
 
     campaign: Campaign
     creative: Creative
     products: tuple[Product, ...]
     ecpm_micros: float
     refusals: dict[int, Refusal]
+    audience_key: int = 0
 
 
 class NoAd(msgspec.Struct, frozen=True):
@@ -116,18 +122,40 @@ def _offer(
         return Refusal.NOT_IN_AUDIENCE
     if shop.blocked_at_ms:
         return Refusal.SHOP_UNWANTED
+    audience_key = audience_for(campaign.terms, candidate.audiences, profile, request.now_ms)
+    if audience_key is None:
+        return Refusal.NOT_IN_AUDIENCE
+    shown = _shown(request, candidate, audience_key, shop, products, dice)
+    if isinstance(shown, Refusal):
+        return shown
+    offer = _priced(request, candidate, audience_key, *shown)
+    if isinstance(offer, Decision) and not request.test:
+        return money_refusal(campaign, candidate.balance, dice, audience_key) or offer
+    return offer
+
+
+def _shown(
+    request: Request,
+    candidate: Candidate,
+    audience_key: int,
+    shop: Shop,
+    products: Mapping[int, Product],
+    dice: float,
+) -> tuple[Creative, tuple[Product, ...]] | Refusal:
+    """One of the creatives that the visitor's audience may see, with its products; none for a message."""
+    campaign = candidate.campaign
+    creatives = creatives_for(campaign, audience_key, candidate.creatives)
+    if not creatives:  # this worker has not heard of them yet
+        return Refusal.NO_CREATIVE
     chosen = choose_products(shop, products, request.cards, request.now_ms)
     form_open = form_is_open(shop, request.now_ms)
-    showable = [one for one in candidate.creatives if (form_open if one.template == MESSAGE else chosen)]
+    showable = [one for one in creatives if (form_open if one.template == MESSAGE else chosen)]
     if not showable:
-        only_messages = all(one.template == MESSAGE for one in candidate.creatives)
+        only_messages = all(one.template == MESSAGE for one in creatives)
         return Refusal.NO_OPEN_FORM if only_messages else _no_product(shop, products, request.now_ms)
     # A throw of its own: the one that breaks ties would always give a campaign the same creative.
     creative = showable[int(dice_of(campaign.key, dice, b"creative") * len(showable))]
-    offer = _priced(request, candidate, creative, () if creative.template == MESSAGE else chosen)
-    if isinstance(offer, Decision) and not request.test:
-        return money_refusal(campaign, candidate.balance, dice) or offer
-    return offer
+    return creative, () if creative.template == MESSAGE else chosen
 
 
 def eligible(answer: Decision | NoAd) -> Iterator[tuple[int, bool]]:
@@ -140,15 +168,20 @@ def eligible(answer: Decision | NoAd) -> Iterator[tuple[int, bool]]:
 
 
 def _priced(
-    request: Request, candidate: Candidate, creative: Creative, chosen: tuple[Product, ...]
+    request: Request,
+    candidate: Candidate,
+    audience_key: int,
+    creative: Creative,
+    chosen: tuple[Product, ...],
 ) -> Decision | Refusal:
     if candidate.exchange_rate is None:
         return Refusal.NO_EXCHANGE_RATE
-    native = ecpm_micros(candidate.campaign, candidate.rates)
+    native = ecpm_micros(candidate.campaign, candidate.rates, audience_key)
     slot = request.slot
     if slot.currency == candidate.campaign.terms.currency and native < slot.floor_cpm_micros:
         return Refusal.BELOW_FLOOR
-    return Decision(candidate.campaign, creative, chosen, native * candidate.exchange_rate, {})
+    worth = native * candidate.exchange_rate
+    return Decision(candidate.campaign, creative, chosen, worth, {}, audience_key)
 
 
 def _no_product(shop: Shop, products: Mapping[int, Product], now_ms: int) -> Refusal:
@@ -188,16 +221,17 @@ def form_is_open(shop: Shop, now_ms: int) -> bool:
     return begun and shop.form_submitted_ms < shop.form_started_ms
 
 
-def ecpm_micros(campaign: Campaign, rates: Rates) -> float:
-    """Expected revenue of a thousand impressions, from the rate card and shrunken rates.
+def ecpm_micros(campaign: Campaign, rates: Rates, audience_key: int = 0) -> float:
+    """Expected revenue of a thousand impressions, from the audience's rate and shrunken figures.
 
     CPM: the rate. CPC: 1000 x pCTR x rate. CPA: 1000 x pCTR x pCVR x rate, with the rate cap standing
     for a basket's share. pCTR and pCVR are Beta posterior means.
     """
-    terms = campaign.terms
+    terms, rate = campaign.terms, rate_of(campaign.terms, audience_key)
     if terms.pricing_model in (PricingModel.CPM, PricingModel.VCPM):
-        return float(terms.rate_micros)
-    rate = terms.max_charge_micros if terms.basket_bps and terms.max_charge_micros else terms.rate_micros
+        return float(rate)
+    if terms.basket_bps and terms.max_charge_micros:
+        rate = terms.max_charge_micros
     if terms.pricing_model is PricingModel.CPC:
         return 1000 * click_rate(rates) * rate
     return 1000 * click_rate(rates) * conversion_rate(rates) * rate

@@ -7,7 +7,7 @@ import msgspec
 from adserver.domain.budget import Bucket
 from adserver.domain.campaign import Campaign, Status
 from adserver.domain.money import Micros
-from adserver.domain.pricing import smallest_price
+from adserver.domain.pricing import cheapest_price
 
 
 class Delivery(StrEnum):
@@ -20,17 +20,22 @@ class Delivery(StrEnum):
     SCHEDULED = "scheduled"
     NO_CREATIVE = "no_creative"
     EXHAUSTED = "exhausted"
+    NO_DEPOSIT = "no_deposit"  # the account pays beforehand, and has spent what it paid
     EXHAUSTED_TODAY = "exhausted_today"
     SERVING = "serving"
 
 
 class Balances(msgspec.Struct, frozen=True):
-    """The four balances that a charge of the campaign would move, under the caps of now."""
+    """The four balances that a charge of the campaign would move, under the caps of now.
+
+    `deposit` is the account's spending under what it has paid in, where it pays beforehand.
+    """
 
     total: Bucket
     day: Bucket
     advertiser_total: Bucket
     advertiser_day: Bucket
+    deposit: Bucket
 
 
 NOT_ACTIVE = {Status.DRAFT: Delivery.DRAFT, Status.PAUSED: Delivery.PAUSED, Status.ENDED: Delivery.ENDED}
@@ -46,13 +51,15 @@ def delivery(campaign: Campaign, balances: Balances, has_creative: bool, now_ms:
         return Delivery.SCHEDULED
     if not has_creative:
         return Delivery.NO_CREATIVE
-    return _by_budget(balances, smallest_price(campaign.terms))
+    return _by_budget(balances, cheapest_price(campaign.terms))
 
 
 def _by_budget(balances: Balances, price: Micros) -> Delivery:
     """A charge is whole or nothing, so less than one price left is as good as nothing."""
     if _short_of(price, balances.total) or _short_of(price, balances.advertiser_total):
         return Delivery.EXHAUSTED
+    if _short_of(price, balances.deposit):
+        return Delivery.NO_DEPOSIT
     if _short_of(price, balances.day) or _short_of(price, balances.advertiser_day):
         return Delivery.EXHAUSTED_TODAY
     return Delivery.SERVING

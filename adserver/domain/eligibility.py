@@ -6,7 +6,7 @@ import msgspec
 
 from adserver.domain.budget import Bucket
 from adserver.domain.campaign import PERIOD_MS, Campaign, Creative, Pacing, Status
-from adserver.domain.money import Micros
+from adserver.domain.money import ZERO, Micros
 from adserver.domain.pacing import DayBudget, dice_of, may_spend
 from adserver.domain.pricing import PricingModel, smallest_price
 from adserver.domain.traffic import Traffic
@@ -46,12 +46,18 @@ class Balance(msgspec.Struct, frozen=True):
     day_elapsed_ms: int
     day_length_ms: int
     traffic: Traffic | None = None  # None before any was seen
+    advertiser_in_flight: Micros = ZERO  # of all its campaigns, this one's too
 
     def can_pay(self, price: Micros) -> bool:
         """Whether one more ad at `price` would still fit every budget."""
-        needed = price + self.in_flight
-        buckets = (self.total, self.day, self.advertiser_total, self.advertiser_day)
-        return all(bucket.remaining is None or bucket.remaining >= needed for bucket in buckets)
+        of_all = max(self.in_flight, self.advertiser_in_flight)
+        return _hold((self.total, self.day), price + self.in_flight) and _hold(
+            (self.advertiser_total, self.advertiser_day), price + of_all
+        )
+
+
+def _hold(buckets: tuple[Bucket, ...], micros: int) -> bool:
+    return all(bucket.remaining is None or bucket.remaining >= micros for bucket in buckets)
 
 
 def refusal(
@@ -92,13 +98,14 @@ def _schedule_refusal(campaign: Campaign, now_ms: int) -> Refusal | None:
     return None
 
 
-def money_refusal(campaign: Campaign, balance: Balance, dice: float) -> Refusal | None:
+def money_refusal(campaign: Campaign, balance: Balance, dice: float, audience_key: int = 0) -> Refusal | None:
     """Whether its budgets keep a campaign from a request that it could answer; asked last before ranking.
 
     Pacing is a share of the traffic that a campaign could answer, so all else has been asked by now: what
-    was refused for money is traffic all the same. `dice` in [0, 1) is the request's.
+    was refused for money is traffic all the same. `dice` in [0, 1) is the request's; `audience_key` is whose
+    rate the ad would be served at.
     """
-    price = smallest_price(campaign.terms)
+    price = smallest_price(campaign.terms, audience_key)
     if not balance.can_pay(price):
         return Refusal.BUDGET_EXHAUSTED
     day = _day_budget(balance, price)

@@ -86,6 +86,7 @@ def product_of(
         product_type=_text(fields, "product_type"),
         google_product_category=_text(fields, "google_product_category"),
         item_group_id=_text(fields, "item_group_id"),
+        mpn=_text(fields, "mpn"),
         condition=_condition(fields),
         image_link=_image_link(fields, notes),
         availability=_availability(fields, notes),

@@ -3,6 +3,7 @@
 from hashlib import blake2b
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # ten bits at a time
 _VALUE = {letter: value for value, letter in enumerate(_ALPHABET)}
 _LENGTH = 13
 LARGEST_KEY = 2**63 - 1
@@ -11,8 +12,8 @@ KEY_TIME_SHIFT = 20  # minted keys are milliseconds shifted so far, then who min
 
 def write_id(prefix: str, key: int) -> str:
     """The id of `key`, such as `cmp_0q3v...`; `read_id` is its inverse."""
-    letters = (_ALPHABET[key >> shift & 31] for shift in range((_LENGTH - 1) * 5, -1, -5))
-    return f"{prefix}_{''.join(letters)}"
+    pairs = [_PAIRS[key >> shift & 1023] for shift in (50, 40, 30, 20, 10, 0)]
+    return f"{prefix}_{_ALPHABET[key >> 60 & 31]}{''.join(pairs)}"
 
 
 def read_id(prefix: str, text: str) -> int | None:

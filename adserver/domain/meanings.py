@@ -17,13 +17,16 @@ COLUMNS = {
         "advertiser_key": "the shop",
         "at_ms": "when",
         "dedupe_key": "a digest that keeps the same event from being counted twice",
+        "due_ms": "when this is deleted",
         "body": "the event: its name, the products with price and quantity, the value and currency of an"
         " order, the page without its query, and a keyed digest of the order's id",
     },
     "profiles": {
         "seen_ms": "when this was last changed",
-        "body": "shops with the products you looked at, put in the cart or bought, forms you began, and what"
-        " you asked us not to show; and the ads you saw, to limit how often they come",
+        "due_ms": "when the oldest of this is deleted",
+        "body": "shops with the products you looked at, put in the cart or bought, forms you began, when you"
+        " last did each kind of thing there, and what you asked us not to show; and the ads you saw, to limit"
+        " how often they come",
     },
     "decisions": {
         "impression_id": "a number of ours for this ad",
@@ -57,6 +60,7 @@ COLUMNS = {
         "arrived_at_ms": "when we heard of it",
         "occurred_at_ms": "when it happened",
         "has_reference": "whether the shop gave it an id",
+        "product_keys": "digests of what was ordered, until it was decided whether an ad led to it",
         "state": "whether it was credited to an ad",
         "reason": "why not, if it was not",
         "campaign_key": "the campaign it was credited to",

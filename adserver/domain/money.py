@@ -12,3 +12,8 @@ LARGEST = Micros(10**9 * MICROS_PER_UNIT)  # a budget, price or basket above a t
 def basis_points_of(amount: Micros, basis_points: int) -> Micros:
     """`basis_points` ten-thousandths of `amount`, rounded down to a whole micro."""
     return Micros(amount * basis_points // 10_000)
+
+
+def part_of_share(share: int, whole: int, part: int) -> Micros:
+    """What of a share belongs to a part of the whole, rounded down: shares of growing parts never shrink."""
+    return Micros(share * part // whole)

@@ -1,15 +1,13 @@
-"""How fast a day's budget may be spent: at once, or as its traffic comes; and what is already under way."""
+"""How fast a day's budget may be spent: at once, or as its traffic comes."""
 
-from collections import deque
 from hashlib import blake2b
 from struct import pack
 
 import msgspec
 
-from adserver.domain.money import ZERO, Micros
+from adserver.domain.money import Micros
 from adserver.domain.traffic import Traffic, remaining_share
 
-IN_FLIGHT_MS = 30_000
 FIRST_BASIS_POINTS = 100  # of the budget may be spent before any traffic was seen
 
 
@@ -59,36 +57,3 @@ def dice_of(campaign_key: int, dice: float, purpose: bytes = b"pacing") -> float
     """A campaign's own throw, in [0, 1), made of a request's; it says nothing of the request's own."""
     thrown = blake2b(pack("<dq", dice, campaign_key), digest_size=8, person=purpose).digest()
     return (int.from_bytes(thrown, "big") >> 11) / 2**53
-
-
-class InFlight:
-    """Money that ads served a moment ago will probably cost; it keeps a budget's last ads few.
-
-    Worker-local. What is not answered in thirty seconds never will be, for this purpose.
-    """
-
-    def __init__(self) -> None:
-        self._served: dict[int, deque[tuple[int, int, Micros]]] = {}
-        self._sums: dict[int, Micros] = {}
-
-    def add(self, campaign_key: int, impression_id: int, expected: Micros, now_ms: int) -> None:
-        self._served.setdefault(campaign_key, deque()).append(
-            (now_ms + IN_FLIGHT_MS, impression_id, expected)
-        )
-        self._sums[campaign_key] = Micros(self._sums.get(campaign_key, ZERO) + expected)
-
-    def answered(self, campaign_key: int, impression_id: int) -> None:
-        """The billed event came: its cost is in the ledger now."""
-        served = self._served.get(campaign_key, deque())
-        for entry in served:
-            if entry[1] == impression_id:
-                served.remove(entry)
-                self._sums[campaign_key] = Micros(self._sums[campaign_key] - entry[2])
-                return
-
-    def expected(self, campaign_key: int, now_ms: int) -> Micros:
-        """Micros that are probably under way at `now_ms`."""
-        served = self._served.get(campaign_key)
-        while served and served[0][0] <= now_ms:
-            self._sums[campaign_key] = Micros(self._sums[campaign_key] - served.popleft()[2])
-        return self._sums.get(campaign_key, ZERO)

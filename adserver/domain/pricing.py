@@ -36,8 +36,30 @@ CONVERSION_EVENTS = frozenset(
 )
 
 
+class AudienceRate(msgspec.Struct, frozen=True):
+    """What a campaign pays for the members of an audience; `rate_micros` None: the campaign's own rate."""
+
+    audience_key: int
+    rate_micros: Micros | None = None
+
+
+class AudienceNotInTerms(LookupError):
+    """An event is to be priced for an audience that its terms do not name."""
+
+
+class ProductMatch(StrEnum):
+    """Which orders a campaign pays for: of anything, or only of the advertised product."""
+
+    ANY = "any"
+    SAME_ITEM = "same_item"
+    SAME_GROUP = "same_group"  # it, or another of its item group
+
+
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What a campaign version promises to pay, and for what; copied onto the version, never edited."""
+    """What a campaign version promises to pay, and for what; copied onto the version, never edited.
+
+    With `audience_rates`, members of those audiences are served and nobody else.
+    """
 
     pricing_model: PricingModel
     currency: str
@@ -48,26 +70,64 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     click_window_days: int = 30
     view_window_days: int = 1
     bill_post_view: bool = False
+    product_match: ProductMatch = ProductMatch.ANY
+    audience_rates: tuple[AudienceRate, ...] = ()
 
 
-def price_of(event: AdEvent, terms: Terms, basket: Micros = ZERO) -> Micros:
+def rate_of(terms: Terms, audience_key: int = 0) -> Micros:
+    """The rate for an audience's members, the campaign's own for 0; AudienceNotInTerms for any other."""
+    if not audience_key:
+        return terms.rate_micros
+    for named in terms.audience_rates:
+        if named.audience_key == audience_key:
+            return rate_named(terms, named)
+    raise AudienceNotInTerms(audience_key)
+
+
+def rate_named(terms: Terms, named: AudienceRate) -> Micros:
+    """What one of the terms' audiences costs."""
+    return terms.rate_micros if named.rate_micros is None else named.rate_micros
+
+
+def price_of(event: AdEvent, terms: Terms, basket: Micros = ZERO, audience_key: int = 0) -> Micros:
     """Whole micros owed for `event` under `terms`; zero where the model bills another event.
 
     A CPM is accepted only in multiples of 1,000 micros, so one impression's price is exact.
-    `basket` is the order's value without tax and shipping, in the campaign's currency.
+    `basket` is the order's value without tax and shipping, in the campaign's currency. `audience_key` is
+    whose rate it is; AudienceNotInTerms where a billed event names one that the terms do not.
     """
     if BILLED_EVENT[terms.pricing_model] is not event:
         return ZERO
+    rate = rate_of(terms, audience_key)
     if terms.pricing_model in (PricingModel.CPM, PricingModel.VCPM):
-        return Micros(terms.rate_micros // 1000)
+        return Micros(rate // 1000)
     if terms.basket_bps:
         share = basis_points_of(basket, terms.basket_bps)
         return share if terms.max_charge_micros is None else min(share, terms.max_charge_micros)
-    return terms.rate_micros
+    return rate
 
 
-def smallest_price(terms: Terms) -> Micros:
-    """The least that the billed event can cost: what must remain in a budget for one more ad."""
+def price_after_returns(
+    terms: Terms, basket: Micros | None, returned: Micros | None, audience_key: int = 0
+) -> Micros:
+    """What a conversion still costs when goods of this value went back; None: all of them.
+
+    A fixed price is owed until the whole order is gone.
+    """
+    if returned is None or (basket is not None and returned >= basket):
+        return ZERO
+    kept = ZERO if basket is None else Micros(basket - returned)
+    return price_of(AdEvent.CONVERSION, terms, kept, audience_key)
+
+
+def smallest_price(terms: Terms, audience_key: int = 0) -> Micros:
+    """The least that the billed event can cost for an audience: what a budget must hold for one more ad."""
     if terms.basket_bps:
         return Micros(1)
-    return price_of(BILLED_EVENT[terms.pricing_model], terms)
+    return price_of(BILLED_EVENT[terms.pricing_model], terms, audience_key=audience_key)
+
+
+def cheapest_price(terms: Terms) -> Micros:
+    """The least that an ad can cost for anyone: with less than this left, nobody is served."""
+    prices = (smallest_price(terms, named.audience_key) for named in terms.audience_rates)
+    return min(prices, default=smallest_price(terms))

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 
 import msgspec
 
+from adserver.domain.audience import Audience
 from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign, Creative, Pacing, Status
 from adserver.domain.pricing import Terms
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.traffic import Traffic
 
-Entity = Advertiser | Campaign | Creative | Publisher | Site | Slot
+Entity = Advertiser | Audience | Campaign | Creative | Publisher | Site | Slot
 
 
 class Rates(msgspec.Struct, frozen=True, array_like=True):
@@ -27,6 +28,7 @@ class Snapshot:
     def __init__(self) -> None:
         self.advertisers: dict[int, Advertiser] = {}
         self.advertiser_keys: dict[str, int] = {}  # by public id
+        self.audiences: dict[int, Audience] = {}
         self.campaigns: dict[int, Campaign] = {}
         self.creatives: dict[int, Creative] = {}
         self.publishers: dict[int, Publisher] = {}
@@ -45,6 +47,8 @@ class Snapshot:
             case Advertiser():
                 self.advertisers[entity.key] = entity
                 self.advertiser_keys[entity.public_id] = entity.key
+            case Audience():
+                self.audiences[entity.key] = entity
             case Campaign():
                 self._put_campaign(entity)
             case Creative():

@@ -7,10 +7,11 @@ from struct import Struct
 
 import msgspec
 
-_LAYOUT = Struct(">QQIQQQQQB")
+_LAYOUT = Struct(">QQIQQQQQQB")
 _MAC_SIZE = 12
 _SIZE = 1 + _MAC_SIZE + _LAYOUT.size
 _TEST = 1
+_BLOCK_SIZE = 64  # the longest digest
 
 HOUR_MS = 3_600_000
 BEACON_VALID_MS = HOUR_MS
@@ -36,9 +37,10 @@ class Secrets(msgspec.Struct, frozen=True):
 
 
 class AdToken(msgspec.Struct, frozen=True, array_like=True):
-    """What was served to whom. Keys are 0 where there is none: no visitor, no product.
+    """What was served to whom. Keys are 0 where there is none: no visitor, no product, no audience.
 
     `decided_at_ms` is when the ad was chosen, or for a landing token when it was clicked.
+    `audience_key` is whose rate it was served at: what comes of the ad is charged at that rate.
     `test` marks an ad for a test visitor: it shows everything and bills nothing.
     """
 
@@ -50,11 +52,12 @@ class AdToken(msgspec.Struct, frozen=True, array_like=True):
     product_key: int
     visitor_key: int
     decided_at_ms: int
+    audience_key: int = 0
     test: bool = False
 
 
 def sign(token: AdToken, keys: TokenKeys, purpose: bytes = SERVED) -> str:
-    """The token as URL-safe text of about a hundred letters.
+    """The token as URL-safe text of about a hundred and ten letters.
 
     The body is masked by a keystream drawn from its own MAC, so that nobody reads rates or joins visitors.
     """
@@ -67,6 +70,7 @@ def sign(token: AdToken, keys: TokenKeys, purpose: bytes = SERVED) -> str:
         token.product_key,
         token.visitor_key,
         token.decided_at_ms,
+        token.audience_key,
         _TEST if token.test else 0,
     )
     key = keys.keys[keys.current]
@@ -102,5 +106,12 @@ def _mac(body: bytes, key: bytes, purpose: bytes) -> bytes:
 
 
 def _masked(body: bytes, mac: bytes, key: bytes) -> bytes:
-    stream = blake2b(mac, digest_size=_LAYOUT.size, key=key, person=b"token mask").digest()
-    return (int.from_bytes(body, "big") ^ int.from_bytes(stream, "big")).to_bytes(_LAYOUT.size, "big")
+    stream = _block(mac, key, 0) + _block(mac, key, 1)
+    masked = int.from_bytes(body, "big") ^ int.from_bytes(stream[: _LAYOUT.size], "big")
+    return masked.to_bytes(_LAYOUT.size, "big")
+
+
+def _block(mac: bytes, key: bytes, number: int) -> bytes:
+    return blake2b(
+        mac, digest_size=_BLOCK_SIZE, key=key, person=b"token mask", salt=bytes((number,))
+    ).digest()

@@ -13,6 +13,8 @@ INTEREST_RETENTION_MS = 30 * DAY_MS
 PURCHASE_RETENTION_MS = 180 * DAY_MS
 FORM_RETENTION_MS = 14 * DAY_MS
 TOUCH_RETENTION_MS = 35 * DAY_MS
+EVENT_RETENTION_DAYS = 540
+EVENT_RETENTION_MS = EVENT_RETENTION_DAYS * DAY_MS
 
 MOST_INTERESTS = 50  # of one shop; the coolest and oldest leave first
 MOST_PURCHASES = 500
@@ -53,6 +55,7 @@ class Shop(msgspec.Struct, array_like=True):
     last_seen_ms: int = 0
     unwanted: list[int] = []  # products the visitor asked us not to show
     blocked_at_ms: int = 0  # when the visitor asked for no more of this shop, 0 for never
+    last_event_ms: dict[EventName, int] = {}  # when each kind of event came last
 
 
 class Preference(StrEnum):
@@ -75,6 +78,7 @@ class Touch(msgspec.Struct, array_like=True, frozen=True):
     product_key: int
     at_ms: int
     suspect: bool = False
+    audience_key: int = 0  # whose rate it was served at; 0 for the campaign's own
 
 
 class Shown(msgspec.Struct, array_like=True):
@@ -121,6 +125,7 @@ FORM_DONE = frozenset({EventName.FORM_SUBMIT, EventName.GENERATE_LEAD, EventName
 def fold_event(profile: Profile, advertiser_key: int, event: Event, at_ms: int) -> None:
     """Remember a shop's event in the profile, in place."""
     shop = _shop_of(profile, advertiser_key, at_ms)
+    _note(shop, event.name, at_ms)
     keys = [product_key(advertiser_key, item.item_id) for item in event.items]
     if event.name is EventName.PURCHASE:
         _buy(shop, keys, at_ms)
@@ -185,6 +190,13 @@ def _shop_of(profile: Profile, advertiser_key: int, at_ms: int) -> Shop:
             profile.shops.remove(leaving)
     shop.last_seen_ms = at_ms
     return shop
+
+
+def _note(shop: Shop, name: EventName, at_ms: int) -> None:
+    """Audiences are rules over these times; what is older than any of their windows leaves."""
+    oldest_ms = at_ms - EVENT_RETENTION_MS
+    shop.last_event_ms = {one: ms for one, ms in shop.last_event_ms.items() if ms > oldest_ms}
+    shop.last_event_ms[name] = at_ms
 
 
 def _buy(shop: Shop, keys: list[int], at_ms: int) -> None:

@@ -19,6 +19,7 @@ from pixel.parse import Hit
 REJECTION_OF_BASIS = {
     Basis.OPTED_OUT: Rejection.OPTED_OUT,
     Basis.PRIVACY_CONTROL: Rejection.PRIVACY_SIGNAL,
+    Basis.SALE_OPT_OUT: Rejection.PRIVACY_SIGNAL,
     Basis.CHILD: Rejection.KNOWN_CHILD,
 }
 
@@ -31,11 +32,12 @@ class Collected(msgspec.Struct):
     set_cookie: bytes | None = None
 
 
-class CollectSecrets(msgspec.Struct, frozen=True):
-    """What signs the visitor's cookie, and the key of order digests."""
+class CollectPolicy(msgspec.Struct, frozen=True):
+    """What signs the visitor's cookie, the key of order digests, and the operator's IAB id."""
 
     cookies: KeyRing
     orders: bytes
+    tcf_vendor_id: int | None = None
 
 
 class Collect:
@@ -49,16 +51,17 @@ class Collect:
         clock: Clock,
         mint_key: Callable[[], int],
         random_bytes: Callable[[int], bytes],
-        secrets: CollectSecrets,
+        policy: CollectPolicy,
     ) -> None:
         self._snapshot = memory.snapshot
         self._tally = memory.tally
+        self._watch = memory.watch
         self._writer = writer
         self._refresh = refresh
         self._clock = clock
         self._mint_key = mint_key
         self._random_bytes = random_bytes
-        self._secrets = secrets
+        self._policy = policy
 
     def take(self, hit: Hit | Rejection, caller: Caller) -> Collected:
         """Judge a hit and submit its events; counted under its name where it is refused."""
@@ -71,7 +74,9 @@ class Collect:
         refused = self._refusal(caller, verified)
         if refused is not None:
             return self._refuse(refused, advertiser.key)
-        consent = decide(_signals(hit, caller, verified))
+        if not self._watch.takes(caller, max(1, len(hit.events)), self._clock()):
+            return self._refuse(Rejection.TOO_MANY, advertiser.key)
+        consent = decide(self._signals(hit, caller, verified))
         if not (consent.may_store and consent.may_profile):
             return self._without_consent(consent, advertiser, caller)
         for rejection in hit.rejections:
@@ -79,6 +84,18 @@ class Collect:
         if not hit.events:
             return Collected(hit.rejections[0] if hit.rejections else Rejection.MALFORMED)
         return self._store(hit, advertiser, caller)
+
+    def _signals(self, hit: Hit, caller: Caller, verified: bool) -> Signals:
+        return Signals(
+            region=caller.region,
+            now_ms=self._clock(),
+            said=hit.said,
+            vendor_id=self._policy.tcf_vendor_id,
+            origin_verified=verified,
+            global_privacy_control=caller.global_privacy_control,
+            opted_out=caller.opted_out,
+            has_cookie=bool(caller.visitor_key),
+        )
 
     def _advertiser(self, public_id: str) -> Advertiser | None:
         if public_id not in self._snapshot.advertiser_keys:
@@ -96,7 +113,8 @@ class Collect:
         return Collected(rejection)
 
     def _without_consent(self, consent: Consent, advertiser: Advertiser, caller: Caller) -> Collected:
-        """Nothing is stored; of a browser that has opted out, our cookie goes too."""
+        """Nothing is stored but the reason's count; of a browser that has opted out, our cookie goes too."""
+        self._tally.add(advertiser.key, f"consent_{consent.basis}")
         collected = self._refuse(REJECTION_OF_BASIS.get(consent.basis, Rejection.NO_CONSENT), advertiser.key)
         if consent.basis is Basis.OPTED_OUT and caller.visitor_key:
             collected.set_cookie = expire_visitor(names_for(caller.secure))
@@ -110,7 +128,7 @@ class Collect:
         if not visitor_key:
             random_bytes = self._random_bytes(RANDOM_BYTES)
             visitor_key, first = visitor_of(random_bytes), True
-            cookie = mint(random_bytes, self._secrets.cookies)
+            cookie = mint(random_bytes, self._policy.cookies)
             collected.set_cookie = set_visitor(cookie, names_for(caller.secure))
         for event in hit.events:
             write = self._write(event, advertiser, visitor_key, first)
@@ -130,7 +148,7 @@ class Collect:
         reference = event.order_id if event.name is EventName.PURCHASE else event.lead_id
         key = 0
         if event.name in CONVERSION_EVENTS and reference is not None:
-            key = conversion_key(self._secrets.orders, advertiser.key, event.name, reference)
+            key = conversion_key(self._policy.orders, advertiser.key, event.name, reference)
         elif event.name in CONVERSION_EVENTS and event.name is not EventName.PURCHASE:
             key = event_key  # a lead without an id: attribution takes one of a visitor in thirty days
         return StoreEvent(
@@ -150,25 +168,8 @@ class Collect:
         if event.order_id is None and event.lead_id is None:
             return event
         digests = (
-            reference and f"{conversion_key(self._secrets.orders, advertiser.key, event.name, reference):x}"
+            reference and f"{conversion_key(self._policy.orders, advertiser.key, event.name, reference):x}"
             for reference in (event.order_id, event.lead_id)
         )
         order_id, lead_id = digests
         return msgspec.structs.replace(event, order_id=order_id, lead_id=lead_id)
-
-
-def _signals(hit: Hit, caller: Caller, verified: bool) -> Signals:
-    return Signals(
-        region=caller.region,
-        gdpr=hit.gdpr,
-        gdpr_consent=hit.gdpr_consent,
-        gpp=hit.gpp,
-        gpp_sid=hit.gpp_sid,
-        coppa=hit.coppa,
-        asserted=hit.asserted,
-        asserted_by=hit.asserted_by,
-        asserted_at_seconds=hit.asserted_at_seconds,
-        origin_verified=verified,
-        global_privacy_control=caller.global_privacy_control or hit.global_privacy_control,
-        opted_out=caller.opted_out,
-    )

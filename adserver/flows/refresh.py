@@ -131,5 +131,10 @@ class Refresh:
 
 
 def worth_of(campaign: Campaign, rates: Rates) -> tuple[float, float]:
-    """What one ad served will probably cost in micros, and its chance of being billed."""
-    return ecpm_micros(campaign, rates) / 1000, chance_of(BILLED_EVENT[campaign.terms.pricing_model], rates)
+    """What one ad served will probably cost in micros, and its chance of being billed.
+
+    Before there are figures, one audience is as likely as another.
+    """
+    audiences = [named.audience_key for named in campaign.terms.audience_rates] or [0]
+    worth = sum(ecpm_micros(campaign, rates, key) for key in audiences) / len(audiences)
+    return worth / 1000, chance_of(BILLED_EVENT[campaign.terms.pricing_model], rates)

@@ -22,7 +22,7 @@ from adserver.domain.decision import (
     eligible,
 )
 from adserver.domain.memory import Memory
-from adserver.domain.money import Micros
+from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import BILLED_EVENT, smallest_price
 from adserver.domain.slot import OnEmpty, Site, Slot
 from adserver.domain.snapshot import Rates
@@ -43,7 +43,7 @@ from creatives.html import (
     house_document,
     message_fragment,
 )
-from pixel.consent import Signals
+from pixel.consent import NOTHING_SAID, Consent, Said, Signals
 from pixel.consent import decide as decide_consent
 
 MOST_FRAGMENTS = 20_000  # ready cards kept in memory
@@ -54,10 +54,11 @@ _CONFUSING = re.compile(r"[\s\\\x00-\x20\x7f-\x9f]")  # what browsers drop from 
 
 
 class ServingPolicy(msgspec.Struct, frozen=True):
-    """The operator's settings: our own address, and what currencies are worth to the ranking."""
+    """The operator's settings: our own address, what currencies are worth to the ranking, his IAB id."""
 
     base_url: str
     ranking_rates: Mapping[str, float]
+    tcf_vendor_id: int | None = None
 
 
 class Chance(msgspec.Struct, frozen=True):
@@ -68,19 +69,12 @@ class Chance(msgspec.Struct, frozen=True):
 
 
 class SlotRequest(msgspec.Struct, frozen=True):
-    """What a publisher's page sends with its request; consent fields are verbatim."""
+    """What a publisher's page sends with its request."""
 
     slot_key: int
     click_prefix: str | None = None
     embed_key: str | None = None  # `n`: ties an image to its link
-    gdpr: str | None = None
-    gdpr_consent: str | None = None
-    gpp: str | None = None
-    gpp_sid: str | None = None
-    coppa: str | None = None
-    asserted: bool | None = None
-    asserted_by: str | None = None
-    asserted_at_seconds: int | None = None
+    said: Said = NOTHING_SAID
 
 
 class Served(msgspec.Struct):
@@ -220,7 +214,8 @@ class Serve:
         slot = self._slot(ask.slot_key)
         if slot is None:
             return None
-        visitor_key = self._visitor(self._snapshot.sites[slot.site_key], ask, caller)
+        consent = self._consent(self._snapshot.sites[slot.site_key], ask, caller)
+        visitor_key = _visitor(caller, consent)
         return self._ledger.image_token(image_key(ask, visitor_key)) if visitor_key else None
 
     # ---- the decision ----
@@ -231,7 +226,8 @@ class Serve:
         if slot is None:
             return None
         site = self._snapshot.sites[slot.site_key]
-        return self._judge(slot, site, ask, caller, self._clock(), image=False)[0]
+        visitor_key = _visitor(caller, self._consent(site, ask, caller))
+        return self._judge(slot, site, visitor_key, caller, self._clock(), image=False)
 
     def _slot(self, slot_key: int) -> Slot | None:
         self._refresh()
@@ -243,23 +239,26 @@ class Serve:
         self, slot: Slot, site: Site, ask: SlotRequest, caller: Caller, now_ms: int, *, image: bool
     ) -> tuple[Decision | NoAd, int]:
         """The answer, counted; and the visitor it was made for (0 where we may not know them)."""
-        answer, visitor_key = self._judge(slot, site, ask, caller, now_ms, image=image)
+        consent = self._consent(site, ask, caller)
+        visitor_key = _visitor(caller, consent)
+        answer = self._judge(slot, site, visitor_key, caller, now_ms, image=image)
         self._count(answer, slot, caller)
+        if caller.visitor_key and not visitor_key:
+            self._memory.tally.add(slot.key, f"consent_{consent.basis}")
         return answer, visitor_key
 
     def _judge(
-        self, slot: Slot, site: Site, ask: SlotRequest, caller: Caller, now_ms: int, *, image: bool
-    ) -> tuple[Decision | NoAd, int]:
-        visitor_key = self._visitor(site, ask, caller)
+        self, slot: Slot, site: Site, visitor_key: int, caller: Caller, now_ms: int, *, image: bool
+    ) -> Decision | NoAd:
         profile = self._profiles.profile(visitor_key) if visitor_key else None
         foreign = caller.origin is not None and not is_from(caller.origin, site.domains)
         if profile is None or foreign or caller.robot is not None or not self._writer.records:
-            return NoAd({}), visitor_key
+            return NoAd({})
         candidates = self._candidates(profile, now_ms)
         products = self._products(profile)
         cards = CARDS_OF_IMAGE if image else FORMATS[slot.format_name].cards
         request = Request(slot, cards, image, now_ms, caller.test)
-        return decide(request, profile, candidates, products, self._dice()), visitor_key
+        return decide(request, profile, candidates, products, self._dice())
 
     def _count(self, answer: Decision | NoAd, slot: Slot, caller: Caller) -> None:
         """Requests and fills, every no by its name, and the traffic that pacing forecasts from.
@@ -279,27 +278,20 @@ class Serve:
             if passed:
                 tally.add(campaign_key, "passed")
 
-    def _visitor(self, site: Site, ask: SlotRequest, caller: Caller) -> int:
-        """The visitor's key where this site's request allows us to choose by it, else 0."""
-        if not caller.visitor_key:
-            return 0
-        consent = decide_consent(
+    def _consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent:
+        """What this site's request allows; a no said here binds here."""
+        return decide_consent(
             Signals(
                 region=caller.region,
-                gdpr=ask.gdpr,
-                gdpr_consent=ask.gdpr_consent,
-                gpp=ask.gpp,
-                gpp_sid=ask.gpp_sid,
-                coppa=ask.coppa,
-                asserted=ask.asserted,
-                asserted_by=ask.asserted_by,
-                asserted_at_seconds=ask.asserted_at_seconds,
+                now_ms=self._clock(),
+                said=ask.said,
+                vendor_id=self._policy.tcf_vendor_id,
                 origin_verified=is_from(caller.origin, site.domains),
                 global_privacy_control=caller.global_privacy_control,
                 opted_out=caller.opted_out,
+                has_cookie=bool(caller.visitor_key),
             )
         )
-        return caller.visitor_key if consent.may_store and consent.may_personalise else 0
 
     def _candidates(self, profile: Profile, now_ms: int) -> list[Candidate]:
         """Campaigns of the shops this visitor knows; all others are out of audience unseen."""
@@ -309,16 +301,30 @@ class Serve:
             for campaign in self._snapshot.live_campaigns(shop.advertiser_key)
         ]
         rates = self._exchange_rates(campaigns)
+        under_way = self._under_way(campaigns)
+        self._refresh()  # after that: what is billed just now is counted twice for a moment, never left out
         return [
             Candidate(
                 campaign,
                 self._snapshot.creatives_of(campaign.key),
-                self._memory.balance(campaign, now_ms),
+                self._memory.balance(campaign, under_way, now_ms),
                 self._snapshot.rates.get(campaign.key, Rates()),
                 rates.get(campaign.terms.currency),
+                self._snapshot.audiences,
             )
             for campaign in campaigns
         ]
+
+    def _under_way(self, campaigns: Sequence[Campaign]) -> dict[int, Micros]:
+        """What all workers' ads of a moment ago will probably cost each campaign, and so each advertiser."""
+        under_way: dict[int, Micros] = {}
+        for campaign in campaigns:
+            told = self._writer.in_flight(campaign.key)
+            expected = self._memory.unconfirmed.expected(campaign.key, told)
+            under_way[campaign.key] = expected
+            of_all = under_way.get(campaign.advertiser_key, ZERO) + expected
+            under_way[campaign.advertiser_key] = Micros(of_all)
+        return under_way
 
     def _exchange_rates(self, campaigns: Sequence[Campaign]) -> Mapping[str, float]:
         """One currency needs no rate; several are compared only by the rates the operator gave."""
@@ -340,7 +346,7 @@ class Serve:
 
     def _token(self, answer: Decision, slot: Slot, visitor_key: int, now_ms: int, caller: Caller) -> AdToken:
         campaign = answer.campaign
-        token = AdToken(
+        return AdToken(
             impression_id=self._mint_key(),
             campaign_key=campaign.key,
             campaign_version=campaign.version,
@@ -349,21 +355,16 @@ class Serve:
             product_key=0,
             visitor_key=visitor_key,
             decided_at_ms=now_ms,
+            audience_key=answer.audience_key,
             test=caller.test,
         )
-        if not token.test:
-            self._expect(answer, token, now_ms)
-        return token
-
-    def _expect(self, answer: Decision, token: AdToken, now_ms: int) -> None:
-        """Weigh the price of what was served with its chance, so that a budget's last ads stay few."""
-        terms = answer.campaign.terms
-        rates = self._snapshot.rates.get(token.campaign_key, Rates())
-        expected = int(smallest_price(terms) * chance_of(BILLED_EVENT[terms.pricing_model], rates))
-        self._memory.in_flight.add(token.campaign_key, token.impression_id, Micros(expected), now_ms)
 
     def _note(self, answer: Decision, token: AdToken, now_ms: int, image_key: int = 0) -> None:
-        """The record of the decision joins the next batch; nobody waits for it."""
+        """The record of the decision joins the next batch; nobody waits for it, but it is expected to cost.
+
+        Until the writer has it, and tells all workers, only this one knows.
+        """
+        price, chance = self._weight(answer, token, now_ms)
         write = RecordDecision(
             token.impression_id,
             now_ms,
@@ -374,8 +375,23 @@ class Serve:
             tuple(product.key for product in answer.products),
             image_key,
             sign(token, self._secrets.tokens) if image_key else "",
+            price,
+            chance,
         )
-        self._writer.submit(write)
+        noted = self._writer.submit(write)
+        if price:
+            unconfirmed, known = self._memory.unconfirmed, (token.campaign_key, token.impression_id)
+            unconfirmed.add(*known, price, chance)
+            noted.then(lambda outcome: unconfirmed.confirm(*known))
+
+    def _weight(self, answer: Decision, token: AdToken, now_ms: int) -> tuple[Micros, float]:
+        """What was served may cost so much, with such a chance; nothing where no budget can end."""
+        terms = answer.campaign.terms
+        if token.test or not self._memory.has_budget(answer.campaign, now_ms):
+            return ZERO, 0.0
+        rates = self._snapshot.rates.get(token.campaign_key, Rates())
+        chance = chance_of(BILLED_EVENT[terms.pricing_model], rates)
+        return smallest_price(terms, answer.audience_key), chance
 
 
 def look_of(creative: Creative, products: Sequence[Product]) -> Look:
@@ -388,6 +404,11 @@ def look_of(creative: Creative, products: Sequence[Product]) -> Look:
         message=creative.message,
         language=language,
     )
+
+
+def _visitor(caller: Caller, consent: Consent) -> int:
+    """The visitor's key where we may choose by it, else 0."""
+    return caller.visitor_key if consent.may_store and consent.may_personalise else 0
 
 
 def image_key(ask: SlotRequest, visitor_key: int) -> int:

@@ -1,12 +1,14 @@
-"""Fetches addresses that merchants name, without becoming their way into our own network."""
+"""Fetches from and posts to addresses that merchants name, without becoming their way to our own network."""
 
 import asyncio
 import io
 import socket
-from collections.abc import Callable
-from typing import IO
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, TypeVar
 
 import httpx
+import msgspec
 
 from adserver.domain.inflate import InflateError, Inflater
 from adserver.outside.addresses import is_public
@@ -14,11 +16,26 @@ from adserver.ports import FetchRefused
 
 MOST_REDIRECTS = 3
 MOST_ADDRESSES_TRIED = 4
+MOST_LOOKUPS = 32  # of names at once, those left behind included
 _PORTS = (80, 443)
 _STEP_SECONDS = 10.0  # for one connect or read; the deadline is over all of them
 _HEADERS = {"User-Agent": "adserver feed and picture fetcher", "Accept-Encoding": "gzip", "Accept": "*/*"}
+_POST_HEADERS = {"User-Agent": "adserver webhook", "Accept-Encoding": "identity", "Accept": "*/*"}
 
+Made = TypeVar("Made")
+Read = Callable[[httpx.Response], Awaitable[Made]]
 Resolve = Callable[[str, int], list[str]]  # a host and port to its addresses; OSError where there are none
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """What is sent to each address that is tried."""
+
+    method: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+
+_GET = _Asked("GET", _HEADERS)
 
 
 def resolve_host(host: str, port: int) -> list[str]:
@@ -41,51 +58,63 @@ class HttpFetcher:
         allow_private: bool = False,
         fetch_seconds: float = 20.0,
         download_seconds: float = 300.0,
+        post_seconds: float = 5.0,
         resolve: Resolve = resolve_host,
     ) -> None:
         self._allow_private = allow_private
         self._fetch_seconds = fetch_seconds
         self._download_seconds = download_seconds
+        self._post_seconds = post_seconds
         self._resolve = resolve
+        self._lookups = ThreadPoolExecutor(MOST_LOOKUPS, "names")
         self._tls = httpx.create_ssl_context(trust_env=False)  # slow to make, so made once
 
     def fetch(self, url: str, most_bytes: int) -> bytes:
         """The body at `url`, whole; for pictures."""
         body = io.BytesIO()
-        asyncio.run(self._within(self._fetch_seconds, url, most_bytes, body))
+        asyncio.run(_within(self._fetch_seconds, self._follow(url, most_bytes, body)))
         return body.getvalue()
 
     def download(self, url: str, most_bytes: int, into: IO[bytes]) -> int:
         """Write the body at `url` into a file; how many bytes it was."""
-        return asyncio.run(self._within(self._download_seconds, url, most_bytes, into))
+        return asyncio.run(_within(self._download_seconds, self._follow(url, most_bytes, into)))
 
-    async def _within(self, seconds: float, url: str, most_bytes: int, into: IO[bytes]) -> int:
-        try:
-            # httpx's own limits are for each read, so that a body of one byte a second never ends.
-            async with asyncio.timeout(seconds):
-                return await self._follow(url, most_bytes, into)
-        except (TimeoutError, httpx.ReadTimeout):
-            raise FetchRefused("timed_out") from None
-        except httpx.HTTPError:
-            raise FetchRefused("unreachable") from None
-        except (httpx.InvalidURL, UnicodeError):
-            raise FetchRefused("bad_address") from None
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """The status that came back. Of the answer no more is read, and a redirect is not followed."""
+        asked = _Asked("POST", {**_POST_HEADERS, **headers}, body)
+        return asyncio.run(_within(self._post_seconds, self._status_of(url, asked)))
 
     async def _follow(self, url: str, most_bytes: int, into: IO[bytes]) -> int:
+        async def read(response: httpx.Response) -> int | httpx.URL:
+            """The body, written; or where the answer redirects to."""
+            if response.has_redirect_location:
+                return address.join(response.headers["Location"])
+            if response.status_code != 200:
+                raise FetchRefused(f"status_{response.status_code}")
+            return await _write_body(response, most_bytes, into)
+
         address = httpx.URL(url)
         for _ in range(MOST_REDIRECTS + 1):
-            for ip in await self._addresses(address):
-                try:
-                    found = await self._ask(address, ip, most_bytes, into)
-                except (httpx.ConnectError, httpx.ConnectTimeout):
-                    continue  # another of the host's addresses may answer
-                if isinstance(found, int):
-                    return found
-                address = found
-                break
-            else:
-                raise FetchRefused("unreachable")
+            found = await self._ask(address, _GET, read)
+            if isinstance(found, int):
+                return found
+            address = found
         raise FetchRefused("too_many_redirects")
+
+    async def _status_of(self, url: str, asked: _Asked) -> int:
+        async def read(response: httpx.Response) -> int:
+            return response.status_code
+
+        return await self._ask(httpx.URL(url), asked, read)
+
+    async def _ask(self, url: httpx.URL, asked: _Asked, read: Read[Made]) -> Made:
+        """What is read of the first of the host's addresses that takes a connection."""
+        for ip in await self._addresses(url):
+            try:
+                return await self._ask_at(ip, url, asked, read)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                continue  # nothing was sent; another of the host's addresses may answer
+        raise FetchRefused("unreachable")
 
     async def _addresses(self, url: httpx.URL) -> list[str]:
         """The addresses behind `url`, all of them allowed."""
@@ -97,35 +126,46 @@ class HttpFetcher:
         if port not in _PORTS and not self._allow_private:
             raise FetchRefused("port_not_allowed")
         try:
-            found = await asyncio.to_thread(self._resolve, url.raw_host.decode("ascii"), port)
+            found = await self._resolved(url.raw_host.decode("ascii"), port)
         except OSError:
             raise FetchRefused("unreachable") from None
         if not self._allow_private and not all(is_public(address) for address in found):
             raise FetchRefused("address_not_allowed")
         return found[:MOST_ADDRESSES_TRIED]
 
-    async def _ask(self, url: httpx.URL, ip: str, most_bytes: int, into: IO[bytes]) -> int | httpx.URL:
-        """The body of one address, written; or where it redirects to.
+    async def _resolved(self, host: str, port: int) -> list[str]:
+        """Looked up in a thread that the deadline leaves behind: asyncio's own would be waited for."""
+        return await asyncio.get_running_loop().run_in_executor(self._lookups, self._resolve, host, port)
 
-        A client for each request, so that no cookie or connection is carried from host to host.
-        """
+    async def _ask_at(self, ip: str, url: httpx.URL, asked: _Asked, read: Read[Made]) -> Made:
+        """A client for each request, so that no cookie or connection is carried from host to host."""
         transport = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False)
         async with httpx.AsyncClient(transport=transport, timeout=_STEP_SECONDS, trust_env=False) as client:
             request = client.build_request(
-                "GET",
+                asked.method,
                 url.copy_with(host=ip),
-                headers={**_HEADERS, "Host": url.netloc.decode("ascii")},
+                content=asked.body,
+                headers={**asked.headers, "Host": url.netloc.decode("ascii")},
                 extensions={"sni_hostname": url.raw_host.decode("ascii")},
             )
             response = await client.send(request, stream=True, follow_redirects=False)
             try:
-                if response.has_redirect_location:
-                    return url.join(response.headers["Location"])
-                if response.status_code != 200:
-                    raise FetchRefused(f"status_{response.status_code}")
-                return await _write_body(response, most_bytes, into)
+                return await read(response)
             finally:
                 await response.aclose()
+
+
+async def _within(seconds: float, work: Coroutine[object, object, Made]) -> Made:
+    try:
+        # httpx's own limits are for each read, so that a body of one byte a second never ends.
+        async with asyncio.timeout(seconds):
+            return await work
+    except (TimeoutError, httpx.ReadTimeout):
+        raise FetchRefused("timed_out") from None
+    except httpx.HTTPError:
+        raise FetchRefused("unreachable") from None
+    except (httpx.InvalidURL, UnicodeError):
+        raise FetchRefused("bad_address") from None
 
 
 def _port_of(url: httpx.URL) -> int:

@@ -1,35 +1,48 @@
 """One batch on its way to disk: what its writes read once, change in memory, and flush together."""
 
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId, admit, buckets_of
+from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId, admit, buckets_of, mark_passed
+from adserver.domain.chain import GENESIS, next_head
 from adserver.domain.money import ZERO, Micros
+from adserver.domain.notice import budget_notice, budget_notice_key, kind_of_percent
+from adserver.domain.retention import Retention, due_ms, let_go
 from adserver.domain.visitor import Profile
 from adserver.storage.sqlite import prepared
 from adserver.storage.tables import (
     ad_events,
     budgets,
+    chain_notes,
     charges,
     counts,
     decisions,
     events,
+    notices,
     postings,
     profiles,
+    refunds,
 )
 from adserver.writes import AdRecord
 
 HOUR_MS = 3_600_000
 NETWORK = "network"
+DEFAULT_RETENTION = Retention()
 
 _DAY_BUCKET = prepared(
-    select(budgets.c.cap, budgets.c.daily_cap, budgets.c.spent, budgets.c.pending).where(
-        budgets.c.owner_key == bindparam("owner_key"), budgets.c.day == bindparam("day")
-    )
+    select(
+        budgets.c.cap,
+        budgets.c.daily_cap,
+        budgets.c.spent,
+        budgets.c.pending,
+        budgets.c.entries,
+        budgets.c.head,
+    ).where(budgets.c.owner_key == bindparam("owner_key"), budgets.c.day == bindparam("day"))
 )
 _MOVE = prepared(
     update(budgets)
@@ -42,6 +55,8 @@ _MOVE = prepared(
         spent=budgets.c.spent + bindparam("spend"),
         pending=budgets.c.pending + bindparam("reserve"),
         changed=bindparam("sequence"),
+        entries=bindparam("length"),
+        head=bindparam("newest"),
     )
 )
 _NEW_BUCKET = prepared(insert(budgets))
@@ -50,7 +65,7 @@ _profile_row = upsert(profiles)
 _SAVE_PROFILE = prepared(
     _profile_row.on_conflict_do_update(
         index_elements=["visitor_key"],
-        set_={"body": _profile_row.excluded.body, "seen_ms": _profile_row.excluded.seen_ms},
+        set_={name: _profile_row.excluded[name] for name in ("seen_ms", "due_ms", "body")},
     )
 )
 _count_row = upsert(counts)
@@ -60,8 +75,9 @@ _COUNT = prepared(
     )
 )
 _INSERTS = {
-    table.name: prepared(insert(table)) for table in (events, ad_events, charges, decisions, postings)
-}
+    table.name: prepared(insert(table))
+    for table in (events, ad_events, charges, refunds, decisions, postings, chain_notes)
+} | {notices.name: prepared(upsert(notices).on_conflict_do_nothing())}
 
 encode_profile = msgspec.msgpack.Encoder().encode
 decode_profile = msgspec.msgpack.Decoder(Profile).decode
@@ -72,23 +88,33 @@ class Overrun(Exception):
 
 
 class _Account:
-    """A balance as this batch sees it, and how far the batch has moved it."""
+    """A balance as this batch sees it, how far the batch has moved it, and its owner's chain."""
 
-    __slots__ = ("bucket", "reserve", "spend")
+    __slots__ = ("bucket", "chained", "entries", "head", "reserve", "spend")
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, entries: int = 0, head: bytes | None = None) -> None:
         self.bucket = bucket
         self.spend = 0
         self.reserve = 0
+        self.entries = entries
+        self.head = head
+        self.chained = False
 
 
 class Batch:
     """Reads, folds and admissions of one transaction, under the write lock."""
 
-    def __init__(self, connection: sqlite3.Connection, sequence: int, resent: bool = False) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        sequence: int,
+        resent: bool = False,
+        retention: Retention = DEFAULT_RETENTION,
+    ) -> None:
         self.connection = connection
         self.sequence = sequence
         self.resent = resent  # what is in it may have been committed before
+        self.retention = retention
         self.touched_balances = False
         self.new_dedupe_keys: dict[int, int] = {}  # key -> when, in ms
         self._accounts: dict[BucketId, _Account] = {}
@@ -138,11 +164,13 @@ class Batch:
         """
         if not self.move(record, record.amount_micros, Micros(-reserved)):
             return False
-        currency = record.currency
-        self._post(f"advertiser:{record.advertiser_key}", currency, -record.amount_micros)
-        self._post(f"publisher:{record.publisher_key}", currency, record.publisher_micros)
-        self._post(NETWORK, currency, record.amount_micros - record.publisher_micros)
+        self._post_both(record, record.amount_micros, record.publisher_micros)
         return True
+
+    def give_back(self, record: AdRecord) -> None:
+        """Undo a charge by the record's amount and share, in the buckets and with the parties it names."""
+        self.move(record, Micros(-record.amount_micros), ZERO)
+        self._post_both(record, -record.amount_micros, -record.publisher_micros)
 
     def move(self, record: AdRecord, spend: Micros, reserve: Micros) -> bool:
         """Move a record's buckets; a rise only if it fits every one of them."""
@@ -159,19 +187,64 @@ class Batch:
             account.bucket.spent = Micros(account.bucket.spent + spend)
             account.bucket.pending = Micros(account.bucket.pending + reserve)
         self.touched_balances = True
+        if rise > 0:
+            self._tell_of_budgets(record, rise)
         return True
+
+    def _tell_of_budgets(self, record: AdRecord, rise: Micros) -> None:
+        """Leave a notice for the advertiser where a budget has just come to one of its marks."""
+        for id_ in buckets_of(record.campaign_key, record.advertiser_key, record.day):
+            bucket = self._account(id_).bucket
+            percent = mark_passed(bucket, rise)
+            if percent is None or bucket.cap is None:
+                continue
+            key = budget_notice_key(id_.owner_key, id_.day, bucket.cap, percent)
+            body = budget_notice(
+                key,
+                percent,
+                id_.owner_key,
+                is_campaign=id_.owner_key == record.campaign_key,
+                advertiser_key=record.advertiser_key,
+                day=id_.day,
+                cap=bucket.cap,
+                spent=bucket.spent,
+                pending=bucket.pending,
+                at_ms=record.at_ms,
+            )
+            self.add_row("notices", _notice_row(key, record, percent, body))
+
+    def append(self, owner_key: int, entry_of: Callable[[int], bytes]) -> int:
+        """Put an entry at the end of its owner's chain; its number. `entry_of` makes it for that number."""
+        account = self._account(BucketId(owner_key, WHOLE_LIFE))
+        account.entries += 1
+        account.head = next_head(account.head or GENESIS, entry_of(account.entries))
+        account.chained = True
+        self.touched_balances = True  # its row and its postings carry this batch's sequence
+        return account.entries
+
+    def append_note(self, owner_key: int, entry_of: Callable[[int], bytes]) -> int:
+        """Chain, and keep, an entry that is no charge and no refund."""
+        bodies: list[bytes] = []
+
+        def kept(entry: int) -> bytes:
+            bodies.append(entry_of(entry))
+            return bodies[0]
+
+        entry = self.append(owner_key, kept)
+        self.add_row("chain_notes", {"owner_key": owner_key, "entry": entry, "body": bodies[0]})
+        return entry
 
     def _account(self, bucket_id: BucketId) -> _Account:
         account = self._accounts.get(bucket_id)
         if account is None:
-            account = self._accounts[bucket_id] = _Account(self._load(bucket_id))
+            account = self._accounts[bucket_id] = self._load(bucket_id)
         return account
 
-    def _load(self, bucket_id: BucketId) -> Bucket:
+    def _load(self, bucket_id: BucketId) -> _Account:
         """The balance on disk; a day's first charge makes its row, with the cap of that moment."""
         row = self._bucket_row(bucket_id)
         if row is not None:
-            return Bucket(row[0], row[2], row[3])
+            return _Account(Bucket(row[0], row[2], row[3]), row[4], row[5])
         whole_life = self._bucket_row(BucketId(bucket_id.owner_key, WHOLE_LIFE))
         if whole_life is None:
             raise LookupError(f"no budget for owner {bucket_id.owner_key}")
@@ -183,17 +256,25 @@ class Batch:
             "spent": 0,
             "pending": 0,
             "changed": self.sequence,
+            "entries": 0,
+            "head": None,
         }
         self.connection.execute(_NEW_BUCKET, new)
         self.touched_balances = True  # even where nothing fits it: readers have seen this sequence
-        return Bucket(whole_life[1])
+        return _Account(Bucket(whole_life[1]))
 
     def _bucket_row(self, bucket_id: BucketId) -> tuple[Any, ...] | None:
         key = {"owner_key": bucket_id.owner_key, "day": bucket_id.day}
         row: tuple[Any, ...] | None = self.connection.execute(_DAY_BUCKET, key).fetchone()
         return row
 
-    def _post(self, account: str, currency: str, amount: int) -> None:
+    def _post_both(self, record: AdRecord, amount: int, share: int) -> None:
+        """What an advertiser owes, as its publisher's share and the network's fee; the three sum to zero."""
+        self.post(f"advertiser:{record.advertiser_key}", record.currency, -amount)
+        self.post(f"publisher:{record.publisher_key}", record.currency, share)
+        self.post(NETWORK, record.currency, amount - share)
+
+    def post(self, account: str, currency: str, amount: int) -> None:
         self._postings[account, currency] = self._postings.get((account, currency), 0) + amount
 
     # ---- to disk ----
@@ -209,14 +290,25 @@ class Batch:
             self.connection.executemany(_INSERTS[table], rows)
         for visitor_key, at_ms in self._changed_profiles.items():
             profile = self._profiles[visitor_key]
-            row = {"visitor_key": visitor_key, "seen_ms": at_ms, "body": encode_profile(profile)}
-            self.connection.execute(_SAVE_PROFILE, row)
+            if profile is not None:
+                self.save_profile(visitor_key, profile, at_ms, at_ms)
         for (owner_key, name, hour_ms), n in self._counts.items():
             count = {"owner_key": owner_key, "name": name, "hour_ms": hour_ms, "n": n}
             self.connection.execute(_COUNT, count)
 
+    def save_profile(self, visitor_key: int, profile: Profile, seen_ms: int, now_ms: int) -> None:
+        """Write a profile without what it may not hold any longer."""
+        let_go(profile, self.retention, now_ms)
+        row = {
+            "visitor_key": visitor_key,
+            "seen_ms": seen_ms,
+            "due_ms": due_ms(profile, self.retention, seen_ms),
+            "body": encode_profile(profile),
+        }
+        self.connection.execute(_SAVE_PROFILE, row)
+
     def _move_on_disk(self, bucket_id: BucketId, account: _Account) -> None:
-        if not (account.spend or account.reserve):
+        if not (account.spend or account.reserve or account.chained):
             return
         moved = self.connection.execute(
             _MOVE,
@@ -226,7 +318,22 @@ class Batch:
                 "spend": account.spend,
                 "reserve": account.reserve,
                 "sequence": self.sequence,
+                "length": account.entries,
+                "newest": account.head,
             },
         )
         if moved.rowcount != 1:
             raise Overrun(bucket_id)
+
+
+def _notice_row(key: int, record: AdRecord, percent: int, body: bytes) -> dict[str, Any]:
+    return {
+        "notice_key": key,
+        "advertiser_key": record.advertiser_key,
+        "kind": kind_of_percent(percent),
+        "body": body,
+        "at_ms": record.at_ms,
+        "attempts": 0,
+        "due_ms": record.at_ms,
+        "status": "",
+    }

@@ -3,9 +3,13 @@
 import sqlite3
 from pathlib import Path
 
+from adserver.domain.retention import Retention
+from adserver.storage.batch import DEFAULT_RETENTION
 from adserver.storage.catalogue import SqliteCatalogue
+from adserver.storage.conversions import SqliteConversions
 from adserver.storage.entities import (
     SqliteAccounts,
+    SqliteAudiences,
     SqliteCampaigns,
     SqliteChanges,
     SqliteFeeds,
@@ -14,9 +18,16 @@ from adserver.storage.entities import (
 )
 from adserver.storage.ledger import SqliteLedger
 from adserver.storage.media import MediaFolder
+from adserver.storage.notices import SqliteNotices
+from adserver.storage.origins import SqliteOrigins
+from adserver.storage.payments import SqlitePayments
+from adserver.storage.payouts import SqlitePayouts
+from adserver.storage.proofs import SqliteProofs
+from adserver.storage.seals import SqliteSeals
 from adserver.storage.settlement import SqlitePending
 from adserver.storage.socket import RemoteWriter, WriterSocket
 from adserver.storage.sqlite import Reader
+from adserver.storage.statements import SqliteStatements
 from adserver.storage.stats import SqliteStats
 from adserver.storage.visitors import SqliteProfiles
 from adserver.storage.writer import FileOwned, LocalWriter
@@ -31,13 +42,22 @@ class Storage:
         self.reader = Reader(path)
         self.accounts = SqliteAccounts(self.reader)
         self.campaigns = SqliteCampaigns(self.reader)
+        self.audiences = SqliteAudiences(self.reader)
         self.inventory = SqliteInventory(self.reader)
         self.keys = SqliteKeys(self.reader)
         self.catalogue = SqliteCatalogue(self.reader)
         self.feeds = SqliteFeeds(self.reader)
         self.profiles = SqliteProfiles(self.reader)
         self.ledger = SqliteLedger(self.reader)
+        self.conversions = SqliteConversions(self.reader)
+        self.payments = SqlitePayments(self.reader)
         self.pending = SqlitePending(self.reader)
+        self.notices = SqliteNotices(self.reader)
+        self.proofs = SqliteProofs(self.reader)
+        self.seals = SqliteSeals(self.reader)
+        self.statements = SqliteStatements(self.reader)
+        self.payouts = SqlitePayouts(self.reader)
+        self.origins = SqliteOrigins(self.reader)
         self.stats = SqliteStats(self.reader)
         self.changes = SqliteChanges(self.reader)
         self.media = MediaFolder(media)
@@ -73,10 +93,10 @@ def open_storage(path: Path) -> Storage:
         return Storage(path, media, RemoteWriter(socket_path(path)))
 
 
-def own_storage(path: Path) -> Storage:
+def own_storage(path: Path, retention: Retention = DEFAULT_RETENTION) -> Storage:
     """Open the file as its one writer, tables up to date; FileOwned where another process writes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return Storage(path, path.parent / "media", LocalWriter(path))
+    return Storage(path, path.parent / "media", LocalWriter(path, retention))
 
 
 def join_storage(path: Path) -> Storage:

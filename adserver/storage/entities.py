@@ -5,19 +5,23 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy import Table, bindparam, delete, func, insert, select, tuple_, update
 
-from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
+from adserver.domain.audience import Audience
+from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import Feed
 from adserver.domain.money import Micros
 from adserver.domain.pricing import Terms
+from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.storage.batch import Batch
+from adserver.storage.caps import save_caps
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import (
     advertisers,
     api_keys,
+    audiences,
     budgets,
     campaign_versions,
     campaigns,
@@ -26,10 +30,11 @@ from adserver.storage.tables import (
     feeds,
     publishers,
     receipts,
+    shop_hooks,
     sites,
     slots,
 )
-from adserver.writes import ApiKey, Entity, Outcome, Receipt, Result, SaveEntity
+from adserver.writes import Answered, ApiKey, Entity, Outcome, PurgeReceipts, Receipt, Result, SaveEntity
 
 SAVED, CONFLICT = Outcome(Result.SAVED), Outcome(Result.CONFLICT)
 
@@ -39,12 +44,16 @@ _TABLES: dict[type, tuple[Table, tuple[str, ...]]] = {
     Publisher: (publishers, ()),
     Site: (sites, ("publisher_key",)),
     Slot: (slots, ("site_key",)),
+    Audience: (audiences, ("advertiser_key",)),
     Campaign: (campaigns, ("advertiser_key",)),
     Creative: (creatives, ("campaign_key",)),
     Feed: (feeds, ("advertiser_key",)),
     ApiKey: (api_keys, ("digest",)),
+    ShopHook: (shop_hooks, ("advertiser_key",)),
 }
-SNAPSHOT_KINDS = (Advertiser, Publisher, Site, Slot, Campaign, Creative)
+SNAPSHOT_KINDS = (Advertiser, Publisher, Site, Slot, Audience, Campaign, Creative)
+
+Kind = TypeVar("Kind")
 
 encode = msgspec.json.Encoder().encode
 _decoders: dict[type, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(kind) for kind in _TABLES}
@@ -86,23 +95,21 @@ _VERSION = prepared(
     )
 )
 _LOG = prepared(insert(change_log).prefix_with("OR REPLACE"))
-_INSERT_BUDGET = prepared(insert(budgets))
-_SPENT = prepared(
-    select((budgets.c.spent + budgets.c.pending).label("used")).where(
-        budgets.c.owner_key == bindparam("owner_key"), budgets.c.day == bindparam("day")
-    )
-)
-_SET_CAP = prepared(
-    update(budgets)
-    .where(budgets.c.owner_key == bindparam("owner"), budgets.c.day == bindparam("on_day"))
-    .values(cap=bindparam("new_cap"), daily_cap=bindparam("new_daily_cap"), changed=bindparam("sequence"))
-)
 _RECEIPT = prepared(
     select(receipts).where(
         receipts.c.owner == bindparam("owner"), receipts.c.idempotency_key == bindparam("idempotency_key")
     )
 )
 _INSERT_RECEIPT = prepared(insert(receipts))
+_PURGE_RECEIPTS = prepared(
+    delete(receipts).where(
+        tuple_(receipts.c.owner, receipts.c.idempotency_key).in_(
+            select(receipts.c.owner, receipts.c.idempotency_key)
+            .where(receipts.c.at_ms < bindparam("before_ms"))
+            .limit(bindparam("most"))
+        )
+    )
+)
 
 
 def save_entity(batch: Batch, write: SaveEntity) -> Outcome:
@@ -113,13 +120,14 @@ def save_entity(batch: Batch, write: SaveEntity) -> Outcome:
     """
     entity, kind = write.entity, type(write.entity)
     body = encode(entity)
-    stored = batch.connection.execute(_BODY[kind], {"key": entity.key}).fetchone()
-    if stored is not None and stored[0] == body:
+    stored_body = batch.connection.execute(_BODY[kind], {"key": entity.key}).fetchone()
+    if stored_body is not None and stored_body[0] == body:
         return SAVED
-    if (stored is None) is not write.is_new or _is_stale(kind, stored, entity):
+    if (stored_body is None) is not write.is_new or _is_stale(kind, stored_body, entity):
         return CONFLICT
     if isinstance(entity, Campaign | Advertiser):
-        refused = _save_caps(batch, entity, write)
+        known = None if stored_body is None else _decoders[kind].decode(stored_body[0])
+        refused = save_caps(batch, entity, known, write)
         if refused is not None:
             return refused
     try:
@@ -153,24 +161,6 @@ def _save_body(batch: Batch, entity: Entity, body: bytes, is_new: bool) -> None:
         batch.connection.execute(_INSERT_VERSION, row)
 
 
-def _save_caps(batch: Batch, owner: Campaign | Advertiser, write: SaveEntity) -> Outcome | None:
-    """Put the owner's caps into its balances; BELOW_SPENT with the figure where one is already passed."""
-    total, daily = owner.total_budget_micros, owner.daily_budget_micros
-    for day, cap in ((WHOLE_LIFE, total), (write.today, daily)):
-        used = batch.connection.execute(_SPENT, {"owner_key": owner.key, "day": day}).fetchone()
-        if used is not None and cap is not None and used[0] > cap:
-            return Outcome(Result.BELOW_SPENT, used[0])
-    if write.is_new:
-        row = {"owner_key": owner.key, "day": WHOLE_LIFE, "cap": total, "daily_cap": daily}
-        batch.connection.execute(_INSERT_BUDGET, {**row, "spent": 0, "pending": 0, "changed": batch.sequence})
-        return None
-    caps = ((WHOLE_LIFE, total, daily), (write.today, daily, None))
-    for day, cap, daily_cap in caps:
-        row = {"owner": owner.key, "on_day": day, "new_cap": cap, "new_daily_cap": daily_cap}
-        batch.connection.execute(_SET_CAP, {**row, "sequence": batch.sequence})
-    return None
-
-
 def save_receipt(batch: Batch, receipt: Receipt) -> Outcome:
     """Keep the answer to an Idempotency-Key; the first one stays."""
     key = {"owner": receipt.owner, "idempotency_key": receipt.idempotency_key}
@@ -181,9 +171,33 @@ def save_receipt(batch: Batch, receipt: Receipt) -> Outcome:
     return SAVED
 
 
-# ---- reading ----
+def receipt_exists(batch: Batch, receipt: Receipt) -> Outcome | None:
+    """RECEIPT_EXISTS where this Idempotency-Key was answered before."""
+    key = {"owner": receipt.owner, "idempotency_key": receipt.idempotency_key}
+    known = batch.connection.execute(_RECEIPT, key).fetchone()
+    return None if known is None else Outcome(Result.RECEIPT_EXISTS)
 
-Kind = TypeVar("Kind")
+
+def keep_outcome(batch: Batch, receipt: Receipt, outcome: Outcome) -> Outcome:
+    """Keep what became of a write that moves money, for its Idempotency-Key."""
+    kept = msgspec.msgpack.encode(Answered(outcome, receipt.body))
+    batch.connection.execute(_INSERT_RECEIPT, msgspec.structs.asdict(receipt) | {"body": kept})
+    return outcome
+
+
+def purge_receipts(batch: Batch, write: PurgeReceipts) -> Outcome:
+    """Forget old receipts, a few at a time: nobody waits for long; once more is harmless."""
+    purged = batch.connection.execute(_PURGE_RECEIPTS, msgspec.structs.asdict(write))
+    return Outcome(Result.SAVED, purged.rowcount)
+
+
+def stored(batch: Batch, kind: type[Kind], key: int) -> Kind | None:
+    """An entity as the transaction sees it."""
+    row = batch.connection.execute(_BODY[kind], {"key": key}).fetchone()
+    return None if row is None else _decoders[kind].decode(row[0])
+
+
+# ---- reading ----
 
 
 def _one(reader: Reader, kind: type[Kind], key: int) -> Kind | None:
@@ -200,7 +214,7 @@ def _page(reader: Reader, kind: type[Kind], owner: int | None, after: int, limit
 
 
 class SqliteAccounts:
-    """Advertisers and publishers."""
+    """Advertisers with their shops' webhooks, and publishers."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -216,6 +230,9 @@ class SqliteAccounts:
 
     def publishers(self, after: int, limit: int) -> list[Publisher]:
         return _page(self._reader, Publisher, None, after, limit)
+
+    def shop_hook(self, key: int) -> ShopHook | None:
+        return _one(self._reader, ShopHook, key)
 
 
 class SqliteInventory:
@@ -258,6 +275,19 @@ class SqliteCampaigns:
 
     def creatives(self, campaign_key: int, after: int, limit: int) -> list[Creative]:
         return _page(self._reader, Creative, campaign_key, after, limit)
+
+
+class SqliteAudiences:
+    """Audiences of advertisers."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def audience(self, key: int) -> Audience | None:
+        return _one(self._reader, Audience, key)
+
+    def audiences(self, advertiser_key: int | None, after: int, limit: int) -> list[Audience]:
+        return _page(self._reader, Audience, advertiser_key, after, limit)
 
 
 class SqliteKeys:

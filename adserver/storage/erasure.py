@@ -40,9 +40,14 @@ def _erase(table: Table) -> str:
 
 
 def _blank(table: Table) -> str:
+    of_visitor = table.c.visitor_key == bindparam("visitor")
+    return prepared(update(table).where(of_visitor).values(without_visitor(table)))
+
+
+def without_visitor(table: Table) -> dict[str, Any]:
+    """What a row of the ledger holds once its visitor has left it."""
     values: dict[str, Any] = {"visitor_key": literal_column("0")}
-    values |= {name: null() for name in _NAME_THE_VISITOR if name in table.c}
-    return prepared(update(table).where(table.c.visitor_key == bindparam("visitor")).values(values))
+    return values | {name: null() for name in _NAME_THE_VISITOR if name in table.c}
 
 
 def _digest(visitor_key: int) -> int:

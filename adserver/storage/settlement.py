@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, literal_column, select, update
 from adserver.domain.attribution import PendingConversion
 from adserver.domain.money import ZERO, Micros
 from adserver.storage.batch import Batch
-from adserver.storage.ledger import charge_id, charge_row
+from adserver.storage.ledger import charge_id, take
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import conversions
 from adserver.writes import AdRecord, Outcome, Result, SettleConversion
@@ -76,10 +76,7 @@ def settle_conversion(batch: Batch, write: SettleConversion) -> Outcome:
 
 def _bill(batch: Batch, record: AdRecord, at_ms: int) -> None:
     """The reserve becomes the charge, in the day it was reserved for: no cap can stand in between."""
-    batch.charge(record, reserved=record.amount_micros)
-    billed = msgspec.structs.replace(record, at_ms=at_ms)
-    batch.add_row("charges", charge_row(charge_id(billed), billed), charge_id(billed))
-    batch.count(record.campaign_key, "spend_micros", at_ms, record.amount_micros)
+    take(batch, msgspec.structs.replace(record, at_ms=at_ms), reserved=record.amount_micros)
 
 
 class SqlitePending:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from adserver.domain.in_flight import Expected
 from adserver.storage.writer import UNRECORDED, LocalWriter, Postbox
 from adserver.writes import Outcome, Write
 
@@ -16,6 +17,7 @@ log = logging.getLogger("adserver.writer")
 
 PATIENCE_SECONDS = 5.0  # how long a batch waits for a writer that is being restarted
 RETRY_SECONDS = 0.05
+LISTEN_SECONDS = 0.1  # the longest that a process knows nothing of what the others do
 LAST_SECONDS = 3.0  # how long a closing writer still serves those who are connected
 _HEAD = 4
 
@@ -28,9 +30,12 @@ class Batch(msgspec.Struct, array_like=True):
 
 
 class Answer(msgspec.Struct, array_like=True):
+    """The outcomes, and the news; `in_flight` holds the campaigns that changed since the last answer."""
+
     sequence: int
     outcomes: list[Outcome]
     records: bool
+    in_flight: dict[int, Expected]
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -91,29 +96,45 @@ class WriterSocket:
             self._serving = [*(known for known in self._serving if known.is_alive()), thread]
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection:
+        """An empty batch reaches no disk: it only asks for the news.
+
+        The sequence is read last: whoever hears of money that is no longer under way must hear, too, that
+        there are charges to look at.
+        """
+        with connection, self._writer.listening() as news:
             try:
                 while True:
                     batch = _decode_batch(_receive(connection))
                     outcomes = self._writer.commit_all(batch.writes, batch.resent)
-                    _send(connection, _encode(Answer(self._writer.sequence, outcomes, self._writer.records)))
+                    told = news()
+                    answer = Answer(self._writer.sequence, outcomes, self._writer.records, told)
+                    _send(connection, _encode(answer))
             except (ConnectionError, OSError):
                 return  # the worker is gone; what it sent is committed, and will be sent again
 
 
 class RemoteWriter:
-    """A worker's or command's end: one batch in flight, resent after the writer is back."""
+    """A worker's or command's end: one batch in flight, resent after the writer is back.
+
+    A worker with nothing to write asks all the same, so that it hears of a full disk, of changes and of
+    other workers' ads in time.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: socket.socket | None = None
         self.sequence = 0
         self.records = True
+        self._in_flight: dict[int, Expected] = {}
         self._away_since: float | None = None
-        self._postbox = Postbox(self._deliver, "postbox")
+        self._postbox = Postbox(self._deliver, "postbox", LISTEN_SECONDS)
         self.submit = self._postbox.submit
         self.commit = self._postbox.commit
+        self.commit_many = self._postbox.commit_many
         self.on_loop = self._postbox.on_loop
+
+    def in_flight(self, campaign_key: int) -> Expected | None:
+        return self._in_flight.get(campaign_key)
 
     def close(self) -> None:
         self._postbox.close()
@@ -124,6 +145,7 @@ class RemoteWriter:
         """The outcomes, or UNRECORDED for all when no writer answered in time.
 
         The time counts from when the writer went away: what is tried later does not wait all over again.
+        A question for the news is asked once: the next comes soon, and no write waits behind it.
         """
         resent = False
         while True:
@@ -132,7 +154,7 @@ class RemoteWriter:
             except OSError:
                 self._hang_up()
                 resent = True
-            if self._is_out_of_patience():
+            if self._is_out_of_patience() or not writes:
                 return [UNRECORDED] * len(writes)
             time.sleep(RETRY_SECONDS)
 
@@ -144,16 +166,25 @@ class RemoteWriter:
         return now - self._away_since > PATIENCE_SECONDS
 
     def _exchange(self, batch: Batch) -> list[Outcome]:
-        if self._connection is None:
-            connection = socket.socket(socket.AF_UNIX)
-            connection.connect(str(self._path))
-            self._connection = connection
-        _send(self._connection, _encode(batch))
-        answer = _decode_answer(_receive(self._connection))
+        connection = self._connection or self._connect()
+        _send(connection, _encode(batch))
+        answer = _decode_answer(_receive(connection))
         self.sequence = max(self.sequence, answer.sequence)
+        self._in_flight.update(answer.in_flight)  # after the sequence, as a decision reads them the other way
         self.records = answer.records
         self._away_since = None
         return answer.outcomes
+
+    def _connect(self) -> socket.socket:
+        """To a writer that tells all it knows; what another told before is no longer so."""
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(str(self._path))
+        except OSError:
+            connection.close()
+            raise
+        self._connection, self._in_flight = connection, {}
+        return connection
 
     def _hang_up(self) -> None:
         self.records = False

@@ -17,7 +17,9 @@ _TAKE = prepared(
     _row.on_conflict_do_update(
         index_elements=["name"],
         set_={"holder": _row.excluded.holder, "until_ms": _row.excluded.until_ms},
-        where=(leases.c.holder == _row.excluded.holder) | (leases.c.until_ms <= bindparam("now_ms")),
+        where=(leases.c.holder == _row.excluded.holder)
+        | (leases.c.until_ms <= bindparam("now_ms"))
+        | (leases.c.until_ms > bindparam("latest_ms")),
     )
 )
 _SUMS = prepared(
@@ -59,8 +61,12 @@ def add_counts(batch: Batch, write: AddCounts) -> Outcome:
 
 
 def take_lease(batch: Batch, write: TakeLease) -> Outcome:
-    """Hold a job's lease until a time, if nobody else does."""
+    """Hold a job's lease until a time, if nobody else does.
+
+    One that ends later than any could that was taken up to now is of a clock that has gone back since.
+    """
     row = {"name": write.name, "holder": write.holder, "until_ms": write.until_ms, "now_ms": write.now_ms}
+    row["latest_ms"] = 2 * write.until_ms - write.now_ms  # twice its length: clocks differ a little
     taken = batch.connection.execute(_TAKE, row).rowcount == 1
     return Outcome(Result.SAVED if taken else Result.CONFLICT)
 

@@ -41,6 +41,8 @@ campaigns = _entity_table("campaigns", "advertiser_key")
 creatives = _entity_table("creatives", "campaign_key")
 feeds = _entity_table("feeds", "advertiser_key")
 api_keys = _entity_table("api_keys", None, Column("digest", String, nullable=False, unique=True))
+audiences = _entity_table("audiences", "advertiser_key")
+shop_hooks = _entity_table("shop_hooks", "advertiser_key")
 
 campaign_versions = Table(
     "campaign_versions",
@@ -51,13 +53,13 @@ campaign_versions = Table(
     sqlite_with_rowid=False,
 )
 
+# Each entity's last change, and no other: so the log is never longer than what it tells of.
 change_log = Table(
     "change_log",
     metadata,
-    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    _key(),
+    Column("sequence", BigInteger, nullable=False, index=True),
     Column("kind", String, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 products = Table(
@@ -90,6 +92,9 @@ budgets = Table(
     _amount("spent"),
     _amount("pending"),
     Column("changed", BigInteger, nullable=False, index=True),
+    # Of the whole-life row: its owner's hash chain, how long it is and the digest of its newest entry.
+    Column("entries", BigInteger, nullable=False, default=0, server_default="0"),
+    Column("head", LargeBinary),
     CheckConstraint("spent >= 0", name="spent_not_negative"),
     CheckConstraint("pending >= 0", name="pending_not_negative"),
     CheckConstraint("cap IS NULL OR spent + pending <= cap", name="never_over_the_cap"),
@@ -107,25 +112,116 @@ charges = Table(
     Column("slot_key", BigInteger, nullable=False),
     Column("creative_key", BigInteger, nullable=False),
     Column("product_key", BigInteger, nullable=False),
+    Column("audience_key", BigInteger, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("day", Integer, nullable=False),
     Column("currency", String, nullable=False),
     Column("amount_micros", BigInteger, nullable=False),
     Column("publisher_micros", BigInteger, nullable=False),
+    Column("entry", BigInteger, nullable=False),  # its number in its campaign's chain
     CheckConstraint("amount_micros > 0", name="charge_is_positive"),
     CheckConstraint(
         "publisher_micros >= 0 AND publisher_micros <= amount_micros", name="share_within_charge"
     ),
 )
+Index("charges_by_campaign", charges.c.campaign_key, charges.c.entry, unique=True)
+Index("charges_by_publisher", charges.c.publisher_key, charges.c.at_ms)
+
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("charge_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("refund_id", String, primary_key=True),
+    Column("campaign_key", BigInteger, nullable=False),
+    Column("advertiser_key", BigInteger, nullable=False),
+    Column("publisher_key", BigInteger, nullable=False),
+    Column("slot_key", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("charged_ms", BigInteger, nullable=False),  # when its charge was made
+    Column("day", Integer, nullable=False),  # of its charge, whose budget it gives back
+    Column("currency", String, nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    Column("publisher_micros", BigInteger, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("entry", BigInteger, nullable=False),
+    CheckConstraint("amount_micros > 0", name="refund_is_positive"),
+    CheckConstraint(
+        "publisher_micros >= 0 AND publisher_micros <= amount_micros", name="share_within_refund"
+    ),
+    sqlite_with_rowid=False,
+)
+Index("refunds_by_campaign", refunds.c.campaign_key, refunds.c.entry, unique=True)
+Index("refunds_by_advertiser", refunds.c.advertiser_key, refunds.c.campaign_key, refunds.c.entry)
+Index("refunds_by_publisher", refunds.c.publisher_key, refunds.c.at_ms)
+
+deposits = Table(
+    "deposits",
+    metadata,
+    _key("deposit_key"),
+    Column("advertiser_key", BigInteger, nullable=False),
+    Column("reference", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),  # below zero: paid back
+    Column("entry", BigInteger, nullable=False),
+)
+Index("deposits_by_reference", deposits.c.advertiser_key, deposits.c.reference, unique=True)
+
+# What is chained besides charges and refunds: caps, deposits, and the seals of an account's days.
+chain_notes = Table(
+    "chain_notes",
+    metadata,
+    Column("owner_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("entry", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),  # canonical JSON, as it was hashed
+    sqlite_with_rowid=False,
+)
+
+daily_heads = Table(
+    "daily_heads",
+    metadata,
+    Column("owner_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("day", Integer, primary_key=True, autoincrement=False),  # in UTC
+    Column("entries", BigInteger, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+    _amount("spent"),
+    _amount("pending"),
+    Column("sealed_ms", BigInteger, nullable=False),
+    Column("signature", LargeBinary),
+    sqlite_with_rowid=False,
+)
+Index(
+    "daily_heads_unsigned",
+    daily_heads.c.owner_key,
+    daily_heads.c.day,
+    sqlite_where=daily_heads.c.signature.is_(None),
+)
+
+# What an advertiser's own server is to be told; delivered until it has answered, or for so long.
+notices = Table(
+    "notices",
+    metadata,
+    _key("notice_key"),
+    Column("advertiser_key", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_ms", BigInteger),  # of the next attempt; none where it is settled
+    Column("status", String, nullable=False),
+)
+Index("notices_due", notices.c.due_ms, sqlite_where=notices.c.due_ms.is_not(None))
+Index("notices_by_advertiser", notices.c.advertiser_key, notices.c.at_ms)
+Index("notices_settled", notices.c.at_ms, sqlite_where=notices.c.due_ms.is_(None))
 
 refused_charges = Table(
     "refused_charges",
     metadata,
     _key("charge_id"),
     Column("campaign_key", BigInteger, nullable=False, index=True),
-    Column("slot_key", BigInteger, nullable=False),
+    Column("slot_key", BigInteger, nullable=False, index=True),
     Column("reason", String, nullable=False),
-    Column("first_seen_ms", BigInteger, nullable=False),
+    Column("first_seen_ms", BigInteger, nullable=False, index=True),
     Column("day", Integer, nullable=False),
     _amount("amount_micros"),
 )
@@ -133,9 +229,9 @@ refused_charges = Table(
 postings = Table(
     "postings",
     metadata,
-    Column("sequence", BigInteger, primary_key=True, autoincrement=False),  # of the batch
     Column("account", String, primary_key=True),
     Column("currency", String, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),  # of the batch
     Column("amount_micros", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -148,6 +244,7 @@ events = Table(
     Column("visitor_key", BigInteger, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("dedupe_key", BigInteger),
+    Column("due_ms", BigInteger, nullable=False, index=True),  # when it is let go
     Column("body", LargeBinary, nullable=False),
 )
 Index("events_by_visitor", events.c.visitor_key, sqlite_where=events.c.visitor_key != 0)
@@ -157,6 +254,7 @@ profiles = Table(
     metadata,
     _key("visitor_key"),
     Column("seen_ms", BigInteger, nullable=False),
+    Column("due_ms", BigInteger, nullable=False, index=True),  # when something of it is next let go
     Column("body", LargeBinary, nullable=False),
 )
 
@@ -174,6 +272,7 @@ ad_events = Table(
     Column("not_billed", String, nullable=False),
 )
 Index("ad_events_by_visitor", ad_events.c.visitor_key, sqlite_where=ad_events.c.visitor_key != 0)
+Index("ad_events_by_age", ad_events.c.at_ms, sqlite_where=ad_events.c.visitor_key != 0)
 
 decisions = Table(
     "decisions",
@@ -190,6 +289,7 @@ decisions = Table(
 )
 Index("decisions_by_image", decisions.c.image_key, sqlite_where=decisions.c.image_key.is_not(None))
 Index("decisions_by_visitor", decisions.c.visitor_key, sqlite_where=decisions.c.visitor_key != 0)
+Index("decisions_by_age", decisions.c.at_ms, sqlite_where=decisions.c.visitor_key != 0)
 
 conversions = Table(
     "conversions",
@@ -206,6 +306,7 @@ conversions = Table(
     Column("arrived_at_ms", BigInteger, nullable=False),
     Column("occurred_at_ms", BigInteger, nullable=False),
     Column("has_reference", Boolean, nullable=False),
+    Column("product_keys", LargeBinary),  # of what was ordered; none once it is settled
     Column("state", String, nullable=False),
     Column("reason", String, nullable=False),
     Column("campaign_key", BigInteger, nullable=False),
@@ -215,14 +316,37 @@ conversions = Table(
     _amount("amount_micros"),
     sqlite_with_rowid=False,
 )
+# What of an order or lead was taken back: each return once, and what it was answered.
+returns = Table(
+    "returns",
+    metadata,
+    Column("conversion_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("refund_id", String, primary_key=True),
+    Column("advertiser_key", BigInteger, nullable=False),
+    Column("returned_micros", BigInteger),  # none: the whole order
+    Column("currency", String),
+    Column("reason", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("result", String, nullable=False),
+    Column("figure", BigInteger, nullable=False),
+    CheckConstraint("returned_micros > 0", name="return_is_positive"),
+    sqlite_with_rowid=False,
+)
 Index("conversions_new", conversions.c.arrived_at_ms, sqlite_where=conversions.c.state == "new")
 Index(
     "conversions_by_touch",
     conversions.c.touch_impression_id,
+    conversions.c.amount_micros,
     sqlite_where=conversions.c.touch_impression_id != 0,
 )
 Index("conversions_pending", conversions.c.advertiser_key, sqlite_where=conversions.c.state == "pending")
-Index("conversions_by_visitor", conversions.c.visitor_key, sqlite_where=conversions.c.visitor_key != 0)
+Index(
+    "conversions_by_visitor",
+    conversions.c.visitor_key,
+    conversions.c.campaign_key,
+    sqlite_where=conversions.c.visitor_key != 0,
+)
+Index("conversions_by_age", conversions.c.arrived_at_ms, sqlite_where=conversions.c.visitor_key != 0)
 
 # Proof that a visitor was erased, by a digest that nobody can turn back into their cookie.
 erasures = Table(
@@ -230,7 +354,7 @@ erasures = Table(
     metadata,
     _key("digest"),
     Column("receipt_key", BigInteger, nullable=False),
-    Column("at_ms", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False, index=True),
 )
 
 counts = Table(
@@ -238,7 +362,7 @@ counts = Table(
     metadata,
     Column("owner_key", BigInteger, primary_key=True, autoincrement=False),
     Column("name", String, primary_key=True),
-    Column("hour_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("hour_ms", BigInteger, primary_key=True, autoincrement=False, index=True),
     Column("n", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -251,7 +375,7 @@ receipts = Table(
     Column("request_digest", String, nullable=False),
     Column("status", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Column("at_ms", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False, index=True),
     sqlite_with_rowid=False,
 )
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
-from adserver.domain.identity import key_of
+from adserver.domain.identity import key_of, product_key
 from adserver.domain.visitor import Profile, fold_event, fold_preference
 from adserver.storage.batch import Batch, decode_profile
 from adserver.storage.erasure import VISITOR_TABLES
@@ -15,7 +15,7 @@ from adserver.storage.tables import conversions, events, profiles
 from adserver.writes import Outcome, Result, StoreEvent, TellPreference
 from pixel.events import Event
 
-encode_event = msgspec.msgpack.Encoder().encode
+encode_event = encode_keys = msgspec.msgpack.Encoder().encode
 decode_event = msgspec.msgpack.Decoder(Event).decode
 
 _EVENT_EXISTS = prepared(select(events.c.event_key).where(events.c.event_key == bindparam("event_key")))
@@ -46,20 +46,22 @@ def store_event(batch: Batch, write: StoreEvent, recent: "RecentIds", resent: bo
         profile = known_profile(batch, write.visitor_key, write.at_ms) or Profile(write.at_ms)
         fold_event(profile, write.advertiser_key, event, write.at_ms)
         batch.keep_profile(write.visitor_key, profile, write.at_ms)
-    batch.add_row("events", _event_row(write, dedupe_key))
+    due_ms = write.at_ms + batch.retention.of_event(event.name)
+    batch.add_row("events", _event_row(write, dedupe_key, due_ms))
     batch.count(write.advertiser_key, f"event_{event.name}", write.at_ms)
     if write.conversion_key:
         batch.connection.execute(_INSERT_CONVERSION, _conversion_row(write))
     return _ACCEPTED
 
 
-def _event_row(write: StoreEvent, dedupe_key: int | None) -> dict[str, Any]:
+def _event_row(write: StoreEvent, dedupe_key: int | None, due_ms: int) -> dict[str, Any]:
     return {
         "event_key": write.event_key,
         "advertiser_key": write.advertiser_key,
         "visitor_key": write.visitor_key,
         "at_ms": write.at_ms,
         "dedupe_key": dedupe_key,
+        "due_ms": due_ms,
         # The click id did its work with the order; it would only tie this event to another browser's ad.
         "body": encode_event(msgspec.structs.replace(write.event, click_id=None)),
     }
@@ -80,6 +82,7 @@ def _conversion_row(write: StoreEvent) -> dict[str, Any]:
         "arrived_at_ms": write.at_ms,
         "occurred_at_ms": write.at_ms,
         "has_reference": write.has_reference,
+        "product_keys": encode_keys([product_key(write.advertiser_key, one.item_id) for one in event.items]),
         "state": "new",
         "reason": "",
         "campaign_key": 0,

@@ -8,36 +8,64 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
 from adserver.domain.identity import KEY_TIME_SHIFT
+from adserver.domain.in_flight import Expected
+from adserver.domain.retention import Retention
 from adserver.ports import Deferred, resolve_all
-from adserver.storage import catalogue, entities, erasure, ledger, settlement, stats, visitors
-from adserver.storage.batch import Batch
+from adserver.storage import (
+    cancellations,
+    catalogue,
+    conversions,
+    deposits,
+    entities,
+    erasure,
+    ledger,
+    notices,
+    purge,
+    refunds,
+    seals,
+    settlement,
+    stats,
+    visitors,
+)
+from adserver.storage.batch import DEFAULT_RETENTION, Batch
 from adserver.storage.migrate import migrate
 from adserver.storage.sqlite import BUSY_MS, connect, prepared
 from adserver.storage.tables import events
+from adserver.storage.under_way import News, UnderWay
 from adserver.writes import (
     AddCounts,
+    CancelConversion,
     CreditConversion,
+    Deposit,
     ForgetVisitor,
     Outcome,
+    PurgeAged,
+    PurgeReceipts,
     Receipt,
     RecordAd,
     RecordDecision,
+    RefundCharge,
     RemoveProductsNotIn,
     Result,
     SaveEntity,
     SaveProducts,
+    SealDay,
     SetPicture,
     SettleConversion,
+    SettleNotice,
+    SignHeads,
     StoreEvent,
     TakeLease,
     TellPreference,
     Together,
+    WithReceipt,
     Write,
 )
 
@@ -65,7 +93,7 @@ _DISK_TROUBLES = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READ
 _HOT: dict[type, Callable[[Batch, Any], Outcome]] = {
     RecordAd: ledger.record_ad,
     RecordDecision: ledger.record_decision,
-    CreditConversion: ledger.credit_conversion,
+    CreditConversion: conversions.credit_conversion,
     SettleConversion: settlement.settle_conversion,
     AddCounts: stats.add_counts,
     TellPreference: visitors.tell_preference,
@@ -78,14 +106,39 @@ _COLD: dict[type, Callable[[Batch, Any], Outcome]] = {
     SetPicture: catalogue.set_picture,
     ForgetVisitor: erasure.forget_visitor,
     TakeLease: stats.take_lease,
+    PurgeReceipts: entities.purge_receipts,
+    PurgeAged: purge.purge_aged,
+    CancelConversion: cancellations.cancel_conversion,
+    RefundCharge: refunds.refund_charge,
+    Deposit: deposits.deposit,
+    SealDay: seals.seal_day,
+    SignHeads: seals.sign_heads,
+    SettleNotice: notices.settle_notice,
 }
+
+# After any other outcome a management write leaves nothing behind; a cancellation leaves its note.
+_DONE = (
+    Result.SAVED,
+    Result.REFUNDED,
+    Result.DECLINED,
+    Result.PENDING,
+    Result.NOT_BILLABLE,
+    Result.NOT_CHARGED,
+    Result.REPEATED,
+)
+
+
+def _is_hot(write: Write) -> bool:
+    inner = write.write if isinstance(write, WithReceipt) else write
+    return type(inner) in _HOT or isinstance(inner, StoreEvent)
 
 
 class Committer:
     """Owns the file's only writing connection; used by one thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, retention: Retention = DEFAULT_RETENTION) -> None:
         self._connection = connect(path, writing=True)
+        self._retention = retention
         self.records = True  # False from a write that the disk refused until the next that it took
         self.sequence = entities.newest_sequence(self._connection)
         self._owes_truncation = False  # erased bytes may still be in the write-ahead log
@@ -93,6 +146,7 @@ class Committer:
         self._recent = visitors.RecentIds()
         for dedupe_key, at_ms in self._connection.execute(_RECENT_EVENTS, {"window": _RECENT_WINDOW}):
             self._recent.add(dedupe_key, at_ms)
+        self.under_way = UnderWay()
         self._forgotten = erasure.Forgotten()
         lately = {"under_way_ms": erasure.UNDER_WAY_MS}
         for digest, at_ms in self._connection.execute(erasure.LATELY_FORGOTTEN, lately):
@@ -121,6 +175,7 @@ class Committer:
         if not self.records:
             log.warning("the disk takes writes again")
             self.records = True
+        self.under_way.hear(writes)
         self._after_commit(writes)
         return outcomes
 
@@ -137,13 +192,15 @@ class Committer:
         touched = False
         outcomes = []
         for write in writes:
-            if type(write) in _HOT or isinstance(write, StoreEvent):
+            if _is_hot(write):
                 outcomes.append(self._apply_hot(batch, write, resent))
                 continue
             batch.flush()
             touched |= batch.touched_balances
             batch = self._batch(resent, after=batch)
             outcomes.append(self._apply_cold(batch, write))
+            touched |= batch.touched_balances
+            batch = self._batch(resent, after=batch)
             if isinstance(write, ForgetVisitor):
                 self._forgotten.hear(write)
         batch.flush()
@@ -157,8 +214,8 @@ class Committer:
     def _batch(self, resent: bool, after: Batch | None = None) -> Batch:
         """A batch of this transaction; each has a sequence of its own, under which it posts."""
         if after is None:
-            return Batch(self._connection, self.sequence + 1, resent)
-        batch = Batch(self._connection, after.sequence + 1, resent)
+            return Batch(self._connection, self.sequence + 1, resent, self._retention)
+        batch = Batch(self._connection, after.sequence + 1, resent, self._retention)
         batch.new_dedupe_keys = after.new_dedupe_keys
         return batch
 
@@ -166,18 +223,28 @@ class Committer:
         write = self._forgotten.without(write)
         if isinstance(write, StoreEvent):
             return visitors.store_event(batch, write, self._recent, resent)
+        if isinstance(write, WithReceipt):
+            known = entities.receipt_exists(batch, write.receipt)
+            outcome = known or self._apply_hot(batch, write.write, resent)
+            return known or entities.keep_outcome(batch, write.receipt, outcome)
         return _HOT[type(write)](batch, write)
 
     def _apply_cold(self, batch: Batch, write: Write) -> Outcome:
-        """Management writes: all of a Together or none."""
+        """Management writes: all of a Together or none, the batch flushed; a refusal may have its receipt."""
+        if isinstance(write, WithReceipt):
+            known = entities.receipt_exists(batch, write.receipt)
+            outcome = known or self._apply_cold(batch, write.write)
+            return known or entities.keep_outcome(batch, write.receipt, outcome)
         parts = write.writes if isinstance(write, Together) else (write,)
         self._connection.execute("SAVEPOINT cold")
         outcome = entities.SAVED
         for part in parts:
             outcome = _COLD[type(part)](batch, part)
-            if outcome.result is not Result.SAVED:
+            if outcome.result not in _DONE:
                 self._connection.execute("ROLLBACK TO cold")
                 break
+        else:
+            batch.flush()
         self._connection.execute("RELEASE cold")
         return outcome
 
@@ -237,11 +304,18 @@ class Postbox:
     """Writes that wait for the next batch, and the thread that takes them there, one batch in flight.
 
     `send` makes a batch durable and answers its outcomes; the local committer and the socket to a
-    writer process are both such. No timer: what arrives while a batch is on its way is the next one.
+    writer process are both such. What arrives while a batch is on its way is the next one; where nothing
+    arrives for `idle_seconds`, an empty batch is sent, to hear the news.
     """
 
-    def __init__(self, send: Callable[[list[Write], bool], list[Outcome]], name: str) -> None:
+    def __init__(
+        self,
+        send: Callable[[list[Write], bool], list[Outcome]],
+        name: str,
+        idle_seconds: float | None = None,
+    ) -> None:
         self._send = send
+        self._idle_seconds = idle_seconds
         self._waiting: list[tuple[Write, Waiter]] = []
         self._resent = False  # whether what waits may have been committed before
         self._arrived = threading.Condition()
@@ -263,6 +337,12 @@ class Postbox:
         future: Future[Outcome] = Future()
         self._put(write, future)
         return future.result()
+
+    def commit_many(self, writes: Sequence[Write]) -> list[Outcome]:
+        futures: list[Future[Outcome]] = [Future() for _ in writes]
+        for write, future in zip(writes, futures, strict=True):
+            self._put(write, future)
+        return [future.result() for future in futures]
 
     def commit_all(self, writes: Sequence[Write], resent: bool) -> list[Outcome]:
         """Another process's batch: all of it goes into our next one; ConnectionError when we are closing."""
@@ -293,8 +373,7 @@ class Postbox:
 
     def _take(self) -> tuple[list[tuple[Write, Waiter]], bool]:
         with self._arrived:
-            while not self._waiting and not self._closing:
-                self._arrived.wait()
+            self._arrived.wait_for(lambda: self._waiting or self._closing, self._idle_seconds)
             taken, self._waiting = self._waiting[:MOST_WRITES], self._waiting[MOST_WRITES:]
             resent, self._resent = self._resent, self._resent and bool(self._waiting)
             return taken, resent
@@ -302,7 +381,7 @@ class Postbox:
     def _run(self) -> None:
         while True:
             taken, resent = self._take()
-            if not taken:
+            if not taken and self._closing:
                 return
             outcomes = self._sent([write for write, _ in taken], resent)
             deliver([waiter for _, waiter in taken], outcomes, self._wake)
@@ -326,13 +405,14 @@ class FileOwned(Exception):
 class LocalWriter:
     """The writer as a thread of this process; holds the file's lock for as long as it lives."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, retention: Retention = DEFAULT_RETENTION) -> None:
         self._lock = take_lock(path)
         migrate(path)
-        self._committer = Committer(path)
+        self._committer = Committer(path, retention)
         self._postbox = Postbox(self._committer.commit, "writer")
         self.submit = self._postbox.submit
         self.commit = self._postbox.commit
+        self.commit_many = self._postbox.commit_many
         self.commit_all = self._postbox.commit_all
         self.on_loop = self._postbox.on_loop
 
@@ -343,6 +423,13 @@ class LocalWriter:
     @property
     def records(self) -> bool:
         return self._committer.records
+
+    def in_flight(self, campaign_key: int) -> Expected | None:
+        return self._committer.under_way.expected(campaign_key)
+
+    def listening(self) -> AbstractContextManager[News]:
+        """For another process that writes through us; see storage/socket.py."""
+        return self._committer.under_way.listening()
 
     def close(self) -> None:
         self._postbox.close()

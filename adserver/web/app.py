@@ -11,34 +11,47 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from adserver.flows.bill import Bill
+from adserver.flows.convert import Convert
 from adserver.flows.feed import ImportFeed
 from adserver.flows.manage import Manage
+from adserver.flows.notify import Notify
+from adserver.flows.shops import Shops
 from adserver.web import docs, hot, privacy_routes
 from adserver.web.api import (
     advertisers,
+    audiences,
     campaigns,
     conversions,
     creatives,
+    deposits,
     feeds,
+    hooks,
     keys,
     products,
+    proofs,
     publishers,
+    refunds,
     sites,
     slots,
+    statements,
+    webhooks,
 )
-from adserver.web.flows import Flows
+from adserver.web.flows import Books, Flows
 from adserver.web.gate import API, OPEN, Gate
 from adserver.web.problems import Problem, answer_fault, answer_http, answer_invalid, answer_problem
 
 MOST_BODY_BYTES = 1_000_000
 MOST_FEED_BYTES = 10_000_000
 MOST_IMPORTS_AT_ONCE = 2
+MOST_PINGS_AT_ONCE = 4
 
 RESOURCES = (
     advertisers,
+    webhooks,
+    hooks,
     products,
     feeds,
+    audiences,
     campaigns,
     creatives,
     publishers,
@@ -46,14 +59,21 @@ RESOURCES = (
     slots,
     keys,
     conversions,
+    refunds,
+    deposits,
+    statements,
+    proofs,
 )
 
 
-def make_app(
+def make_app(  # noqa: PLR0913  every flow with routes, by name
     *,
     manage: Manage,
-    bill: Bill,
+    convert: Convert,
     importer: ImportFeed,
+    notify: Notify,
+    shops: Shops,
+    books: Books,
     base_url: str,
     visitor_pages: APIRouter | None = None,
     most_body_bytes: int = MOST_BODY_BYTES,
@@ -76,7 +96,17 @@ def make_app(
             Exception: answer_fault,
         },
     )
-    app.state.flows = Flows(manage, bill, importer, base_url, CapacityLimiter(MOST_IMPORTS_AT_ONCE))
+    app.state.flows = Flows(
+        manage=manage,
+        convert=convert,
+        importer=importer,
+        notify=notify,
+        shops=shops,
+        books=books,
+        base_url=base_url,
+        import_turns=CapacityLimiter(MOST_IMPORTS_AT_ONCE),
+        ping_turns=CapacityLimiter(MOST_PINGS_AT_ONCE),
+    )
     for resource in RESOURCES:
         app.include_router(resource.router, prefix=API)
     if visitor_pages is not None:

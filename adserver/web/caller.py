@@ -1,23 +1,26 @@
 """Headers, cookies and trusted proxies become one Caller."""
 
-from collections.abc import Iterable
-from ipaddress import ip_address, ip_network
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv6Address, ip_address, ip_network
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import msgspec
 
-from adserver.domain.caller import Caller
-from pixel.consent import Region
+from adserver.domain.caller import Caller, Place
+from adserver.ports import Geo
+from pixel.consent import Region, region_of
 from pixel.cookie import KeyRing, names_for, read_visitor
 from pixel.events import Rejection
 from pixel.robots import robot
 
 _TEST_COOKIE = b"rt-test=1"  # one name everywhere: it excludes, and proves nothing
+_PURPOSE = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")  # today's name first, then older browsers'
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 _WANTED = frozenset(
     {
         b"host", b"cookie", b"origin", b"referer", b"user-agent", b"sec-gpc", b"sec-purpose", b"purpose",
-        b"x-forwarded-for", b"authorization",
+        b"x-purpose", b"x-moz", b"x-forwarded-for", b"authorization",
     }
 )  # fmt: skip
 
@@ -25,6 +28,7 @@ _WANTED = frozenset(
 class CallerPolicy(msgspec.Struct, frozen=True):
     """How requests are read here: our hosts, the proxies we believe, regions, and the cookie's keys.
 
+    `region_rules`: countries that the operator reads otherwise than they would be.
     `secure`: visitors reach us over HTTPS. Browsers take Secure cookies from `*.localhost` over http too.
     """
 
@@ -35,6 +39,7 @@ class CallerPolicy(msgspec.Struct, frozen=True):
     robots_refused: bool
     cookie_keys: KeyRing
     secure: bool
+    region_rules: Mapping[str, Region] = MappingProxyType({})
 
 
 class Head(msgspec.Struct):
@@ -58,8 +63,9 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:
 class Callers:
     """Reads who asks, by the operator's settings."""
 
-    def __init__(self, policy: CallerPolicy) -> None:
+    def __init__(self, policy: CallerPolicy, geo: Geo | None = None) -> None:
         self._policy = policy
+        self._geo = geo
         self._proxies = tuple(ip_network(network, strict=False) for network in policy.trusted_proxies)
 
     def knows_host(self, head: Head) -> bool:
@@ -77,9 +83,11 @@ class Callers:
         cookie_header = head.values.get(b"cookie", b"")
         secure = policy.secure or self._name(head).endswith(".localhost")
         cookie = read_visitor(cookie_header, policy.cookie_keys, names_for(secure))
-        purpose = head.text(b"sec-purpose") or head.text(b"purpose")
+        purpose = next((text for name in _PURPOSE if (text := head.text(name))), "")
+        address = self._address(head, client)
+        place = self._geo.place(address) if self._geo is not None else None
         return Caller(
-            region=self._region(self._address(head, client)),
+            region=self._region(address, place),
             origin=_host_of(head.text(b"origin")) or _host_of(head.text(b"referer")),
             visitor_key=cookie.visitor or 0,
             cookie_flaw=cookie.flaw,
@@ -88,15 +96,18 @@ class Callers:
             robot=Rejection.PREFETCH if asks_only else self._robot(head, purpose),
             test=is_test(cookie_header),
             secure=secure,
+            network=network_of(address),
+            place=place,
         )
 
     def _robot(self, head: Head, purpose: str) -> Rejection | None:
         return robot(head.text(b"user-agent"), purpose) if self._policy.robots_refused else None
 
-    def _region(self, address: str) -> Region:
+    def _region(self, address: str, place: Place | None) -> Region:
         if self._policy.loopback_region is not None and address in ("127.0.0.1", "::1"):
             return self._policy.loopback_region
-        return self._policy.default_region
+        country = place.country if place is not None else None
+        return region_of(country, self._policy.default_region, self._policy.region_rules)
 
     def _address(self, head: Head, client: str) -> str:
         """The browser's address: through proxies of ours, the last hop that is none of them."""
@@ -113,6 +124,19 @@ class Callers:
             return any(ip_address(address) in network for network in self._proxies)
         except ValueError:
             return False
+
+
+def network_of(address: str) -> int | None:
+    """The /24 or /48 of a public address, as a number; None for any other: ours, or nobody's."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return None
+    if isinstance(ip, IPv6Address):
+        ip = ip.ipv4_mapped or ip
+    if not ip.is_global:
+        return None
+    return int(ip) >> (8 if ip.version == 4 else 80)
 
 
 def is_test(cookie_header: bytes) -> bool:

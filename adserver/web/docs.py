@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader
 
-from adserver.web.gate import API
+from adserver.web.gate import API, HOOK_PATH
 from adserver.web.problems import PROBLEMS
 
 STYLE = """
@@ -49,6 +49,8 @@ _PROBLEM = {
         },
     },
 }
+MOVES_MONEY = ("/conversions", "/conversions/cancel", "/refunds", "/deposits")
+
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -76,8 +78,8 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     for path, methods in document["paths"].items():
         for method in methods.values():
             _without_inner_default(method.get("parameters", ()))
-        if "post" in methods and not path.endswith("/import"):
-            required = path.endswith("/conversions")
+        if "post" in methods and not (path.endswith(("/import", "/settle")) or HOOK_PATH.fullmatch(path)):
+            required = path.endswith(MOVES_MONEY)
             header = _IDEMPOTENCY_KEY | {"required": required}
             methods["post"].setdefault("parameters", []).append(header)
     return document

@@ -6,19 +6,46 @@ import msgspec
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
-from adserver.flows.bill import Bill
+from adserver.flows.convert import Convert
 from adserver.flows.feed import ImportFeed
 from adserver.flows.manage import Manage
+from adserver.flows.notify import Notify
+from adserver.flows.prove import Prove
+from adserver.flows.shops import Shops
+from adserver.flows.statement import AdvertiserStatements, Ports, PublisherStatements
+from adserver.ports import Clock, Signer, Stores
+
+
+class Books(msgspec.Struct, frozen=True):
+    """The ledger as its parties read it."""
+
+    prove: Prove
+    advertisers: AdvertiserStatements
+    publishers: PublisherStatements
+
+
+def books_of(stores: Stores, signer: Signer, clock: Clock, timezone: str) -> Books:
+    """`timezone` is the network's, in which publishers are paid."""
+    names = Ports(stores.accounts, stores.campaigns, stores.inventory, stores.catalogue, stores.origins)
+    return Books(
+        Prove(stores.proofs, signer),
+        AdvertiserStatements(stores.statements, stores.proofs, names, clock),
+        PublisherStatements(stores.payouts, names, clock, timezone),
+    )
 
 
 class Flows(msgspec.Struct, frozen=True):
-    """Everything that routes need; `import_turns` keeps imports from taking all the threads."""
+    """Everything that routes need; `*_turns` keep what is slow from taking all the threads."""
 
     manage: Manage
-    bill: Bill
+    convert: Convert
     importer: ImportFeed
+    notify: Notify
+    shops: Shops
+    books: Books
     base_url: str
     import_turns: CapacityLimiter
+    ping_turns: CapacityLimiter
 
 
 def flows_of(request: Request) -> Flows:

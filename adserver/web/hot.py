@@ -22,7 +22,7 @@ from adserver.web.answers import Answer
 from adserver.web.caller import Callers, Head, read_head
 from adserver.writes import Outcome, Result
 from creatives.formats import FORMATS, Format
-from pixel.parse import MAX_BODY_BYTES, Hit, from_body, from_query
+from pixel.parse import MAX_BODY_BYTES, Hit, from_body, from_query, said_in
 
 log = logging.getLogger("adserver.web")
 
@@ -351,20 +351,8 @@ def _slot_request(ask: Ask, slot_id: str) -> SlotRequest | None:
         return None
     if not ask.query:
         return SlotRequest(slot_key)
-    said = _fields(ask.query)
-    return SlotRequest(
-        slot_key,
-        said.get("click"),
-        said.get("n"),
-        said.get("gdpr"),
-        said.get("gdpr_consent"),
-        said.get("gpp"),
-        said.get("gpp_sid"),
-        said.get("coppa"),
-        {"1": True, "0": False}.get(said.get("consent", "")),
-        said.get("consent_cmp"),
-        int(at) if (at := said.get("consent_time", "")).isascii() and at.isdigit() and len(at) < 12 else None,
-    )
+    fields = _fields(ask.query)
+    return SlotRequest(slot_key, fields.get("click"), fields.get("n"), said_in(fields))
 
 
 def _fields(query: bytes) -> dict[str, str]:

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from hashlib import sha256
-from threading import Lock
 from typing import Annotated, TypeVar
 
+import msgspec
 from fastapi import Depends, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
@@ -15,12 +14,12 @@ from adserver.flows.manage import Manage, ReceiptOf, Refused
 from adserver.web.auth import Caller
 from adserver.web.flows import flows_of
 from adserver.web.problems import Problem, refuse
-from adserver.writes import Receipt, Result
+from adserver.writes import Answered, Outcome, Receipt, Result
 
 Made = TypeVar("Made")
 
+_decode_answered = msgspec.msgpack.Decoder(Answered).decode
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_LOCKS = tuple(Lock() for _ in range(64))
 
 
 def answer(body: BaseModel, status: int = 200) -> Response:
@@ -62,45 +61,67 @@ class Once:
             return kept
         raise refuse(made)
 
-    def run(self, act: Callable[[], Response]) -> Response:
-        """Do what is harmless when done twice, then keep its answer; a second of this process waits."""
-        with self._turn():
-            kept = self.kept()
-            if kept is not None:
-                return kept
-            done = act()
-            receipt = self._receipt(done)
-            if receipt is None or self._manage.keys.keep(receipt):
-                return done
-            return self.kept() or done
+    def settle(
+        self,
+        submit: Callable[[Receipt], Outcome | Refused],
+        show: Callable[[Answered], Response],
+    ) -> Response:
+        """Move money at most once, its receipt in the transaction of its effect.
+
+        Whoever asks is answered from what is kept: the first, a repeat, one who waited for the first on
+        any worker, and one whose first answer was lost. The writer's refusals are kept too, all but
+        UNRECORDED. A request that never came to the writer does not use its key up.
+        """
+        receipt = self._unanswered()
+        answered = self._answered()
+        if answered is None:
+            outcome = submit(receipt)
+            if isinstance(outcome, Refused):
+                raise refuse(outcome)
+            if outcome.result is Result.UNRECORDED:
+                raise Problem("unrecorded")
+            answered = self._answered()
+            assert answered is not None, "the receipt is kept with its effect"
+        return show(answered)
+
+    def _unanswered(self) -> Receipt:
+        """The receipt of a request that moves money, before its outcome is known."""
+        if self._key is None:
+            raise Problem("idempotency_key_required")
+        return self._receipt_of(self._key, 0, b"")
+
+    def _answered(self) -> Answered | None:
+        receipt = self._kept_receipt()
+        return None if receipt is None else _decode_answered(receipt.body)
 
     def kept(self) -> Response | None:
-        """The answer given before, if this request was answered; another request may not take its key."""
+        """The answer given before, if this request was answered."""
+        receipt = self._kept_receipt()
+        if receipt is None:
+            return None
+        return Response(receipt.body, receipt.status, media_type="application/json")
+
+    def _kept_receipt(self) -> Receipt | None:
+        """What was kept of this request; another request may not take its key."""
         if self._key is None:
             return None
         receipt = self._manage.keys.receipt(self._caller.digest, self._key)
-        if receipt is None:
-            return None
-        if receipt.request_digest != self._request_digest:
+        if receipt is not None and receipt.request_digest != self._request_digest:
             raise Problem("idempotency_key_reused")
-        return Response(receipt.body, receipt.status, media_type="application/json")
-
-    def require_key(self) -> None:
-        if self._key is None:
-            raise Problem("idempotency_key_required")
-
-    def _turn(self) -> AbstractContextManager[object]:
-        return _LOCKS[hash((self._caller.digest, self._key)) % len(_LOCKS)]
+        return receipt
 
     def _receipt(self, response: Response) -> Receipt | None:
         if self._key is None:
             return None
+        return self._receipt_of(self._key, response.status_code, bytes(response.body))
+
+    def _receipt_of(self, key: str, status: int, body: bytes) -> Receipt:
         return Receipt(
             owner=self._caller.digest,
-            idempotency_key=self._key,
+            idempotency_key=key,
             request_digest=self._request_digest,
-            status=response.status_code,
-            body=bytes(response.body),
+            status=status,
+            body=body,
             at_ms=self._manage.clock(),
         )
 

@@ -15,6 +15,8 @@ from adserver.flows.manage import Refused
 MEDIA_TYPE = "application/problem+json"
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
+# Refusals whose figure is told even where it is nothing.
+_WITH_FIGURE = {"below_spent", "over_refunded"}
 _FIELD_PART = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 
 
@@ -35,15 +37,37 @@ PROBLEMS = {
     "not_found": Kind(404, "There is no such thing", "Check the address and the ids; you see your own only."),
     "method_not_allowed": Kind(405, "Not this method", "See the methods in the `Allow` header."),
     "conflict": Kind(409, "Someone else was changing it", "Read it again, then repeat your change."),
+    "bad_csv": Kind(
+        422,
+        "The file cannot be read",
+        "Begin with `conversion_id,decision,reason` or `order_id,event,decision,reason`, in UTF-8.",
+    ),
+    "too_many_rows": Kind(413, "The file is too long", "Send at most 10,000 rows at once."),
     "not_pending": Kind(409, "It is settled already", "List what is pending; a settled one stays as it is."),
-    "below_spent": Kind(
-        409, "The budget is already spent further", "Ask for at least `figure_micros`: spent and pending."
+    "below_spent": Kind(409, "More is spent already", "Leave at least `figure_micros`: spent and pending."),
+    "over_refunded": Kind(
+        409, "More than was billed", "Refund at most `figure_micros`: what is left of the charge."
+    ),
+    "not_charged": Kind(404, "Nothing was billed", "Name a charge, or an order or lead that was billed."),
+    "refund_differs": Kind(
+        409,
+        "The refund was made otherwise",
+        "Its `refund_id` stands for `figure_micros` and a reason; take a new id for another refund.",
+    ),
+    "refund_too_late": Kind(
+        409, "It is too long ago", "Ask the operator, who refunds after the advertiser's `refund_days`."
+    ),
+    "other_currency": Kind(
+        409, "Returned in another currency", "Give `returned_micros` in the order's own currency."
+    ),
+    "deposit_exists": Kind(
+        409, "The deposit is noted otherwise", "Its `reference` stands for `figure_micros`; take a new one."
     ),
     "body_too_large": Kind(413, "The body is too large", "Send fewer things at once, or a feed."),
     "idempotency_key_required": Kind(
         400,
         "An Idempotency-Key is needed",
-        "Send a header `Idempotency-Key`, new for each conversion.",
+        "Send a header `Idempotency-Key`, new for each conversion, refund or deposit.",
     ),
     "idempotency_key_reused": Kind(
         422, "The Idempotency-Key was used before", "It stands for another request; take a new one."
@@ -53,6 +77,7 @@ PROBLEMS = {
     "unknown_owner": Kind(422, "There is no such account", "Name an advertiser or publisher that exists."),
     "unknown_currency": Kind(422, "There is no such currency", "Use an ISO 4217 code such as EUR."),
     "unknown_timezone": Kind(422, "There is no such time zone", "Use an IANA name such as Europe/Paris."),
+    "bad_month": Kind(422, "There is no such month", "Write it like 2026-11, from the year 2000 on."),
     "unknown_format": Kind(
         422, "No creative fits this size", "Use 300x250, 728x90, 160x600, 300x600 or 320x50."
     ),
@@ -63,6 +88,8 @@ PROBLEMS = {
         "The link leads elsewhere",
         "Link to the advertiser's `domains`, or have the operator add one.",
     ),
+    "webhook_not_https": Kind(422, "Not in the open", "Give `webhook_url` as an https address."),
+    "no_webhook": Kind(409, "There is no webhook", "Set the advertiser's `webhook_url` first."),
     "currency_fixed": Kind(
         409, "The currency is fixed", "There are campaigns in it; open another account for another currency."
     ),
@@ -91,6 +118,24 @@ PROBLEMS = {
     ),
     "ends_before_start": Kind(422, "It would end before it starts", "Give `ends_at` after `starts_at`."),
     "not_back_to_draft": Kind(409, "It is no draft any more", "Pause it instead."),
+    "audience_twice": Kind(422, "An audience named twice", "Name each audience once, with one rate."),
+    "basket_has_no_rate": Kind(
+        422, "A share of the basket has no rate", "Leave out the audiences' `rate_micros`, or `basket_bps`."
+    ),
+    "unknown_audience": Kind(
+        422, "There is no such audience", "Name audiences of the campaign's own advertiser."
+    ),
+    "unknown_creative": Kind(
+        422, "There is no such creative", "Name creatives of this campaign; make them first."
+    ),
+    "bad_signature": Kind(
+        401, "Not signed by the shop", "Set the secret that the shop signs with, and sign the very bytes."
+    ),
+    "hook_too_old": Kind(
+        422, "A webhook of another day", "Do not send it again; send what the order is now, within a day."
+    ),
+    "hook_malformed": Kind(422, "The webhook cannot be read", "`reason` says what of it; see docs/shops.md."),
+    "secret_needed": Kind(422, "The shop has its own secret", "Copy `secret` from the shop's admin."),
     "occurred_at_out_of_range": Kind(
         422, "Too long ago, or not yet", "Give `occurred_at` within the last 7 days, or leave it out."
     ),
@@ -109,7 +154,9 @@ class Problem(Exception):
 def refuse(refused: Refused) -> Problem:
     """The flow's no as an answer; a figure is money that the caller may see."""
     code = str(refused.reason)
-    return Problem(code, figure_micros=refused.figure) if refused.figure else Problem(code)
+    if refused.figure or code in _WITH_FIGURE:
+        return Problem(code, figure_micros=refused.figure)
+    return Problem(code)
 
 
 def problem_response(code: str, headers: dict[str, str] | None = None, **more: Any) -> Response:

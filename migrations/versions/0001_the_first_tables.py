@@ -28,6 +28,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("ad_events", schema=None) as batch_op:
         batch_op.create_index(
+            "ad_events_by_age", ["at_ms"], unique=False, sqlite_where=sa.text("visitor_key != 0")
+        )
+        batch_op.create_index(
             "ad_events_by_visitor", ["visitor_key"], unique=False, sqlite_where=sa.text("visitor_key != 0")
         )
 
@@ -52,6 +55,18 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest"),
     )
     op.create_table(
+        "audiences",
+        sa.Column(
+            "key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("advertiser_key", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    with op.batch_alter_table("audiences", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_audiences_advertiser_key"), ["advertiser_key"], unique=False)
+
+    op.create_table(
         "budgets",
         sa.Column("owner_key", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
@@ -60,6 +75,8 @@ def upgrade() -> None:
         sa.Column("spent", sa.BigInteger(), nullable=False),
         sa.Column("pending", sa.BigInteger(), nullable=False),
         sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.Column("entries", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint("cap IS NULL OR spent + pending <= cap", name="never_over_the_cap"),
         sa.CheckConstraint("pending >= 0", name="pending_not_negative"),
         sa.CheckConstraint("spent >= 0", name="spent_not_negative"),
@@ -90,13 +107,25 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_campaigns_advertiser_key"), ["advertiser_key"], unique=False)
 
     op.create_table(
-        "change_log",
-        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("key", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("sequence", "key"),
+        "chain_notes",
+        sa.Column("owner_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("entry", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("owner_key", "entry"),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "change_log",
+        sa.Column(
+            "key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    with op.batch_alter_table("change_log", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_change_log_sequence"), ["sequence"], unique=False)
+
     op.create_table(
         "charges",
         sa.Column(
@@ -112,17 +141,23 @@ def upgrade() -> None:
         sa.Column("slot_key", sa.BigInteger(), nullable=False),
         sa.Column("creative_key", sa.BigInteger(), nullable=False),
         sa.Column("product_key", sa.BigInteger(), nullable=False),
+        sa.Column("audience_key", sa.BigInteger(), nullable=False),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.Column("day", sa.Integer(), nullable=False),
         sa.Column("currency", sa.String(), nullable=False),
         sa.Column("amount_micros", sa.BigInteger(), nullable=False),
         sa.Column("publisher_micros", sa.BigInteger(), nullable=False),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("amount_micros > 0", name="charge_is_positive"),
         sa.CheckConstraint(
             "publisher_micros >= 0 AND publisher_micros <= amount_micros", name="share_within_charge"
         ),
         sa.PrimaryKeyConstraint("charge_id"),
     )
+    with op.batch_alter_table("charges", schema=None) as batch_op:
+        batch_op.create_index("charges_by_campaign", ["campaign_key", "entry"], unique=True)
+        batch_op.create_index("charges_by_publisher", ["publisher_key", "at_ms"], unique=False)
+
     op.create_table(
         "conversions",
         sa.Column("conversion_key", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -137,6 +172,7 @@ def upgrade() -> None:
         sa.Column("arrived_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("occurred_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("has_reference", sa.Boolean(), nullable=False),
+        sa.Column("product_keys", sa.LargeBinary(), nullable=True),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("campaign_key", sa.BigInteger(), nullable=False),
@@ -149,13 +185,19 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("conversions", schema=None) as batch_op:
         batch_op.create_index(
+            "conversions_by_age", ["arrived_at_ms"], unique=False, sqlite_where=sa.text("visitor_key != 0")
+        )
+        batch_op.create_index(
             "conversions_by_touch",
-            ["touch_impression_id"],
+            ["touch_impression_id", "amount_micros"],
             unique=False,
             sqlite_where=sa.text("touch_impression_id != 0"),
         )
         batch_op.create_index(
-            "conversions_by_visitor", ["visitor_key"], unique=False, sqlite_where=sa.text("visitor_key != 0")
+            "conversions_by_visitor",
+            ["visitor_key", "campaign_key"],
+            unique=False,
+            sqlite_where=sa.text("visitor_key != 0"),
         )
         batch_op.create_index(
             "conversions_new", ["arrived_at_ms"], unique=False, sqlite_where=sa.text("state = 'new'")
@@ -173,6 +215,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("owner_key", "name", "hour_ms"),
         sqlite_with_rowid=False,
     )
+    with op.batch_alter_table("counts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_counts_hour_ms"), ["hour_ms"], unique=False)
+
     op.create_table(
         "creatives",
         sa.Column(
@@ -184,6 +229,27 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("creatives", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_creatives_campaign_key"), ["campaign_key"], unique=False)
+
+    op.create_table(
+        "daily_heads",
+        sa.Column("owner_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("entries", sa.BigInteger(), nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=False),
+        sa.Column("spent", sa.BigInteger(), nullable=False),
+        sa.Column("pending", sa.BigInteger(), nullable=False),
+        sa.Column("sealed_ms", sa.BigInteger(), nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("owner_key", "day"),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("daily_heads", schema=None) as batch_op:
+        batch_op.create_index(
+            "daily_heads_unsigned",
+            ["owner_key", "day"],
+            unique=False,
+            sqlite_where=sa.text("signature IS NULL"),
+        )
 
     op.create_table(
         "decisions",
@@ -205,11 +271,33 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("decisions", schema=None) as batch_op:
         batch_op.create_index(
+            "decisions_by_age", ["at_ms"], unique=False, sqlite_where=sa.text("visitor_key != 0")
+        )
+        batch_op.create_index(
             "decisions_by_image", ["image_key"], unique=False, sqlite_where=sa.text("image_key IS NOT NULL")
         )
         batch_op.create_index(
             "decisions_by_visitor", ["visitor_key"], unique=False, sqlite_where=sa.text("visitor_key != 0")
         )
+
+    op.create_table(
+        "deposits",
+        sa.Column(
+            "deposit_key",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("advertiser_key", sa.BigInteger(), nullable=False),
+        sa.Column("reference", sa.String(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("amount_micros", sa.BigInteger(), nullable=False),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("deposit_key"),
+    )
+    with op.batch_alter_table("deposits", schema=None) as batch_op:
+        batch_op.create_index("deposits_by_reference", ["advertiser_key", "reference"], unique=True)
 
     op.create_table(
         "erasures",
@@ -223,6 +311,9 @@ def upgrade() -> None:
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("digest"),
     )
+    with op.batch_alter_table("erasures", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_erasures_at_ms"), ["at_ms"], unique=False)
+
     op.create_table(
         "events",
         sa.Column(
@@ -235,6 +326,7 @@ def upgrade() -> None:
         sa.Column("visitor_key", sa.BigInteger(), nullable=False),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.Column("dedupe_key", sa.BigInteger(), nullable=True),
+        sa.Column("due_ms", sa.BigInteger(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("event_key"),
     )
@@ -242,6 +334,7 @@ def upgrade() -> None:
         batch_op.create_index(
             "events_by_visitor", ["visitor_key"], unique=False, sqlite_where=sa.text("visitor_key != 0")
         )
+        batch_op.create_index(batch_op.f("ix_events_due_ms"), ["due_ms"], unique=False)
 
     op.create_table(
         "feeds",
@@ -263,12 +356,38 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
+        "notices",
+        sa.Column(
+            "notice_key",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("advertiser_key", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("due_ms", sa.BigInteger(), nullable=True),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("notice_key"),
+    )
+    with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.create_index("notices_by_advertiser", ["advertiser_key", "at_ms"], unique=False)
+        batch_op.create_index(
+            "notices_due", ["due_ms"], unique=False, sqlite_where=sa.text("due_ms IS NOT NULL")
+        )
+        batch_op.create_index(
+            "notices_settled", ["at_ms"], unique=False, sqlite_where=sa.text("due_ms IS NULL")
+        )
+
+    op.create_table(
         "postings",
-        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("account", sa.String(), nullable=False),
         sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("amount_micros", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("sequence", "account", "currency"),
+        sa.PrimaryKeyConstraint("account", "currency", "sequence"),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -303,9 +422,13 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("seen_ms", sa.BigInteger(), nullable=False),
+        sa.Column("due_ms", sa.BigInteger(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("visitor_key"),
     )
+    with op.batch_alter_table("profiles", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_profiles_due_ms"), ["due_ms"], unique=False)
+
     op.create_table(
         "publishers",
         sa.Column(
@@ -325,6 +448,39 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("owner", "idempotency_key"),
         sqlite_with_rowid=False,
     )
+    with op.batch_alter_table("receipts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_receipts_at_ms"), ["at_ms"], unique=False)
+
+    op.create_table(
+        "refunds",
+        sa.Column("charge_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("refund_id", sa.String(), nullable=False),
+        sa.Column("campaign_key", sa.BigInteger(), nullable=False),
+        sa.Column("advertiser_key", sa.BigInteger(), nullable=False),
+        sa.Column("publisher_key", sa.BigInteger(), nullable=False),
+        sa.Column("slot_key", sa.BigInteger(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("charged_ms", sa.BigInteger(), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("amount_micros", sa.BigInteger(), nullable=False),
+        sa.Column("publisher_micros", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("amount_micros > 0", name="refund_is_positive"),
+        sa.CheckConstraint(
+            "publisher_micros >= 0 AND publisher_micros <= amount_micros", name="share_within_refund"
+        ),
+        sa.PrimaryKeyConstraint("charge_id", "refund_id"),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("refunds", schema=None) as batch_op:
+        batch_op.create_index(
+            "refunds_by_advertiser", ["advertiser_key", "campaign_key", "entry"], unique=False
+        )
+        batch_op.create_index("refunds_by_campaign", ["campaign_key", "entry"], unique=True)
+        batch_op.create_index("refunds_by_publisher", ["publisher_key", "at_ms"], unique=False)
+
     op.create_table(
         "refused_charges",
         sa.Column(
@@ -343,6 +499,35 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("refused_charges", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_refused_charges_campaign_key"), ["campaign_key"], unique=False)
+        batch_op.create_index(batch_op.f("ix_refused_charges_first_seen_ms"), ["first_seen_ms"], unique=False)
+        batch_op.create_index(batch_op.f("ix_refused_charges_slot_key"), ["slot_key"], unique=False)
+
+    op.create_table(
+        "returns",
+        sa.Column("conversion_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("refund_id", sa.String(), nullable=False),
+        sa.Column("advertiser_key", sa.BigInteger(), nullable=False),
+        sa.Column("returned_micros", sa.BigInteger(), nullable=True),
+        sa.Column("currency", sa.String(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("result", sa.String(), nullable=False),
+        sa.Column("figure", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("returned_micros > 0", name="return_is_positive"),
+        sa.PrimaryKeyConstraint("conversion_key", "refund_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "shop_hooks",
+        sa.Column(
+            "key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("advertiser_key", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    with op.batch_alter_table("shop_hooks", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_shop_hooks_advertiser_key"), ["advertiser_key"], unique=False)
 
     op.create_table(
         "sites",

@@ -8,16 +8,28 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from msgspec.structs import replace
 
 from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign
-from adserver.domain.money import ZERO
+from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent, PricingModel
 from adserver.storage.audit import audit
 from adserver.storage.entities import SqliteChanges
 from adserver.storage.sqlite import Reader
 from adserver.storage.writer import Committer
-from adserver.writes import CreditConversion, Outcome, RecordAd, Result, SaveEntity, StoreEvent, Write
+from adserver.writes import (
+    CancelConversion,
+    CreditConversion,
+    Deposit,
+    Outcome,
+    RecordAd,
+    RefundCharge,
+    Result,
+    SaveEntity,
+    StoreEvent,
+    Write,
+)
 from pixel.events import EventName
 from tests.contract.ledger_model import Balance, LedgerModel
 from tests.contract.stores import (
@@ -31,14 +43,18 @@ from tests.contract.stores import (
 )
 from tests.domain.makers import ADVERTISER, NOW_MS, make_advertiser, make_campaign, make_event
 
-CLICKS, OTHER_CLICKS, SALES, NOBODY = 71, 72, 73, 99
-PRICES = {CLICKS: 30, OTHER_CLICKS: 50, SALES: 40}
+CLICKS, OTHER_CLICKS, SALES, SHARES, NOBODY = 71, 72, 73, 74, 99
+PRICES = {CLICKS: 30, OTHER_CLICKS: 50, SALES: 40, SHARES: 40}
+BASKET = Micros(400_000)  # of every order; the campaign paid by shares pays a ten-thousandth of it
 DAYS = (20261118, 20261119)
 CAMPAIGN_OF_IMPRESSION = {1: CLICKS, 2: CLICKS, 3: CLICKS, 4: OTHER_CLICKS, 5: OTHER_CLICKS}
 TRUSTED_ORDERS = {103}  # told by a pixel that its merchant trusts
 
 impressions, days = st.sampled_from(sorted(CAMPAIGN_OF_IMPRESSION)), st.sampled_from(DAYS)
-orders = st.sampled_from([101, 102, 103])
+SHARED_ORDER = 104
+LEADS = {201: 5, 202: 5, 203: 0, 204: 0}  # without ids, and whose they are; 0: of visitors unknown
+AD_OF_LEADS = 6
+orders = st.sampled_from([101, 102, 103, SHARED_ORDER])
 caps = st.sampled_from([None, 0, 40, 60, 80, 120, 200])
 touches = st.sampled_from(["paid", "paid", "paid", "free", "none"])
 
@@ -50,10 +66,26 @@ sales = st.tuples(st.just("sold"), orders, days, touches)
 cap_changes = st.tuples(
     st.just("caps"), st.sampled_from([CLICKS, SALES, ADVERTISER]), caps, caps, days, st.booleans()
 )
+refunds = st.tuples(
+    st.just("refund"),
+    st.sampled_from(sorted(CAMPAIGN_OF_IMPRESSION)) | orders,
+    st.sampled_from(["full", "part"]),
+    st.sampled_from([None, 10, 30]),
+)
+deposits = st.tuples(st.just("deposit"), st.sampled_from("abc"), st.sampled_from([60, 150, -50]))
+prepaid = st.tuples(st.just("prepaid"), st.booleans(), days)
+leads = st.tuples(st.just("lead"), st.sampled_from(sorted(LEADS)), days, touches)
+cancels = st.tuples(
+    st.just("cancel"),
+    orders | st.just(SHARED_ORDER),
+    st.sampled_from(["full", "first", "second"]),
+    st.sampled_from([None, Micros(150_000), Micros(250_000)]),
+)
 poison = st.tuples(st.just("poison"))
 
-hot = st.lists(clicks | suspects | events | credits_ | sales | poison, min_size=1, max_size=7)
-mixed = st.lists(clicks | events | credits_ | sales | cap_changes | poison, min_size=1, max_size=7)
+hot = st.lists(clicks | suspects | events | credits_ | sales | leads | poison, min_size=1, max_size=7)
+money = refunds | cancels | deposits | prepaid
+mixed = st.lists(clicks | events | credits_ | sales | cap_changes | money | poison, min_size=1, max_size=7)
 
 _template: list[Path] = []
 
@@ -71,11 +103,13 @@ def template() -> Path:
 def make_owners() -> list[Campaign | Advertiser]:
     small = {"daily_budget_micros": 70, "total_budget_micros": 100}
     sale = {"pricing_model": PricingModel.CPA, "rate_micros": PRICES[SALES]}
+    share = {"pricing_model": PricingModel.CPA, "rate_micros": ZERO, "daily_budget_micros": 80}
     return [
         make_advertiser(daily_budget_micros=150, total_budget_micros=230),
         make_campaign(key=CLICKS, rate_micros=PRICES[CLICKS], **small),
         make_campaign(key=OTHER_CLICKS, rate_micros=PRICES[OTHER_CLICKS], daily_budget_micros=100),
         make_campaign(key=SALES, daily_budget_micros=80, total_budget_micros=120, **sale),
+        make_campaign(key=SHARES, basket_bps=1, max_charge_micros=1_000, **share),
     ]
 
 
@@ -117,11 +151,45 @@ class LedgerMachine(RuleBasedStateMachine):
         """One event told several times within one batch."""
         self.settle(self.writes_of([spec] * times))
 
+    @rule(day=days)
+    def a_rush(self, day: int) -> None:
+        """More orders and clicks at once than a day can pay, and then the server's word on the orders."""
+        sold = [("sold", order, day, "paid") for order in (101, 102, 103)]
+        confirmed = [("server", order, day, "paid") for order in (103, 102, 101)]
+        clicked = [("click", impression, day, False) for impression in CAMPAIGN_OF_IMPRESSION]
+        for specs in (sold, confirmed, clicked):
+            self.settle(self.writes_of(specs))
+
     @rule(day=days, cap=st.sampled_from([0, 40]))
     def a_day_begins_with_small_caps(self, day: int, cap: int) -> None:
         """The first charges of a day may already be refused."""
         self.settle([self.change_caps(ADVERTISER, None, cap, day, False)])
         self.settle(self.writes_of([("click", 1, day, False)]))
+
+    @rule(spec=refunds | deposits, again=refunds | deposits)
+    def money_comes_back(self, spec: tuple[object, ...], again: tuple[object, ...]) -> None:
+        """Each refund and deposit once more, in its own batch and in a later one."""
+        for specs in ([spec, again], [spec], [again, spec]):
+            self.settle(self.writes_of(specs))
+
+    @rule(impression=impressions, day=days, again=st.booleans())
+    def a_click_is_refunded_in_parts(self, impression: int, day: int, again: bool) -> None:
+        parts = [("refund", impression, name, 10) for name in ("part", "full")]
+        self.settle(self.writes_of([("click", impression, day, False), *parts]))
+        self.settle(self.writes_of([("refund", impression, "rest", None), *(parts if again else [])]))
+
+    @rule(specs=st.lists(cancels, min_size=1, max_size=3), day=days, by=st.sampled_from(["sold", "server"]))
+    def goods_come_back(self, specs: list[tuple[object, ...]], day: int, by: str) -> None:
+        """Before their orders, with them in one batch, and after them."""
+        told = [(by, order, day, "paid") for order in (101, SHARED_ORDER)]
+        for burst in (specs[:1], [*told, *specs], specs):
+            self.settle(self.writes_of(burst))
+
+    @rule(day=days, at_once=st.booleans())
+    def leads_are_left_again(self, day: int, at_once: bool) -> None:
+        specs = [("lead", lead, day, "paid") for lead in LEADS]
+        for burst in [specs] if at_once else [[spec] for spec in specs]:
+            self.settle(self.writes_of(burst))
 
     @rule(day=days)
     def caps_are_raised_and_the_refused_come_again(self, day: int) -> None:
@@ -170,7 +238,12 @@ class LedgerMachine(RuleBasedStateMachine):
             "pixel": self.credit_pixel,
             "server": self.credit_server,
             "sold": self.sold,
+            "lead": self.lead,
+            "cancel": self.cancel,
             "caps": self.change_caps,
+            "prepaid": self.change_prepaid,
+            "refund": self.refund,
+            "deposit": self.deposit,
             "poison": self.poisoned,
         }
         made = [makers[str(kind)](*rest) for kind, *rest in specs]
@@ -195,12 +268,14 @@ class LedgerMachine(RuleBasedStateMachine):
         return RecordAd((make_record(impression_id, amount_micros=ZERO, **row),))
 
     def event(self, event_id: str | None, order: int | None) -> StoreEvent:
-        row = {"event": make_event(EventName.PURCHASE, "boots", event_id=event_id), "at_ms": self.tick()}
+        told = make_event(EventName.PURCHASE, "boots", event_id=event_id, value_micros=BASKET, currency="EUR")
+        row = {"event": told, "at_ms": self.tick()}
         return make_order_event(order or 0, self.now_ms, trusted=order in TRUSTED_ORDERS, **row)
 
     def sale(self, order: int, day: int, touch: str) -> dict[str, object]:
-        amount = ZERO if touch == "free" else PRICES[SALES]
-        row = {"campaign_key": SALES, "day": day, "at_ms": self.tick(), "amount_micros": amount}
+        campaign = SHARES if order == SHARED_ORDER else SALES
+        amount = ZERO if touch == "free" else PRICES[campaign]
+        row = {"campaign_key": campaign, "day": day, "at_ms": self.tick(), "amount_micros": amount}
         record = None if touch == "none" else make_sale_record(order, **row)
         return {"record": record, "touch_impression_id": 5 if record else 0}
 
@@ -213,7 +288,22 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def credit_server(self, order: int, day: int, touch: str) -> CreditConversion:
         sale = self.sale(order, day, touch)
-        return credit_by_server(order, arrival=make_arrival(order, arrived_at_ms=self.now_ms), **sale)
+        arrival = make_arrival(order, arrived_at_ms=self.now_ms, value_micros=BASKET)
+        return credit_by_server(order, arrival=arrival, **sale)
+
+    def lead(self, lead: int, day: int, touch: str) -> list[Write]:
+        """A lead without an id, told by the pixel and credited at once."""
+        row = {"event": make_event(EventName.GENERATE_LEAD), "at_ms": self.tick(), "has_reference": False}
+        told = make_order_event(lead, self.now_ms, visitor_key=LEADS[lead], **row)
+        sale = self.sale(lead, day, touch)
+        ad = {"touch_impression_id": AD_OF_LEADS} if sale["record"] else {}
+        return [told, credit_by_pixel(lead, reserve=True, **sale | ad)]
+
+    def cancel(self, order: int, refund_id: str, returned: Micros | None) -> CancelConversion:
+        currency = None if returned is None else "EUR"
+        return CancelConversion(
+            order, ADVERTISER, refund_id, returned, currency, "returned", self.tick(), since_ms=0
+        )
 
     def change_caps(
         self, key: int, total: int | None, daily: int | None, today: int, stale: bool
@@ -221,9 +311,21 @@ class LedgerMachine(RuleBasedStateMachine):
         owner = self.model.owners[key]
         fields = {"total_budget_micros": total, "daily_budget_micros": daily}
         make = make_advertiser if isinstance(owner, Advertiser) else make_campaign
-        terms = {} if isinstance(owner, Advertiser) else {"terms": owner.terms}
+        terms = {"prepaid": owner.prepaid} if isinstance(owner, Advertiser) else {"terms": owner.terms}
         version = owner.version + (0 if stale else 1)
         return SaveEntity(make(key=key, version=version, **fields, **terms), False, today)
+
+    def change_prepaid(self, prepaid: bool, today: int) -> SaveEntity:
+        owner = self.model.owners[ADVERTISER]
+        changed = replace(owner, prepaid=prepaid, version=owner.version + 1)
+        return SaveEntity(changed, False, today, self.tick())
+
+    def refund(self, of: int, refund_id: str, amount: Micros | None) -> RefundCharge:
+        event = AdEvent.CLICK if of in CAMPAIGN_OF_IMPRESSION else AdEvent.CONVERSION
+        return RefundCharge(of << 2 | event, refund_id, amount, "returned", self.tick(), ADVERTISER)
+
+    def deposit(self, reference: str, amount: Micros) -> Deposit:
+        return Deposit(self.tick(), ADVERTISER, "EUR", amount, reference, self.now_ms)
 
     def poisoned(self) -> RecordAd:
         """A charge that no ledger can take: nobody has a budget for it."""
@@ -247,10 +349,16 @@ class LedgerMachine(RuleBasedStateMachine):
         charges = rows("SELECT charge_id, campaign_key, day, amount_micros FROM charges")
         assert {row[0]: row[1:] for row in charges} == self.model.charges
         assert dict(rows("SELECT charge_id, day FROM refused_charges")) == self.model.refused
+        refunded = rows("SELECT charge_id, refund_id, amount_micros FROM refunds")
+        assert {row[:2]: row[2] for row in refunded} == self.model.refunds
+        paid = rows("SELECT advertiser_key, reference, amount_micros FROM deposits")
+        assert {row[:2]: row[2] for row in paid} == self.model.deposits
         assert {row[0] for row in rows("SELECT charge_id FROM ad_events")} == self.model.seen
         told = rows("SELECT conversion_key, by_server, state, amount_micros FROM conversions")
         expected = {(*key, order.state, order.held) for key, order in self.model.orders.items()}
         assert set(told) == expected
+        returned = rows("SELECT conversion_key, refund_id, returned_micros FROM returns")
+        assert {row[:2]: row[2] for row in returned} == {key: n for key, (n, _) in self.model.returns.items()}
         assert {row[0] for row in rows("SELECT event_key FROM events")} == self.model.event_keys
 
     def check_followers(self) -> None:

@@ -3,11 +3,15 @@
 import msgspec
 
 from adserver.domain.campaign import Advertiser, Campaign
+from adserver.domain.money import Micros
 from adserver.writes import (
     AdRecord,
+    CancelConversion,
     CreditConversion,
+    Deposit,
     Outcome,
     RecordAd,
+    RefundCharge,
     Result,
     SaveEntity,
     StoreEvent,
@@ -16,6 +20,11 @@ from adserver.writes import (
 
 LIFE = 0
 CONVERSION = 3
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    """Of returned values; None is all there was."""
+    return None if one is None or other is None else one + other
 
 
 class Balance(msgspec.Struct):
@@ -36,6 +45,9 @@ class Order(msgspec.Struct):
     advertiser_key: int = 0
     day: int = 0
     held: int = 0
+    value: int | None = None
+    lead_of: int | None = None  # of a lead without an id: its visitor, 0 where nobody knows them
+    ad: int = 0
 
 
 class LedgerModel:
@@ -46,6 +58,11 @@ class LedgerModel:
         self.balances: dict[tuple[int, int], Balance] = {}
         self.charges: dict[int, tuple[int, int, int]] = {}  # id -> campaign, day, amount
         self.refused: dict[int, int] = {}  # id -> day of first sight
+        self.refunds: dict[tuple[int, str], int] = {}  # charge and name -> amount
+        self.deposits: dict[tuple[int, str], int] = {}  # advertiser and reference -> amount
+        self.returns: dict[
+            tuple[int, str], tuple[int | None, Outcome]
+        ] = {}  # order and name -> value, answer
         self.seen: set[int] = set()  # ad events
         self.orders: dict[tuple[int, bool], Order] = {}
         self.event_ids: set[str] = set()
@@ -59,6 +76,12 @@ class LedgerModel:
                 return Outcome(self._event(write))
             case CreditConversion():
                 return self._credit(write)
+            case CancelConversion():
+                return self._cancel(write)
+            case RefundCharge():
+                return self._refund(write)
+            case Deposit():
+                return self._deposit(write)
             case SaveEntity(entity=Campaign() | Advertiser()):
                 return self._save(write)
         raise TypeError(write)
@@ -104,6 +127,53 @@ class LedgerModel:
             self.balances[owner, day] = Balance(self.owners[owner].daily_budget_micros)
         return self.balances[owner, day]
 
+    # ---- money back, and money paid in ----
+
+    def _refund(self, write: RefundCharge) -> Outcome:
+        if write.charge_id not in self.charges:
+            return Outcome(Result.NOT_CHARGED)
+        known = self.refunds.get((write.charge_id, write.refund_id))
+        if known is not None:
+            same = write.amount_micros in (None, known)
+            return Outcome(Result.REFUNDED if same else Result.REFUND_DIFFERS, known)
+        campaign, day, billed = self.charges[write.charge_id]
+        left = billed - sum(n for (charge, _), n in self.refunds.items() if charge == write.charge_id)
+        amount = left if write.amount_micros is None else write.amount_micros
+        if amount > left or not left:
+            return Outcome(Result.OVER_REFUNDED, left)
+        self.refunds[write.charge_id, write.refund_id] = amount
+        owner = self.owners[campaign]
+        assert isinstance(owner, Campaign)
+        for key in (campaign, owner.advertiser_key):
+            for of_day in (LIFE, day):
+                self.balances[key, of_day].spent -= amount
+        return Outcome(Result.REFUNDED, amount)
+
+    def _deposit(self, write: Deposit) -> Outcome:
+        key = write.advertiser_key
+        known = self.deposits.get((key, write.reference))
+        if known is not None:
+            same = known == write.amount_micros
+            return Outcome(Result.SAVED if same else Result.DEPOSIT_EXISTS, known)
+        owner, life = self.owners[key], self.balances[key, LIFE]
+        assert isinstance(owner, Advertiser)
+        total = self._deposited(key) + write.amount_micros
+        least = life.spent + life.pending if owner.prepaid else 0
+        if total < least:
+            return Outcome(Result.BELOW_SPENT, least)
+        self.deposits[key, write.reference] = write.amount_micros
+        life.cap = self._whole_life(owner)
+        return Outcome(Result.SAVED, write.amount_micros)
+
+    def _deposited(self, key: int) -> int:
+        return sum(amount for (owner, _), amount in self.deposits.items() if owner == key)
+
+    def _whole_life(self, owner: Campaign | Advertiser) -> int | None:
+        caps = [] if owner.total_budget_micros is None else [int(owner.total_budget_micros)]
+        if isinstance(owner, Advertiser) and owner.prepaid:
+            caps.append(self._deposited(owner.key))
+        return min(caps, default=None)
+
     # ---- events and orders ----
 
     def _event(self, write: StoreEvent) -> Result:
@@ -113,7 +183,9 @@ class LedgerModel:
             self.event_ids.add(write.event.event_id)
         self.event_keys.add(write.event_key)
         if write.conversion_key:
-            self.orders.setdefault((write.conversion_key, False), Order("new", write.at_ms))
+            lead_of = None if write.has_reference else write.visitor_key
+            order = Order("new", write.at_ms, value=write.event.value_micros, lead_of=lead_of)
+            self.orders.setdefault((write.conversion_key, False), order)
         return Result.ACCEPTED
 
     def _credit(self, write: CreditConversion) -> Outcome:
@@ -132,7 +204,8 @@ class LedgerModel:
             return Outcome(Result.DUPLICATE)
         if browser is not None:
             self._supersede(browser)
-        server = self.orders[key, True] = Order("new", write.arrival.arrived_at_ms)
+        value = write.arrival.value_micros
+        server = self.orders[key, True] = Order("new", write.arrival.arrived_at_ms, value=value)
         return self._settle(server, write)
 
     def _again(self, server: Order, write: CreditConversion) -> Outcome:
@@ -149,9 +222,14 @@ class LedgerModel:
 
     def _settle(self, order: Order, write: CreditConversion) -> Outcome:
         record = write.record
-        if record is None:
+        if record is None or self._is_repeated_lead(order, write.touch_impression_id):
             order.state = Result.UNATTRIBUTED
             return Outcome(Result.UNATTRIBUTED)
+        order.ad = write.touch_impression_id
+        returned = self._returned(write.conversion_key)
+        if returned != 0 and record.amount_micros:
+            left = min(record.amount_micros, self._price_left(record.campaign_key, order, returned))
+            record = msgspec.structs.replace(record, amount_micros=left)
         order.state = self._price(record, write.reserve)
         order.campaign_key, order.advertiser_key, order.day = (
             record.campaign_key,
@@ -175,6 +253,80 @@ class LedgerModel:
         result = self._bill(charge_id, record)
         return Result.DUPLICATE if result is Result.REPEATED else result
 
+    def _is_repeated_lead(self, lead: Order, ad: int) -> bool:
+        """Of the same visitor, or where that is unknown of the same ad; all of them come within 30 days."""
+        credited = [
+            other for other in self.orders.values() if other.lead_of is not None and other.campaign_key
+        ]
+        if lead.lead_of is None:
+            return False
+        if lead.lead_of:
+            return any(other.lead_of == lead.lead_of for other in credited)
+        return any(other.ad == ad for other in credited)
+
+    # ---- what is taken back ----
+
+    def _cancel(self, write: CancelConversion) -> Outcome:
+        name, returned = (write.conversion_key, write.refund_id), write.returned_micros
+        if name in self.returns:
+            known, answer = self.returns[name]
+            return answer if known == returned else Outcome(Result.REFUND_DIFFERS, answer.figure)
+        answer = Outcome(Result.NOT_CHARGED)
+        for side in (False, True):
+            order = self.orders.get((write.conversion_key, side))
+            if order is not None and order.state == Result.TAKEN:
+                answer = self._give_back(write, order)
+            elif order is not None and order.state == Result.PENDING:
+                answer = self._reserve_less(write, order)
+        if answer.result not in (Result.OVER_REFUNDED, Result.REFUND_DIFFERS):
+            self.returns[name] = (returned, answer)
+        return answer
+
+    def _give_back(self, write: CancelConversion, order: Order) -> Outcome:
+        before = self._returned(write.conversion_key)
+        after = _sum(before, write.returned_micros)
+        left = self._price_left(order.campaign_key, order, after)
+        fall = None if left == 0 else self._price_left(order.campaign_key, order, before) - left
+        if fall == 0:
+            return Outcome(Result.NOT_BILLABLE)
+        charge_id = write.conversion_key * 4 + CONVERSION
+        amount = None if fall is None else Micros(fall)
+        refund = RefundCharge(charge_id, write.refund_id, amount, write.reason, write.at_ms)
+        answer = self._refund(refund)
+        return (
+            Outcome(Result.REPEATED) if answer == Outcome(Result.OVER_REFUNDED, 0) and left == 0 else answer
+        )
+
+    def _reserve_less(self, write: CancelConversion, order: Order) -> Outcome:
+        after = _sum(self._returned(write.conversion_key), write.returned_micros)
+        left = min(order.held, self._price_left(order.campaign_key, order, after))
+        if left == order.held:
+            return Outcome(Result.NOT_BILLABLE)
+        for owner in (order.campaign_key, order.advertiser_key):
+            for day in (LIFE, order.day):
+                self.balances[owner, day].pending -= order.held - left
+        order.held = left
+        order.state = Result.PENDING if left else Result.DECLINED
+        return Outcome(Result(order.state), left)
+
+    def _returned(self, order: int) -> int | None:
+        """The value that is back of an order so far; None where all of it is."""
+        total: int | None = 0
+        for (key, _), (returned, _) in self.returns.items():
+            if key == order:
+                total = _sum(total, returned)
+        return total
+
+    def _price_left(self, campaign_key: int, order: Order, returned: int | None) -> int:
+        """A fixed price until all is back, a share of what was kept."""
+        if returned is None or (order.value is not None and returned >= order.value):
+            return 0
+        campaign = self.owners[campaign_key]
+        assert isinstance(campaign, Campaign)
+        terms = campaign.terms
+        kept = (order.value or 0) - returned
+        return kept * terms.basket_bps // 10_000 if terms.basket_bps else terms.rate_micros
+
     # ---- caps ----
 
     def _save(self, write: SaveEntity) -> Outcome:
@@ -185,13 +337,16 @@ class LedgerModel:
             return Outcome(Result.SAVED)
         if old is not None and new.version != old.version + 1:
             return Outcome(Result.CONFLICT)
-        for day, cap in ((LIFE, new.total_budget_micros), (write.today, new.daily_budget_micros)):
+        later = sorted(day for key, day in self.balances if key == new.key and day > write.today)
+        days = ((day, new.daily_budget_micros) for day in (write.today, *later))
+        caps = ((LIFE, self._whole_life(new)), *days)
+        for day, cap in caps:
             known = self.balances.get((new.key, day))
             if known is not None and cap is not None and known.spent + known.pending > cap:
                 return Outcome(Result.BELOW_SPENT, known.spent + known.pending)
             if known is None and day == LIFE:
                 self.balances[new.key, LIFE] = Balance(cap)
-        for day, cap in ((LIFE, new.total_budget_micros), (write.today, new.daily_budget_micros)):
+        for day, cap in caps:
             if (new.key, day) in self.balances:
                 self.balances[new.key, day].cap = cap
         self.owners[new.key] = new

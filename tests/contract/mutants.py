@@ -2,32 +2,50 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import msgspec
 import pytest
 
 from adserver.domain.budget import Bucket, BucketId, admit, buckets_of
+from adserver.domain.chain import GENESIS, next_head
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent
 from adserver.storage import batch as batches
-from adserver.storage import entities, ledger, visitors, writer
+from adserver.storage import (
+    cancellations,
+    caps,
+    conversions,
+    deposits,
+    ledger,
+    refunds,
+    returns,
+    visitors,
+    writer,
+)
 from adserver.storage.batch import Batch
+from adserver.storage.deposits import deposit
 from adserver.storage.visitors import RecentIds
 from adserver.storage.writer import Committer
-from adserver.writes import AdRecord, CreditConversion, Outcome, RecordAd, Result
+from adserver.writes import AdRecord, CancelConversion, CreditConversion, Deposit, Outcome, RecordAd, Result
 from tests.contract.ledger_machine import DAYS
 
 Patch = pytest.MonkeyPatch
 Mutant = Callable[[Patch], None]
 
-_repeat, _bill, _move, _transaction = ledger._repeat, ledger._bill, Batch.move, Committer._transaction
+_repeat, _bill, _move, _transaction = ledger.repeat, ledger.bill, Batch.move, Committer._transaction
+
+
+FREE_MOVE = (
+    "UPDATE budgets SET spent=spent+:spend, pending=pending+:reserve, changed=:sequence,"
+    " entries=:length, head=:newest WHERE owner_key=:owner AND day=:on_day"
+)
 
 
 def _without_guards(patch: Patch) -> None:
     """The statement's condition and the table's CHECK are gone; only what is admitted counts."""
-    free = "UPDATE budgets SET spent=spent+:spend, pending=pending+:reserve, changed=:sequence"
-    patch.setattr(batches, "_MOVE", f"{free} WHERE owner_key=:owner AND day=:on_day")
+    patch.setattr(batches, "_MOVE", FREE_MOVE)
     connect = writer.connect
 
     def lenient(*args: Any, **options: Any) -> sqlite3.Connection:
@@ -47,7 +65,7 @@ def no_dedupe_of_a_charge(patch: Patch) -> None:
     def blind(batch: Batch, table: str, record: AdRecord, first: Result) -> Outcome | None:
         return None if table == "charges" else _repeat(batch, table, record, first)
 
-    patch.setattr(ledger, "_repeat", blind)
+    patch.setattr(ledger, "repeat", blind)
     _insert_or_ignore(patch)
 
 
@@ -106,7 +124,7 @@ def a_refused_charge_burns_its_id(patch: Patch) -> None:
             return Outcome(Result.CAP_REACHED)
         return _bill(batch, record)
 
-    patch.setattr(ledger, "_bill", burnt)
+    patch.setattr(ledger, "bill", burnt)
 
 
 def the_day_of_first_sight_is_not_kept(patch: Patch) -> None:
@@ -134,11 +152,11 @@ def the_release_of_pending_is_forgotten(patch: Patch) -> None:
 
 
 def a_servers_order_does_not_supersede_the_pixels(patch: Patch) -> None:
-    patch.setattr(ledger, "_release", lambda batch, browser: None)
+    patch.setattr(conversions, "_release", lambda batch, browser: None)
 
 
 def a_trusted_pixels_order_is_billed_again_by_the_server(patch: Patch) -> None:
-    credit = ledger.credit_conversion
+    credit = conversions.credit_conversion
 
     def again(batch: Batch, write: CreditConversion) -> Outcome:
         outcome = credit(batch, write)
@@ -214,20 +232,24 @@ def a_new_day_begins_without_its_cap(patch: Patch) -> None:
 
 
 def a_cap_is_lowered_below_what_is_spent(patch: Patch) -> None:
-    patch.setattr(entities, "_SPENT", "SELECT 0 AS used WHERE :owner_key + :day >= 0")
+    patch.setattr(caps, "used", lambda batch, owner_key, day: 0)
     _without_guards(patch)
 
 
 def a_lowered_daily_cap_waits_for_tomorrow(patch: Patch) -> None:
-    patch.setattr(entities, "_SET_CAP", entities._SET_CAP + " AND budgets.day = 0")
+    patch.setattr(caps, "_SET_CAP", caps._SET_CAP + " AND budgets.day = 0")
+
+
+def a_changed_cap_leaves_the_days_that_have_begun_ahead_of_it(patch: Patch) -> None:
+    patch.setattr(caps, "_later_days", lambda batch, owner_key, today: [])
 
 
 def a_change_of_balances_is_not_told_to_workers(patch: Patch) -> None:
-    def silent(self: Batch, bucket_id: BucketId, load: Any = Batch._load) -> Bucket:
+    def silent(self: Batch, bucket_id: BucketId, load: Any = Batch._load) -> Any:
         touched = self.touched_balances
-        bucket: Bucket = load(self, bucket_id)
+        account = load(self, bucket_id)
         self.touched_balances = touched
-        return bucket
+        return account
 
     patch.setattr(Batch, "_load", silent)
 
@@ -246,19 +268,115 @@ def a_suspect_click_is_charged(patch: Patch) -> None:
 
 
 def the_publishers_share_is_not_posted(patch: Patch) -> None:
-    post = Batch._post
+    post = Batch.post
 
     def stingy(self: Batch, account: str, currency: str, amount: int) -> None:
         if not account.startswith("publisher"):
             post(self, account, currency, amount)
 
-    patch.setattr(Batch, "_post", stingy)
+    patch.setattr(Batch, "post", stingy)
 
 
 def a_conversion_is_charged_under_the_impressions_id(patch: Patch) -> None:
     patch.setattr(
         ledger, "charge_id", lambda record: record.impression_id << 2 | min(record.event, AdEvent.CLICK)
     )
+
+
+def a_refund_is_not_known_again(patch: Patch) -> None:
+    patch.setattr(refunds, "_REFUND", refunds._REFUND + " AND 1 = 0")
+    patch.setattr(refunds, "_INSERT", refunds._INSERT.replace("INSERT", "INSERT OR IGNORE", 1))
+
+
+def more_is_refunded_than_was_billed(patch: Patch) -> None:
+    patch.setattr(refunds, "_REFUNDED", "SELECT 0, 0 WHERE :charge_id >= 0")
+
+
+def a_refund_goes_into_today(patch: Patch) -> None:
+    give_back = Batch.give_back
+
+    def today(self: Batch, record: AdRecord) -> None:
+        give_back(self, msgspec.structs.replace(record, day=DAYS[1]))
+
+    patch.setattr(Batch, "give_back", today)
+
+
+def the_publisher_keeps_its_share_of_a_refund(patch: Patch) -> None:
+    def generous(self: Batch, record: AdRecord) -> None:
+        self.move(record, Micros(-record.amount_micros), ZERO)
+        self._post_both(record, -record.amount_micros, 0)
+
+    patch.setattr(Batch, "give_back", generous)
+
+
+def a_refund_is_not_chained(patch: Patch) -> None:
+    append = Batch.append
+
+    def forgetful(self: Batch, owner_key: int, entry_of: Callable[[int], bytes]) -> int:
+        refund = entry_of.__qualname__.startswith("_book")
+        return 1000 if refund else append(self, owner_key, entry_of)
+
+    patch.setattr(Batch, "append", forgetful)
+
+
+def a_chain_forgets_what_came_before(patch: Patch) -> None:
+    patch.setattr(batches, "next_head", lambda head, entry: next_head(GENESIS, entry))
+
+
+def a_deposit_is_booked_again_for_its_reference(patch: Patch) -> None:
+    def blind(batch: Batch, write: Deposit) -> Outcome:
+        fresh = msgspec.structs.replace(write, reference=f"{write.reference} {write.at_ms}")
+        return deposit(batch, fresh)
+
+    patch.setitem(writer._COLD, Deposit, blind)
+
+
+def a_prepaid_account_spends_what_it_has_not_paid(patch: Patch) -> None:
+    patch.setattr(deposits, "life_cap", lambda total, deposited: total)
+    patch.setattr(caps, "life_cap", lambda total, deposited: total)
+
+
+def the_lead_window_is_forgotten(patch: Patch) -> None:
+    patch.setattr(conversions, "_is_repeated_lead", lambda batch, write, told: False)
+
+
+def leads_are_looked_for_outside_of_the_transaction(patch: Patch) -> None:
+    known = conversions._is_repeated_lead
+
+    def before(batch: Batch, write: CreditConversion, told: dict[str, Any]) -> bool:
+        path = batch.connection.execute("PRAGMA database_list").fetchone()[2]
+        with closing(sqlite3.connect(path)) as committed:
+            return known(Batch(committed, 0), write, told)
+
+    patch.setattr(conversions, "_is_repeated_lead", before)
+
+
+def a_cancelled_order_is_billed_when_it_comes(patch: Patch) -> None:
+    patch.setattr(returns, "after_returns", lambda batch, record, told: record)
+
+
+def a_return_is_not_known_again(patch: Patch) -> None:
+    patch.setattr(returns, "answered_before", lambda batch, write: None)
+    patch.setattr(returns, "_INSERT", returns._INSERT.replace("INSERT", "INSERT OR REPLACE", 1))
+
+
+def each_return_is_priced_as_if_it_were_the_only_one(patch: Patch) -> None:
+    patch.setattr(cancellations, "_returned_with", lambda batch, write, told: write.returned_micros)
+
+
+def a_cancelled_order_keeps_its_reserve(patch: Patch) -> None:
+    reserve_less = cancellations._reserve_less
+
+    def greedy(batch: Batch, write: CancelConversion, told: dict[str, Any]) -> Outcome:
+        with patch.context() as here:
+            here.setattr(batch, "move", lambda record, spend, reserve: True)
+            return reserve_less(batch, write, told)
+
+    patch.setattr(cancellations, "_reserve_less", greedy)
+
+
+def a_fixed_price_falls_with_each_return(patch: Patch) -> None:
+    patch.setattr(returns, "price_after_returns", lambda terms, basket, returned, audience_key: ZERO)
 
 
 MUTANTS: dict[str, Mutant] = {

@@ -11,7 +11,17 @@ from adserver.storage.embedded import Storage
 from adserver.writes import AddCounts, Outcome, RecordAd, Result, TakeLease
 from creatives.pictures import Thumbnail
 from tests.contract.stores import CLICK_PRICE, make_accounts, make_record, save
-from tests.domain.makers import ADVERTISER, CAMPAIGN, HOUR_MS, NOW_MS, SLOT, TODAY, make_campaign, make_slot
+from tests.domain.makers import (
+    ADVERTISER,
+    CAMPAIGN,
+    HOUR_MS,
+    NOW_MS,
+    SLOT,
+    TODAY,
+    make_audience,
+    make_campaign,
+    make_slot,
+)
 
 
 def test_everything_is_told_once_and_then_only_what_changed(storage: Storage) -> None:
@@ -21,9 +31,10 @@ def test_everything_is_told_once_and_then_only_what_changed(storage: Storage) ->
     changed = make_campaign(version=2, name="Winter")
     save(storage, changed)
     save(storage, make_slot(name="Other"))
+    save(storage, make_audience(), is_new=True)
     newest, told = storage.changes.since(sequence)
     assert newest > sequence
-    assert sorted(map(repr, told)) == sorted(map(repr, [changed, make_slot(name="Other")]))
+    assert sorted(map(repr, told)) == sorted(map(repr, [changed, make_slot(name="Other"), make_audience()]))
     assert storage.changes.since(newest) == (newest, [])
 
 
@@ -105,6 +116,20 @@ def test_a_lease_is_held_by_one_until_it_ends(storage: Storage) -> None:
             (("a", 0), ("b", 50), ("a", 50), ("b", 149), ("b", 150), ("a", 151))]  # fmt: skip
     saved, conflict = Result.SAVED, Result.CONFLICT
     assert told == [saved, conflict, saved, conflict, saved, conflict]
+
+
+def test_a_lease_of_a_clock_that_has_gone_back_holds_nobody_up(storage: Storage) -> None:
+    told = [take(storage, holder, now).result for holder, now in
+            (("ahead", 86_400), ("a", 0), ("b", 50), ("ahead", 60))]  # fmt: skip
+    saved, conflict = Result.SAVED, Result.CONFLICT
+    assert told == [saved, saved, conflict, conflict]
+
+
+def test_a_lease_taken_by_a_clock_that_is_a_little_ahead_is_held(storage: Storage) -> None:
+    assert [take(storage, holder, now).result for holder, now in (("a", 90), ("b", 0))] == [
+        Result.SAVED,
+        Result.CONFLICT,
+    ]
 
 
 def test_leases_of_different_jobs_do_not_meet(storage: Storage) -> None:

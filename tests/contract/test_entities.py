@@ -13,9 +13,11 @@ from tests.domain.makers import (
     CAMPAIGN,
     NOW_MS,
     make_advertiser,
+    make_audience,
     make_campaign,
     make_creative,
     make_message,
+    make_shop_hook,
     make_site,
     make_slot,
 )
@@ -28,18 +30,26 @@ def read(storage: Storage, entity: Entity) -> object:
     ports = {
         "Advertiser": storage.accounts.advertiser,
         "Publisher": storage.accounts.publisher,
+        "Audience": storage.audiences.audience,
         "Campaign": storage.campaigns.campaign,
         "Creative": storage.campaigns.creative,
         "Site": storage.inventory.site,
         "Slot": storage.inventory.slot,
         "Feed": storage.feeds.feed,
+        "ShopHook": storage.accounts.shop_hook,
     }
     return ports[type(entity).__name__](entity.key)
 
 
 @pytest.mark.parametrize(
     "entity",
-    [*make_accounts(), make_message(), Feed(key=3, advertiser_key=ADVERTISER)],
+    [
+        *make_accounts(),
+        make_message(),
+        make_audience(),
+        make_shop_hook(),
+        Feed(key=3, advertiser_key=ADVERTISER),
+    ],
     ids=lambda e: type(e).__name__,
 )
 def test_an_entity_is_read_back_as_it_was_saved(empty: Storage, entity: Entity) -> None:
@@ -88,6 +98,9 @@ def test_pages_begin_after_a_key_and_hold_one_owners_only(storage: Storage) -> N
     assert [c.key for c in storage.campaigns.creatives(CAMPAIGN, 700, 9)] == [701]
     assert [site.key for site in storage.inventory.sites(None, -1, 9)] == [80, 81]
     assert [slot.key for slot in storage.inventory.slots(81, -1, 9)] == [801]
+    save_new(storage, make_audience(), make_audience(key=76, advertiser_key=9), make_audience(key=77))
+    assert [a.key for a in storage.audiences.audiences(ADVERTISER, 75, 9)] == [77]
+    assert [a.key for a in storage.audiences.audiences(None, -1, 2)] == [75, 76]
     assert [a.key for a in storage.accounts.advertisers(-1, 9)] == [ADVERTISER]
     assert [p.key for p in storage.accounts.publishers(-1, 9)] == [8]
 

@@ -8,8 +8,9 @@ from adserver.domain.pricing import AdEvent
 from adserver.storage import batch as batches
 from adserver.storage.audit import audit
 from adserver.storage.embedded import Storage
-from adserver.writes import RecordAd, RecordDecision, Result
+from adserver.writes import Outcome, RecordAd, RecordDecision, Result
 from pixel.events import EventName
+from tests.contract.mutants import FREE_MOVE
 from tests.contract.stores import (
     CLICK_PRICE,
     CPA_CAMPAIGN,
@@ -24,7 +25,7 @@ from tests.contract.stores import (
     rows_of,
     save,
 )
-from tests.domain.makers import ADVERTISER, CAMPAIGN, DAY_MS, NOW_MS, SLOT, TODAY, make_campaign, make_event
+from tests.domain.makers import CAMPAIGN, DAY_MS, NOW_MS, SLOT, TODAY, make_campaign, make_event
 
 TOMORROW = TODAY + 1
 
@@ -84,6 +85,21 @@ def test_a_new_day_begins_with_the_cap_of_that_moment(storage: Storage) -> None:
     assert [bucket.cap for bucket in found] == [CLICK_PRICE * 2, CLICK_PRICE * 2]
 
 
+def test_a_daily_cap_holds_on_a_day_that_has_begun_elsewhere_and_not_on_one_that_is_over(
+    storage: Storage,
+) -> None:
+    """A worker's change of just before midnight is committed after it; or the clock was ahead for a while."""
+    cap(storage, CLICK_PRICE * 3)
+    assert [charge(storage, 1), charge(storage, 2, day=TOMORROW)] == [Result.TAKEN] * 2
+    cap(storage, CLICK_PRICE, version=3)
+    assert charge(storage, 3, day=TOMORROW) is Result.CAP_REACHED
+    lowered = make_campaign(version=4, daily_budget_micros=Micros(CLICK_PRICE - 1))
+    assert save(storage, lowered) == Outcome(Result.BELOW_SPENT, CLICK_PRICE)
+    raised = make_campaign(version=4, daily_budget_micros=Micros(CLICK_PRICE * 2))
+    assert save(storage, raised, today=TOMORROW).result is Result.SAVED
+    assert [charge(storage, 4), charge(storage, 5, day=TOMORROW)] == [Result.CAP_REACHED, Result.TAKEN]
+
+
 def test_a_cap_is_not_lowered_below_what_is_spent(storage: Storage) -> None:
     charge(storage)
     lowered = make_campaign(version=2, total_budget_micros=Micros(CLICK_PRICE - 1))
@@ -124,8 +140,7 @@ def test_behind_the_statement_the_table_itself_refuses(
 ) -> None:
     cap(storage, CLICK_PRICE)
     monkeypatch.setattr(batches, "admit", lambda amount, buckets: True)
-    free = "UPDATE budgets SET spent=spent+:spend, pending=pending+:reserve, changed=:sequence"
-    monkeypatch.setattr(batches, "_MOVE", f"{free} WHERE owner_key=:owner AND day=:on_day")
+    monkeypatch.setattr(batches, "_MOVE", FREE_MOVE)
     assert [charge(storage, 1), charge(storage, 2)] == [Result.TAKEN, Result.UNRECORDED]
     assert balances(storage)[1] == (CLICK_PRICE, 0)
     assert_audit_is_clean(storage)
@@ -136,12 +151,12 @@ def test_behind_the_statement_the_table_itself_refuses(
 
 def test_a_trusted_pixels_order_is_billed_once(storage: Storage) -> None:
     storage.writer.commit(make_order_event(trusted=True))
-    assert [conversion.conversion_key for conversion in storage.ledger.new_conversions(9)] == [100]
+    assert [conversion.conversion_key for conversion in storage.conversions.new(9)] == [100]
     outcome = storage.writer.commit(credit_by_pixel())
     assert (outcome.result, outcome.figure) == (Result.TAKEN, 100 << 2 | AdEvent.CONVERSION)
     assert storage.writer.commit(credit_by_pixel()).result is Result.REPEATED
     assert storage.writer.commit(credit_by_server()).result is Result.DUPLICATE
-    assert storage.ledger.new_conversions(9) == []
+    assert storage.conversions.new(9) == []
     assert balances(storage, CPA_CAMPAIGN) == [(SALE_PRICE, 0)] * 4
 
 
@@ -203,25 +218,76 @@ def test_an_order_that_costs_nobody_anything_is_settled_with_its_reason(
 def test_orders_wait_for_attribution_oldest_first(storage: Storage) -> None:
     for order, age in ((101, 5), (102, 9), (103, 1)):
         storage.writer.commit(make_order_event(order, order, at_ms=NOW_MS - age))
-    waiting = storage.ledger.new_conversions(2)
+    waiting = storage.conversions.new(2)
     assert [conversion.conversion_key for conversion in waiting] == [102, 101]
     assert waiting[0].event is EventName.PURCHASE
     assert (waiting[0].value_micros, waiting[0].currency) == (80_000_000, "EUR")
     assert (waiting[0].by_server, waiting[0].trusted, waiting[0].has_reference) == (False, False, True)
 
 
-def test_a_visitors_credited_lead_is_found_again_for_thirty_days(storage: Storage) -> None:
+# ---- leads without an id ----
+
+
+def tell_lead(storage: Storage, key: int, *, at_ms: int = NOW_MS, **fields: object) -> None:
     lead = make_event(EventName.GENERATE_LEAD)
-    write = make_order_event(100, event=lead, visitor_key=5, has_reference=False)
-    storage.writer.commit(write)
-    found = storage.ledger.lead_credited
-    assert not found(ADVERTISER, EventName.GENERATE_LEAD, 5, NOW_MS - DAY_MS)
+    known = {"event": lead, "visitor_key": 5, "has_reference": False, "at_ms": at_ms}
+    storage.writer.commit(make_order_event(key, key, **known | fields))
+
+
+def reason_of(storage: Storage, key: int) -> str:
+    sql = f"SELECT state, reason FROM conversions WHERE conversion_key = {key}"
+    ((state, reason),) = rows_of(storage, sql)
+    return str(reason or state)
+
+
+def test_two_leads_of_a_visitor_credited_at_once_are_one(storage: Storage) -> None:
+    """Both were attributed before either was credited: the transaction knows."""
+    for key in (100, 101):
+        tell_lead(storage, key)
+    both = [credit_by_pixel(key, reserve=True) for key in (100, 101)]
+    first, second = storage.writer.commit_all(both, False)
+    assert (first.result, second.result) == (Result.PENDING, Result.UNATTRIBUTED)
+    assert (reason_of(storage, 100), reason_of(storage, 101)) == ("pending", "repeated_lead")
+    assert balances(storage, CPA_CAMPAIGN) == [(0, SALE_PRICE)] * 4
+    assert storage.stats.counts(CPA_CAMPAIGN, 0)["conversions"] == 1
+    assert_audit_is_clean(storage)
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        ({"at_ms": NOW_MS + 30 * DAY_MS - 1}, "repeated_lead"),
+        ({"at_ms": NOW_MS + 30 * DAY_MS}, "pending"),
+        ({"has_reference": True}, "pending"),
+        ({"visitor_key": 6}, "pending"),
+        ({"event": make_event(EventName.SIGN_UP)}, "pending"),
+    ],
+)
+def test_a_lead_is_repeated_by_the_same_visitor_for_thirty_days(
+    storage: Storage, second: dict[str, object], expected: str
+) -> None:
+    tell_lead(storage, 100)
     storage.writer.commit(credit_by_pixel(100, reserve=True))
-    assert found(ADVERTISER, EventName.GENERATE_LEAD, 5, NOW_MS)
-    assert not found(ADVERTISER, EventName.GENERATE_LEAD, 5, NOW_MS + 1)
-    assert not found(ADVERTISER, EventName.SIGN_UP, 5, NOW_MS)
-    assert not found(ADVERTISER + 1, EventName.GENERATE_LEAD, 5, NOW_MS)
-    assert not found(ADVERTISER, EventName.GENERATE_LEAD, 0, NOW_MS)
+    tell_lead(storage, 101, **second)
+    storage.writer.commit(credit_by_pixel(101, reserve=True))
+    assert reason_of(storage, 101) == expected
+
+
+def test_a_lead_of_nobody_known_counts_once_for_its_ad(storage: Storage) -> None:
+    for key in (100, 101, 102):
+        tell_lead(storage, key, visitor_key=0)
+    for key, ad in ((100, 1), (101, 1), (102, 2)):
+        storage.writer.commit(credit_by_pixel(key, reserve=True, touch_impression_id=ad))
+    found = [reason_of(storage, key) for key in (100, 101, 102)]
+    assert found == ["pending", "repeated_lead", "pending"]
+
+
+def test_an_unattributed_lead_is_no_credited_one(storage: Storage) -> None:
+    for key in (100, 101):
+        tell_lead(storage, key)
+    storage.writer.commit(credit_by_pixel(100, record=None, reason="no_touch"))
+    storage.writer.commit(credit_by_pixel(101, reserve=True))
+    assert (reason_of(storage, 100), reason_of(storage, 101)) == ("no_touch", "pending")
 
 
 def test_the_newest_picture_under_a_key_is_the_one_that_is_clicked(storage: Storage) -> None:

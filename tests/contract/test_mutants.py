@@ -10,7 +10,7 @@ from tests.contract.ledger_machine import LedgerMachine
 from tests.contract.mutants import MUTANTS
 
 BOUNDED = settings(
-    max_examples=60,
+    max_examples=300,
     stateful_step_count=10,
     derandomize=True,  # a mutant that dies today dies tomorrow
     database=None,
@@ -33,4 +33,4 @@ def test_the_machine_kills_each_wrong_ledger(
 
 
 def test_the_machine_lets_the_real_ledger_live() -> None:
-    run_state_machine_as_test(LedgerMachine, settings=BOUNDED)
+    run_state_machine_as_test(LedgerMachine, settings=settings(BOUNDED, max_examples=60))

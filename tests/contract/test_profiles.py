@@ -12,12 +12,13 @@ from adserver.storage.visitors import RecentIds
 from adserver.writes import ForgetVisitor, RecordAd, RecordDecision, Result, StoreEvent
 from pixel.events import EventName
 from tests.contract.stores import (
+    CLICK_PRICE,
     credit_by_pixel,
     make_order_event,
     make_record,
     rows_of,
 )
-from tests.domain.makers import ADVERTISER, CAMPAIGN, HOUR_MS, NOW_MS, SLOT, make_event
+from tests.domain.makers import ADVERTISER, CAMPAIGN, CARTERS, HOUR_MS, NOW_MS, SLOT, make_event
 
 VISITOR = 4_242_424_242_424
 _event_keys = count(1_000)
@@ -96,6 +97,14 @@ def test_impressions_and_clicks_are_touches_and_views_are_not(storage: Storage) 
     assert profile is not None
     assert [touch.event for touch in profile.touches] == [AdEvent.IMPRESSION, AdEvent.CLICK]
     assert not any(touch.suspect for touch in profile.touches)
+
+
+def test_a_charge_and_its_touch_keep_whose_rate_it_was(storage: Storage) -> None:
+    see(storage, "boots")
+    storage.writer.commit(RecordAd((make_record(1, visitor_key=VISITOR, audience_key=CARTERS),)))
+    profile = storage.profiles.profile(VISITOR)
+    assert profile is not None and [touch.audience_key for touch in profile.touches] == [CARTERS]
+    assert rows_of(storage, "SELECT audience_key, amount_micros FROM charges") == [(CARTERS, CLICK_PRICE)]
 
 
 def test_a_repeated_impression_is_counted_once_for_its_visitor(storage: Storage) -> None:

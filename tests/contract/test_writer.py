@@ -63,6 +63,13 @@ def test_writes_are_done_in_the_order_they_were_handed_in(through: Storage) -> N
     assert arrived == [Result.TAKEN, Result.REPEATED, Result.TAKEN, Result.SAVED, Result.REPEATED]
 
 
+def test_many_writes_of_a_job_are_each_answered_in_their_order(through: Storage) -> None:
+    writes = [click(1), click(MISSING, campaign_key=MISSING), click(1), click(2)]
+    expected = [Result.TAKEN, Result.UNRECORDED, Result.REPEATED, Result.TAKEN]
+    assert results(through.writer.commit_many(writes)) == expected
+    assert through.writer.commit_many([]) == []
+
+
 def test_what_was_answered_can_be_read_at_once(through: Storage) -> None:
     assert through.writer.commit(click(1)).result is Result.TAKEN
     assert balances(through) == [(CLICK_PRICE, 0)] * 4

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from adserver.domain.audience import Audience, Rule
 from adserver.domain.budget import Bucket
 from adserver.domain.campaign import Advertiser, Campaign, Creative, Status
 from adserver.domain.catalogue import Product
@@ -10,6 +11,7 @@ from adserver.domain.eligibility import Balance
 from adserver.domain.identity import product_key
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent, PricingModel, Terms
+from adserver.domain.shop_hook import ShopHook, ShopSoftware, shop_hook_key
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.snapshot import Rates
 from adserver.domain.visitor import Interest, Level, Profile, Purchase, Shop, Touch
@@ -23,12 +25,20 @@ DAY_MS = 86_400_000
 
 ADVERTISER, CAMPAIGN, CREATIVE = 7, 70, 700
 PUBLISHER, SITE, SLOT = 8, 80, 800
+VIEWERS, CARTERS = 75, 76  # audiences
 
 
 def make_terms(**fields: object) -> Terms:
     return msgspec.structs.replace(
         Terms(pricing_model=PricingModel.CPC, currency="EUR", rate_micros=Micros(250_000)), **fields
     )
+
+
+def make_shop_hook(**fields: object) -> ShopHook:
+    shop = ShopSoftware.SHOPIFY
+    key = shop_hook_key(ADVERTISER, shop)
+    hook = ShopHook(key=key, advertiser_key=ADVERTISER, shop=shop, secret="s" * 32, set_at_ms=NOW_MS)
+    return msgspec.structs.replace(hook, **fields)
 
 
 def make_advertiser(**fields: object) -> Advertiser:
@@ -52,6 +62,14 @@ def make_campaign(**fields: object) -> Campaign:
     )
     campaign = msgspec.structs.replace(campaign, **fields)
     return msgspec.structs.replace(campaign, terms=msgspec.structs.replace(campaign.terms, **terms))
+
+
+def make_audience(event: EventName = EventName.VIEW_ITEM, days: int = 30, **fields: object) -> Audience:
+    """Who did this at the shop within so many days."""
+    audience = Audience(
+        key=VIEWERS, advertiser_key=ADVERTISER, name=f"Did {event}", inclusions=(Rule(event, days),)
+    )
+    return msgspec.structs.replace(audience, **fields)
 
 
 def make_creative(**fields: object) -> Creative:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adserver.domain.campaign import Status
+from adserver.domain.campaign import AudienceCreatives, Status
 from adserver.domain.catalogue import Availability, Product
 from adserver.domain.decision import (
     MESSAGE,
@@ -20,14 +20,18 @@ from adserver.domain.decision import (
 )
 from adserver.domain.eligibility import Refusal
 from adserver.domain.money import Micros
-from adserver.domain.pricing import AdEvent, PricingModel
+from adserver.domain.pricing import AdEvent, AudienceRate, PricingModel
 from adserver.domain.snapshot import Rates
 from adserver.domain.visitor import Level, Profile, Shop
+from pixel.events import EventName
 from tests.domain.makers import (
     ADVERTISER,
     CAMPAIGN,
+    CARTERS,
     DAY_MS,
     NOW_MS,
+    VIEWERS,
+    make_audience,
     make_balance,
     make_bucket,
     make_campaign,
@@ -314,3 +318,99 @@ def test_a_campaign_of_a_shop_never_visited_is_out_of_audience() -> None:
     found = answer(make_candidate(), make_candidate(stranger))
     assert isinstance(found, Decision)
     assert found.refusals == {CAMPAIGN + 1: Refusal.NOT_IN_AUDIENCE}
+
+
+# ---- audiences ----
+
+AUDIENCES = {
+    VIEWERS: make_audience(EventName.VIEW_ITEM, key=VIEWERS),
+    CARTERS: make_audience(EventName.ADD_TO_CART, key=CARTERS),
+}
+VIEWER = make_profile(make_shop(make_interest("boots"), last_event_ms={EventName.VIEW_ITEM: NOW_MS}))
+CARTER = make_profile(
+    make_shop(
+        make_interest("boots"),
+        last_event_ms={EventName.VIEW_ITEM: NOW_MS, EventName.ADD_TO_CART: NOW_MS},
+    )
+)
+RATES = (AudienceRate(VIEWERS, Micros(1_000_000)), AudienceRate(CARTERS, Micros(5_000_000)))
+
+
+def rated(rates: tuple[AudienceRate, ...] = RATES, **fields: object) -> Candidate:
+    """A CPM campaign at 2 for nobody, 1 for who looked and 5 for who left a cart."""
+    terms = {"pricing_model": CPM, "rate_micros": Micros(2_000_000), "audience_rates": rates}
+    campaign = make_campaign(**terms | {k: v for k, v in fields.items() if k == "audience_creatives"})
+    rest = {k: v for k, v in fields.items() if k != "audience_creatives"}
+    return make_candidate(campaign, **{"audiences": AUDIENCES} | rest)
+
+
+def served(candidate: Candidate, profile: Profile, *rivals: Candidate, **request: object) -> Decision:
+    found = answer(candidate, *rivals, profile=profile, **request)  # type: ignore[arg-type]
+    assert isinstance(found, Decision)
+    return found
+
+
+def test_each_visitor_is_ranked_at_the_rate_of_their_own_audience() -> None:
+    rival = cpm_candidate(1, 3_000_000)
+    cheap, dear = served(rated(), VIEWER, rival), served(rated(), CARTER, rival)
+    assert (cheap.campaign.key, cheap.refusals) == (1, {CAMPAIGN: Refusal.OUTRANKED})
+    assert (dear.campaign.key, dear.ecpm_micros, dear.audience_key) == (CAMPAIGN, 5_000_000, CARTERS)
+    assert served(rated(), VIEWER).audience_key == VIEWERS
+    assert cheap.audience_key == 0
+
+
+def test_a_floor_is_held_against_the_rate_of_the_audience() -> None:
+    floor = make_slot(floor_cpm_micros=Micros(5_000_000), currency="EUR")
+    assert answer(rated(), profile=VIEWER, slot=floor) == NoAd({CAMPAIGN: Refusal.BELOW_FLOOR})
+    assert served(rated(), CARTER, slot=floor).audience_key == CARTERS
+
+
+@pytest.mark.parametrize("test", [False, True])
+def test_a_campaign_with_audiences_serves_their_members_only(test: bool) -> None:
+    stranger = make_profile(make_shop(make_interest("boots")))
+    for profile, rates in ((stranger, RATES), (VIEWER, RATES[1:])):
+        found = answer(rated(rates), profile=profile, test=test)
+        assert found == NoAd({CAMPAIGN: Refusal.NOT_IN_AUDIENCE})
+
+
+@pytest.mark.parametrize(
+    ("remaining", "profile", "may"), [(999, VIEWER, False), (1_000, VIEWER, True),
+                                      (4_999, CARTER, False), (5_000, CARTER, True)],
+)  # fmt: skip
+def test_a_budget_must_hold_the_price_of_this_visitor(remaining: int, profile: Profile, may: bool) -> None:
+    short = rated(balance=make_balance(total=make_bucket(remaining)))
+    found = answer(short, profile=profile)
+    assert isinstance(found, Decision) if may else found == NoAd({CAMPAIGN: Refusal.BUDGET_EXHAUSTED})
+
+
+def test_an_audience_is_shown_its_own_creatives() -> None:
+    two = [make_creative(key=701), make_creative(key=702)]
+    own = rated(creatives=two, audience_creatives=(AudienceCreatives(CARTERS, (702,)),))
+    throws = [throw / 20 for throw in range(20)]
+    assert {served(own, CARTER, dice=dice).creative.key for dice in throws} == {702}
+    assert {served(own, VIEWER, dice=dice).creative.key for dice in throws} == {701, 702}
+
+
+def test_creatives_that_this_worker_has_not_heard_of_are_none() -> None:
+    unheard = rated(audience_creatives=(AudienceCreatives(CARTERS, (709,)),))
+    assert answer(unheard, profile=CARTER) == NoAd({CAMPAIGN: Refusal.NO_CREATIVE})
+
+
+def test_a_message_of_the_winning_audience_is_not_replaced_by_anothers_cards() -> None:
+    look = [make_creative(key=701), make_message(key=702)]
+    shown = (AudienceCreatives(CARTERS, (702,)), AudienceCreatives(VIEWERS, (701,)))
+    candidate = rated(creatives=look, audience_creatives=shown)
+    assert answer(candidate, profile=CARTER) == NoAd({CAMPAIGN: Refusal.NO_OPEN_FORM})
+    assert served(candidate, VIEWER).creative.key == 701
+
+
+def test_figures_are_weighed_with_the_rate_of_the_audience() -> None:
+    clicks = make_campaign(audience_rates=(AudienceRate(1, Micros(500_000)), AudienceRate(2)))
+    assert (
+        ecpm_micros(clicks, Rates(), 1)
+        == 2 * ecpm_micros(clicks, Rates())
+        == 2 * ecpm_micros(clicks, Rates(), 2)
+    )
+    share = make_campaign(pricing_model=CPA, basket_bps=500, max_charge_micros=Micros(4_000_000),
+                          audience_rates=(AudienceRate(2),))  # fmt: skip
+    assert ecpm_micros(share, Rates(), 2) == ecpm_micros(share, Rates())

@@ -7,7 +7,7 @@ from adserver.domain.budget import Bucket
 from adserver.domain.campaign import Campaign, Status
 from adserver.domain.delivery import Balances, Delivery, delivery
 from adserver.domain.money import Micros
-from adserver.domain.pricing import PricingModel, Terms
+from adserver.domain.pricing import AudienceRate, PricingModel, Terms
 
 NOW_MS = 1_795_000_000_000
 PRICE = Micros(250_000)
@@ -21,7 +21,7 @@ def make_campaign(**fields: object) -> Campaign:
 
 
 def make_balances(**buckets: Bucket) -> Balances:
-    free = {"total": FREE, "day": FREE, "advertiser_total": FREE, "advertiser_day": FREE}
+    free = {"total": FREE, "day": FREE, "advertiser_total": FREE, "advertiser_day": FREE, "deposit": FREE}
     return Balances(**free | buckets)
 
 
@@ -56,6 +56,7 @@ def test_a_campaign_without_creatives_shows_nothing() -> None:
     [
         ("total", Delivery.EXHAUSTED),
         ("advertiser_total", Delivery.EXHAUSTED),
+        ("deposit", Delivery.NO_DEPOSIT),
         ("day", Delivery.EXHAUSTED_TODAY),
         ("advertiser_day", Delivery.EXHAUSTED_TODAY),
     ],
@@ -65,3 +66,10 @@ def test_less_than_one_price_left_is_exhausted(bucket: str, expected: Delivery) 
     enough = make_balances(**{bucket: left(PRICE)})
     assert delivery(make_campaign(), short, True, NOW_MS) is expected
     assert delivery(make_campaign(), enough, True, NOW_MS) is Delivery.SERVING
+
+
+def test_a_campaign_is_served_while_its_cheapest_audience_can_be_paid() -> None:
+    rates = (AudienceRate(1, Micros(2 * PRICE)), AudienceRate(2, Micros(PRICE // 2)))
+    campaign = make_campaign(terms=msgspec.structs.replace(TERMS, audience_rates=rates))
+    for remaining, expected in ((PRICE // 2, Delivery.SERVING), (PRICE // 2 - 1, Delivery.EXHAUSTED)):
+        assert delivery(campaign, make_balances(total=left(remaining)), True, NOW_MS) is expected

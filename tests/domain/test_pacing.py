@@ -1,4 +1,4 @@
-"""Money under way is counted until it is answered or too old, and a paced day is spent as its traffic comes."""
+"""A paced day is spent as its traffic comes."""
 
 import msgspec
 import pytest
@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adserver.domain.money import LARGEST, Micros
-from adserver.domain.pacing import IN_FLIGHT_MS, DayBudget, InFlight, chance_to_pass, dice_of, may_spend
+from adserver.domain.pacing import DayBudget, chance_to_pass, dice_of, may_spend
 from adserver.domain.traffic import FLAT, Traffic
-from tests.domain.makers import DAY_MS, NOW_MS
+from tests.domain.makers import DAY_MS
 
 
 def make_day(**fields: object) -> DayBudget:
@@ -61,70 +61,3 @@ def test_an_ad_passes_by_the_dice_until_nothing_is_left() -> None:
 def test_a_forecast_that_was_far_too_high_does_not_hold_a_budget_back() -> None:
     far_behind = make_day(committed=Micros(200_000))
     assert may_spend(far_behind, make_traffic(per_day=200_000.0), 0.999)
-
-
-def test_what_was_served_is_expected_until_it_is_answered() -> None:
-    in_flight = InFlight()
-    in_flight.add(70, 1, Micros(30), NOW_MS)
-    in_flight.add(70, 2, Micros(40), NOW_MS)
-    in_flight.add(71, 3, Micros(500), NOW_MS)
-    in_flight.answered(70, 1)
-    assert in_flight.expected(70, NOW_MS) == 40
-    assert in_flight.expected(71, NOW_MS) == 500
-    assert in_flight.expected(72, NOW_MS) == 0
-
-
-def test_an_answer_counts_once_and_only_for_its_own_ad() -> None:
-    in_flight = InFlight()
-    in_flight.add(70, 1, Micros(30), NOW_MS)
-    in_flight.answered(70, 9)
-    in_flight.answered(71, 1)
-    assert in_flight.expected(70, NOW_MS) == 30
-    in_flight.answered(70, 1)
-    in_flight.answered(70, 1)
-    assert in_flight.expected(70, NOW_MS) == 0
-
-
-def test_what_is_not_answered_in_half_a_minute_is_not_expected() -> None:
-    in_flight = InFlight()
-    in_flight.add(70, 1, Micros(30), NOW_MS)
-    in_flight.add(70, 2, Micros(40), NOW_MS + 1)
-    assert in_flight.expected(70, NOW_MS + IN_FLIGHT_MS - 1) == 70
-    assert in_flight.expected(70, NOW_MS + IN_FLIGHT_MS) == 40
-    assert in_flight.expected(70, NOW_MS + IN_FLIGHT_MS + 1) == 0
-    in_flight.answered(70, 1)  # too late to be taken off again
-    assert in_flight.expected(70, NOW_MS + IN_FLIGHT_MS + 1) == 0
-
-
-steps = st.lists(
-    st.tuples(
-        st.sampled_from(["add", "answered", "look"]),
-        st.integers(min_value=1, max_value=2),
-        st.integers(min_value=1, max_value=5),
-        st.integers(min_value=0, max_value=100),
-        st.integers(min_value=0, max_value=IN_FLIGHT_MS),
-    ),
-    max_size=40,
-)
-
-
-@given(steps)
-def test_the_sum_under_way_is_that_of_a_plain_list(story: list[tuple[str, int, int, int, int]]) -> None:
-    in_flight, now_ms = InFlight(), NOW_MS
-    plain: list[tuple[int, int, int, int]] = []
-    for what, campaign, impression, amount, gap_ms in story:
-        now_ms += gap_ms
-        plain = [row for row in plain if row[3] + IN_FLIGHT_MS > now_ms]
-        if what == "add":
-            in_flight.expected(campaign, now_ms)
-            in_flight.add(campaign, impression, Micros(amount), now_ms)
-            plain.append((campaign, impression, amount, now_ms))
-        elif what == "answered":
-            in_flight.expected(campaign, now_ms)
-            in_flight.answered(campaign, impression)
-            known = next((row for row in plain if row[:2] == (campaign, impression)), None)
-            if known is not None:
-                plain.remove(known)
-        expected = in_flight.expected(campaign, now_ms)
-        assert expected == sum(row[2] for row in plain if row[0] == campaign)
-        assert expected >= 0

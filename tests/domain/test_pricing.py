@@ -5,7 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adserver.domain.money import LARGEST, ZERO, Micros
-from adserver.domain.pricing import BILLED_EVENT, AdEvent, PricingModel, Terms, price_of, smallest_price
+from adserver.domain.pricing import (
+    BILLED_EVENT,
+    AdEvent,
+    AudienceNotInTerms,
+    AudienceRate,
+    PricingModel,
+    Terms,
+    cheapest_price,
+    price_after_returns,
+    price_of,
+    smallest_price,
+)
 from tests.domain.makers import make_terms
 
 CPM, VCPM, CPC, CPA = PricingModel
@@ -82,6 +93,89 @@ def test_nothing_that_is_billed_costs_less_than_the_smallest_price(terms: Terms,
     price = price_of(BILLED_EVENT[terms.pricing_model], terms, basket)
     assert smallest_price(terms) > 0
     assert price == ZERO or price >= smallest_price(terms)
+
+
+# ---- returns ----
+
+conversions = any_terms().filter(lambda terms: BILLED_EVENT[terms.pricing_model] is CONVERSION)
+
+
+@given(conversions, amounts, st.lists(amounts, max_size=5))
+def test_what_returns_take_off_and_what_is_left_come_to_the_price(
+    terms: Terms, basket: Micros, returns: list[Micros]
+) -> None:
+    """In whatever parts the goods come back: the falls sum up exactly, none is negative."""
+    before = price_after_returns(terms, basket, ZERO)
+    assert before == (price_of(CONVERSION, terms, basket) if basket else ZERO)
+    returned, falls = ZERO, []
+    for part in returns:
+        after = price_after_returns(terms, basket, Micros(returned + part))
+        falls.append(price_after_returns(terms, basket, returned) - after)
+        returned = Micros(returned + part)
+    assert min(falls, default=0) >= 0
+    assert sum(falls) + price_after_returns(terms, basket, returned) == before
+    assert returned < basket or price_after_returns(terms, basket, returned) == ZERO
+
+
+@pytest.mark.parametrize(
+    ("basket", "returned", "fixed", "share"),
+    [
+        (100, 0, 40, 10),
+        (100, 1, 40, 9),
+        (100, 99, 40, 0),
+        (100, 100, 0, 0),
+        (100, 101, 0, 0),
+        (100, None, 0, 0),
+        (None, 5, 40, 0),  # nobody knows what of it is left
+        (None, None, 0, 0),
+    ],
+)
+def test_a_fixed_price_is_owed_until_everything_is_back(
+    basket: int | None, returned: int | None, fixed: int, share: int
+) -> None:
+    for terms, left in (
+        (make_terms(pricing_model=CPA, rate_micros=Micros(40)), fixed),
+        (make_terms(pricing_model=CPA, basket_bps=1_000, max_charge_micros=Micros(99)), share),
+    ):
+        assert price_after_returns(terms, basket, returned) == left  # type: ignore[arg-type]
+
+
+# ---- audiences ----
+
+NAMED = (AudienceRate(1, Micros(9_000_000)), AudienceRate(2), AudienceRate(3, Micros(1_000)))
+
+
+@pytest.mark.parametrize(("key", "rate"), [(0, 2_500_000), (1, 9_000_000), (2, 2_500_000), (3, 1_000)])
+@pytest.mark.parametrize("model", PricingModel)
+def test_an_audience_is_charged_at_its_own_rate(model: PricingModel, key: int, rate: int) -> None:
+    terms = make_terms(pricing_model=model, rate_micros=Micros(2_500_000), audience_rates=NAMED)
+    price = rate // 1000 if model in (CPM, VCPM) else rate
+    for event in AdEvent:
+        due = price if event is BILLED_EVENT[model] else 0
+        assert price_of(event, terms, audience_key=key) == due
+    assert smallest_price(terms, key) == price
+
+
+def test_an_audience_may_be_named_without_a_rate_where_the_basket_is_shared() -> None:
+    terms = make_terms(pricing_model=CPA, basket_bps=500, audience_rates=(AudienceRate(2),),
+                       max_charge_micros=Micros(9_000_000))  # fmt: skip
+    assert price_of(CONVERSION, terms, Micros(20_000_000), 2) == 1_000_000
+    assert smallest_price(terms, 2) == cheapest_price(terms) == 1
+
+
+@pytest.mark.parametrize("bps", [0, 500])
+def test_there_is_no_price_for_an_audience_that_the_terms_do_not_name(bps: int) -> None:
+    terms = make_terms(pricing_model=CPA, basket_bps=bps, max_charge_micros=Micros(9), audience_rates=())
+    with pytest.raises(AudienceNotInTerms, match="4"):
+        price_of(CONVERSION, terms, Micros(100), 4)
+
+
+def test_the_cheapest_ad_is_the_cheapest_audiences() -> None:
+    """The campaign's own rate is nobody's, where every audience has one of its own."""
+    assert cheapest_price(make_terms(audience_rates=NAMED)) == 1_000
+    assert cheapest_price(make_terms(audience_rates=NAMED[:2])) == 250_000
+    assert cheapest_price(make_terms(audience_rates=NAMED[:1])) == 9_000_000
+    assert cheapest_price(make_terms()) == 250_000
 
 
 def test_each_model_bills_a_different_event() -> None:

@@ -1,5 +1,6 @@
 """What a visitor does is remembered warmest first, burnt by a purchase, and forgotten in time."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -174,6 +175,34 @@ def test_campaigns_not_shown_for_long_leave_the_profile() -> None:
     assert [shown.campaign_key for shown in profile.shown] == [2]
 
 
+# ---- the last time of each kind of event ----
+
+
+def test_the_last_time_of_each_kind_of_event_is_remembered() -> None:
+    shop = fold((VIEW, "a"), (CART, "a"), (VIEW, "b"), (EventName.PAGE_VIEW, ""), (BUY, "a"))
+    assert {name: (ms - NOW_MS) // 1000 for name, ms in shop.last_event_ms.items()} == {
+        CART: 1, VIEW: 2, EventName.PAGE_VIEW: 3, BUY: 4,
+    }  # fmt: skip
+
+
+def test_a_profile_of_before_audiences_is_read_without_them() -> None:
+    touch = [2, 1, CAMPAIGN, 1, 800, 700, 0, NOW_MS, False]
+    shop = [ADVERTISER, [[5, 1, NOW_MS]], [], 0, 0, NOW_MS, [], 0]
+    old = msgspec.msgpack.encode([NOW_MS, [shop], [], [touch]])
+    profile = msgspec.msgpack.decode(old, type=Profile)
+    assert profile.shops[0].last_event_ms == {}
+    assert profile.touches[0].audience_key == 0
+    fold_event(profile, ADVERTISER, make_event(VIEW, "a"), NOW_MS)
+    assert profile.shops[0].last_event_ms == {VIEW: NOW_MS}
+
+
+def test_the_times_of_one_shop_take_a_few_hundred_bytes_at_most() -> None:
+    shop = fold(*((name, "a") for name in EventName))
+    whole = len(msgspec.msgpack.encode(shop))
+    shop.last_event_ms = {}
+    assert whole - len(msgspec.msgpack.encode(shop)) < 500
+
+
 # ---- any story ----
 
 advertisers = st.integers(min_value=1, max_value=4) | st.integers(min_value=1, max_value=200)
@@ -204,6 +233,8 @@ def assert_sound(profile: Profile) -> None:
         assert len(set(keys)) == len(keys)
         warmth = [(interest.level, interest.at_ms) for interest in shop.interests]
         assert warmth == sorted(warmth, reverse=True)
+        assert len(shop.last_event_ms) <= len(EventName)
+        assert max(shop.last_event_ms.values()) == shop.last_seen_ms
         bought = [purchase.product_key for purchase in shop.purchases]
         assert len(set(bought)) == len(bought)
 

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -14,15 +15,18 @@ from adserver.domain.memory import new_memory
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent, PricingModel
 from adserver.domain.token import SERVED, AdToken, Secrets, TokenKeys, sign, verify
-from adserver.flows.bill import Bill, BillingPolicy, Credited, Landing
-from adserver.flows.collect import Collect, Collected, CollectSecrets
+from adserver.domain.validity import Limits
+from adserver.flows.bill import Bill, BillingPolicy, Landing
+from adserver.flows.collect import Collect, Collected, CollectPolicy
+from adserver.flows.convert import Convert, Credited
 from adserver.flows.refresh import Refresh
 from adserver.flows.serve import Chance, Serve, Served, ServingPolicy, SlotRequest
+from adserver.parties import Parties
 from adserver.ports import Deferred
 from adserver.storage.audit import audit
 from adserver.storage.embedded import Storage
-from adserver.writes import AddCounts, Outcome, Result, SaveProducts
-from pixel.consent import Region
+from adserver.writes import AddCounts, Outcome, Receipt, Result, SaveProducts
+from pixel.consent import Region, Said
 from pixel.cookie import KeyRing
 from pixel.events import EventName
 from pixel.parse import from_query
@@ -55,16 +59,16 @@ BOOTS = make_product("boots")
 class Street:
     """One worker's flows. `now_ms` is the time; `outcome_of` waits until something is durable."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limits: Limits = Limits()) -> None:  # noqa: B008  it is frozen
         self.now_ms = NOW_MS
         self.storage: Storage = open_copy("sqlite", folder)
-        self.memory = new_memory()
+        self.memory = new_memory(limits)
         self.secrets = Secrets(TokenKeys(1, {1: b"t" * 32}), b"o" * 32)
         self.dice = random.Random(7)
         keys = itertools.count(10_000)
         stores, clock = self.storage, self.clock
         self.refresh = Refresh(self.memory.snapshot, stores.changes, stores.stats, stores.writer)
-        cookies = CollectSecrets(KeyRing(1, {1: b"c" * 32}), self.secrets.orders)
+        cookies = CollectPolicy(KeyRing(1, {1: b"c" * 32}), self.secrets.orders)
         self.collect = Collect(
             self.memory, stores.writer, self.refresh.if_stale, clock, lambda: next(keys),
             self.dice.randbytes, cookies,
@@ -72,9 +76,9 @@ class Street:
         chance = Chance(lambda: next(keys), self.dice.random)
         policy = ServingPolicy(HOUSE_URL, {"EUR": 1.0, "USD": 0.9})
         self.serve = Serve(self.memory, stores, self.refresh.if_stale, clock, chance, self.secrets, policy)
-        self.bill = Bill(
-            self.memory, stores, self.refresh.poll, clock, self.secrets, BillingPolicy(HOUSE_URL, 300)
-        )
+        parties = Parties(self.memory, stores.campaigns, self.refresh.poll)
+        self.bill = Bill(self.memory, stores, parties, clock, self.secrets, BillingPolicy(HOUSE_URL, 300))
+        self.convert = Convert(self.memory, stores, parties, clock, self.secrets)
         self.refresh.load()
 
     def clock(self) -> int:
@@ -101,10 +105,12 @@ class Street:
 
     # ---- what people do ----
 
-    def hit(self, caller: Caller = SHOPPER, **query: object) -> Collected:
+    def hit(
+        self, caller: Caller = SHOPPER, more: Sequence[tuple[str, str]] = (), **query: object
+    ) -> Collected:
         """One request of the shop's tag; every event of it is on disk afterwards."""
         fields = {"m": "shop", "e": "view_item", "id": "boots"} | query
-        text = urlencode({name: value for name, value in fields.items() if value is not None})
+        text = urlencode([*((name, value) for name, value in fields.items() if value is not None), *more])
         collected = self.collect.take(from_query(text.encode()), caller)
         for stored in collected.stored:
             outcome_of(stored)
@@ -113,9 +119,10 @@ class Street:
     def look(self, item_id: str = "boots") -> None:
         assert self.hit(id=item_id).rejection is None
 
-    def visit(self, caller: Caller = READER, **ask: object) -> Served:
-        """The news page's slot as a document."""
-        served = self.serve.document(SlotRequest(SLOT, **ask), caller)  # type: ignore[arg-type]
+    def visit(self, caller: Caller = READER, click_prefix: str | None = None, **said: object) -> Served:
+        """The news page's slot as a document; `said` is what the page said about privacy."""
+        request = SlotRequest(SLOT, click_prefix, said=Said(**said))  # type: ignore[arg-type]
+        served = self.serve.document(request, caller)
         assert served is not None
         return served
 
@@ -147,7 +154,7 @@ class Street:
         landing, _ = self.click(text or self.signed())
         return parse_qs(urlsplit(landing.location).query)["rtclid"][0]
 
-    def order(self, reference: str = "R-1", **fields: object) -> Credited:
+    def order(self, reference: str = "R-1", receipt: Receipt | None = None, **fields: object) -> Credited:
         """The shop's server tells an order."""
         order = ServerOrder(
             advertiser_key=ADVERTISER,
@@ -158,7 +165,7 @@ class Street:
             click_id=None,
             occurred_at_ms=self.now_ms,
         )
-        return self.bill.convert(msgspec.structs.replace(order, **fields))
+        return self.convert.convert(msgspec.structs.replace(order, **fields), receipt)
 
     # ---- what came of it ----
 

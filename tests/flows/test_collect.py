@@ -156,7 +156,7 @@ def test_a_bad_price_is_counted_and_the_event_kept(shop: Street) -> None:
 )
 def test_orders_and_leads_wait_for_attribution(shop: Street, query: dict[str, str], told: int) -> None:
     assert shop.hit(**query).rejection is None
-    assert len(shop.storage.ledger.new_conversions(9)) == told
+    assert len(shop.storage.conversions.new(9)) == told
 
 
 def test_an_order_id_is_stored_as_a_digest_only(shop: Street) -> None:
@@ -176,7 +176,7 @@ def test_the_same_order_is_one_conversion_whatever_its_event_says(shop: Street) 
 def test_the_merchants_trust_is_noted_with_the_order(street: Street) -> None:
     street.open_shop(trust_pixel_conversions=True)
     street.hit(e="purchase", transaction_id="R-1")
-    [conversion] = street.storage.ledger.new_conversions(9)
+    [conversion] = street.storage.conversions.new(9)
     assert conversion.trusted and conversion.event is EventName.PURCHASE
 
 

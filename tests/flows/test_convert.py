@@ -3,18 +3,17 @@
 import msgspec
 import pytest
 
-from adserver.domain.attribution import MOST_UNVERIFIED_ORDERS
+from adserver.domain.attribution import MOST_UNVERIFIED_ORDERS, conversion_key
 from adserver.domain.money import Micros
 from adserver.domain.token import LANDED
-from adserver.flows.bill import Credited
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.conversions import BY_TIME, ManageConversions
 from adserver.flows.manage.desk import Desk
-from adserver.writes import Conversion, Result
-from pixel.events import EventName
+from adserver.writes import Conversion, CreditConversion, Result, StoreEvent
+from pixel.events import Event, EventName
 from tests.contract.stores import save, save_new
-from tests.domain.makers import CAMPAIGN, DAY_MS, make_advertiser
-from tests.flows.street import SALE, SHOPPER, Street, sale_terms
+from tests.domain.makers import ADVERTISER, CAMPAIGN, DAY_MS, make_advertiser
+from tests.flows.street import SALE, SHOPPER, VISITOR, Street, sale_terms
 
 NEVER_SEEN = 5_555
 
@@ -32,7 +31,7 @@ def buy(street: Street, reference: str = "R-1", **query: object) -> int:
     """The shop's tag tells an order, and the job credits it."""
     told = {"e": "purchase", "transaction_id": reference, "value": "80", "currency": "EUR"}
     assert street.hit(**told | query).rejection is None
-    return street.bill.credit_new()
+    return street.convert.credit_new()
 
 
 def trust(street: Street) -> None:
@@ -42,7 +41,7 @@ def trust(street: Street) -> None:
 
 def test_an_order_of_a_trusted_pixel_is_billed_once(sold: Street) -> None:
     trust(sold)
-    assert [buy(sold), buy(sold), sold.bill.credit_new()] == [1, 0, 0]
+    assert [buy(sold), buy(sold), sold.convert.credit_new()] == [1, 0, 0]
     assert sold.spent() == (SALE, 0)
     assert sold.orders() == [(0, "taken", "")]
     sold.assert_audit_is_clean()
@@ -68,7 +67,7 @@ def test_the_servers_word_supersedes_the_pixels(sold: Street) -> None:
 def test_the_servers_word_supersedes_an_order_that_still_waits(sold: Street) -> None:
     sold.hit(e="purchase", transaction_id="R-1", value="80", currency="EUR")
     sold.order(click_id=sold.click_id())
-    assert sold.bill.credit_new() == 0
+    assert sold.convert.credit_new() == 0
     assert sold.spent() == (SALE, 0)
 
 
@@ -117,7 +116,7 @@ def test_a_click_id_is_enough_where_there_is_no_cookie(street: Street) -> None:
     click_id = street.click_id(street.signed(visitor_key=NEVER_SEEN))
     stranger = msgspec.structs.replace(SHOPPER, visitor_key=0)
     street.hit(stranger, e="purchase", transaction_id="R-1", value="80", currency="EUR", rtclid=click_id)
-    street.bill.credit_new()
+    street.convert.credit_new()
     assert street.orders() == [(0, "pending", "")]
 
 
@@ -229,7 +228,7 @@ def test_an_order_that_a_cap_refused_may_be_told_again(street: Street) -> None:
 def leave_lead(street: Street, **query: object) -> list[object]:
     street.hit(e="generate_lead", id=None, **query)
     street.now_ms += 1
-    street.bill.credit_new()
+    street.convert.credit_new()
     return [row[1] if row[1] != "unattributed" else row[2] for row in street.orders()]
 
 
@@ -265,7 +264,7 @@ def test_a_flood_of_forged_orders_bills_nothing(sold: Street) -> None:
     sold.refresh.poll()
     for n in range(20):
         sold.hit(e="purchase", transaction_id=f"R-{n}", value="80", currency="EUR")
-    assert sold.bill.credit_new() == 20
+    assert sold.convert.credit_new() == 20
     assert sold.spent() == (0, 3 * SALE)
     sold.assert_audit_is_clean()
 
@@ -276,15 +275,18 @@ def desk_of(street: Street) -> Desk:
         writer=stores.writer,
         accounts=stores.accounts,
         campaigns=stores.campaigns,
+        audiences=stores.audiences,
         inventory=stores.inventory,
         keys=stores.keys,
         catalogue=stores.catalogue,
         feeds=stores.feeds,
         ledger=stores.ledger,
+        payments=stores.payments,
         pending=stores.pending,
         clock=street.clock,
         mint_key=lambda: 1,
         mint_secret=str,
+        order_secret=street.secrets.orders,
     )
 
 
@@ -319,6 +321,39 @@ def test_one_ad_reserves_for_a_few_unverified_orders_only(sold: Street) -> None:
     sold.assert_audit_is_clean()
 
 
+def forge(street: Street, count: int) -> None:
+    """A browser that clicked our ad invents orders under the ids that the shop will give next."""
+    forged = [
+        StoreEvent(
+            n, ADVERTISER, VISITOR, False, Event(EventName.PURCHASE), street.now_ms - count + n,
+            conversion_key=conversion_key(street.secrets.orders, ADVERTISER, EventName.PURCHASE, f"R-{n}"),
+        )
+        for n in range(count)
+    ]  # fmt: skip
+    assert {outcome.result for outcome in street.storage.writer.commit_many(forged)} == {Result.ACCEPTED}
+    while street.convert.credit_new():
+        pass
+
+
+def test_ten_thousand_forged_orders_claim_no_id_and_bill_nothing(sold: Street) -> None:
+    forge(sold, 10_000)
+    assert sold.spent() == (0, MOST_UNVERIFIED_ORDERS * SALE)
+    sold.now_ms += 1
+    real = sold.click_id(sold.signed(impression_id=500, visitor_key=NEVER_SEEN))
+    for reference in ("R-0", "R-9999"):
+        assert sold.order(reference, click_id=real).outcome.result is Result.TAKEN
+    assert sold.spent() == (2 * SALE, (MOST_UNVERIFIED_ORDERS - 1) * SALE)
+    sold.assert_audit_is_clean()
+
+
+def test_a_browser_that_invents_orders_is_not_credited_with_the_real_ones(sold: Street) -> None:
+    """Else a publisher could click one ad, guess the shop's next order ids, and be paid for all of them."""
+    forge(sold, 20)
+    sold.now_ms += 1
+    told = [sold.order(f"R-{n}").outcome.result for n in range(20)]
+    assert told == [Result.TAKEN] * MOST_UNVERIFIED_ORDERS + [Result.UNATTRIBUTED] * 15
+
+
 def test_a_valid_click_after_a_suspect_one_credits_the_sale(street: Street) -> None:
     street.open(**sale_terms())
     text = street.signed()
@@ -344,18 +379,18 @@ def test_an_order_that_cannot_be_credited_does_not_hold_up_the_next(
     trust(sold)
     for reference in ("R-1", "R-2"):
         sold.hit(e="purchase", transaction_id=reference)
-    first, _ = sold.storage.ledger.new_conversions(2)
-    credit = sold.bill._credit
+    first, _ = sold.storage.conversions.new(2)
+    attributed = sold.convert._attributed
 
-    def fails_once(conversion: Conversion, arrival: Conversion | None) -> Credited:
+    def fails_once(conversion: Conversion) -> CreditConversion:
         if conversion.conversion_key == first.conversion_key:
             raise RuntimeError("no luck")
-        return credit(conversion, arrival)
+        return attributed(conversion)
 
     with monkeypatch.context() as patched:
-        patched.setattr(sold.bill, "_credit", fails_once)
-        sold.bill.credit_new()
+        patched.setattr(sold.convert, "_attributed", fails_once)
+        sold.convert.credit_new()
     assert f"{first.conversion_key}" in caplog.text
     assert sold.spent() == (SALE, 0)
-    assert sold.bill.credit_new() == 1  # tried again
+    assert sold.convert.credit_new() == 1  # tried again
     assert sold.spent() == (2 * SALE, 0)

@@ -7,9 +7,10 @@ import pytest
 
 from adserver.domain.campaign import Pacing, Status
 from adserver.domain.money import Micros
-from adserver.domain.snapshot import Snapshot
+from adserver.domain.pricing import AudienceRate, PricingModel
+from adserver.domain.snapshot import Rates, Snapshot
 from adserver.domain.traffic import local_days
-from adserver.flows.refresh import Refresh
+from adserver.flows.refresh import Refresh, worth_of
 from adserver.storage.embedded import Storage, own_storage
 from adserver.writes import AddCounts
 from tests.domain.makers import (
@@ -102,3 +103,11 @@ def test_only_live_campaigns_with_a_day_to_pace_are_looked_at(storage: Storage, 
     assert snapshot.traffic == {}  # the one that is paced has seen nothing yet
     snapshot.put(make_campaign(status=Status.ENDED, pacing=Pacing.EVEN, daily_budget_micros=Micros(1)))
     assert snapshot.paced_campaigns() == []
+
+
+def test_an_ad_is_expected_to_cost_what_the_audiences_do_on_average() -> None:
+    """The campaign's own rate is nobody's, where each audience has its own."""
+    rates = tuple(AudienceRate(key, Micros(key * 1_000_000)) for key in (1, 4))
+    terms = {"pricing_model": PricingModel.CPM, "rate_micros": Micros(9_000_000)}
+    assert worth_of(make_campaign(**terms), Rates()) == (9_000, 1.0)
+    assert worth_of(make_campaign(**terms, audience_rates=rates), Rates()) == (2_500, 1.0)

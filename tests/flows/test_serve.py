@@ -16,6 +16,8 @@ from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel
 from adserver.domain.slot import Slot
 from adserver.flows.serve import ServedImage, SlotRequest
+from adserver.storage import under_way
+from adserver.storage.under_way import monotonic_ms
 from adserver.writes import AddCounts, Result, SaveProducts
 from pixel.consent import Region
 from pixel.events import EventName, Rejection
@@ -200,15 +202,39 @@ def test_an_advertisers_own_budget_stops_all_of_its_campaigns(street: Street) ->
     assert refusals(street) == {CAMPAIGN: Refusal.BUDGET_EXHAUSTED}
 
 
-def test_an_ad_under_way_holds_back_the_last_of_a_budget(street: Street) -> None:
+def test_an_ad_under_way_holds_back_the_last_of_a_budget(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
     street.open(**CPM, rate_micros=Micros(250_000_000), total_budget_micros=PRICE)
     text = street.token()
     assert refusals(street) == {CAMPAIGN: Refusal.BUDGET_EXHAUSTED}
-    street.now_ms += 30_000  # it was never seen
+    street.storage.writer.commit(AddCounts(()))  # the ad's record is durable by then
+    monkeypatch.setattr(under_way, "monotonic_ms", lambda: monotonic_ms() + 30_000)  # it was never seen
     second = street.token()
     assert street.see(second) is Result.TAKEN
     assert street.see(text) is Result.CAP_REACHED
     street.assert_audit_is_clean()
+
+
+def test_an_ad_under_way_holds_back_the_last_of_its_advertisers_budget_for_all_campaigns(
+    street: Street,
+) -> None:
+    street.open_shop(total_budget_micros=PRICE)
+    save_new(street.storage, make_campaign(**CPM, rate_micros=Micros(250_000_000)), make_creative())
+    street.look()
+    street.token()
+    save_new(
+        street.storage, make_campaign(key=CAMPAIGN + 1), make_creative(key=701, campaign_key=CAMPAIGN + 1)
+    )
+    expected = dict.fromkeys((CAMPAIGN, CAMPAIGN + 1), Refusal.BUDGET_EXHAUSTED)
+    assert refusals(street) == expected
+
+
+def test_ads_without_any_budget_are_not_weighed(street: Street) -> None:
+    street.open(**CPM, rate_micros=Micros(250_000_000))
+    street.token()
+    street.storage.writer.commit(AddCounts(()))
+    assert street.storage.writer.in_flight(CAMPAIGN) is None
 
 
 def test_a_visitor_is_shown_an_ad_so_often_and_no_more(street: Street) -> None:
@@ -226,7 +252,7 @@ def test_a_test_visitor_sees_everything_and_bills_nothing(street: Street) -> Non
     assert street.read(text).test
     street.now_ms += 1_000
     assert street.click(text, TESTER)[1] is Result.NOT_BILLABLE
-    assert street.memory.in_flight.expected(CAMPAIGN, street.now_ms) == 0
+    assert street.storage.writer.in_flight(CAMPAIGN) is None
 
 
 @pytest.mark.parametrize(("floor", "filled"), [(2_000_000, True), (2_000_001, False)])

@@ -74,7 +74,9 @@ def test_no_exception_is_swallowed_without_a_word() -> None:
 
 
 def test_each_file_is_small_enough_to_be_one_room() -> None:
-    assert_none(breaches_in(modules_of(*PACKAGES, "migrations", "tests"), code_rules.oversized))
+    """A revision is one long list that nobody reads as a room."""
+    paths = [path for path in modules_of(*PACKAGES, "migrations", "tests") if "versions" not in path.parts]
+    assert_none(breaches_in(paths, code_rules.oversized))
 
 
 def test_each_test_is_named_by_a_sentence_of_fact() -> None:

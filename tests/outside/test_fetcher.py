@@ -280,5 +280,97 @@ def test_a_server_that_drips_is_left_at_the_deadline(head: bytes) -> None:
     assert time.monotonic() - began < 2
 
 
+def test_a_post_carries_its_body_and_headers_and_answers_the_status() -> None:
+    heads: list[str] = []
+
+    def answer(connection: socket.socket, head: str) -> None:
+        while not head.endswith('{"a":1}'):
+            head += connection.recv(65_536).decode("latin-1")
+        heads.append(head)
+        connection.sendall(page(b"x" * 100, "202 Accepted"))
+
+    fetcher = HttpFetcher(allow_private=True, resolve=lambda host, port: ["127.0.0.1"])
+    with serving(answer) as port:
+        assert fetcher.post(f"http://shop.example:{port}/n?x=1", b'{"a":1}', {"X-Notice-Id": "n1"}) == 202
+    (head,) = heads
+    assert head.startswith("POST /n?x=1 HTTP/1.1\r\n")
+    for line in (f"Host: shop.example:{port}", "X-Notice-Id: n1", "Content-Length: 7"):
+        assert f"\r\n{line}\r\n" in head
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Again", "308 Moved", "404 No", "500 Oops"])
+def test_a_post_is_answered_by_any_status_and_follows_no_redirect(status: str) -> None:
+    asked: list[str] = []
+
+    def answer(connection: socket.socket, head: str) -> None:
+        asked.append(head)
+        connection.sendall(page(b"", status, "Location: /elsewhere\r\n"))
+
+    with serving(answer) as port:
+        assert LOCAL.post(f"http://127.0.0.1:{port}/", b"{}", {}) == int(status[:3])
+    assert len(asked) == 1
+
+
+def test_a_post_reads_nothing_of_an_endless_answer() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    def endless(connection: socket.socket, _: str) -> None:
+        connection.sendall(head)
+        while True:
+            connection.sendall(b"10000\r\n" + b"x" * 65_536 + b"\r\n")
+
+    with serving(endless) as port:
+        assert LOCAL.post(f"http://127.0.0.1:{port}/", b"{}", {}) == 200
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://127.0.0.1/", "address_not_allowed"),
+        ("https://localhost/", "address_not_allowed"),
+        ("https://169.254.169.254/latest/meta-data/", "address_not_allowed"),
+        ("https://[::ffff:10.0.0.1]/", "address_not_allowed"),
+        ("https://127.0.0.1:6379/", "port_not_allowed"),
+        ("file:///etc/passwd", "scheme_not_allowed"),
+        ("http://a\x00b/", "bad_address"),
+    ],
+)
+def test_a_post_never_goes_inside_either(url: str, reason: str) -> None:
+    with pytest.raises(FetchRefused, match=reason):
+        GUARDED.post(url, b"{}", {})
+
+
+def test_a_post_that_is_not_answered_is_left_at_its_deadline() -> None:
+    hung_up = threading.Event()
+
+    def mute(connection: socket.socket, _: str) -> None:
+        connection.settimeout(30)
+        while connection.recv(65_536):
+            pass
+        hung_up.set()
+
+    fetcher = HttpFetcher(allow_private=True, post_seconds=0.3)
+    with serving(mute) as port:
+        with pytest.raises(FetchRefused, match="timed_out"):
+            fetcher.post(f"http://127.0.0.1:{port}/", b"{}", {})
+        assert hung_up.wait(30)
+
+
+def test_a_name_that_is_not_answered_is_left_at_the_deadline_too() -> None:
+    hanging, answered = threading.Event(), threading.Event()
+
+    def resolve(host: str, port: int) -> list[str]:
+        hanging.wait(30)
+        answered.set()
+        return ["127.0.0.1"]
+
+    fetcher = HttpFetcher(post_seconds=0.2, resolve=resolve)
+    with pytest.raises(FetchRefused, match="timed_out"):
+        fetcher.post("https://shop.example/", b"{}", {})
+    assert not answered.is_set()
+    hanging.set()
+    assert answered.wait(30)
+
+
 def test_the_systems_names_for_loopback_are_seen_through() -> None:
     assert resolve_host("127.1", 80) == ["127.0.0.1"]

@@ -1,88 +1,339 @@
-"""The first gate of consent over the whole space of signals, against a reference written as rows."""
+"""Signals become one Consent: the whole table, against what each signal leaves by itself, and one by one."""
 
 from collections.abc import Iterator
 from itertools import product
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pixel.consent import STRICT_COUNTRIES, Basis, Consent, Region, Signals, decide, region_of
+from pixel.consent import STRICT_COUNTRIES, Basis, Consent, Region, Said, Signals, decide, region_of
+from tests.pixel.consent_strings import NOW_MS, VENDOR, make_gpp, make_tc, make_usnat, restriction
 
-ALL = (True, True, True, True)
+DAY_MS = 86_400_000
+ALL = (True, True, True, True)  # store, profile, personalise, measure
 NONE = (False, False, False, False)
-ANY = None
+PROVEN = {"asserted": True, "asserted_by": "Klaro", "asserted_at_seconds": NOW_MS // 1_000 - 60}
 
-SILENCE = [None, "", "${GDPR}", "%%GDPR%%"]
-REGIONS = list(Region)
-GDPR = [*SILENCE, "0", "1", "yes"]
-TC_STRINGS = [*SILENCE, "CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA"]
-GPP_STRINGS = [*SILENCE, "DBAA", "DBABLA~BVQqAAAAAgA.QA"]
-COPPA = [*SILENCE, "0", "1"]
-ASSERTIONS = [  # asserted, by, at, from a verified origin
-    (None, None, None, True),
-    (False, "Klaro", 1_790_000_000, True),
-    (False, None, None, False),
-    (True, None, None, False),
-    (True, "Klaro", 1_790_000_000, False),
-    (True, "Klaro", None, True),
-    (True, None, 1_790_000_000, True),
-    (True, "", 1_790_000_000, True),
-    (True, "${CMP}", 1_790_000_000, True),
-    (True, "Klaro", 1_790_000_000, True),
+# What each signal leaves by itself: s(tore), p(rofile), c(hoose), m(easure); and the reason for the rest.
+Left = tuple[Basis, str]
+Axis = list[tuple[dict[str, object], list[Left]]]
+
+TC_STRINGS: Axis = [
+    ({}, []),
+    ({"gdpr_consent": make_tc()}, []),
+    ({"gdpr_consent": make_tc(purposes=(1, 3, 7))}, [(Basis.PURPOSE_REFUSED, "spm")]),
+    ({"gdpr_consent": make_tc(purposes=(1, 4))}, [(Basis.PURPOSE_REFUSED, "s")]),
+    ({"gdpr_consent": make_tc(purposes=(3, 4, 7))}, [(Basis.PURPOSE_REFUSED, "")]),
+    ({"gdpr_consent": make_tc(updated_ms=NOW_MS - 400 * DAY_MS)}, [(Basis.TC_EXPIRED, "")]),
+    ({"gdpr_consent": "BOEFEAyOEFEAyAHABDENAI4AAAB9vABAASA"}, [(Basis.TC_OTHER_VERSION, "")]),
+    ({"gdpr_consent": "${GDPR_CONSENT_755}"}, []),
 ]
-
-# The first row that fits decides. Columns: opted out, child, privacy control, page said no, a yes is needed,
-# the page's yes is proven, an unread GPP string with sections, the page said yes -> basis, allowed.
-ROWS = [
-    ((True, ANY, ANY, ANY, ANY, ANY, ANY, ANY), Basis.OPTED_OUT, NONE),
-    ((ANY, True, ANY, ANY, ANY, ANY, ANY, ANY), Basis.CHILD, NONE),
-    ((ANY, ANY, True, ANY, ANY, ANY, ANY, ANY), Basis.PRIVACY_CONTROL, NONE),
-    ((ANY, ANY, ANY, True, ANY, ANY, ANY, ANY), Basis.REFUSED, NONE),
-    ((ANY, ANY, ANY, ANY, True, True, ANY, ANY), Basis.ASSERTED, ALL),
-    ((ANY, ANY, ANY, ANY, True, False, ANY, ANY), Basis.NO_USABLE_STRING, NONE),
-    ((ANY, ANY, ANY, ANY, False, ANY, True, ANY), Basis.NO_USABLE_STRING, NONE),
-    ((ANY, ANY, ANY, ANY, False, ANY, False, True), Basis.ASSERTED, ALL),
-    ((ANY, ANY, ANY, ANY, False, ANY, False, False), Basis.OPEN_REGION, ALL),
+GPP_STRINGS: Axis = [
+    ({}, []),
+    ({"gpp": make_gpp({7: make_usnat()}), "gpp_sid": "7"}, []),
+    ({"gpp": make_gpp({7: make_usnat(targeted=1)}), "gpp_sid": "7"}, [(Basis.SALE_OPT_OUT, "")]),
+    ({"gpp": "%%GPP%%"}, []),
+    ({"gpp": "undefined"}, [(Basis.GPP_UNREADABLE, "")]),
 ]
+US_PRIVACY: Axis = [({}, []), ({"us_privacy": "1YYN"}, [(Basis.SALE_OPT_OUT, "")])]
+COPPA: Axis = [({}, []), ({"coppa": "1"}, [(Basis.CHILD, "")])]
+MODES: Axis = [
+    ({}, []),
+    ({"ad_storage": False}, [(Basis.AD_STORAGE_DENIED, "")]),
+    ({"ad_user_data": False}, [(Basis.AD_USER_DATA_DENIED, "sm")]),
+    ({"ad_storage": True, "ad_personalization": False}, [(Basis.AD_PERSONALIZATION_DENIED, "spm")]),
+]
+ASSERTIONS: Axis = [
+    ({}, []),
+    ({"asserted": False}, [(Basis.REFUSED, "")]),
+    ({"asserted": True}, []),
+    (PROVEN, []),
+]
+GDPR = [None, "0", "1"]
+FLAGS = [False, True]
 
 
-def every_signal() -> Iterator[Signals]:
-    flags = [False, True]
-    space = product(REGIONS, GDPR, TC_STRINGS, GPP_STRINGS, COPPA, ASSERTIONS, flags, flags)
-    for region, gdpr, tc, gpp, coppa, (asserted, by, at, verified), control, opted_out in space:
-        yield Signals(region, gdpr, tc, gpp, None, coppa, asserted, by, at, verified, control, opted_out)
+def every_signal() -> Iterator[tuple[Signals, list[Left]]]:
+    """The whole product, each with what its parts leave, in the order in which reasons are told."""
+    said_space = list(product(ASSERTIONS, MODES, COPPA, US_PRIVACY, GPP_STRINGS, TC_STRINGS, GDPR))
+    for region, vendor_id, opted_out, control in product(Region, [None, VENDOR], FLAGS, FLAGS):
+        of_visitor: list[Left] = [(Basis.OPTED_OUT, "")] if opted_out else []
+        of_browser: list[Left] = [(Basis.PRIVACY_CONTROL, "")] if control else []
+        for asserted, mode, coppa, us, gpp, tc, gdpr in said_space:
+            fields = {**asserted[0], **mode[0], **coppa[0], **us[0], **gpp[0], **tc[0], "gdpr": gdpr}
+            said = Said(**fields)  # type: ignore[arg-type]
+            sale = (us[1] + [one for one in gpp[1] if one[0] is Basis.SALE_OPT_OUT])[:1]
+            unread = [one for one in gpp[1] if one[0] is not Basis.SALE_OPT_OUT]
+            left = [*of_visitor, *coppa[1], *of_browser, *sale, *asserted[1], *mode[1], *unread]
+            has_string = tc[0] and not str(tc[0]["gdpr_consent"]).startswith("$")
+            if region is Region.STRICT or gdpr == "1" or (gdpr is None and has_string):
+                left += tc[1] if has_string else []
+                left += ground(said, vendor_id, has_string=bool(has_string))
+            yield (
+                Signals(region, NOW_MS, said, vendor_id, True, control, opted_out, True),
+                left,
+            )
 
 
-def columns_of(signals: Signals) -> tuple[bool, ...]:
-    return (
-        signals.opted_out,
-        signals.coppa == "1",
-        signals.global_privacy_control,
-        signals.asserted is False,
-        signals.region is Region.STRICT
-        or signals.gdpr in ("1", "yes")
-        or (signals.gdpr in SILENCE and signals.gdpr_consent not in SILENCE),
-        (signals.asserted, signals.asserted_by, signals.asserted_at_seconds, signals.origin_verified)
-        == (True, "Klaro", 1_790_000_000, True),
-        "~" in (signals.gpp or ""),
-        signals.asserted is True,
-    )
+def ground(said: Said, vendor_id: int | None, *, has_string: bool) -> list[Left]:
+    """What is missing where silence is a no."""
+    if has_string and vendor_id is not None:
+        return []
+    if said.asserted and said.asserted_by:
+        return []
+    if said.asserted_by is None and has_string:
+        return [(Basis.NO_VENDOR_ID, "")]
+    return [(Basis.UNPROVEN_ASSERTION if said.asserted or said.ad_storage else Basis.NO_USABLE_STRING, "")]
 
 
-def reference(signals: Signals) -> Consent:
-    columns = columns_of(signals)
-    for pattern, basis, allowed in ROWS:
-        if all(wanted is ANY or wanted is said for wanted, said in zip(pattern, columns, strict=True)):
-            return Consent(basis, *allowed)
-    raise AssertionError(f"no row for {signals}")
+def expected(left: list[Left]) -> tuple[Basis | None, tuple[bool, ...]]:
+    for need in "spcm":
+        for basis, letters in left:
+            if need not in letters:
+                return basis, tuple(all(one in some for _, some in left) for one in "spcm")
+    return None, ALL
 
 
-def test_every_combination_of_signals_is_decided_as_the_rows_say() -> None:
-    for signals in every_signal():
-        assert decide(signals) == reference(signals), signals
+@pytest.mark.slow
+def test_every_combination_of_signals_leaves_the_least_of_what_each_leaves() -> None:
+    seen = set()
+    for signals, left in every_signal():
+        consent = decide(signals)
+        basis, allowed = expected(left)
+        given_allowed = (
+            consent.may_store,
+            consent.may_profile,
+            consent.may_personalise,
+            consent.may_measure,
+        )
+        assert given_allowed == allowed, (signals, left)
+        if basis is not None:
+            assert consent.basis is basis, (signals, left)
+        seen.add(consent.basis)
+    assert {Basis.TCF, Basis.ASSERTED, Basis.OPEN_REGION, Basis.NO_VENDOR_ID} <= seen
 
 
 def make_signals(region: Region = Region.OPEN, **fields: object) -> Signals:
-    return Signals(region, **fields)  # type: ignore[arg-type]
+    """A request; fields of Signals by their names, all others are what the page said."""
+    own = {name: fields.pop(name) for name in list(fields) if name in Signals.__struct_fields__}
+    return Signals(region, NOW_MS, Said(**fields), **own)  # type: ignore[arg-type]
+
+
+def with_tc(text: str, **fields: object) -> Consent:
+    """What a European's request with this string allows a vendor who is on the list."""
+    fields = {"gdpr": "1", "gdpr_consent": text, "vendor_id": VENDOR, **fields}
+    return decide(make_signals(Region.STRICT, **fields))
+
+
+# ---- TCF ----
+
+
+def test_a_string_that_gives_us_everything_allows_everything() -> None:
+    assert with_tc(make_tc()) == Consent(Basis.TCF, *ALL)
+
+
+@pytest.mark.parametrize(
+    ("string", "basis", "allowed"),
+    [
+        ({"purposes": (1,)}, Basis.PURPOSE_REFUSED, (True, False, False, False)),
+        ({"purposes": (1, 3)}, Basis.PURPOSE_REFUSED, (True, True, False, False)),
+        ({"purposes": (1, 3, 7)}, Basis.PURPOSE_REFUSED, (True, True, False, True)),
+        ({"purposes": (1, 4, 7)}, Basis.PURPOSE_REFUSED, (True, False, False, True)),
+        ({"purposes": (3, 4, 7)}, Basis.PURPOSE_REFUSED, NONE),
+        ({"purposes": ()}, Basis.PURPOSE_REFUSED, NONE),
+        ({"purposes": (1, 3, 4), "interests": (7,)}, Basis.VENDOR_REFUSED, (True, True, True, False)),
+        ({"purposes": (1, 4, 7), "interests": (3,)}, Basis.PURPOSE_REFUSED, (True, False, False, True)),
+        ({"purposes": (1, 3, 4), "interests": (7,), "vendor_interests": (VENDOR,)}, Basis.TCF, ALL),
+        ({"vendors": (VENDOR - 1,)}, Basis.VENDOR_REFUSED, NONE),
+        ({"disclosed": (VENDOR - 1,)}, Basis.VENDOR_NOT_DISCLOSED, NONE),
+        ({"disclosed": None}, Basis.VENDOR_NOT_DISCLOSED, NONE),
+        ({"service_specific": False}, Basis.TC_NOT_SERVICE_SPECIFIC, NONE),
+        ({"policy": 3}, Basis.TC_OLD_POLICY, NONE),
+        ({"policy": 4}, Basis.TCF, ALL),
+        ({"version": 1}, Basis.TC_OTHER_VERSION, NONE),
+        ({"updated_ms": NOW_MS - 393 * DAY_MS}, Basis.TCF, ALL),
+        ({"updated_ms": NOW_MS - 394 * DAY_MS}, Basis.TC_EXPIRED, NONE),
+        ({"updated_ms": NOW_MS + DAY_MS}, Basis.TCF, ALL),
+        ({"updated_ms": NOW_MS + 2 * DAY_MS}, Basis.TC_FROM_THE_FUTURE, NONE),
+    ],
+)
+def test_what_a_string_says_is_what_it_allows(
+    string: dict[str, object], basis: Basis, allowed: tuple[bool, ...]
+) -> None:
+    assert with_tc(make_tc(**string)) == Consent(basis, *allowed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("purpose", "kind", "allowed"),
+    [
+        (1, 0, NONE),
+        (1, 1, ALL),
+        (1, 2, NONE),
+        (1, 3, NONE),
+        (3, 0, (True, False, False, True)),
+        (3, 1, ALL),
+        (3, 2, (True, False, False, True)),
+        (4, 0, (True, True, False, True)),
+        (4, 2, (True, True, False, True)),
+        (7, 0, (True, True, True, False)),
+        (7, 1, ALL),
+        (7, 2, (True, True, True, False)),
+        (9, 0, ALL),
+    ],
+)
+def test_a_restriction_of_the_publisher_is_as_if_the_purpose_were_off(
+    purpose: int, kind: int, allowed: tuple[bool, ...]
+) -> None:
+    text = make_tc(restrictions=[restriction(purpose, kind)])
+    assert with_tc(text) == Consent(Basis.TCF if allowed == ALL else Basis.RESTRICTED, *allowed)
+    others = make_tc(restrictions=[restriction(purpose, kind, [VENDOR - 1, VENDOR + 1])])
+    assert with_tc(others) == Consent(Basis.TCF, *ALL)
+
+
+def test_measurement_may_rest_on_legitimate_interest_unless_restricted_to_consent() -> None:
+    lawful = {"purposes": (1, 3, 4), "interests": (7,), "vendor_interests": (VENDOR,)}
+    assert with_tc(make_tc(**lawful, restrictions=[restriction(7, 2)])).may_measure  # type: ignore[arg-type]
+    assert not with_tc(make_tc(**lawful, restrictions=[restriction(7, 1)])).may_measure  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["CP", "undefined!", make_tc()[:50], "C" * 9_000])
+def test_a_string_that_cannot_be_read_is_a_no(text: str) -> None:
+    assert with_tc(text) == Consent(Basis.TC_UNREADABLE, *NONE)
+
+
+def test_without_an_iab_id_no_string_can_permit_us_but_each_can_refuse() -> None:
+    assert with_tc(make_tc(), vendor_id=None) == Consent(Basis.NO_VENDOR_ID, *NONE)
+    custom = {"vendor_id": None, "origin_verified": True, **PROVEN}
+    assert with_tc(make_tc(vendors=()), **custom) == Consent(Basis.ASSERTED, *ALL)
+    refused = with_tc(make_tc(purposes=(1, 3, 7)), **custom)
+    assert refused == Consent(Basis.PURPOSE_REFUSED, True, True, False, True)
+    assert with_tc("BOEFEAyOEFEAyAHABDENAI4AAAB9vABAASA", **custom).basis is Basis.TC_OTHER_VERSION
+
+
+def test_an_assertion_does_not_overrule_the_string_that_speaks_of_us() -> None:
+    said = {"origin_verified": True, **PROVEN}
+    assert with_tc(make_tc(vendors=()), **said) == Consent(Basis.VENDOR_REFUSED, *NONE)
+
+
+def test_the_string_inside_a_gpp_string_counts_and_both_bind() -> None:
+    inside = {"gdpr_consent": None, "gpp_sid": "2"}
+    assert with_tc("", gpp=make_gpp({2: make_tc()}), **inside) == Consent(Basis.TCF, *ALL)
+    refusing = make_gpp({2: make_tc(purposes=(1,))})
+    assert not with_tc(make_tc(), gpp=refusing).may_profile
+    assert decide(make_signals(gpp=refusing, gpp_sid="2")).basis is Basis.NO_VENDOR_ID
+    assert decide(make_signals(gpp=refusing)).basis is Basis.NO_VENDOR_ID
+    assert decide(make_signals(gpp=refusing, gpp_sid="7")).basis is Basis.OPEN_REGION
+    assert decide(make_signals(gpp=refusing, gdpr="0")).basis is Basis.OPEN_REGION
+
+
+# ---- withdrawal ----
+
+
+def test_a_valid_no_to_storage_while_our_cookie_is_sent_withdraws() -> None:
+    refusing = make_tc(purposes=(3, 4, 7))
+    assert with_tc(refusing, has_cookie=True).withdrawn
+    assert with_tc(refusing, has_cookie=True, vendor_id=None).withdrawn
+    assert not with_tc(refusing).withdrawn
+    assert decide(make_signals(opted_out=True, has_cookie=True)).withdrawn
+    assert not decide(make_signals(opted_out=True)).withdrawn
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        make_tc(),
+        make_tc(purposes=(1,)),
+        make_tc(vendors=()),
+        make_tc(purposes=(), updated_ms=NOW_MS - 400 * DAY_MS),
+        make_tc(purposes=(), policy=2),
+        make_tc(purposes=(), service_specific=False),
+        "nonsense!",
+        "",
+    ],
+)
+def test_nothing_else_withdraws(text: str) -> None:
+    assert not with_tc(text, has_cookie=True).withdrawn
+
+
+def test_where_the_gdpr_does_not_apply_a_string_withdraws_nothing() -> None:
+    signals = make_signals(gdpr="0", gdpr_consent=make_tc(purposes=()), has_cookie=True)
+    assert decide(signals) == Consent(Basis.OPEN_REGION, *ALL)
+
+
+# ---- American laws, children, the browser's own control ----
+
+
+@pytest.mark.parametrize(
+    ("fields", "basis"),
+    [
+        ({"gpp": make_gpp({7: make_usnat(sale=1)})}, Basis.SALE_OPT_OUT),
+        ({"gpp": make_gpp({7: make_usnat(sharing=1)})}, Basis.SALE_OPT_OUT),
+        ({"gpp": make_gpp({7: make_usnat(targeted=1)}), "gpp_sid": "8"}, Basis.SALE_OPT_OUT),
+        ({"gpp": make_gpp({6: "1YYN"})}, Basis.SALE_OPT_OUT),
+        ({"us_privacy": "1YYN"}, Basis.SALE_OPT_OUT),
+        ({"gpp": make_gpp({7: make_usnat(gpc=True)})}, Basis.PRIVACY_CONTROL),
+        ({"global_privacy_control": True}, Basis.PRIVACY_CONTROL),
+        ({"gpp": make_gpp({7: make_usnat(child=1)})}, Basis.CHILD),
+        ({"coppa": "1"}, Basis.CHILD),
+        ({"coppa": "yes"}, Basis.CHILD),
+        ({"opted_out": True}, Basis.OPTED_OUT),
+        ({"asserted": False}, Basis.REFUSED),
+        ({"gpp": "undefined"}, Basis.GPP_UNREADABLE),
+        ({"gpp": make_gpp({7: "x"})}, Basis.GPP_UNREADABLE),
+        ({"gpp": make_gpp({5: "BPSG"})}, Basis.GPP_UNREADABLE),
+        ({"gpp": make_gpp({5: "BPSG"}), "gpp_sid": "5,7"}, Basis.GPP_UNREADABLE),
+        ({"us_privacy": "yes"}, Basis.US_PRIVACY_UNREADABLE),
+    ],
+)
+def test_one_refusal_is_enough_wherever_the_visitor_is(fields: dict[str, object], basis: Basis) -> None:
+    consent = decide(make_signals(**fields))
+    assert consent == Consent(basis, *NONE)
+    given_all = {"gdpr_consent": make_tc(), "vendor_id": VENDOR, **fields}
+    assert decide(make_signals(Region.STRICT, **given_all)) == Consent(basis, *NONE)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"gpp": "DBAA"},
+        {"gpp": make_gpp({7: make_usnat()}), "gpp_sid": "7"},
+        {"gpp": make_gpp({5: "BPSG"}), "gpp_sid": "7"},
+        {"gpp": make_gpp({5: "BPSG", 7: make_usnat()}), "gpp_sid": "7_8"},
+        {"us_privacy": "1YNN"},
+        {"us_privacy": "1---"},
+        {"coppa": "0"},
+        {"gdpr": "0"},
+    ],
+)
+def test_what_refuses_nothing_leaves_an_open_region_open(fields: dict[str, object]) -> None:
+    assert decide(make_signals(**fields)) == Consent(Basis.OPEN_REGION, *ALL)
+
+
+# ---- Consent Mode and assertions ----
+
+
+@pytest.mark.parametrize(
+    ("mode", "basis", "allowed"),
+    [
+        ((True, True, True), Basis.ASSERTED, ALL),
+        ((True, True, None), Basis.NO_USABLE_STRING, (True, True, False, True)),
+        ((True, True, False), Basis.AD_PERSONALIZATION_DENIED, (True, True, False, True)),
+        ((True, None, True), Basis.NO_USABLE_STRING, (True, False, False, True)),
+        ((True, False, True), Basis.AD_USER_DATA_DENIED, (True, False, False, True)),
+        ((None, True, True), Basis.NO_USABLE_STRING, NONE),
+        ((False, True, True), Basis.AD_STORAGE_DENIED, NONE),
+    ],
+)
+def test_consent_mode_allows_need_by_need_what_a_named_tool_granted(
+    mode: tuple[bool | None, ...], basis: Basis, allowed: tuple[bool, ...]
+) -> None:
+    fields = dict(zip(("ad_storage", "ad_user_data", "ad_personalization"), mode, strict=True))
+    tool = {"asserted_by": "gtag", "asserted_at_seconds": NOW_MS // 1_000, "origin_verified": True}
+    assert decide(make_signals(Region.STRICT, **fields, **tool)) == Consent(basis, *allowed)
+    if mode[0]:
+        assert decide(make_signals(Region.STRICT, **fields)).may_store is False
 
 
 def test_silence_is_a_no_where_the_law_is_strict_and_allowed_elsewhere() -> None:
@@ -91,14 +342,29 @@ def test_silence_is_a_no_where_the_law_is_strict_and_allowed_elsewhere() -> None
 
 
 def test_a_bare_yes_in_a_pasted_address_does_not_count_in_the_eea() -> None:
-    assert decide(make_signals(Region.STRICT, asserted=True)).basis is Basis.NO_USABLE_STRING
+    assert decide(make_signals(Region.STRICT, asserted=True)).basis is Basis.UNPROVEN_ASSERTION
     assert decide(make_signals(Region.OPEN, asserted=True)) == Consent(Basis.ASSERTED, *ALL)
 
 
-def test_a_yes_from_our_own_pages_with_tool_and_time_counts_in_the_eea() -> None:
-    said = {"asserted": True, "asserted_by": "Klaro", "asserted_at_seconds": 1_790_000_000}
-    assert decide(make_signals(Region.STRICT, **said, origin_verified=True)) == Consent(Basis.ASSERTED, *ALL)
-    assert decide(make_signals(Region.STRICT, **said)) == Consent(Basis.NO_USABLE_STRING, *NONE)
+@pytest.mark.parametrize(
+    "missing",
+    [
+        {"asserted": None},
+        {"asserted_by": None},
+        {"asserted_by": ""},
+        {"asserted_by": "${CMP}"},
+        {"asserted_at_seconds": None},
+        {"asserted_at_seconds": NOW_MS // 1_000 - 394 * 86_400},
+        {"asserted_at_seconds": NOW_MS // 1_000 + 2 * 86_400},
+        {"origin_verified": False},
+    ],
+)
+def test_a_yes_counts_in_the_eea_with_tool_and_time_and_from_our_own_pages_only(
+    missing: dict[str, object],
+) -> None:
+    proven = {"origin_verified": True, **PROVEN}
+    assert decide(make_signals(Region.STRICT, **proven)) == Consent(Basis.ASSERTED, *ALL)
+    assert not decide(make_signals(Region.STRICT, **{**proven, **missing})).may_store
 
 
 def test_an_address_that_says_gdpr_does_not_apply_does_not_move_a_european_elsewhere() -> None:
@@ -107,9 +373,88 @@ def test_an_address_that_says_gdpr_does_not_apply_does_not_move_a_european_elsew
 
 @pytest.mark.parametrize("macro", ["${GDPR}", "%%GDPR%%", "${GDPR_CONSENT_755}"])
 def test_a_macro_nobody_expanded_is_silence(macro: str) -> None:
-    silent = {"gdpr": macro, "gdpr_consent": macro, "gpp": macro, "gpp_sid": macro, "coppa": macro}
+    names = ("gdpr", "gdpr_consent", "gpp", "gpp_sid", "us_privacy", "coppa", "asserted_by")
+    silent = dict.fromkeys(names, macro)
     for region in Region:
         assert decide(make_signals(region, **silent)) == decide(make_signals(region))
+
+
+# ---- one more no never allows more ----
+
+REFUSALS: list[dict[str, object]] = [
+    {"opted_out": True},
+    {"global_privacy_control": True},
+    {"coppa": "1"},
+    {"asserted": False},
+    {"ad_storage": False},
+    {"ad_user_data": False},
+    {"ad_personalization": False},
+    {"us_privacy": "1YYN"},
+    {"us_privacy": "1"},
+    {"gpp": make_gpp({7: make_usnat(sale=1)})},
+    {"gpp": make_gpp({2: make_tc(purposes=())}), "gpp_sid": "2"},
+    {"gpp": "x"},
+    {"gdpr": "1"},
+    {"gdpr_consent": make_tc(purposes=())},
+    {"gdpr_consent": make_tc(vendors=())},
+    {"gdpr_consent": make_tc(updated_ms=0)},
+    {"gdpr_consent": "x"},
+    {"origin_verified": False},
+    {"vendor_id": None},
+    {"region": Region.STRICT},
+]
+FIELDS = {
+    "gdpr": st.sampled_from([None, "0", "1", "${GDPR}"]),
+    "gdpr_consent": st.sampled_from([None, make_tc(), make_tc(purposes=(1, 3)), make_tc(purposes=(1,))]),
+    "gpp": st.sampled_from([None, "DBAA", make_gpp({7: make_usnat()}), make_gpp({2: make_tc()})]),
+    "gpp_sid": st.sampled_from([None, "2", "7", "2,7"]),
+    "us_privacy": st.sampled_from([None, "1YNN", "1---"]),
+    "asserted": st.sampled_from([None, True]),
+    "asserted_by": st.sampled_from([None, "Klaro"]),
+    "asserted_at_seconds": st.sampled_from([None, NOW_MS // 1_000]),
+    "ad_storage": st.sampled_from([None, True]),
+    "ad_user_data": st.sampled_from([None, True]),
+    "ad_personalization": st.sampled_from([None, True]),
+}
+
+
+@given(
+    st.fixed_dictionaries(FIELDS),
+    st.sampled_from(Region),
+    st.sampled_from([None, VENDOR]),
+    st.booleans(),
+    st.lists(st.sampled_from(REFUSALS), min_size=1, max_size=3),
+)
+def test_one_more_refusal_never_allows_more(
+    fields: dict[str, object],
+    region: Region,
+    vendor_id: int | None,
+    verified: bool,
+    refusals: list[dict[str, object]],
+) -> None:
+    before = make_signals(region, vendor_id=vendor_id, origin_verified=verified, **fields)
+    after = before
+    for refusal in refusals:
+        own = {name: value for name, value in refusal.items() if name in Signals.__struct_fields__}
+        page = {name: value for name, value in refusal.items() if name not in own}
+        said = msgspec.structs.replace(after.said, **page)
+        after = msgspec.structs.replace(after, said=said, **own)
+    first, second = decide(before), decide(after)
+    for need in ("may_store", "may_profile", "may_personalise", "may_measure"):
+        assert getattr(first, need) or not getattr(second, need), (need, first, second)
+
+
+@given(st.builds(Said, *[st.none() | st.text(max_size=60)] * 6), st.sampled_from(Region))
+def test_nothing_that_a_page_says_raises_anything_or_lifts_one_need_above_another(
+    said: Said, region: Region
+) -> None:
+    consent = decide(Signals(region, NOW_MS, said, VENDOR, True))
+    assert consent.may_store or not (consent.may_profile or consent.may_measure)
+    assert consent.may_profile or not consent.may_personalise
+    assert region is Region.OPEN or not consent.may_store
+
+
+# ---- regions ----
 
 
 @pytest.mark.parametrize(
@@ -121,10 +466,17 @@ def test_a_country_has_the_region_of_its_law(country: str, region: Region) -> No
     assert region_of(country, Region.STRICT) is region_of(country, Region.OPEN) is region
 
 
+def test_the_operators_table_speaks_for_countries_outside_europe() -> None:
+    rules = {"BR": Region.STRICT, "FR": Region.OPEN}
+    assert region_of("BR", Region.OPEN, rules) is Region.STRICT
+    assert region_of("US", Region.STRICT, rules) is Region.OPEN
+    assert region_of("FR", Region.OPEN, rules) is Region.STRICT
+
+
 @pytest.mark.parametrize("default", list(Region))
 def test_an_unknown_country_has_the_default_region(default: Region) -> None:
     assert region_of(None, default) is region_of("", default) is default
 
 
-def test_the_strict_countries_are_the_thirty_of_the_eea_and_nine_more() -> None:
-    assert len(STRICT_COUNTRIES) == 39
+def test_the_strict_countries_are_those_of_the_eea_with_two_more_and_their_territories() -> None:
+    assert len(STRICT_COUNTRIES) == 30 + 2 + 19

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pixel.consent import Said
 from pixel.events import Event, EventName, Flaw, Item, Rejection
 from pixel.parse import Hit, decode_json, events_from_records, from_body
 
@@ -30,14 +31,20 @@ def test_every_field_of_the_contract_is_read() -> None:
         b' "items": [{"item_id": "A", "price": 12.50, "quantity": 2, "item_name": "Lamp"}, {"item_id": 9}],'
         b' "value": "25.00", "currency": "eur", "rtclid": "c1", "url": "https://shop.example/a?b"}],'
         b' "consent": {"granted": true, "cmp": "Klaro", "time": 1790000000, "gdpr": 1, "gdpr_consent": "CP",'
-        b' "gpp": "DB", "gpp_sid": [7, 8], "coppa": false, "gpc": 1}, "debug": 1}'
+        b' "gpp": "DB", "gpp_sid": [7, 8], "coppa": false, "gpc": 1,'
+        b' "us_privacy": "1YNN", "ad_storage": "granted", "ad_user_data": "denied",'
+        b' "ad_personalization": "${AD}"}, "debug": 1}'
     )
     event = Event(
         EventName.PURCHASE, "E1", (Item("A", 2, 12_500_000), Item("9")), 25_000_000, "EUR", "77", "L1", "c1",
         "https://shop.example/a",
     )  # fmt: skip
     assert from_body(body) == Hit(
-        "shop", (event,), (), "1", "CP", "DB", "7,8", "0", True, "Klaro", 1_790_000_000, True, True
+        "shop",
+        (event,),
+        (),
+        Said("1", "CP", "DB", "7,8", "1YNN", "0", True, "Klaro", 1_790_000_000, True, False, None, True),
+        True,
     )
 
 

@@ -4,6 +4,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from pixel.consent import Said
 from pixel.events import Event, EventName, Flaw, Item, Rejection
 from pixel.parse import Hit, from_query
 
@@ -35,6 +36,7 @@ def test_every_field_of_the_contract_is_read() -> None:
             "lead_id": "L1", "event_id": "E1", "url": "https://Shop.Example/thanks?who=me#top",
             "rtclid": "a.b_c-~",
             "gdpr": "1", "gdpr_consent": "CPc", "gpp": "DBAA", "gpp_sid": "7", "coppa": "0",
+            "us_privacy": "1YNN", "ad_storage": "granted", "ad_user_data": "denied", "ad_personalization": "?",
             "consent": "1", "consent_cmp": "Klaro", "consent_time": "1790000000", "debug": "1",
         }
     )  # fmt: skip
@@ -44,7 +46,11 @@ def test_every_field_of_the_contract_is_read() -> None:
         "T 1", "L1", "a.b_c-~", "https://shop.example/thanks",
     )  # fmt: skip
     assert hit == Hit(
-        "shop-1", (event,), (), "1", "CPc", "DBAA", "7", "0", True, "Klaro", 1_790_000_000, debug=True
+        "shop-1",
+        (event,),
+        (),
+        Said("1", "CPc", "DBAA", "7", "1YNN", "0", True, "Klaro", 1_790_000_000, True, False, None),
+        debug=True,
     )
 
 
@@ -154,4 +160,4 @@ def test_an_address_is_kept_without_query_fragment_and_credentials(given: str, k
 @pytest.mark.parametrize("macro", ["${CONSENT}", "%25%25CONSENT%25%25", "", "perhaps"])
 def test_only_a_plain_yes_or_no_asserts_consent(macro: str) -> None:
     hit = from_query(b"m=s&consent=" + macro.encode())
-    assert isinstance(hit, Hit) and hit.asserted is None
+    assert isinstance(hit, Hit) and hit.said == Said()

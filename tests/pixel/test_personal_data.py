@@ -15,7 +15,9 @@ from pixel.parse import Hit, events_from_records, from_body, from_query
 EVENT_FIELDS = (
     "e id q p value currency transaction_id lead_id event_id url rtclid consent_cmp anything".split()
 )
-SIGNAL_FIELDS = "gdpr gdpr_consent gpp gpp_sid coppa gpc consent".split()
+SIGNAL_FIELDS = (
+    "gdpr gdpr_consent gpp gpp_sid us_privacy coppa gpc consent ad_storage ad_user_data ad_personalization"
+).split()
 BODY_FIELDS = (
     "name event_id value currency transaction_id lead_id url rtclid item_name search_term anything".split()
 )

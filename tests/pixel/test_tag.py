@@ -201,7 +201,7 @@ def test_events_wait_for_consent_when_told_to_and_carry_it(loopback: Loopback, o
     assert loopback.requests == []
     page.evaluate("rt('consent', {granted: true, cmp: 'Klaro', time: 1790000000})")
     (hit,) = loopback.hits(1)
-    assert (hit.asserted, hit.asserted_by, hit.asserted_at_seconds) == (True, "Klaro", 1_790_000_000)
+    assert (hit.said.asserted, hit.said.asserted_by, hit.said.asserted_at_seconds) == (True, "Klaro", 1_790_000_000)
 
 
 @pytest.mark.parametrize("written", ["1790000000", "1790000000123", "'2026-09-21T14:13:20Z'"])
@@ -211,14 +211,14 @@ def test_the_time_of_consent_may_be_written_in_any_usual_way(
     open_shop(
         f"rt('init', 's'); rt('consent', {{granted: true, cmp: 'c', time: {written}}}); rt('event', 'login')"
     )
-    assert loopback.hits(1)[0].asserted_at_seconds == 1_790_000_000
+    assert loopback.hits(1)[0].said.asserted_at_seconds == 1_790_000_000
 
 
 def test_a_refusal_is_sent_as_such(loopback: Loopback, open_shop: Open) -> None:
     open_shop(
         "rt('init', 's', {waitForConsent: true}); rt('consent', {granted: false}); rt('event', 'login')"
     )
-    assert loopback.hits(1)[0].asserted is False
+    assert loopback.hits(1)[0].said.asserted is False
 
 
 def test_a_click_id_is_sent_from_the_landing_page_and_stored_only_with_consent(
@@ -245,7 +245,7 @@ def test_a_tcf_tool_is_waited_for_and_its_string_attached(
     assert loopback.requests == []
     page.evaluate(f"answer({purposes})")
     (hit,) = loopback.hits(1)
-    assert (hit.gdpr, hit.gdpr_consent, hit.asserted) == ("1", "CPtc", None)
+    assert (hit.said.gdpr, hit.said.gdpr_consent, hit.said.asserted) == ("1", "CPtc", None)
     assert stored_click_ids(page) == stored
 
 
@@ -253,7 +253,7 @@ def test_a_gpp_tool_is_waited_for_and_its_string_attached(loopback: Loopback, op
     page = open_shop(GPP + "rt('init', 's'); rt('event', 'login')")
     page.evaluate("answer()")
     (hit,) = loopback.hits(1)
-    assert (hit.gpp, hit.gpp_sid) == ("DBAA~x", "7,8")
+    assert (hit.said.gpp, hit.said.gpp_sid) == ("DBAA~x", "7,8")
 
 
 def test_the_privacy_control_of_a_browser_is_told_and_nothing_is_stored(
@@ -264,7 +264,7 @@ def test_the_privacy_control_of_a_browser_is_told_and_nothing_is_stored(
         query="?rtclid=click.1",
         before="Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})",
     )
-    assert loopback.hits(1)[0].global_privacy_control
+    assert loopback.hits(1)[0].said.global_privacy_control
     assert stored_click_ids(page) == []
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from adserver.domain.budget import Bucket, admit
 from adserver.domain.campaign import Campaign, Pacing
 from adserver.domain.eligibility import Balance, money_refusal
+from adserver.domain.in_flight import InFlight
 from adserver.domain.money import ZERO, Micros
-from adserver.domain.pacing import InFlight
 from adserver.domain.pricing import PricingModel
 from adserver.domain.traffic import FLAT, HOUR_MS, Counted, LocalDays, Traffic, forecast, learn, local_days
 from tests.domain.makers import CAMPAIGN, make_campaign
@@ -89,7 +89,9 @@ class _Day:
     def request(self, now_ms: int, hour: int, expected: Traffic | None) -> None:
         simulation, span = self.simulation, self.span
         free = Bucket()
-        under_way = self.in_flight.expected(CAMPAIGN, now_ms)
+        self.in_flight.expire(now_ms)
+        known = self.in_flight.expected(CAMPAIGN)
+        under_way = known.micros if known else ZERO
         elapsed_ms, length_ms = now_ms - span.start_ms, span.end_ms - span.start_ms
         balance = Balance(free, self.bucket, free, free, under_way, elapsed_ms, length_ms, expected)
         if money_refusal(simulation.campaign, balance, simulation.random.random()) is not None:
@@ -98,12 +100,12 @@ class _Day:
         if simulation.random.random() < WINS:
             self.ids += 1
             self.served.append(self.ids)
-            self.in_flight.add(CAMPAIGN, self.ids, PRICE, now_ms)
+            self.in_flight.add(CAMPAIGN, self.ids, PRICE, 1.0, now_ms)
 
     def answer(self, impression: int, now_ms: int, hour: int) -> None:
         if self.simulation.random.random() >= PAID:
             return
-        self.in_flight.answered(CAMPAIGN, impression)
+        self.in_flight.answered(CAMPAIGN, impression, now_ms)
         if not admit(PRICE, [self.bucket]):
             self.unbilled += 1
             return

@@ -102,6 +102,12 @@ class RunningServer:
             self._process.wait()
             raise AssertionError("the server did not stop") from None
 
+    def restart(self, **settings: str) -> None:
+        """Stop it, and start it again with some settings changed."""
+        assert self.stop() == 0
+        self._settings.update(settings)
+        self.start()
+
     def kill(self) -> None:
         """`kill -9` of the process that was started, and of no other."""
         assert self._process is not None

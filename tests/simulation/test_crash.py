@@ -7,29 +7,41 @@ import asyncio
 import os
 import random
 import signal
+import sqlite3
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import closing
+from operator import gt
 from pathlib import Path
 
 import pytest
 
-from tests.simulation.load import Load, faults_of
+from tests.simulation.load import Load
 from tests.simulation.running_server import POLL_SECONDS, RunningServer, is_running, wait_until
-from tests.simulation.shop import CPC, CPM, Shop, make_shop
+from tests.simulation.shop import CPA, CPC, CPM, Shop, make_shop
 
 KILLS = int(os.environ.get("CRASH_KILLS", "6"))
 ITEMS = [str(number) for number in range(40)]
+ONCE = {"frequency_cap": {"impressions": 1, "per": "day"}}
 CAMPAIGNS = {
-    "cpm": {**CPM, "total_budget_micros": 400_000},
-    "cpc": {**CPC, "total_budget_micros": 100_000_000},
+    "cpm": {**CPM, **ONCE, "total_budget_micros": 400_000},
+    "vcpm": {**ONCE, "pricing_model": "vcpm", "rate_micros": 3_000_000},
+    "cpc": {**CPC, **ONCE, "total_budget_micros": 100_000_000},
+    "cpa": {**CPA, **ONCE},
     "uncapped": {"pricing_model": "cpm", "rate_micros": 10_000},
 }
+PAID_MICROS = 200_000_000
 ENOUGH = 500  # acknowledgements between two kills, so that each crash meets a server at work
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 40.0
 
 
 def crash_shop(server: RunningServer) -> Shop:
-    return make_shop(server, ITEMS, CAMPAIGNS, trust_pixel_conversions=True)
+    """A prepaid account with a campaign of every pricing model, and one without a budget of its own."""
+    shop = make_shop(server, ITEMS, CAMPAIGNS, trust_pixel_conversions=True, prepaid=True)
+    paid = {"advertiser_id": shop.advertiser_id, "amount_micros": PAID_MICROS, "reference": "first"}
+    with server.api() as api:
+        api.post("/deposits", json=paid, headers={"Idempotency-Key": "first"}).raise_for_status()
+    return shop
 
 
 async def reached(is_so: Callable[[], bool], what: str) -> None:
@@ -41,8 +53,17 @@ async def reached(is_so: Callable[[], bool], what: str) -> None:
 
 
 async def acknowledged_more(load: Load) -> None:
-    goal = load.acknowledged.count + ENOUGH
-    await reached(lambda: load.acknowledged.count >= goal, "the server acknowledges again")
+    """Enough of all, and some of each that moves money."""
+    goal, moved = load.count + ENOUGH, money_moved(load)
+    await reached(
+        lambda: load.count >= goal and all(map(gt, money_moved(load), moved)),
+        "the server acknowledges again",
+    )
+
+
+def money_moved(load: Load) -> tuple[int, ...]:
+    books = load.books
+    return len(load.acknowledged.charges), len(books.sold), len(books.refunds), len(books.deposits)
 
 
 async def under_load(load: Load, happening: Coroutine[None, None, None]) -> None:
@@ -58,9 +79,22 @@ async def under_load(load: Load, happening: Coroutine[None, None, None]) -> None
 
 
 def assert_nothing_is_lost(server: RunningServer, load: Load) -> None:
-    assert faults_of(server, load.acknowledged) == [], load.acknowledged.answers
-    assert load.acknowledged.charges and load.acknowledged.nameless, load.acknowledged.answers
+    """And billed, refunded or paid is what was said so, within the budgets of the moment."""
+    print(told_of(server, load))
+    assert load.faults() == [], told_of(server, load)
+    assert all(money_moved(load)) and load.acknowledged.nameless, told_of(server, load)
     server.assert_audit_is_clean()
+
+
+def told_of(server: RunningServer, load: Load) -> str:
+    """What happened, in figures."""
+    tables = ("events", "ad_events", "conversions", "charges", "refunds", "deposits", "refused_charges")
+    rows = {name: server.rows(f"SELECT COUNT(*) FROM {name}")[0][0] for name in tables}
+    return (
+        f"acknowledged {load.count}, answers {dict(load.acknowledged.answers)}\n"
+        f"letters {len(load.letters.answers)}, repeated {load.letters.repeats}, {dict(load.books.answers)}\n"
+        f"unanswered {dict(load.unanswered)}, rows {rows}"
+    )
 
 
 @pytest.mark.slow
@@ -79,6 +113,7 @@ def test_killing_the_writer_and_the_workers_under_load_loses_and_doubles_nothing
             await acknowledged_more(load)
 
         asyncio.run(under_load(load, kill_at_random_moments()))
+        asyncio.run(load.ask_all_again())
         assert server.stop() == 0
         assert_nothing_is_lost(server, load)
 
@@ -140,3 +175,60 @@ def test_a_server_that_is_asked_to_stop_under_load_finishes_what_it_began(
         wait_until(lambda: not any(map(is_running, children)), "all children have ended")
         assert "Traceback" not in server.log_text(), server.log_text()[-2000:]
         assert_nothing_is_lost(server, load)
+
+
+# ---- those who judge the tables can tell wrong ones ----
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServer, Load]]:
+    """A server that has stopped after some work, none of which is lost."""
+    with RunningServer(tmp_path_factory.mktemp("judged")) as server:
+        load = Load(server, crash_shop(server), ITEMS, random.Random(4))
+        asyncio.run(under_load(load, acknowledged_more(load)))
+        assert server.stop() == 0
+        assert_nothing_is_lost(server, load)
+        yield server, load
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("DELETE FROM events", "event "),
+        ("DELETE FROM ad_events", "ad event "),
+        ("DELETE FROM charges WHERE charge_id & 3 = 3", "was taken and has no charge"),
+        ("DELETE FROM charges WHERE charge_id & 3 = 0", "charge "),
+        ("DELETE FROM conversions WHERE by_server", "is missing"),
+        ("UPDATE charges SET charge_id = charge_id + 4 WHERE charge_id & 3 = 3", "of an order nobody told"),
+        ("UPDATE charges SET amount_micros = amount_micros * 1000", "spent of"),
+        ("UPDATE refunds SET amount_micros = amount_micros + 1", "is kept"),
+        ("DELETE FROM refunds", "None is kept"),
+        ("DELETE FROM deposits WHERE reference != 'first'", "None is kept"),
+        ("UPDATE deposits SET amount_micros = 1", "was paid in"),
+        ("UPDATE campaigns SET body = json_set(CAST(body AS TEXT), '$.status', '', "
+         "'$.total_budget_micros', -1, '$.daily_budget_micros', -1)", "was set to"),
+    ],
+)  # fmt: skip
+def test_tables_that_are_not_as_was_acknowledged_are_told(
+    judged: tuple[RunningServer, Load], wrong: str, told: str
+) -> None:
+    server, load = judged
+    sound = server.database_path.read_bytes()
+    try:
+        with closing(sqlite3.connect(server.database_path, isolation_level=None)) as connection:
+            connection.execute(wrong)
+        assert any(told in fault for fault in load.faults())
+    finally:
+        server.database_path.write_bytes(sound)
+
+
+def test_a_charge_of_what_was_refused_is_told(judged: tuple[RunningServer, Load]) -> None:
+    _, load = judged
+    charge, order = next(iter(load.acknowledged.charges)), next(iter(load.books.sold))
+    load.acknowledged.refused.add(charge)
+    load.books.orders[order] = ["cap_reached", "not_billable"]
+    try:
+        assert sum("refused and" in fault for fault in load.faults()) == 2
+    finally:
+        load.acknowledged.refused.discard(charge)
+        load.books.orders[order] = ["taken"]

@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from tests.simulation.browser import Answer, Browser, ask_once
-from tests.simulation.crowd import Reader, readers_of_an_ad
+from tests.simulation.browser import Answer, Browser, Connection, ask_once
+from tests.simulation.crowd import LEAST_OF_A_WORKER, Reader, all_at_once, readers_of_an_ad
 from tests.simulation.load import Acknowledged, faults_of
 from tests.simulation.running_server import RunningServer, wait_until
 from tests.simulation.shop import (
@@ -21,6 +21,7 @@ from tests.simulation.shop import (
     NEWS_PAGE,
     SHOP_PAGE,
     Shop,
+    ask_slot,
     change_campaign,
     consent,
     event_id,
@@ -28,6 +29,7 @@ from tests.simulation.shop import (
 )
 
 ITEM = "7"
+KNOWN_SECONDS = 1.0  # until every worker has heard: a tenth of one, on a machine that is not busy
 NOTHING = 1  # bytes a file may have: every write to one fails
 
 
@@ -102,6 +104,8 @@ def test_while_nothing_can_be_recorded_nothing_is_acknowledged_shoppers_notice_n
         (reader,) = asyncio.run(readers_of_an_ad(server, shop, 1, ITEM))
         known, before = event_id(), server.rows("SELECT COUNT(*) FROM events")
         with outage(server):
+            told(server, shop, reader, event_id())  # a full disk is noticed by the first write it refuses
+            wait_until(lambda: all_know(server, shop, reader), "every worker knows", KNOWN_SECONDS)
             for _ in range(2):
                 assert_honest(server, shop, reader, known)
             assert server.rows("SELECT COUNT(*) FROM events") == before
@@ -116,6 +120,16 @@ def test_while_nothing_can_be_recorded_nothing_is_acknowledged_shoppers_notice_n
         assert server.stop() == 0
         assert faults_of(server, Acknowledged(events={known})) == []
         server.assert_audit_is_clean()
+
+
+def all_know(server: RunningServer, shop: Shop, reader: Reader) -> bool:
+    """Whether no worker serves ads any more."""
+    (slot_id,) = shop.slots.values()
+
+    async def empty(number: int, connection: Connection) -> bool:
+        return await ask_slot(reader.browser, connection, slot_id) is None
+
+    return all(asyncio.run(all_at_once(server, range(LEAST_OF_A_WORKER * server.workers), empty)))
 
 
 def told(server: RunningServer, shop: Shop, reader: Reader, known: str) -> str | None:

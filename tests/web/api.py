@@ -2,31 +2,41 @@
 
 import asyncio
 import secrets
+import sqlite3
 import threading
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
 import httpx
 
+from adserver.domain.attribution import conversion_key
 from adserver.domain.identity import read_id, write_id
 from adserver.domain.memory import new_memory
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent
 from adserver.domain.token import LANDED, AdToken, Secrets, TokenKeys, sign
-from adserver.flows.bill import Bill, BillingPolicy
+from adserver.flows.convert import Convert
 from adserver.flows.feed import ImportFeed
 from adserver.flows.manage import Manage, Reach
+from adserver.flows.notify import Notify
 from adserver.flows.refresh import Refresh
+from adserver.flows.shops import Shops
 from adserver.outside.clock import KeyMint
+from adserver.outside.signer import HeadSigner
+from adserver.parties import Parties
 from adserver.ports import FetchRefused
 from adserver.storage.embedded import own_storage
 from adserver.web.app import make_app
-from adserver.writes import AdRecord, ApiKey, CreditConversion, RecordAd, Scope, StoreEvent
+from adserver.web.flows import books_of
+from adserver.writes import AdRecord, ApiKey, Conversion, CreditConversion, RecordAd, Scope, StoreEvent
 from pixel.events import Event, EventName
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18, just after noon in Paris
 TODAY = 20261118
 BASE_URL = "https://cards.example"
+NETWORK_ZONE = "Europe/Berlin"
 BODY_LIMIT_BYTES = 20_000
 FEED_LIMIT_BYTES = 50_000
 
@@ -40,32 +50,43 @@ class NoNetwork:
     def download(self, url: str, most_bytes: int, file: IO[bytes]) -> None:
         raise FetchRefused("no network here")
 
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        raise FetchRefused("no network here")
+
 
 class Api:
     """The app on one event loop in a thread of its own, so that tests may call it from many threads."""
 
     def __init__(self, folder: Path) -> None:
         self.now_ms = NOW_MS
+        self.network = NoNetwork()
         self.storage = own_storage(folder / "adserver.db")
         memory = new_memory()
         self.refresh = Refresh(memory.snapshot, self.storage.changes, self.storage.stats, self.storage.writer)
         self.refresh.load()
         self.secrets = Secrets(TokenKeys(1, {1: b"t" * 32}), b"o" * 32)
-        policy = BillingPolicy(BASE_URL, 300)
-        self.bill = Bill(memory, self.storage, self.refresh.poll, self.clock, self.secrets, policy)
+        parties = Parties(memory, self.storage.campaigns, self.refresh.poll)
+        self.convert = Convert(memory, self.storage, parties, self.clock, self.secrets)
+        self.shops = Shops(
+            self.storage.accounts, self.storage.stats, memory.tally, self.clock,
+            self.convert.convert, self.convert.cancel,
+        )  # fmt: skip
         self.manage = self._manage()
         self.importer = ImportFeed(
             writer=self.storage.writer,
             catalogue=self.storage.catalogue,
             feeds=self.storage.feeds,
-            fetcher=NoNetwork(),
+            fetcher=self.network,
             clock=self.clock,
             mint_key=KeyMint(0, self.clock),
         )
         self.app = make_app(
             manage=self.manage,
-            bill=self.bill,
+            convert=self.convert,
             importer=self.importer,
+            notify=self._notify(),
+            shops=self.shops,
+            books=books_of(self.storage, HeadSigner(b"s" * 32), self.clock, NETWORK_ZONE),
             base_url=BASE_URL,
             most_body_bytes=BODY_LIMIT_BYTES,
             most_feed_bytes=FEED_LIMIT_BYTES,
@@ -83,15 +104,30 @@ class Api:
             writer=storage.writer,
             accounts=storage.accounts,
             campaigns=storage.campaigns,
+            audiences=storage.audiences,
             inventory=storage.inventory,
             keys=storage.keys,
             catalogue=storage.catalogue,
             feeds=storage.feeds,
             ledger=storage.ledger,
+            payments=storage.payments,
             pending=storage.pending,
             clock=self.clock,
             mint_key=lambda: secrets.randbelow(2**63),
             mint_secret=lambda: secrets.token_urlsafe(32),
+            order_secret=self.secrets.orders,
+        )
+
+    def _notify(self) -> Notify:
+        return Notify(
+            writer=self.storage.writer,
+            accounts=self.storage.accounts,
+            notices=self.storage.notices,
+            fetcher=self.network,
+            clock=self.clock,
+            dice=lambda: 0.5,
+            mint_key=lambda: secrets.randbelow(2**63),
+            server_key=b"w" * 32,
         )
 
     def clock(self) -> int:
@@ -152,6 +188,11 @@ def campaign_body(advertiser_id: str, **fields: object) -> dict[str, object]:
     return {"advertiser_id": advertiser_id, "name": "Autumn", "status": "active"} | terms | fields
 
 
+def audience_body(advertiser_id: str, **fields: object) -> dict[str, object]:
+    rule = {"event": "add_to_cart", "retention_days": 14}
+    return {"advertiser_id": advertiser_id, "name": "Left a cart", "inclusions": [rule]} | fields
+
+
 def cards_body(campaign_id: str, **fields: object) -> dict[str, object]:
     return {"campaign_id": campaign_id, "template": "cards", "brand": {"name": "Shop"}} | fields
 
@@ -190,10 +231,13 @@ class World:
     """An advertiser A with everything, and a publisher with everything; their ids and keys."""
 
     def __init__(self, api: Api, name: str = "A") -> None:
-        self.advertiser = api.make("/advertisers", advertiser_body(name=name))["id"]
+        self.advertiser = api.make(
+            "/advertisers", advertiser_body(name=name, webhook_url="https://shop.example/hooks")
+        )["id"]
         self.publisher = api.make("/publishers", {"name": name})["id"]
         self.campaign = api.make("/campaigns", campaign_body(self.advertiser))["id"]
         self.creative = api.make("/creatives", cards_body(self.campaign))["id"]
+        self.audience = api.make("/audiences", audience_body(self.advertiser))["id"]
         self.site = api.make("/sites", site_body(self.publisher))["id"]
         self.slot = api.make("/slots", slot_body(self.site))["id"]
         self.feed = api.make(f"/advertisers/{self.advertiser}/feeds", {})["id"]
@@ -231,10 +275,31 @@ def make_record(world: World, event: AdEvent, impression_id: int, amount_micros:
     )
 
 
-def charge(api: Api, world: World, amount_micros: int, impression_id: int = 77) -> None:
-    """Bill a click of the world's campaign."""
+def charge(api: Api, world: World, amount_micros: int, impression_id: int = 77) -> str:
+    """Bill a click of the world's campaign; its charge's id."""
     record = make_record(world, AdEvent.CLICK, impression_id, amount_micros)
     assert api.storage.writer.commit(RecordAd((record,))).result == "taken"
+    return write_id("chg", impression_id << 2 | AdEvent.CLICK)
+
+
+def sell(api: Api, world: World, order_id: str = "R-1001", amount_micros: int = 2_000_000) -> str:
+    """Bill an order that the shop's server told, to the world's campaign; its charge's id."""
+    advertiser_key = key_behind(world.advertiser)
+    key = conversion_key(api.secrets.orders, advertiser_key, EventName.PURCHASE, order_id)
+    arrival = Conversion(
+        key, advertiser_key, EventName.PURCHASE, True, True, 0, None, None, None, NOW_MS, NOW_MS
+    )
+    record = make_record(world, AdEvent.CONVERSION, key, amount_micros)
+    outcome = api.storage.writer.commit(CreditConversion(key, True, record, arrival=arrival))
+    assert outcome.result == "taken"
+    return write_id("chg", key << 2 | AdEvent.CONVERSION)
+
+
+def everything(api: Api) -> dict[str, list[Any]]:
+    """All rows of all tables."""
+    with closing(sqlite3.connect(api.storage.path)) as connection:
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in names}
 
 
 def reserve(api: Api, world: World, amount_micros: int = 1_000) -> str:

@@ -32,14 +32,16 @@ def test_fields_that_cannot_be_lifted_are_described_without_null(api: Api) -> No
     assert "anyOf" not in fields["rate_micros"]
 
 
-def test_conversions_are_described_as_needing_an_idempotency_key(api: Api) -> None:
+def test_what_moves_money_is_described_as_needing_an_idempotency_key(api: Api) -> None:
     paths = api.call("GET", "/openapi.json", key="").json()["paths"]
 
     def need(path: str) -> list[bool]:
         parameters = paths[path]["post"]["parameters"]
         return [one["required"] for one in parameters if one["name"] == "Idempotency-Key"]
 
-    assert (need("/api/v1/conversions"), need("/api/v1/campaigns")) == ([True], [False])
+    assert need("/api/v1/campaigns") == [False]
+    for path in ("conversions", "conversions/cancel", "refunds", "deposits"):
+        assert need(f"/api/v1/{path}") == [True]
 
 
 def test_the_page_loads_nothing_from_elsewhere(api: Api) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from adserver.domain.attribution import ServerOrder
-from adserver.flows.bill import Credited
-from tests.web.api import Api, World, campaign_body, click_id, conversion_body
+from adserver.flows.convert import Credited
+from adserver.flows.manage.keys import PURGED_AT_ONCE, RECEIPT_KEPT_MS
+from adserver.writes import Outcome, Receipt, Result
+from tests.domain.makers import DAY_MS
+from tests.web.api import Api, World, campaign_body, click_id, conversion_body, everything
 
 KEY = {"Idempotency-Key": "order-4711"}
 
@@ -102,15 +105,15 @@ def test_an_order_told_under_two_keys_is_billed_once(api: Api, world: World) -> 
 def test_twenty_conversions_at_once_are_billed_once_and_all_told_so(
     api: Api, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    convert = api.bill.convert
+    convert = api.convert.convert
 
-    def slowly(order: ServerOrder) -> Credited:
-        """Who is billed answers last: the others' `duplicate` must not be kept before."""
-        credited = convert(order)
+    def slowly(order: ServerOrder, receipt: Receipt) -> Credited:
+        """Who is billed answers last, as another worker might."""
+        credited = convert(order, receipt)
         time.sleep(0.1 if credited.outcome.result == "taken" else 0)
         return credited
 
-    monkeypatch.setattr(api.bill, "convert", slowly)
+    monkeypatch.setattr(api.convert, "convert", slowly)
     campaign = cpa_campaign(api, world)
     body = conversion_body(world.advertiser, rtclid=click_id(api, world, campaign))
     with ThreadPoolExecutor(20) as threads:
@@ -118,6 +121,63 @@ def test_twenty_conversions_at_once_are_billed_once_and_all_told_so(
     assert {answer.json()["result"] for answer in answers} == {"taken"}
     assert len({answer.content for answer in answers}) == 1
     assert api.call("GET", f"/campaigns/{campaign}").json()["spend_micros"] == 2_000_000
+
+
+def test_an_answer_that_was_lost_after_its_effect_is_given_to_the_repeat(
+    api: Api, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convert = api.convert.convert
+
+    def dies(order: ServerOrder, receipt: Receipt) -> Credited:
+        convert(order, receipt)
+        raise SystemError("killed between effect and answer")
+
+    monkeypatch.setattr(api.convert, "convert", dies)
+    campaign = cpa_campaign(api, world)
+    body = conversion_body(world.advertiser, rtclid=click_id(api, world, campaign))
+    assert api.call("POST", "/conversions", body, headers=KEY).status_code == 500
+    monkeypatch.undo()
+    told = api.call("POST", "/conversions", body, headers=KEY).json()
+    assert (told["result"], told["campaign_id"]) == ("taken", campaign)
+    assert told["charge_id"].startswith("chg_")
+    assert api.call("GET", f"/campaigns/{campaign}").json()["spend_micros"] == 2_000_000
+
+
+def test_a_key_of_a_conversion_stands_for_its_body_even_a_week_later(api: Api, world: World) -> None:
+    body = conversion_body(world.advertiser, occurred_at="2026-11-18T00:00:00Z")
+    first = api.call("POST", "/conversions", body, headers=KEY)
+    before = everything(api)
+    other = api.call("POST", "/conversions", body | {"order_id": "R-2"}, headers=KEY)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    api.now_ms += 7 * DAY_MS - 1
+    again = api.call("POST", "/conversions", body, headers=KEY)
+    assert (again.status_code, again.content) == (200, first.content)
+    assert everything(api) == before
+
+
+def test_what_could_not_be_recorded_does_not_use_its_key_up(
+    api: Api, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = conversion_body(world.advertiser)
+    monkeypatch.setattr(api.storage.writer, "commit", lambda write: Outcome(Result.UNRECORDED))
+    assert api.call("POST", "/conversions", body, headers=KEY).json()["code"] == "unrecorded"
+    monkeypatch.undo()
+    assert api.call("POST", "/conversions", body, headers=KEY).json()["result"] == "unattributed"
+
+
+def test_receipts_are_kept_for_a_week_and_then_their_keys_are_free(api: Api, world: World) -> None:
+    for number in range(PURGED_AT_ONCE + 1):
+        api.call("POST", "/publishers", {"name": "A"}, headers={"Idempotency-Key": f"{number}"})
+    api.call("POST", "/conversions", conversion_body(world.advertiser), headers=KEY)
+    api.now_ms += RECEIPT_KEPT_MS
+    assert api.manage.keys.purge_receipts() == 0
+    api.now_ms += 1
+    api.call("POST", "/publishers", {"name": "B"}, headers={"Idempotency-Key": "new"})
+    assert api.manage.keys.purge_receipts() == PURGED_AT_ONCE + 2
+    assert api.manage.keys.purge_receipts() == 0
+    assert [row[1] for row in everything(api)["receipts"]] == ["new"]
+    other = api.call("POST", "/publishers", {"name": "C"}, headers=KEY)
+    assert (other.status_code, other.json()["name"]) == (201, "C")
 
 
 def test_a_conversion_nobody_earned_is_told_with_its_reason(api: Api, world: World) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from adserver.web.problems import PROBLEMS
 from adserver.writes import Outcome, Result
+from tests.domain.makers import DAY_MS
 from tests.web.api import (
     BODY_LIMIT_BYTES,
     FEED_LIMIT_BYTES,
@@ -20,6 +21,7 @@ from tests.web.api import (
     message_body,
     product_body,
     reserve,
+    sell,
     site_body,
     slot_body,
 )
@@ -41,6 +43,19 @@ def campaign(**fields: object) -> Ask:
 
 def campaign_change(**body: object) -> Ask:
     return change(lambda world: f"/campaigns/{world.campaign}", **body)
+
+
+def named_audiences(*given: dict[str, object], **fields: object) -> Ask:
+    """A change of the campaign that names its advertiser's audience, so often and like that."""
+
+    def ask(api: Api, world: World) -> httpx.Response:
+        named = [{"audience_id": world.audience} | one for one in given]
+        return api.call("PATCH", f"/campaigns/{world.campaign}", {"audiences": named} | fields)
+
+    return ask
+
+
+SHARE = {"pricing_model": "cpa", "basket_bps": 500, "max_charge_micros": 9_000_000}
 
 
 def below_spent(api: Api, world: World) -> httpx.Response:
@@ -78,6 +93,53 @@ def not_pending(api: Api, world: World) -> httpx.Response:
     return api.call("POST", f"/conversions/{pending}/decline", {"reason": "too late"})
 
 
+def returned_in_dollars(api: Api, world: World) -> httpx.Response:
+    conversion()(api, world)
+    body = {
+        "advertiser_id": world.advertiser,
+        "event": "purchase",
+        "order_id": "R-1001",
+        "reason": "returned",
+    }
+    part = {"returned_micros": 1, "currency": "USD"}
+    return api.call("POST", "/conversions/cancel", body | part, headers={"Idempotency-Key": "two"})
+
+
+def ping_of_nobody(api: Api, world: World) -> httpx.Response:
+    api.call("PATCH", f"/advertisers/{world.advertiser}", {"webhook_url": None})
+    return api.call("POST", f"/advertisers/{world.advertiser}/webhook/test")
+
+
+def file_without_a_header(api: Api, world: World) -> httpx.Response:
+    return api.call("POST", f"/conversions/settle?advertiser_id={world.advertiser}", content=b"R-1,approve,")
+
+
+def refund_after(**fields: object) -> Ask:
+    """A refund of a charge of which something was refunded before."""
+
+    def ask(api: Api, world: World) -> httpx.Response:
+        body = {"charge_id": charge(api, world, 250_000), "reason": "returned"}
+        for key, more in (("one", {"refund_id": "before", "amount_micros": 1}), ("two", fields)):
+            response = api.call("POST", "/refunds", body | more, headers={"Idempotency-Key": key})
+        return response
+
+    return ask
+
+
+def late_refund(api: Api, world: World) -> httpx.Response:
+    sell(api, world, "R-1")
+    api.now_ms += 31 * DAY_MS
+    body = {"advertiser_id": world.advertiser, "order_id": "R-1", "reason": "returned"}
+    return api.call("POST", "/refunds", body, world.advertiser_key, headers={"Idempotency-Key": "one"})
+
+
+def deposit_of_another_amount(api: Api, world: World) -> httpx.Response:
+    for amount in (1, 2):
+        body = {"advertiser_id": world.advertiser, "amount_micros": amount, "reference": "B-1"}
+        response = api.call("POST", "/deposits", body, headers={"Idempotency-Key": f"{amount}"})
+    return response
+
+
 def bad_feed(api: Api, world: World) -> httpx.Response:
     path = f"/advertisers/{world.advertiser}/feeds/{world.feed}/import"
     response = api.call("POST", path, content=b"<rss><channel><item></channel></rss>")
@@ -99,10 +161,26 @@ CASES: list[tuple[str, int, Ask]] = [
     ("body_too_large", 413, campaign(name="x" * BODY_LIMIT_BYTES)),
     ("below_spent", 409, below_spent),
     ("not_pending", 409, not_pending),
+    ("over_refunded", 409, refund_after(amount_micros=250_001)),
+    ("not_charged", 404, refund_after(charge_id="chg_0000000000001")),
+    ("refund_differs", 409, refund_after(reason="another", refund_id="before")),
+    ("refund_too_late", 409, late_refund),
+    ("deposit_exists", 409, deposit_of_another_amount),
     ("feed_refused", 422, bad_feed),
     ("bad_sale_price", 422, dear_sale),
+    ("bad_signature", 401, lambda api, world: api.call("POST", f"/hooks/shopify/{world.advertiser}", {}, "")),
+    (
+        "secret_needed",
+        422,
+        lambda api, world: api.call("PUT", f"/advertisers/{world.advertiser}/hooks/shopify", {}),
+    ),
     ("campaign_ended", 409, change_of_ended),
     ("not_back_to_draft", 409, campaign_change(status="draft")),
+    ("audience_twice", 422, named_audiences({}, {})),
+    ("basket_has_no_rate", 422, named_audiences({"rate_micros": 1}, **SHARE)),
+    ("cpm_not_exact", 422, named_audiences({"rate_micros": 1_001}, pricing_model="cpm")),
+    ("unknown_audience", 422, campaign(audiences=[{"audience_id": "aud_0000000000000"}])),
+    ("unknown_creative", 422, named_audiences({"creative_ids": ["crv_0000000000000"]})),
     ("timezone_fixed", 409, timezone_after_spend),
     ("currency_fixed", 409, change(lambda world: f"/advertisers/{world.advertiser}", currency="USD")),
     ("currency_mismatch", 422, campaign(currency="USD")),
@@ -141,11 +219,38 @@ CASES: list[tuple[str, int, Ask]] = [
     ),
     ("idempotency_key_reused", 422, reused_key),
     ("idempotency_key_required", 400, post("/conversions", lambda world: conversion_body(world.advertiser))),
+    (
+        "idempotency_key_required",
+        400,
+        post("/refunds", lambda _: {"charge_id": "chg_0000000000001", "reason": "returned"}),
+    ),
+    (
+        "idempotency_key_required",
+        400,
+        post("/deposits", lambda w: {"advertiser_id": w.advertiser, "amount_micros": 1, "reference": "B-1"}),
+    ),
     ("occurred_at_out_of_range", 422, conversion(occurred_at="2026-11-11T11:06:39Z")),
+    ("other_currency", 409, returned_in_dollars),
+    ("bad_month", 422, lambda api, w: api.call("GET", f"/advertisers/{w.advertiser}/statements/2026-13")),
+    ("no_webhook", 409, ping_of_nobody),
+    (
+        "webhook_not_https",
+        422,
+        change(lambda w: f"/advertisers/{w.advertiser}", webhook_url="http://shop.example/told"),
+    ),
+    ("bad_csv", 422, file_without_a_header),
     ("occurred_at_out_of_range", 422, conversion(occurred_at="2026-11-18T11:11:41Z")),
 ]
-# Told by the writer or caught before a handler; see their own tests below, and test_api_shapes for currencies.
-ELSEWHERE = {"conflict", "unrecorded", "internal_error", "unknown_currency"}
+# Told by the writer, or caught before a handler: see below; test_api_shapes for currencies, _settle for files.
+ELSEWHERE = {
+    "conflict",
+    "unrecorded",
+    "internal_error",
+    "unknown_currency",
+    "hook_too_old",
+    "hook_malformed",
+    "too_many_rows",
+}
 
 
 @pytest.mark.parametrize(
@@ -195,10 +300,10 @@ def test_what_the_writer_refuses_is_told_as_such(
 def test_a_fault_of_ours_shows_nothing_of_the_inside(
     api: Api, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(order: object) -> None:
+    def fail(order: object, receipt: object) -> None:
         raise RuntimeError("password=hunter2")
 
-    monkeypatch.setattr(api.bill, "convert", fail)
+    monkeypatch.setattr(api.convert, "convert", fail)
     response = conversion()(api, world)
     assert (response.status_code, response.json()["code"]) == (500, "internal_error")
     assert "hunter2" not in response.text

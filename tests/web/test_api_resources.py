@@ -8,9 +8,11 @@ from tests.web.api import (
     Api,
     World,
     advertiser_body,
+    audience_body,
     campaign_body,
     cards_body,
     charge,
+    key_behind,
     message_body,
     product_body,
     site_body,
@@ -235,3 +237,53 @@ def test_an_api_key_of_a_publisher_makes_its_own_places(api: Api, world: World) 
     site = api.make("/sites", site_body(world.publisher), key)
     slot = api.make("/slots", slot_body(site["id"], width=728, height=90), key)
     assert (slot["width"], slot["height"]) == (728, 90)
+
+
+def test_an_audience_is_made_read_listed_and_changed(api: Api, world: World) -> None:
+    rule = {"event": "add_to_cart", "retention_days": 14}
+    bought = {"event": "purchase", "retention_days": 540}
+    made = api.make("/audiences", audience_body(world.advertiser, exclusions=[bought]), world.advertiser_key)
+    assert (made["inclusions"], made["exclusions"], made["version"]) == ([rule], [bought], 1)
+    assert made["advertiser_id"] == world.advertiser
+    path = f"/audiences/{made['id']}"
+    changed = api.call(
+        "PATCH", path, {"name": "Nobody bought", "exclusions": []}, world.advertiser_key
+    ).json()
+    assert changed == made | {"name": "Nobody bought", "exclusions": [], "version": 2}
+    assert api.call("GET", path).json() == changed
+    listed = api.call("GET", "/audiences", params={"advertiser_id": world.advertiser}).json()["items"]
+    assert {one["id"] for one in listed} == {world.audience, made["id"]}
+    other = World(api, "B")
+    assert [one["id"] for one in api.call("GET", "/audiences", key=other.advertiser_key).json()["items"]] == [
+        other.audience
+    ]
+
+
+def test_a_campaign_names_audiences_with_their_rates_and_creatives(api: Api, world: World) -> None:
+    path = f"/campaigns/{world.campaign}"
+    second = api.make("/audiences", audience_body(world.advertiser, name="Looked"))["id"]
+    audiences = [
+        {"audience_id": world.audience, "rate_micros": 900_000, "creative_ids": [world.creative]},
+        {"audience_id": second, "rate_micros": None, "creative_ids": []},
+    ]
+    assert api.call("GET", path).json()["audiences"] == []
+    changed = api.call("PATCH", path, {"audiences": audiences}, world.advertiser_key).json()
+    assert changed["audiences"] == audiences
+    renamed = api.call("PATCH", path, {"name": "Winter"}).json()
+    assert (renamed["audiences"], renamed["version"]) == (audiences, 3)
+    assert api.call("PATCH", path, {"audiences": audiences[1:]}).json()["audiences"] == audiences[1:]
+    assert api.call("PATCH", path, {"audiences": []}).json()["audiences"] == []
+    named = [{"audience_id": world.audience}]
+    made = api.make("/campaigns", campaign_body(world.advertiser, audiences=named))
+    assert made["audiences"] == [{"audience_id": world.audience, "rate_micros": None, "creative_ids": []}]
+
+
+def test_terms_of_a_version_keep_the_rates_of_its_audiences(api: Api, world: World) -> None:
+    path, key = f"/campaigns/{world.campaign}", key_behind(world.campaign)
+    for rate in (900_000, 100_000):
+        named = [{"audience_id": world.audience, "rate_micros": rate}]
+        assert api.call("PATCH", path, {"audiences": named}).status_code == 200
+    versions = [api.storage.campaigns.terms(key, version) for version in (1, 2, 3)]
+    assert [[one.rate_micros for one in terms.audience_rates] for terms in versions if terms] == [
+        [], [900_000], [100_000],
+    ]  # fmt: skip

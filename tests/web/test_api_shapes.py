@@ -11,6 +11,7 @@ from tests.web.api import (
     Api,
     World,
     advertiser_body,
+    audience_body,
     campaign_body,
     cards_body,
     conversion_body,
@@ -46,7 +47,16 @@ FORGED: list[dict[str, object]] = [
     {"delivery": "serving"},
     {"created_at": "2020-01-01T00:00:00Z"},
     {"cap": -1},
-    {"audiences": []},
+    {"audiences": None},
+    {"audiences": {}},
+    {"audiences": ["aud_0000000000000"]},
+    {"audiences": [{"audience_id": "cmp_0000000000000"}]},
+    {"audiences": [{"audience_id": "aud_0000000000000", "rate_micros": 0}]},
+    {"audiences": [{"audience_id": "aud_0000000000000", "rate_micros": 1.5}]},
+    {"audiences": [{"audience_id": "aud_0000000000000", "rate_micros": LARGEST + 1}]},
+    {"audiences": [{"audience_id": "aud_0000000000000", "creative_ids": ["aud_0000000000000"]}]},
+    {"audiences": [{"audience_id": "aud_0000000000000", "who": "all"}]},
+    {"audiences": [{"audience_id": f"aud_{n:013}"} for n in range(21)]},
     {"contextual": True},
     {"targeting": {}},
     {"status": "approved"},
@@ -245,3 +255,42 @@ def test_text_of_products_may_be_anything_that_can_be_shown(api: Api, world: Wor
 def test_a_creative_for_cards_needs_only_its_brand(api: Api, world: World) -> None:
     made = api.make("/creatives", cards_body(world.campaign))
     assert (made["offer"], made["message"], made["link"]) == (None, None, None)
+
+
+RULE = {"event": "view_item", "retention_days": 30}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"inclusions": []},
+        {"inclusions": None},
+        {"inclusions": RULE},
+        {"inclusions": [RULE] * 21},
+        {"exclusions": [RULE] * 21},
+        {"inclusions": [RULE | {"event": "made_up"}]},
+        {"inclusions": [RULE | {"retention_days": 0}]},
+        {"inclusions": [RULE | {"retention_days": 541}]},
+        {"inclusions": [RULE | {"retention_days": 1.5}]},
+        {"inclusions": [RULE | {"retention_days": "30"}]},
+        {"inclusions": [RULE | {"retention_days": True}]},
+        {"inclusions": [{"event": "view_item"}]},
+        {"inclusions": [RULE | {"country": "FR"}]},
+        {"name": ""},
+        {"size": 5},
+        {"reachable": 5},
+        {"version": 9},
+    ],
+    ids=lambda fields: ascii(fields)[:60],
+)
+def test_an_audience_takes_rules_of_known_events_within_what_is_remembered(
+    api: Api, world: World, fields: dict[str, object]
+) -> None:
+    path = f"/audiences/{world.audience}"
+    before = api.call("GET", path).json()
+    for response in (
+        api.call("POST", "/audiences", audience_body(world.advertiser) | fields),
+        api.call("PATCH", path, fields),
+    ):
+        assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert api.call("GET", path).json() == before

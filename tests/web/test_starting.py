@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,8 +12,13 @@ from typer.testing import CliRunner
 
 from adserver import __main__, jobs
 from adserver.config import Settings
-from adserver.main import create_operator_key
+from adserver.domain.retention import Retention
+from adserver.domain.validity import Limits
+from adserver.domain.visitor import DAY_MS
+from adserver.main import create_operator_key, read_geo, tell_region
 from adserver.writes import Outcome, Result
+
+TAKEN = Outcome(Result.SAVED)
 
 
 def holding(result: Result) -> Any:
@@ -28,6 +34,11 @@ def holding(result: Result) -> Any:
         ("RANKING_RATES", "EUR", "EUR=1, USD=0.92"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, proxy", "proxy is no address or network"),
         ("LOG_LEVEL", "loud", "debug, info"),
+        ("TIMEZONE", "Europe/Atlantis", "an IANA name"),
+        ("STRICT_COUNTRIES", "BR, Brazil", "Brazil: countries are two letters"),
+        ("KEEP_VIEWS_DAYS", "31", "less than or equal to 30"),
+        ("KEEP_PURCHASES_DAYS", "0", "greater than or equal to 1"),
+        ("MOST_VISITOR_CLICKS", "-1", "greater than or equal to 0"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_a_sentence(
@@ -43,6 +54,28 @@ def test_hosts_and_levels_may_be_written_in_capitals(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("ADSERVER_LOG_LEVEL", "WARNING")
     settings = Settings()
     assert (settings.hosts, settings.log_level) == (("ads.example.com",), "warning")
+
+
+def test_what_is_kept_and_allowed_is_the_operators_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADSERVER_KEEP_VIEWS_DAYS", "7")
+    monkeypatch.setenv("ADSERVER_MOST_NETWORK_CLICKS", "0")
+    monkeypatch.setenv("ADSERVER_STRICT_COUNTRIES", "br, in")
+    settings = Settings()
+    assert settings.retention == Retention(views_ms=7 * DAY_MS)
+    assert settings.limits == Limits(network_clicks=0)
+    assert settings.strict_countries == ("BR", "IN")
+
+
+def test_a_database_of_addresses_that_cannot_be_read_ends_the_start_in_one_sentence(tmp_path: Path) -> None:
+    settings = Settings(geoip_path=tmp_path / "none.mmdb")
+    for start in (read_geo, tell_region):
+        with pytest.raises(SystemExit, match=r"^adserver: ADSERVER_GEOIP_PATH: .*none\.mmdb cannot be read"):
+            start(settings)
+
+
+def test_a_start_says_where_visitors_are_taken_to_be(caplog: pytest.LogCaptureFixture) -> None:
+    tell_region(Settings())
+    assert "all visitors are taken to be in a region that is 'strict'" in caplog.text
 
 
 def test_addresses_that_are_fetched_are_not_logged() -> None:
@@ -83,6 +116,17 @@ def test_one_failing_advertiser_does_not_hold_up_the_next(caplog: pytest.LogCapt
     assert jobs._fetch_missing_pictures(flow, stores) == 3
     assert jobs._fetch_due_feeds(flow, stores, lambda: 10**12) == 1
     assert caplog.text.count("shop 1") == 2 and "shop 2" not in caplog.text
+
+
+def test_a_lease_is_taken_again_where_the_clock_has_gone_back_under_its_holder() -> None:
+    now_ms, taken = [10_000_000], []
+    kept: Any = SimpleNamespace(writer=SimpleNamespace(commit=lambda lease: taken.append(lease) or TAKEN))
+    runner = jobs.Runner([], kept, lambda: now_ms[0], "me")
+    job = jobs.Job("any", 10, lambda: 0)
+    for clock, times in ((10_000_000, 1), (10_000_001, 1), (5_000_000, 2), (5_000_001, 2)):
+        now_ms[0] = clock
+        runner._run(job)
+        assert len(taken) == times
 
 
 def test_a_job_at_work_does_not_keep_the_server_from_stopping(monkeypatch: pytest.MonkeyPatch) -> None:

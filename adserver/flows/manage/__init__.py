@@ -3,14 +3,18 @@
 from collections.abc import Callable
 
 from adserver.flows.manage.accounts import ManageAccounts
+from adserver.flows.manage.audiences import ManageAudiences
 from adserver.flows.manage.campaigns import ManageCampaigns, Standing
-from adserver.flows.manage.conversions import ManageConversions
+from adserver.flows.manage.conversions import ManageConversions, Settled, Wish
 from adserver.flows.manage.desk import Desk, Reach, ReceiptOf, Refused, Why
+from adserver.flows.manage.hooks import ManageHooks, NewHook
 from adserver.flows.manage.inventory import ManageInventory
 from adserver.flows.manage.keys import ManageKeys, NewKey
+from adserver.flows.manage.money import ManageMoney, OrderName, RefundWish
 from adserver.flows.manage.products import ManageProducts
 from adserver.ports import (
     Accounts,
+    Audiences,
     Campaigns,
     Catalogue,
     Clock,
@@ -18,11 +22,25 @@ from adserver.ports import (
     Inventory,
     Keys,
     Ledger,
+    Payments,
     Pending,
     Writer,
 )
 
-__all__ = ["Manage", "NewKey", "Reach", "ReceiptOf", "Refused", "Standing", "Why"]
+__all__ = [
+    "Manage",
+    "NewHook",
+    "NewKey",
+    "OrderName",
+    "Reach",
+    "ReceiptOf",
+    "RefundWish",
+    "Refused",
+    "Settled",
+    "Standing",
+    "Why",
+    "Wish",
+]
 
 
 class Manage:
@@ -34,34 +52,45 @@ class Manage:
         writer: Writer,
         accounts: Accounts,
         campaigns: Campaigns,
+        audiences: Audiences,
         inventory: Inventory,
         keys: Keys,
         catalogue: Catalogue,
         feeds: Feeds,
         ledger: Ledger,
+        payments: Payments,
         pending: Pending,
         clock: Clock,
         mint_key: Callable[[], int],
         mint_secret: Callable[[], str],
+        order_secret: bytes,
+        fetch_private: bool = False,
     ) -> None:
         desk = Desk(
             writer=writer,
             accounts=accounts,
             campaigns=campaigns,
+            audiences=audiences,
             inventory=inventory,
             keys=keys,
             catalogue=catalogue,
             feeds=feeds,
             ledger=ledger,
+            payments=payments,
             pending=pending,
             clock=clock,
             mint_key=mint_key,
             mint_secret=mint_secret,
+            order_secret=order_secret,
+            fetch_private=fetch_private,
         )
         self.clock = clock
         self.accounts = ManageAccounts(desk)
+        self.audiences = ManageAudiences(desk, self.accounts)
         self.campaigns = ManageCampaigns(desk, self.accounts)
         self.inventory = ManageInventory(desk, self.accounts)
         self.products = ManageProducts(desk, self.accounts)
         self.conversions = ManageConversions(desk, self.accounts)
+        self.money = ManageMoney(desk, self.accounts, self.campaigns)
+        self.hooks = ManageHooks(desk, self.accounts)
         self.keys = ManageKeys(desk)

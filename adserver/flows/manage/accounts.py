@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from adserver.domain.budget import WHOLE_LIFE, BucketId, local_day
+from adserver.domain.budget import local_day
 from adserver.domain.campaign import Advertiser
 from adserver.domain.identity import write_id
 from adserver.domain.slot import Publisher
@@ -34,7 +34,7 @@ class ManageAccounts:
         """Open an account; its keys, version and time of creation are ours to give."""
         if not reach.is_operator:
             return Refused(Why.FORBIDDEN)
-        sound = sound_advertiser(draft)
+        sound = sound_advertiser(draft, fetch_private=self._desk.fetch_private)
         if isinstance(sound, Why):
             return Refused(sound)
         desk, now_ms = self._desk, self._desk.clock()
@@ -53,14 +53,11 @@ class ManageAccounts:
         known = self.advertiser(reach, key)
         if isinstance(known, Refused):
             return known
-        wished = sound_advertiser(edit(known))
+        wished = sound_advertiser(edit(known), fetch_private=self._desk.fetch_private)
         if isinstance(wished, Why):
             return Refused(wished)
         if not (reach.is_operator or owner_may(known, wished)):
             return Refused(Why.FORBIDDEN)
-        fixed = self._fixed(known, wished)
-        if fixed is not None:
-            return Refused(fixed)
         changed = replace(
             wished,
             key=known.key,
@@ -69,16 +66,6 @@ class ManageAccounts:
             created_at_ms=known.created_at_ms,
         )
         return self._desk.replace(changed, today=local_day(self._desk.clock(), changed.timezone))
-
-    def _fixed(self, known: Advertiser, wished: Advertiser) -> Why | None:
-        """Amounts already written keep their currency, and days already begun keep their hours."""
-        if wished.currency != known.currency and self._desk.campaigns.campaigns(known.key, 0, 1):
-            return Why.CURRENCY_FIXED
-        if wished.timezone != known.timezone:
-            (life,) = self._desk.ledger.buckets([BucketId(known.key, WHOLE_LIFE)])
-            if life.spent or life.pending:
-                return Why.TIMEZONE_FIXED
-        return None
 
     def publisher(self, reach: Reach, key: int) -> Publisher | Refused:
         found = self._desk.accounts.publisher(key) if reach.publisher(key) else None

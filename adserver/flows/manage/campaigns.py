@@ -1,6 +1,6 @@
 """Campaigns and their creatives: what is ordered, how it looks, and how it stands."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -64,7 +64,7 @@ class ManageCampaigns:
         ordered = sound_campaign(draft_for(advertiser), advertiser)
         if isinstance(ordered, Why):
             return Refused(ordered)
-        refusal = rules.check(ordered)
+        refusal = rules.check(ordered) or self._unknown_name(ordered)
         if refusal is not None:
             return Refused(refusal)
         campaign = replace(
@@ -92,7 +92,22 @@ class ManageCampaigns:
         changed = rules.apply(known, wished)
         if isinstance(changed, Refusal):
             return Refused(changed)
+        unknown = self._unknown_name(changed)
+        if unknown is not None:
+            return Refused(unknown)
         return self._desk.replace(changed, today=local_day(self._desk.clock(), advertiser.timezone))
+
+    def _unknown_name(self, campaign: Campaign) -> Refusal | None:
+        """An audience or creative that it names and that is not there, or another's, which is the same."""
+        named = (one.audience_key for one in campaign.terms.audience_rates)
+        audiences = filter(None, map(self._desk.audiences.audience, named))
+        shown = {key for one in campaign.audience_creatives for key in one.creative_keys}
+        creatives = filter(None, map(self._desk.campaigns.creative, shown))
+        return rules.check_named(
+            campaign,
+            {one.key for one in audiences if one.advertiser_key == campaign.advertiser_key},
+            {one.key for one in creatives if one.campaign_key == campaign.key},
+        )
 
     def standings(self, campaigns: Sequence[Campaign]) -> list[Standing]:
         """How each of the campaigns stands now, in their order; the balances are read in one go."""
@@ -108,8 +123,11 @@ class ManageCampaigns:
             )
         ]
         balances = self._desk.ledger.buckets(ids)
+        deposited = self._desk.payments.deposited(list(owners))
         return [
-            self._standing(campaign, owners[campaign.advertiser_key], balances[at : at + 4], now_ms)
+            self._standing(
+                campaign, owners[campaign.advertiser_key], deposited, balances[at : at + 4], now_ms
+            )
             for campaign, at in zip(campaigns, range(0, len(ids), 4), strict=True)
         ]
 
@@ -119,7 +137,12 @@ class ManageCampaigns:
         return owner
 
     def _standing(
-        self, campaign: Campaign, owner: Advertiser, balances: list[Bucket], now_ms: int
+        self,
+        campaign: Campaign,
+        owner: Advertiser,
+        deposited: Mapping[int, Micros],
+        balances: list[Bucket],
+        now_ms: int,
     ) -> Standing:
         total, day, owner_total, owner_day = balances
         has_creative = bool(self._desk.campaigns.creatives(campaign.key, 0, 1))
@@ -128,6 +151,7 @@ class ManageCampaigns:
             _under(campaign.daily_budget_micros, day),
             _under(owner.total_budget_micros, owner_total),
             _under(owner.daily_budget_micros, owner_day),
+            _under(deposited[owner.key] if owner.prepaid else None, owner_total),
         )
         return Standing(
             delivery(campaign, now, has_creative, now_ms),

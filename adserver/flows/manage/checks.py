@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cache
+from ipaddress import ip_address
 from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import available_timezones
 
@@ -16,22 +17,25 @@ from creatives.formats import FORMATS
 from pixel.amounts import CURRENCIES
 
 CARDS = "cards"
+VOUCHED_FOR = ("domains", "currency", "country", "validation_days", "refund_days", "prepaid")
 WHY_NOT_LINK = {LinkRejection.BAD_LINK: Why.BAD_LINK, LinkRejection.FOREIGN_LINK: Why.WRONG_DOMAIN}
 
 
-def sound_advertiser(advertiser: Advertiser) -> Advertiser | Why:
+def sound_advertiser(advertiser: Advertiser, *, fetch_private: bool = False) -> Advertiser | Why:
+    webhook = _webhook(advertiser.webhook_url, fetch_private)
+    if isinstance(webhook, Why):
+        return webhook
     if advertiser.currency not in CURRENCIES:
         return Why.UNKNOWN_CURRENCY
     if advertiser.timezone not in _timezones():
         return Why.UNKNOWN_TIMEZONE
     domains = _domains(advertiser.domains)
-    return Why.BAD_DOMAIN if domains is None else replace(advertiser, domains=domains)
+    return Why.BAD_DOMAIN if domains is None else replace(advertiser, domains=domains, webhook_url=webhook)
 
 
 def owner_may(known: Advertiser, wished: Advertiser) -> bool:
     """Whether an advertiser may change this alone: for domains and terms, the operator vouches."""
-    kept = (known.domains, known.currency, known.country, known.validation_days)
-    return kept == (wished.domains, wished.currency, wished.country, wished.validation_days)
+    return all(getattr(known, name) == getattr(wished, name) for name in VOUCHED_FOR)
 
 
 def sound_campaign(campaign: Campaign, advertiser: Advertiser) -> Campaign | Why:
@@ -99,6 +103,24 @@ def sound_product(product: Product, advertiser: Advertiser) -> Product | Why:
 def _link(text: str, domains: tuple[str, ...] | None) -> str | Why:
     link = read_link(text, domains)
     return WHY_NOT_LINK[link] if isinstance(link, LinkRejection) else link
+
+
+def _webhook(text: str | None, fetch_private: bool) -> str | Why | None:
+    """Where notices go. They say what is spent, so plain http is for our own network only."""
+    link = None if text is None else _link(text, None)
+    if link is None or isinstance(link, Why):
+        return link
+    parts = urlsplit(link)
+    allowed = parts.scheme == "https" or (fetch_private and _is_inside(parts.hostname or ""))
+    return link if allowed else Why.WEBHOOK_NOT_HTTPS
+
+
+def _is_inside(host: str) -> bool:
+    """Whether a host is of a private network by its very name."""
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".internal"))
 
 
 def _prefix(text: str) -> str | Why:

@@ -10,6 +10,7 @@ import msgspec
 from adserver.domain.campaign import Refusal
 from adserver.ports import (
     Accounts,
+    Audiences,
     Campaigns,
     Catalogue,
     Clock,
@@ -17,6 +18,7 @@ from adserver.ports import (
     Inventory,
     Keys,
     Ledger,
+    Payments,
     Pending,
     Writer,
 )
@@ -45,10 +47,10 @@ class Why(StrEnum):
     BAD_DOMAIN = "bad_domain"
     BAD_LINK = "bad_link"
     WRONG_DOMAIN = "wrong_domain"
-    CURRENCY_FIXED = "currency_fixed"
+    WEBHOOK_NOT_HTTPS = "webhook_not_https"
     CURRENCY_MISMATCH = "currency_mismatch"
-    TIMEZONE_FIXED = "timezone_fixed"
     FLOOR_WITHOUT_CURRENCY = "floor_without_currency"
+    SECRET_NEEDED = "secret_needed"  # noqa: S105  the name of a refusal
     SCHEDULE_WITHOUT_URL = "schedule_without_url"
     MESSAGE_INCOMPLETE = "message_incomplete"
     MESSAGE_UNUSED = "message_unused"
@@ -89,25 +91,31 @@ class Desk:
     writer: Writer
     accounts: Accounts
     campaigns: Campaigns
+    audiences: Audiences
     inventory: Inventory
     keys: Keys
     catalogue: Catalogue
     feeds: Feeds
     ledger: Ledger
+    payments: Payments
     pending: Pending
     clock: Clock
     mint_key: Callable[[], int]
     mint_secret: Callable[[], str]
+    order_secret: bytes  # with which orders are found by their merchant's id
+    fetch_private: bool = False  # whether what advertisers name may lie on private addresses
 
     def create(
         self, entity: Saved, receipt_of: ReceiptOf[Saved] | None = None, today: int = 0
     ) -> Saved | Refused:
         """Insert a new entity, and the answer to its Idempotency-Key with it."""
-        return self._commit(entity, SaveEntity(entity, is_new=True, today=today), receipt_of)
+        return self._commit(
+            entity, SaveEntity(entity, is_new=True, today=today, at_ms=self.clock()), receipt_of
+        )
 
     def replace(self, entity: Saved, today: int = 0) -> Saved | Refused:
         """Put a new state in an entity's place."""
-        return self._commit(entity, SaveEntity(entity, is_new=False, today=today), None)
+        return self._commit(entity, SaveEntity(entity, is_new=False, today=today, at_ms=self.clock()), None)
 
     def _commit(
         self, entity: Saved, write: SaveEntity | SaveProducts, receipt_of: ReceiptOf[Saved] | None

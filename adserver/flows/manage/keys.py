@@ -5,10 +5,13 @@ from hashlib import sha256
 import msgspec
 from msgspec.structs import replace
 
+from adserver.domain.visitor import DAY_MS
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why
-from adserver.writes import ApiKey, Receipt, Result, Scope
+from adserver.writes import ApiKey, PurgeReceipts, Receipt, Scope
 
 PREFIX = "rt_live_"
+RECEIPT_KEPT_MS = 7 * DAY_MS
+PURGED_AT_ONCE = 200
 
 
 class NewKey(msgspec.Struct, frozen=True):
@@ -73,9 +76,13 @@ class ManageKeys:
         """What was answered to this Idempotency-Key of this API key before."""
         return self._desk.keys.receipt(owner, idempotency_key)
 
-    def keep(self, receipt: Receipt) -> bool:
-        """Keep an answer whose effect is already durable; False where another answer was there first."""
-        return self._desk.writer.commit(receipt).result is Result.SAVED
+    def purge_receipts(self) -> int:
+        """A job: forget answers that were kept for as long as is promised, which frees their keys."""
+        before_ms = self._desk.clock() - RECEIPT_KEPT_MS
+        done = 0
+        while purged := self._desk.writer.commit(PurgeReceipts(before_ms, PURGED_AT_ONCE)).figure:
+            done += purged
+        return done
 
     def _owner_exists(self, draft: ApiKey) -> bool:
         if draft.scope is Scope.OPERATOR:

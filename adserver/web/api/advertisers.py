@@ -1,11 +1,15 @@
 """/api/v1/advertisers: merchants' manage.accounts."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from adserver.web.api.answers import Page, each, found, key_from, page, problems
+from adserver.domain.campaign import Advertiser
+from adserver.flows.manage import Manage
+from adserver.web.api.answers import Page, found, key_from, page, problems
 from adserver.web.auth import ADVERTISERS_ONLY, OPERATORS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentManage
 from adserver.web.once import CurrentOnce, answer
@@ -20,6 +24,14 @@ from adserver.web.schemas.fields import Paging
 router = APIRouter(prefix="/advertisers", tags=["advertisers"], dependencies=[ADVERTISERS_ONLY])
 
 
+def _show_all(manage: Manage, advertisers: Sequence[Advertiser]) -> list[AdvertiserAnswer]:
+    return [show_advertiser(*both) for both in zip(advertisers, manage.money.funds(advertisers), strict=True)]
+
+
+def _show(manage: Manage, advertiser: Advertiser) -> AdvertiserAnswer:
+    return _show_all(manage, [advertiser])[0]
+
+
 @router.get("", response_model=Page[AdvertiserAnswer], responses=problems())
 def list_advertisers(
     manage: CurrentManage, caller: CurrentCaller, paging: Annotated[Paging, Query()]
@@ -27,7 +39,7 @@ def list_advertisers(
     return page(
         paging,
         lambda after, limit: manage.accounts.advertisers(caller.reach, after, limit),
-        each(show_advertiser),
+        partial(_show_all, manage),
     )
 
 
@@ -44,20 +56,22 @@ def open_advertiser(
     """Open an account; the operator's to do."""
     return once.create(
         lambda receipt_of: manage.accounts.open_advertiser(caller.reach, draft.advertiser(), receipt_of),
-        show_advertiser,
+        partial(_show, manage),
     )
 
 
 @router.get("/{advertiser_id}", response_model=AdvertiserAnswer, responses=problems())
 def get_advertiser(advertiser_id: str, manage: CurrentManage, caller: CurrentCaller) -> Response:
     key = key_from("adv", advertiser_id)
-    return answer(show_advertiser(found(manage.accounts.advertiser(caller.reach, key))))
+    return answer(_show(manage, found(manage.accounts.advertiser(caller.reach, key))))
 
 
 @router.patch("/{advertiser_id}", response_model=AdvertiserAnswer, responses=problems(409))
 def change_advertiser(
     advertiser_id: str, change: AdvertiserChange, manage: CurrentManage, caller: CurrentCaller
 ) -> Response:
-    """Change an account. `domains`, `currency`, `country`, `validation_days`: the operator only."""
+    """Change an account. The operator alone changes what it vouches for: `domains`, `currency`, `country`,
+    `validation_days` and `prepaid`."""
     key = key_from("adv", advertiser_id)
-    return answer(show_advertiser(found(manage.accounts.change_advertiser(caller.reach, key, change.edit))))
+    changed = found(manage.accounts.change_advertiser(caller.reach, key, change.edit))
+    return answer(_show(manage, changed))

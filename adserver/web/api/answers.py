@@ -59,11 +59,12 @@ def page(
     paging: Paging,
     fetch: Callable[[int, int], Sequence[Keyed] | Refused],
     show: Callable[[Sequence[Keyed]], Sequence[BaseModel]],
+    place: Callable[[Keyed], int] = lambda entity: entity.key,
 ) -> Response:
-    """Fetch one more than was asked for: it tells whether there is a next page."""
+    """Fetch one more than was asked for: it tells whether there is a next page, behind whose `place`."""
     entities = found(fetch(paging.cursor, paging.limit + 1))
     shown = entities[: paging.limit]
-    cursor = write_id("cur", shown[-1].key) if len(entities) > paging.limit else None
+    cursor = write_id("cur", place(shown[-1])) if len(entities) > paging.limit else None
     return answer(Page[SerializeAsAny[BaseModel]](items=list(show(shown)), next_cursor=cursor))
 
 

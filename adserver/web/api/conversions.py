@@ -1,28 +1,45 @@
 """/api/v1/conversions: orders told by the advertiser's own server, and its word on those of browsers."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
 
 from adserver.domain.attribution import may_have_occurred
-from adserver.flows.bill import Credited
+from adserver.flows.convert import credited
+from adserver.flows.manage import Manage, Refused, Settled
 from adserver.web.api.answers import Page, each, found, key_from, page, problems
-from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
+from adserver.web.auth import ADVERTISERS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentFlows, CurrentManage
 from adserver.web.once import CurrentOnce, answer
-from adserver.web.problems import Problem
+from adserver.web.problems import Problem, refuse
 from adserver.web.schemas.conversions import (
+    CANCELLED,
+    CancelAnswer,
+    CancelBody,
     ConversionAnswer,
     ConversionBody,
     DeclineBody,
     PendingAnswer,
     PendingPaging,
     SettledAnswer,
+    show_cancelled,
     show_credited,
     show_pending,
 )
-from adserver.writes import Result
+from adserver.web.schemas.settlements import (
+    BadFile,
+    BadRow,
+    FileAnswer,
+    Row,
+    RowAnswer,
+    SettleQuery,
+    read_rows,
+    show_rows,
+)
+from adserver.writes import Answered, Outcome, Receipt
 
 router = APIRouter(prefix="/conversions", tags=["conversions"], dependencies=[ADVERTISERS_ONLY])
 
@@ -32,23 +49,73 @@ def report_conversion(
     body: ConversionBody, flows: CurrentFlows, caller: CurrentCaller, once: CurrentOnce
 ) -> Response:
     """Report an order or lead once; the answer says which campaign was credited, or why none."""
-    once.require_key()
-    found(flows.manage.accounts.advertiser(caller.reach, body.advertiser_id))
 
-    def convert() -> Response:
+    def submit(receipt: Receipt) -> Outcome:
+        found(flows.manage.accounts.advertiser(caller.reach, body.advertiser_id))
         now_ms = flows.manage.clock()
         order = body.order(now_ms)
         if not may_have_occurred(order.occurred_at_ms, now_ms):
             raise Problem("occurred_at_out_of_range")
-        return _answer(flows.bill.convert(order))
+        return flows.convert.convert(order, receipt).outcome
 
-    return once.run(convert)
+    return once.settle(submit, _credited)
 
 
-def _answer(credited: Credited) -> Response:
-    if credited.outcome.result is Result.UNRECORDED:
-        raise Problem("unrecorded")
-    return answer(show_credited(credited))
+def _credited(answered: Answered) -> Response:
+    return answer(show_credited(credited(answered.outcome, answered.context)))
+
+
+@router.post("/cancel", response_model=CancelAnswer, responses=problems(400, 409, 503))
+def cancel(body: CancelBody, flows: CurrentFlows, caller: CurrentCaller, once: CurrentOnce) -> Response:
+    """Take an order or lead back, as a whole or some of its goods: declined while it waits, else refunded.
+
+    A price in basis points falls with each return; a fixed one is given back with the whole order.
+    """
+
+    def submit(receipt: Receipt) -> Outcome:
+        found(flows.manage.accounts.advertiser(caller.reach, body.advertiser_id))
+        return flows.convert.cancel(body.cancellation(), receipt)
+
+    return once.settle(submit, _cancelled)
+
+
+def _cancelled(answered: Answered) -> Response:
+    if answered.outcome.result not in CANCELLED:
+        raise refuse(Refused(answered.outcome.result, answered.outcome.figure))
+    return answer(show_cancelled(answered.outcome))
+
+
+@router.post(
+    "/settle",
+    response_model=FileAnswer,
+    responses=problems(413),
+    openapi_extra={"requestBody": {"content": {"text/csv": {}}}},
+)
+async def settle_file(
+    asked: Annotated[SettleQuery, Query()], request: Request, manage: CurrentManage, caller: CurrentCaller
+) -> Response:
+    """Approve and decline what is pending, by a file; each row is answered on its own.
+
+    The same file once more is answered the same, so no Idempotency-Key is needed.
+    """
+    body = await request.body()
+    return await run_in_threadpool(_settle_file, manage, caller, asked.advertiser_id, body)
+
+
+def _settle_file(manage: Manage, caller: Caller, advertiser_key: int, body: bytes) -> Response:
+    found(manage.accounts.advertiser(caller.reach, advertiser_key))
+    rows = read_rows(body)
+    if isinstance(rows, BadFile):
+        raise Problem(rows.code, line=rows.line)
+    wishes = [row.wish for row in rows if isinstance(row, Row)]
+    settled = iter(found(manage.conversions.settle_many(caller.reach, advertiser_key, wishes)))
+    return answer(show_rows([_row(row, settled) for row in rows]))
+
+
+def _row(row: Row | BadRow, settled: Iterator[Settled]) -> RowAnswer:
+    if isinstance(row, BadRow):
+        return RowAnswer(line=row.line, result="bad_row", column=row.column or None)
+    return RowAnswer(line=row.line, result=next(settled).value)
 
 
 @router.get("", response_model=Page[PendingAnswer], responses=problems())

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from adserver.domain.campaign import Advertiser
 from adserver.domain.identity import read_id, write_id
+from adserver.domain.payment import Funds
 from adserver.domain.slot import Publisher
 from adserver.flows.manage import NewKey
 from adserver.web.schemas.fields import (
@@ -18,6 +19,7 @@ from adserver.web.schemas.fields import (
     Domains,
     Flag,
     LandingParams,
+    Link,
     Name,
     ShownTime,
     Strict,
@@ -26,6 +28,7 @@ from adserver.writes import ApiKey, Scope
 
 Timezone = Annotated[str, Field(max_length=64, description="IANA zone", examples=["Europe/Paris"])]
 ValidationDays = Annotated[int, Field(strict=True, ge=0, le=90)]
+RefundDays = Annotated[int, Field(strict=True, ge=0, le=90)]
 
 
 class AdvertiserDraft(Strict):
@@ -36,10 +39,13 @@ class AdvertiserDraft(Strict):
     country: Country
     daily_budget_micros: Cap | None = None
     total_budget_micros: Cap | None = None
+    prepaid: Flag = False
     trust_pixel_conversions: Flag = False
     validation_days: ValidationDays = 14
+    refund_days: RefundDays = 30
     discreet: Flag = False
     landing_params: LandingParams = ""
+    webhook_url: Link | None = None
 
     def advertiser(self) -> Advertiser:
         fields = self.model_dump()
@@ -47,7 +53,9 @@ class AdvertiserDraft(Strict):
 
 
 class AdvertiserChange(Change):
-    liftable: ClassVar[frozenset[str]] = frozenset({"daily_budget_micros", "total_budget_micros"})
+    liftable: ClassVar[frozenset[str]] = frozenset(
+        {"daily_budget_micros", "total_budget_micros", "webhook_url"}
+    )
 
     name: Name | None = None
     domains: Domains | None = None
@@ -56,10 +64,13 @@ class AdvertiserChange(Change):
     country: Country | None = None
     daily_budget_micros: Cap | None = None
     total_budget_micros: Cap | None = None
+    prepaid: Flag | None = None
     trust_pixel_conversions: Flag | None = None
     validation_days: ValidationDays | None = None
+    refund_days: RefundDays | None = None
     discreet: Flag | None = None
     landing_params: LandingParams | None = None
+    webhook_url: Link | None = None
 
     def edit(self, advertiser: Advertiser) -> Advertiser:
         given = self.given()
@@ -78,14 +89,19 @@ class AdvertiserAnswer(Strict):
     country: str
     daily_budget_micros: int | None
     total_budget_micros: int | None
+    prepaid: bool = Field(description="whether it may spend no more than it has deposited")
+    deposited_micros: int
+    prepaid_left_micros: int | None = Field(description="of the deposits; null where it is not prepaid")
     trust_pixel_conversions: bool
     validation_days: int
+    refund_days: int = Field(description="for so long a charge may be given back")
     discreet: bool
     landing_params: str
+    webhook_url: str | None = Field(description="where notices are posted, see its `/webhook`")
     created_at: ShownTime
 
 
-def show_advertiser(advertiser: Advertiser) -> AdvertiserAnswer:
+def show_advertiser(advertiser: Advertiser, funds: Funds) -> AdvertiserAnswer:
     return AdvertiserAnswer(
         id=write_id("adv", advertiser.key),
         public_id=advertiser.public_id,
@@ -96,10 +112,15 @@ def show_advertiser(advertiser: Advertiser) -> AdvertiserAnswer:
         country=advertiser.country,
         daily_budget_micros=advertiser.daily_budget_micros,
         total_budget_micros=advertiser.total_budget_micros,
+        prepaid=advertiser.prepaid,
+        deposited_micros=funds.deposited,
+        prepaid_left_micros=funds.left,
         trust_pixel_conversions=advertiser.trust_pixel_conversions,
         validation_days=advertiser.validation_days,
+        refund_days=advertiser.refund_days,
         discreet=advertiser.discreet,
         landing_params=advertiser.landing_params,
+        webhook_url=advertiser.webhook_url,
         created_at=advertiser.created_at_ms,
     )
 

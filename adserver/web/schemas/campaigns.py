@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from adserver.domain.campaign import (
     Advertiser,
+    AudienceCreatives,
     Campaign,
     FrequencyCap,
     Pacing,
@@ -16,14 +17,16 @@ from adserver.domain.campaign import (
 )
 from adserver.domain.identity import write_id
 from adserver.domain.money import ZERO
-from adserver.domain.pricing import CONVERSION_EVENTS, PricingModel, Terms
+from adserver.domain.pricing import CONVERSION_EVENTS, AudienceRate, PricingModel, ProductMatch, Terms
 from adserver.domain.visitor import MOST_SHOWN
 from adserver.flows.manage import Standing
 from adserver.web.schemas.fields import (
     AdvertiserId,
+    AudienceId,
     BasisPoints,
     Cap,
     Change,
+    CreativeId,
     Currency,
     Flag,
     GivenTime,
@@ -45,6 +48,8 @@ def _billable(event: EventName) -> EventName:
 
 
 ConversionEvent = Annotated[EventName, AfterValidator(_billable)]
+MOST_NAMED = 20  # audiences of a campaign, and creatives of an audience
+
 ClickWindow = Annotated[int, Field(strict=True, ge=1, le=30)]
 ViewWindow = Annotated[int, Field(strict=True, ge=1, le=7)]
 
@@ -53,6 +58,24 @@ class FrequencyCapBody(Strict):
     impressions: int = Field(strict=True, ge=1, le=MOST_SHOWN)
     per: Period
 
+
+class CampaignAudienceBody(Strict):
+    """An audience with a rate and creatives of its own; with none given, the campaign's."""
+
+    audience_id: AudienceId
+    rate_micros: Cap | None = Field(default=None, description="null for the campaign's own rate")
+    creative_ids: list[CreativeId] = Field(
+        default_factory=list, max_length=MOST_NAMED, description="of this campaign; empty for all of them"
+    )
+
+
+Audiences = Annotated[
+    list[CampaignAudienceBody],
+    Field(
+        max_length=MOST_NAMED,
+        description="replaced whole; serve their members only, each at the highest rate that matches",
+    ),
+]
 
 TERMS = frozenset(
     {
@@ -64,6 +87,8 @@ TERMS = frozenset(
         "click_window_days",
         "view_window_days",
         "bill_post_view",
+        "product_match",
+        "audience_rates",
     }
 )
 _RENAMED = {"starts_at": "starts_at_ms", "ends_at": "ends_at_ms"}
@@ -71,14 +96,27 @@ _RENAMED = {"starts_at": "starts_at_ms", "ends_at": "ends_at_ms"}
 
 def _domain_fields(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The campaign's own fields and its terms', under the names the domain has for them."""
+    if "audiences" in given:
+        given = _named_audiences(given.pop("audiences")) | given
     own = {_RENAMED.get(name, name): value for name, value in given.items() if name not in TERMS}
     if isinstance(cap := own.get("frequency_cap"), FrequencyCapBody):
         own["frequency_cap"] = FrequencyCap(cap.impressions, cap.per)
     return own, {name: given[name] for name in TERMS & given.keys()}
 
 
+def _named_audiences(named: list[CampaignAudienceBody]) -> dict[str, Any]:
+    """Rates are priced and go into the terms; what is shown to whom is the campaign's own."""
+    shown = [one for one in named if one.creative_ids]
+    return {
+        "audience_rates": tuple(AudienceRate(one.audience_id, one.rate_micros) for one in named),
+        "audience_creatives": tuple(
+            AudienceCreatives(one.audience_id, tuple(one.creative_ids)) for one in shown
+        ),
+    }
+
+
 class CampaignDraft(Strict):
-    """A new campaign. `audiences`, `contextual` and `targeting` are not in this version."""
+    """A new campaign. `contextual` and `targeting` are not in this version."""
 
     advertiser_id: AdvertiserId
     name: Name
@@ -95,9 +133,13 @@ class CampaignDraft(Strict):
     ends_at: GivenTime | None = None
     pacing: Pacing = Pacing.ASAP
     frequency_cap: FrequencyCapBody | None = None
+    audiences: Audiences = Field(default_factory=list)
     click_window_days: ClickWindow = 30
     view_window_days: ViewWindow = 1
     bill_post_view: Flag = False
+    product_match: ProductMatch = Field(
+        default=ProductMatch.ANY, description="orders of anything, or only of what the ad showed"
+    )
     landing_params: LandingParams = ""
     fallback_url: Link | None = None
 
@@ -136,9 +178,11 @@ class CampaignChange(Change):
     ends_at: GivenTime | None = None
     pacing: Pacing | None = None
     frequency_cap: FrequencyCapBody | None = None
+    audiences: Audiences | None = None
     click_window_days: ClickWindow | None = None
     view_window_days: ViewWindow | None = None
     bill_post_view: Flag | None = None
+    product_match: ProductMatch | None = None
     landing_params: LandingParams | None = None
     fallback_url: Link | None = None
 
@@ -149,6 +193,12 @@ class CampaignChange(Change):
 
 class CampaignList(Paging):
     advertiser_id: AdvertiserId | None = None
+
+
+class CampaignAudienceAnswer(Strict):
+    audience_id: str
+    rate_micros: int | None
+    creative_ids: list[str]
 
 
 class CampaignAnswer(Strict):
@@ -170,9 +220,11 @@ class CampaignAnswer(Strict):
     ends_at: ShownTime | None
     pacing: Pacing
     frequency_cap: FrequencyCapBody | None
+    audiences: list[CampaignAudienceAnswer]
     click_window_days: int
     view_window_days: int
     bill_post_view: bool
+    product_match: ProductMatch
     landing_params: str
     fallback_url: str | None
     spend_micros: int
@@ -203,9 +255,11 @@ def show_campaign(campaign: Campaign, standing: Standing) -> CampaignAnswer:
         ends_at=campaign.ends_at_ms,
         pacing=campaign.pacing,
         frequency_cap=None if cap is None else FrequencyCapBody(impressions=cap.impressions, per=cap.per),
+        audiences=_show_audiences(campaign),
         click_window_days=terms.click_window_days,
         view_window_days=terms.view_window_days,
         bill_post_view=terms.bill_post_view,
+        product_match=terms.product_match,
         landing_params=campaign.landing_params,
         fallback_url=campaign.fallback_url,
         spend_micros=standing.spend_micros,
@@ -214,3 +268,15 @@ def show_campaign(campaign: Campaign, standing: Standing) -> CampaignAnswer:
         unbilled_at_cap=standing.unbilled_at_cap,
         created_at=campaign.created_at_ms,
     )
+
+
+def _show_audiences(campaign: Campaign) -> list[CampaignAudienceAnswer]:
+    creatives = {named.audience_key: named.creative_keys for named in campaign.audience_creatives}
+    return [
+        CampaignAudienceAnswer(
+            audience_id=write_id("aud", named.audience_key),
+            rate_micros=named.rate_micros,
+            creative_ids=[write_id("crv", key) for key in creatives.get(named.audience_key, ())],
+        )
+        for named in campaign.terms.audience_rates
+    ]

@@ -62,6 +62,7 @@ class ProductBody(Strict):
     product_type: Line | None = None
     google_product_category: Line | None = None
     item_group_id: Line | None = None
+    mpn: Line | None = None
     condition: Line | None = None
     language: Language = "en"
 
@@ -83,6 +84,7 @@ class ProductChange(Change):
             "product_type",
             "google_product_category",
             "item_group_id",
+            "mpn",
             "condition",
         }
     )
@@ -104,6 +106,7 @@ class ProductChange(Change):
     product_type: Line | None = None
     google_product_category: Line | None = None
     item_group_id: Line | None = None
+    mpn: Line | None = None
     condition: Line | None = None
     language: Language | None = None
 
@@ -138,6 +141,7 @@ class ProductAnswer(Strict):
     product_type: str | None
     google_product_category: str | None
     item_group_id: str | None
+    mpn: str | None
     condition: str | None
     language: str
     has_picture: bool = Field(description="whether our own thumbnail of `image_link` is ready")
@@ -163,6 +167,7 @@ def show_product(product: Product) -> ProductAnswer:
         product_type=product.product_type,
         google_product_category=product.google_product_category,
         item_group_id=product.item_group_id,
+        mpn=product.mpn,
         condition=product.condition,
         language=product.language,
         has_picture=product.picture is not None,

@@ -7,13 +7,14 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from adserver.domain.attribution import PendingConversion, ServerOrder
+from adserver.domain.attribution import Cancellation, PendingConversion, ServerOrder
 from adserver.domain.identity import write_id
-from adserver.flows.bill import Credited
+from adserver.flows.convert import Credited
 from adserver.web.schemas.campaigns import ConversionEvent
 from adserver.web.schemas.catalogue import ItemId
 from adserver.web.schemas.fields import (
     AdvertiserId,
+    Cap,
     Currency,
     GivenTime,
     Line,
@@ -22,7 +23,7 @@ from adserver.web.schemas.fields import (
     ShownTime,
     Strict,
 )
-from adserver.writes import Result
+from adserver.writes import Outcome, Result
 from pixel.events import MAX_ITEMS, EventName
 from pixel.grammar import click_id_from, holds_email, record_id_from
 
@@ -49,13 +50,30 @@ class ItemBody(Strict):
     quantity: int = Field(default=1, ge=1)
 
 
-class ConversionBody(Strict):
-    """`purchase` has an `order_id`, every other event a `lead_id`. `visitor` is not in this version."""
+class NamedConversion(Strict):
+    """`purchase` has an `order_id`, every other event a `lead_id`."""
 
     advertiser_id: AdvertiserId
     event: ConversionEvent
     order_id: Reference | None = None
     lead_id: Reference | None = None
+
+    @model_validator(mode="after")
+    def _is_named_once(self) -> Self:
+        purchase = self.event is EventName.PURCHASE
+        named = (self.order_id is not None, self.lead_id is not None)
+        if named != (purchase, not purchase):
+            raise ValueError("a purchase has an order_id, any other event a lead_id, and none has both")
+        return self
+
+    @property
+    def reference(self) -> str:
+        return self.order_id or self.lead_id or ""
+
+
+class ConversionBody(NamedConversion):
+    """`visitor` is not in this version."""
+
     value_micros: Micros | None = Field(default=None, description="without tax and shipping")
     currency: Currency | None = None
     items: Annotated[list[ItemBody], Field(default_factory=list, max_length=MAX_ITEMS)]
@@ -63,11 +81,7 @@ class ConversionBody(Strict):
     occurred_at: GivenTime | None = Field(default=None, description="now, if left out")
 
     @model_validator(mode="after")
-    def _says_what_it_must(self) -> Self:
-        purchase = self.event is EventName.PURCHASE
-        named = (self.order_id is not None, self.lead_id is not None)
-        if named != (purchase, not purchase):
-            raise ValueError("a purchase has an order_id, any other event a lead_id, and none has both")
+    def _has_its_currency(self) -> Self:
         if (self.value_micros is None) != (self.currency is None):
             raise ValueError("value_micros and currency go together")
         return self
@@ -76,11 +90,12 @@ class ConversionBody(Strict):
         return ServerOrder(
             advertiser_key=self.advertiser_id,
             event=self.event,
-            reference=self.order_id or self.lead_id or "",
+            reference=self.reference,
             value_micros=self.value_micros,
             currency=self.currency,
             click_id=self.rtclid,
             occurred_at_ms=now_ms if self.occurred_at is None else self.occurred_at,
+            item_ids=tuple(item.item_id for item in self.items),
         )
 
 
@@ -141,3 +156,54 @@ class DeclineBody(Strict):
 class SettledAnswer(Strict):
     id: str
     status: Literal["taken", "declined"]
+
+
+class CancelBody(NamedConversion):
+    """An order or lead that is taken back; without `returned_micros` as a whole."""
+
+    refund_id: Reference = Field(
+        default="full", description="the shop's name for it: the same once more is the same"
+    )
+    returned_micros: Cap | None = Field(
+        default=None, description="value of the goods that came back, without tax and shipping"
+    )
+    currency: Currency | None = None
+    reason: Line
+
+    @model_validator(mode="after")
+    def _has_its_currency(self) -> Self:
+        if (self.returned_micros is None) != (self.currency is None):
+            raise ValueError("returned_micros and currency go together")
+        return self
+
+    def cancellation(self) -> Cancellation:
+        return Cancellation(
+            advertiser_key=self.advertiser_id,
+            event=self.event,
+            reference=self.reference,
+            refund_id=self.refund_id,
+            returned_micros=self.returned_micros,
+            currency=self.currency,
+            reason=self.reason,
+        )
+
+
+class CancelAnswer(Strict):
+    """`not_charged`: nothing was billed yet, and if the order comes, what is back costs nothing."""
+
+    result: Literal["refunded", "declined", "pending", "not_billable", "not_charged", "nothing_left"]
+    refunded_micros: int | None = Field(description="what this cancellation gave back")
+    pending_micros: int | None = Field(description="what is reserved still")
+
+
+CANCELLED = frozenset({Result.REFUNDED, Result.DECLINED, Result.PENDING, Result.NOT_BILLABLE,
+                       Result.NOT_CHARGED, Result.REPEATED})  # fmt: skip
+
+
+def show_cancelled(outcome: Outcome) -> CancelAnswer:
+    result, figure = outcome.result, outcome.figure
+    return CancelAnswer(
+        result="nothing_left" if result is Result.REPEATED else result.value,
+        refunded_micros=figure if result is Result.REFUNDED else None,
+        pending_micros=figure if result is Result.PENDING else None,
+    )

@@ -147,6 +147,9 @@ ShownTime = Annotated[
 ]
 
 AdvertiserId = Annotated[int, id_reader("adv"), WithJsonSchema({"type": "string"})]
+AudienceId = Annotated[int, id_reader("aud"), WithJsonSchema({"type": "string"})]
+CreativeId = Annotated[int, id_reader("crv"), WithJsonSchema({"type": "string"})]
+ConversionId = Annotated[int, id_reader("cnv"), WithJsonSchema({"type": "string"})]
 CampaignId = Annotated[int, id_reader("cmp"), WithJsonSchema({"type": "string"})]
 PublisherId = Annotated[int, id_reader("pub"), WithJsonSchema({"type": "string"})]
 SiteId = Annotated[int, id_reader("site"), WithJsonSchema({"type": "string"})]

@@ -1,0 +1,90 @@
+"""How long what is held of visitors is kept, and what of it is to be let go by now."""
+
+import msgspec
+
+from adserver.domain.visitor import (
+    DAY_MS,
+    EVENT_RETENTION_MS,
+    FORM_RETENTION_MS,
+    INTEREST_RETENTION_MS,
+    PURCHASE_RETENTION_MS,
+    TOUCH_RETENTION_MS,
+    Profile,
+    Shop,
+    Shown,
+)
+from pixel.events import EventName
+
+# These hold no visitor, or no more than a digest of one; nobody has asked to choose their times.
+NOTICE_RETENTION_MS = 35 * DAY_MS  # of what was delivered, or given up
+COUNT_RETENTION_MS = 400 * DAY_MS  # a year, and the month it is compared with
+REFUSED_RETENTION_MS = COUNT_RETENTION_MS  # a statement names them: asked for again, it says the same
+ERASURE_RETENTION_MS = 5 * 365 * DAY_MS
+
+_BOUGHT = frozenset({EventName.PURCHASE, EventName.REFUND, EventName.GENERATE_LEAD, EventName.SIGN_UP})
+_FORMS = frozenset({EventName.FORM_START, EventName.FORM_SUBMIT})
+
+
+class Retention(msgspec.Struct, frozen=True):
+    """The operator's times; the longest that the rules of a profile know are their defaults."""
+
+    views_ms: int = INTEREST_RETENTION_MS
+    purchases_ms: int = PURCHASE_RETENTION_MS
+    forms_ms: int = FORM_RETENTION_MS
+    ads_ms: int = TOUCH_RETENTION_MS
+
+    def of_event(self, name: EventName) -> int:
+        """Orders and leads as purchases, forms that were only begun or sent as forms, all else as views."""
+        if name in _BOUGHT:
+            return self.purchases_ms
+        return self.forms_ms if name in _FORMS else self.views_ms
+
+    @property
+    def longest_ms(self) -> int:
+        """A visitor who was not seen for so long is let go as a whole."""
+        return max(self.views_ms, self.purchases_ms, self.forms_ms, self.ads_ms)
+
+
+def let_go(profile: Profile, retention: Retention, now_ms: int) -> None:
+    """Drop from a profile, in place, whatever has been kept for as long as it may be."""
+    for shop in profile.shops:
+        _let_go_at(shop, retention, now_ms)
+    profile.shops = [shop for shop in profile.shops if _says_something(shop)]
+    oldest_ms = now_ms - retention.ads_ms
+    profile.touches = [touch for touch in profile.touches if touch.at_ms > oldest_ms]
+    profile.shown = [
+        Shown(shown.campaign_key, times)
+        for shown in profile.shown
+        if (times := [at_ms for at_ms in shown.at_ms if at_ms > oldest_ms])
+    ]
+
+
+def _let_go_at(shop: Shop, retention: Retention, now_ms: int) -> None:
+    shop.interests = [one for one in shop.interests if one.at_ms > now_ms - retention.views_ms]
+    shop.purchases = [one for one in shop.purchases if one.at_ms > now_ms - retention.purchases_ms]
+    if shop.form_started_ms <= now_ms - retention.forms_ms:
+        shop.form_started_ms = 0
+    if shop.form_submitted_ms <= now_ms - retention.forms_ms:
+        shop.form_submitted_ms = 0
+    oldest_ms = now_ms - EVENT_RETENTION_MS
+    shop.last_event_ms = {name: ms for name, ms in shop.last_event_ms.items() if ms > oldest_ms}
+
+
+def _says_something(shop: Shop) -> bool:
+    """Whether anything is left of what was done or wished there."""
+    wished = shop.unwanted or shop.blocked_at_ms
+    did = shop.interests or shop.purchases or shop.form_started_ms or shop.form_submitted_ms
+    return bool(wished or did or shop.last_event_ms)
+
+
+def due_ms(profile: Profile, retention: Retention, seen_ms: int) -> int:
+    """When something of a profile is next to be let go; at the latest all of it, unseen for so long."""
+    times = [seen_ms + retention.longest_ms]
+    for shop in profile.shops:
+        times += [one.at_ms + retention.views_ms for one in shop.interests]
+        times += [one.at_ms + retention.purchases_ms for one in shop.purchases]
+        times += [ms + retention.forms_ms for ms in (shop.form_started_ms, shop.form_submitted_ms) if ms]
+        times += [ms + EVENT_RETENTION_MS for ms in shop.last_event_ms.values()]
+    times += [touch.at_ms + retention.ads_ms for touch in profile.touches]
+    times += [shown.at_ms[0] + retention.ads_ms for shown in profile.shown]
+    return min(times)

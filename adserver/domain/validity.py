@@ -1,0 +1,126 @@
+"""What traffic of machines and frauds looks like from here: too much of one visitor, or of one network."""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from enum import StrEnum
+
+import msgspec
+
+from adserver.domain.caller import Caller
+from adserver.domain.pricing import AdEvent
+from adserver.domain.token import AdToken
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+MOST_VISITORS = 50_000  # that one worker keeps count of; those longest unseen are forgotten
+MOST_NETWORKS = 20_000
+
+
+class Suspicion(StrEnum):
+    """Why an ad's event is recorded, and costs nothing."""
+
+    OTHER_VISITOR = "other_visitor"  # another browser's ad
+    VISITOR_CLICKS = "visitor_clicks"
+    VISITOR_RATE = "visitor_rate"
+    NETWORK_RATE = "network_rate"
+    STRANGERS = "strangers"  # one of very many visitors of one network that nobody has seen before
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The operator's limits, of each worker; 0 for none."""
+
+    visitor_clicks: int = 5  # on one campaign's ads in an hour
+    visitor_events: int = 300  # in a minute
+    network_clicks: int = 60  # in a minute
+    network_events: int = 6_000  # in a minute
+    network_strangers: int = 2_000  # in an hour
+
+
+class Rate:
+    """How often each key came of late: within `window_ms`, which slides. A limit of 0 is none.
+
+    The window before counts for as much of it as the sliding one still covers. What is past the limit is
+    not counted, so that a crowd behind one address passes at the limit, not never.
+    """
+
+    def __init__(self, most: int, window_ms: int, most_keys: int) -> None:
+        self._most = most
+        self._window_ms = window_ms
+        self._most_keys = most_keys
+        self._counts: OrderedDict[Hashable, tuple[int, int, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def knows(self, key: Hashable) -> bool:
+        """Whether the key came before, as far as anybody remembers."""
+        return key in self._counts
+
+    def passes(self, key: Hashable, now_ms: int, n: int = 1) -> bool:
+        """Count `n` more of a key, if that many are within the limit."""
+        window = now_ms // self._window_ms
+        counted, before = self._of_window(key, window)
+        still_covered = 1 - now_ms % self._window_ms / self._window_ms
+        passes = not self._most or counted + n + before * still_covered <= self._most
+        self._counts[key] = (window, counted + n if passes else counted, before)
+        self._counts.move_to_end(key)
+        if len(self._counts) > self._most_keys:
+            self._counts.popitem(last=False)
+        return passes
+
+    def _of_window(self, key: Hashable, window: int) -> tuple[int, int]:
+        """How many of the key in this window, and in the one before it."""
+        known = self._counts.get(key)
+        if known is None or known[0] < window - 1:
+            return 0, 0
+        return (0, known[1]) if known[0] == window - 1 else (known[1], known[2])
+
+
+class Watch:
+    """One worker's counts of visitors and networks; they are lost with it, and bounded."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._visitor_clicks = Rate(limits.visitor_clicks, HOUR_MS, MOST_VISITORS)
+        self._visitor_events = Rate(limits.visitor_events, MINUTE_MS, MOST_VISITORS)
+        self._network_clicks = Rate(limits.network_clicks, MINUTE_MS, MOST_NETWORKS)
+        self._network_events = Rate(limits.network_events, MINUTE_MS, MOST_NETWORKS)
+        self._strangers = Rate(limits.network_strangers, HOUR_MS, MOST_NETWORKS)
+        self._pixel_visitors = Rate(limits.visitor_events, MINUTE_MS, MOST_VISITORS)
+        self._pixel_networks = Rate(limits.network_events, MINUTE_MS, MOST_NETWORKS)
+
+    def takes(self, caller: Caller, events: int, now_ms: int) -> bool:
+        """Whether so many events of a shop's page are no flood."""
+        if caller.network is None:
+            return True
+        if caller.visitor_key and not self._pixel_visitors.passes(caller.visitor_key, now_ms, events):
+            return False
+        return self._pixel_networks.passes(caller.network, now_ms, events)
+
+    def suspicion(self, event: AdEvent, token: AdToken, caller: Caller, now_ms: int) -> Suspicion | None:
+        """Why what happened to an ad is not to be paid; counted, so ask once for each event."""
+        if token.visitor_key and caller.visitor_key and token.visitor_key != caller.visitor_key:
+            return Suspicion.OTHER_VISITOR
+        if caller.network is None:
+            return None
+        if token.visitor_key:
+            suspected = self._of_visitor(event, token, caller.network, now_ms)
+            if suspected is not None:
+                return suspected
+        return self._of_network(event, caller.network, now_ms)
+
+    def _of_visitor(self, event: AdEvent, token: AdToken, network: int, now_ms: int) -> Suspicion | None:
+        visitor_key = token.visitor_key
+        is_stranger = not self._visitor_events.knows(visitor_key)
+        if is_stranger and not self._strangers.passes(network, now_ms):
+            return Suspicion.STRANGERS
+        if not self._visitor_events.passes(visitor_key, now_ms):
+            return Suspicion.VISITOR_RATE
+        on_campaign = (visitor_key, token.campaign_key)
+        if event is AdEvent.CLICK and not self._visitor_clicks.passes(on_campaign, now_ms):
+            return Suspicion.VISITOR_CLICKS
+        return None
+
+    def _of_network(self, event: AdEvent, network: int, now_ms: int) -> Suspicion | None:
+        if event is AdEvent.CLICK and not self._network_clicks.passes(network, now_ms):
+            return Suspicion.NETWORK_RATE
+        return None if self._network_events.passes(network, now_ms) else Suspicion.NETWORK_RATE

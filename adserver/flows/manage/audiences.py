@@ -1,0 +1,60 @@
+"""Audiences: advertisers say who of their visitors belongs together."""
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from adserver.domain.audience import Audience
+from adserver.flows.manage.accounts import ManageAccounts
+from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, until_settled
+from adserver.writes import Scope
+
+
+class ManageAudiences:
+    def __init__(self, desk: Desk, accounts: ManageAccounts) -> None:
+        self._desk = desk
+        self._accounts = accounts
+
+    def audience(self, reach: Reach, key: int) -> Audience | Refused:
+        found = self._desk.audiences.audience(key)
+        return found if found is not None and reach.advertiser(found.advertiser_key) else NOT_FOUND
+
+    def audiences(
+        self, reach: Reach, advertiser_key: int | None, after: int, limit: int
+    ) -> list[Audience] | Refused:
+        """The advertiser's audiences; of all that the caller reaches where none is named."""
+        if advertiser_key is None and not reach.is_operator:
+            advertiser_key = reach.owner_key if reach.scope is Scope.ADVERTISER else None
+            if advertiser_key is None:
+                return []
+        if advertiser_key is not None:
+            owner = self._accounts.advertiser(reach, advertiser_key)
+            if isinstance(owner, Refused):
+                return owner
+        return self._desk.audiences.audiences(advertiser_key, after, limit)
+
+    def create(
+        self, reach: Reach, draft: Audience, receipt_of: ReceiptOf[Audience] | None = None
+    ) -> Audience | Refused:
+        owner = self._accounts.advertiser(reach, draft.advertiser_key)
+        if isinstance(owner, Refused):
+            return owner
+        key, now_ms = self._desk.mint_key(), self._desk.clock()
+        return self._desk.create(replace(draft, key=key, version=1, created_at_ms=now_ms), receipt_of)
+
+    def change(self, reach: Reach, key: int, edit: Callable[[Audience], Audience]) -> Audience | Refused:
+        """Change who belongs to it from now on; ads that were served keep their rate."""
+        return until_settled(lambda: self._change(reach, key, edit))
+
+    def _change(self, reach: Reach, key: int, edit: Callable[[Audience], Audience]) -> Audience | Refused:
+        known = self.audience(reach, key)
+        if isinstance(known, Refused):
+            return known
+        changed = replace(
+            edit(known),
+            key=known.key,
+            advertiser_key=known.advertiser_key,
+            version=known.version + 1,
+            created_at_ms=known.created_at_ms,
+        )
+        return self._desk.replace(changed)

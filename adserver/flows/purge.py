@@ -1,0 +1,43 @@
+"""What has been kept for as long as it may be is let go: a job that any number may run, at any time."""
+
+from adserver.domain.retention import (
+    COUNT_RETENTION_MS,
+    ERASURE_RETENTION_MS,
+    NOTICE_RETENTION_MS,
+    REFUSED_RETENTION_MS,
+    Retention,
+)
+from adserver.ports import Clock, Writer
+from adserver.writes import Aged, PurgeAged
+
+PURGED_AT_ONCE = 100  # rows: some milliseconds, in which nothing else is written
+
+
+class Purge:
+    """Goes through everything that has an age; what it did not finish is left for its next time."""
+
+    def __init__(self, writer: Writer, clock: Clock, retention: Retention) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._ages_ms = {
+            Aged.EVENTS: 0,
+            Aged.PROFILES: 0,
+            Aged.AD_EVENTS: retention.ads_ms,
+            Aged.DECISIONS: retention.ads_ms,
+            Aged.CONVERSIONS: retention.purchases_ms,
+            Aged.NOTICES: NOTICE_RETENTION_MS,
+            Aged.REFUSED_CHARGES: REFUSED_RETENTION_MS,
+            Aged.COUNTS: COUNT_RETENTION_MS,
+            Aged.ERASURES: ERASURE_RETENTION_MS,
+        }
+
+    def run(self) -> int:
+        """Let go of all whose time has come; how many rows that were."""
+        return sum(self._purge(what, self._clock() - age_ms) for what, age_ms in self._ages_ms.items())
+
+    def _purge(self, what: Aged, before_ms: int) -> int:
+        """Piece by piece, so that nobody waits for long; where nothing can be written, none."""
+        done = 0
+        while purged := self._writer.commit(PurgeAged(what, before_ms, PURGED_AT_ONCE)).figure:
+            done += purged
+        return done

@@ -1,0 +1,22 @@
+"""Statements of a month: an advertiser's, down to the event, and a publisher's payout."""
+
+from adserver.flows.statement.advertiser import AdvertiserStatement, AdvertiserStatements, CampaignPart
+from adserver.flows.statement.named import NamedLine, Ports
+from adserver.flows.statement.publisher import (
+    PayoutTotal,
+    PublisherStatement,
+    PublisherStatements,
+    SlotPart,
+)
+
+__all__ = [
+    "AdvertiserStatement",
+    "AdvertiserStatements",
+    "CampaignPart",
+    "NamedLine",
+    "PayoutTotal",
+    "Ports",
+    "PublisherStatement",
+    "PublisherStatements",
+    "SlotPart",
+]

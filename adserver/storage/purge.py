@@ -1,0 +1,77 @@
+"""What has been kept for as long as it may be leaves, a few rows at a time; never money or its proof."""
+
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Table, bindparam, delete, select, tuple_, update
+
+from adserver.storage.batch import Batch, decode_profile
+from adserver.storage.erasure import without_visitor
+from adserver.storage.sqlite import prepared
+from adserver.storage.tables import (
+    ad_events,
+    conversions,
+    counts,
+    decisions,
+    erasures,
+    events,
+    notices,
+    profiles,
+    refused_charges,
+)
+from adserver.writes import Aged, Outcome, PurgeAged, Result
+
+
+def _among_old(table: Table, since: Column[Any], *also: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Rows whose time has come, oldest first; an index finds them, however many others there are."""
+    keys = tuple(table.primary_key.columns)
+    old = select(*keys).where(since <= bindparam("before_ms"), *also)
+    return tuple_(*keys).in_(old.order_by(since).limit(bindparam("most")))
+
+
+def _deletes(table: Table, since: Column[Any], *also: ColumnElement[bool]) -> str:
+    return prepared(delete(table).where(_among_old(table, since, *also)))
+
+
+def _blanks(table: Table, since: Column[Any]) -> str:
+    """The row stays, as part of the ledger; its visitor leaves."""
+    old = _among_old(table, since, table.c.visitor_key != 0)
+    return prepared(update(table).where(old).values(without_visitor(table)))
+
+
+_PURGE = {
+    Aged.EVENTS: _deletes(events, events.c.due_ms),
+    Aged.AD_EVENTS: _blanks(ad_events, ad_events.c.at_ms),
+    Aged.DECISIONS: _blanks(decisions, decisions.c.at_ms),
+    Aged.CONVERSIONS: _blanks(conversions, conversions.c.arrived_at_ms),
+    Aged.NOTICES: _deletes(notices, notices.c.at_ms, notices.c.due_ms.is_(None)),
+    Aged.REFUSED_CHARGES: _deletes(refused_charges, refused_charges.c.first_seen_ms),
+    Aged.COUNTS: _deletes(counts, counts.c.hour_ms),
+    Aged.ERASURES: _deletes(erasures, erasures.c.at_ms),
+}
+_DUE_PROFILES = prepared(
+    select(profiles.c.visitor_key, profiles.c.seen_ms, profiles.c.body)
+    .where(profiles.c.due_ms <= bindparam("before_ms"))
+    .order_by(profiles.c.due_ms)
+    .limit(bindparam("most"))
+)
+_DROP_PROFILE = prepared(delete(profiles).where(profiles.c.visitor_key == bindparam("visitor_key")))
+
+
+def purge_aged(batch: Batch, write: PurgeAged) -> Outcome:
+    """Let go of the oldest few of a kind; once more is harmless."""
+    if write.what is Aged.PROFILES:
+        return Outcome(Result.SAVED, _purge_profiles(batch, write))
+    row = {"before_ms": write.before_ms, "most": write.most}
+    return Outcome(Result.SAVED, batch.connection.execute(_PURGE[write.what], row).rowcount)
+
+
+def _purge_profiles(batch: Batch, write: PurgeAged) -> int:
+    """Of each that is due, what is old; all of one that nobody has seen for the longest of the times."""
+    now_ms = write.before_ms
+    due = batch.connection.execute(_DUE_PROFILES, {"before_ms": now_ms, "most": write.most}).fetchall()
+    for visitor_key, seen_ms, body in due:
+        if seen_ms + batch.retention.longest_ms <= now_ms:
+            batch.connection.execute(_DROP_PROFILE, {"visitor_key": visitor_key})
+        else:
+            batch.save_profile(visitor_key, decode_profile(body), seen_ms, now_ms)
+    return len(due)

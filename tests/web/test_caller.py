@@ -1,0 +1,143 @@
+"""Headers, addresses and the operator's settings say who asks, where that is, and which network it is."""
+
+import msgspec
+import pytest
+
+from adserver.domain.caller import Caller, Place
+from adserver.web.caller import CallerPolicy, Callers, network_of, read_head
+from pixel.consent import Region
+from pixel.cookie import KeyRing
+from pixel.events import Rejection
+
+STRICT, OPEN = Region.STRICT, Region.OPEN
+BROWSER = b"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+POLICY = CallerPolicy(
+    hosts=frozenset({"cards.example"}),
+    trusted_proxies=("10.0.0.0/8",),
+    default_region=STRICT,
+    loopback_region=None,
+    robots_refused=True,
+    cookie_keys=KeyRing(1, {1: b"c" * 32}),
+    secure=True,
+)
+PLACES = {"2.125.160.216": "GB", "216.160.83.56": "US", "81.2.69.160": "CH", "8.8.8.8": "BR", "9.9.9.9": "GP"}
+
+
+class Atlas:
+    """A database of a few addresses."""
+
+    def place(self, address: str) -> Place | None:
+        country = PLACES.get(address)
+        return Place(country) if country else None
+
+
+def ask(client: str = "8.8.8.8", policy: CallerPolicy = POLICY, **headers: str) -> Caller:
+    named = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
+    head = read_head(({b"host": b"cards.example", b"user-agent": BROWSER} | named).items())
+    return Callers(policy, Atlas()).caller(head, client)
+
+
+# ---- where ----
+
+
+@pytest.mark.parametrize(
+    ("client", "region"),
+    [
+        ("2.125.160.216", STRICT),
+        ("81.2.69.160", STRICT),
+        ("9.9.9.9", STRICT),
+        ("216.160.83.56", OPEN),
+        ("8.8.8.8", OPEN),
+        ("1.1.1.1", STRICT),
+        ("10.1.1.1", STRICT),
+        ("nonsense", STRICT),
+        ("", STRICT),
+    ],
+)
+def test_silence_is_read_as_the_law_of_the_place_reads_it(client: str, region: Region) -> None:
+    assert ask(client).region is region
+
+
+@pytest.mark.parametrize("default", list(Region))
+def test_an_address_of_no_known_place_has_the_operators_default(default: Region) -> None:
+    policy = msgspec.structs.replace(POLICY, default_region=default)
+    assert ask("1.1.1.1", policy).region is default
+    assert ask("1.1.1.1", policy).place is None
+    assert ask("2.125.160.216", policy).region is STRICT
+    assert ask("216.160.83.56", policy).region is OPEN
+
+
+def test_an_operator_may_take_more_countries_for_strict() -> None:
+    policy = msgspec.structs.replace(POLICY, region_rules={"BR": STRICT})
+    assert ask("8.8.8.8", policy).region is STRICT
+    assert ask("216.160.83.56", policy).region is OPEN
+
+
+def test_without_a_database_every_region_is_the_default() -> None:
+    head = read_head([(b"host", b"cards.example")])
+    assert Callers(POLICY).caller(head, "216.160.83.56").region is STRICT
+
+
+def test_this_machine_has_a_region_of_its_own_where_the_operator_says_so() -> None:
+    policy = msgspec.structs.replace(POLICY, loopback_region=OPEN)
+    assert [ask(client, policy).region for client in ("127.0.0.1", "::1")] == [OPEN, OPEN]
+    assert ask("127.0.0.1").region is STRICT
+
+
+@pytest.mark.parametrize(
+    ("client", "forwarded", "country"),
+    [
+        ("10.0.0.1", "2.125.160.216", "GB"),
+        ("10.0.0.1", "216.160.83.56, 2.125.160.216, 10.0.0.9", "GB"),
+        ("216.160.83.56", "2.125.160.216", "US"),
+    ],
+)
+def test_the_place_is_of_the_last_hop_that_is_no_proxy_of_ours(
+    client: str, forwarded: str, country: str
+) -> None:
+    caller = ask(client, x_forwarded_for=forwarded)
+    assert caller.place == Place(country)
+    assert caller.network == network_of({"GB": "2.125.160.216", "US": "216.160.83.56"}[country])
+
+
+# ---- networks ----
+
+
+def test_a_network_is_a_24_of_the_old_addresses_and_a_48_of_the_new() -> None:
+    assert network_of("8.8.8.8") == network_of("8.8.8.255") != network_of("8.8.9.8")
+    assert network_of("::ffff:8.8.8.8") == network_of("8.8.8.8")
+    assert network_of("2a02:d6c0:1:2::3") == network_of("2a02:d6c0:1:ffff::") != network_of("2a02:d6c0:2::3")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "::1",
+        "10.0.0.1",
+        "192.168.7.7",
+        "172.17.0.1",
+        "100.64.0.1",
+        "fd00::1",
+        "fe80::1",
+        "",
+        "x",
+    ],
+)
+def test_addresses_of_this_machine_or_network_are_none(address: str) -> None:
+    assert network_of(address) is None
+
+
+# ---- machines ----
+
+
+@pytest.mark.parametrize("header", ["sec_purpose", "purpose", "x_purpose", "x_moz"])
+def test_a_prefetch_says_so_in_any_of_four_headers(header: str) -> None:
+    assert ask(**{header: "prefetch"}).robot is Rejection.PREFETCH
+    assert ask(**{header: "navigate"}).robot is None
+
+
+def test_a_question_about_a_page_is_no_visit() -> None:
+    head = read_head([(b"host", b"cards.example"), (b"user-agent", BROWSER)])
+    assert Callers(POLICY).caller(head, "8.8.8.8", asks_only=True).robot is Rejection.PREFETCH
+    assert Callers(POLICY).caller(head, "8.8.8.8").robot is None
