@@ -1,4 +1,4 @@
-"""The commands: `adserver serve | work | migrate | demo | feed | audit | keys`."""
+"""The commands: `adserver serve | work | migrate | demo | feed | audit | doctor | keys`."""
 
 import json
 import logging
@@ -131,6 +131,27 @@ def audit(as_json: Json = False) -> None:
             for violation in check["violations"]:
                 typer.echo(f"     {violation}")
     raise typer.Exit(0 if report["clean"] else 1)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what is wrong with this installation and what to do; exit status 1 where something is serious."""
+    from adserver.domain.installation import facts_in_words, inspect, is_healthy
+    from adserver.main import examine_installation
+
+    found = examine_installation(_settings())
+    findings = inspect(found)
+    if as_json:
+        import msgspec
+
+        document = {"healthy": is_healthy(findings), "serving": found.is_serving, "findings": findings}
+        typer.echo(msgspec.json.encode(document).decode())
+    else:
+        for line in facts_in_words(found):
+            typer.echo(line)
+        for finding in findings:
+            typer.echo(f"{finding.severity.upper():7} {finding.code}: {finding.message}")
+    raise typer.Exit(0 if is_healthy(findings) else 1)
 
 
 @keys_app.command("create")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import secrets
 from collections.abc import Callable
 from functools import partial
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 from adserver import jobs
 from adserver.config import Settings
 from adserver.domain.feed_xml import FeedLimits
+from adserver.domain.installation import Installation
 from adserver.domain.memory import Memory, new_memory
 from adserver.domain.retention import Retention
 from adserver.domain.token import Secrets, TokenKeys
@@ -25,6 +27,7 @@ from adserver.flows.manage import Manage
 from adserver.flows.manage.keys import PREFIX, digest_of
 from adserver.flows.notify import Notify
 from adserver.flows.picture import FetchPictures
+from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.privacy import Privacy
 from adserver.flows.purge import Purge
 from adserver.flows.refresh import Refresh
@@ -35,9 +38,11 @@ from adserver.outside.clock import KeyMint, system_clock
 from adserver.outside.fetcher import HttpFetcher
 from adserver.outside.geo import GeoFile, GeoUnreadable
 from adserver.outside.pictures import PictureDecoder
+from adserver.outside.reach import reach
 from adserver.outside.signer import HeadSigner
 from adserver.parties import Parties
 from adserver.ports import Clock, Deferred, resolve_all
+from adserver.storage import checkup
 from adserver.storage.audit import as_json, audit
 from adserver.storage.batch import DEFAULT_RETENTION
 from adserver.storage.embedded import Storage, join_storage, open_storage, own_storage
@@ -49,7 +54,7 @@ from adserver.web.assets import slot_script
 from adserver.web.caller import CallerPolicy, Callers
 from adserver.web.flows import books_of
 from adserver.web.hot import Application, Checks, Files, Flows, Hot
-from adserver.writes import AddCounts, ApiKey, Outcome, Result, SaveEntity, Scope
+from adserver.writes import AddCounts, ApiKey, KeepSamples, Outcome, Result, SaveEntity, Scope
 from pixel.assets import tag_script
 from pixel.consent import Region
 from pixel.cookie import KeyRing
@@ -170,6 +175,9 @@ class Server:
             fetch_private=self.settings.fetch_private,
         )
 
+    def _pixel_doctor(self) -> PixelDoctor:
+        return PixelDoctor(self.storage.pixel, self.storage.catalogue, self.storage.feeds, self.clock)
+
     def cookie_keys(self) -> KeyRing:
         return KeyRing(self.keys.current, _ring(self.keys.cookies))
 
@@ -193,6 +201,7 @@ class Server:
             importer=self.import_feed,
             notify=self.notify,
             shops=self.shops,
+            pixel_doctor=self._pixel_doctor(),
             books=books_of(self.storage, self.signer, self.clock, settings.timezone),
             base_url=settings.base_url,
             visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),
@@ -260,6 +269,9 @@ class Server:
         counts = self.memory.tally.take(now_ms - now_ms % HOUR_MS)
         if counts:
             self.storage.writer.submit(AddCounts(counts)).then(partial(self._keep_unrecorded, counts))
+        samples = self.memory.samples.take()
+        if samples:
+            self.storage.writer.submit(KeepSamples(samples))
 
     def _keep_unrecorded(self, counts: Counts, outcome: Outcome) -> None:
         if outcome.result is Result.UNRECORDED:
@@ -303,6 +315,38 @@ def audit_database(settings: Settings, progress: Callable[[int], None]) -> dict[
     if not settings.database_path.exists():
         raise FileNotFoundError(settings.database_path)
     return as_json(audit(settings.database_path, progress))
+
+
+def examine_installation(settings: Settings) -> Installation:
+    """What `adserver doctor` judges; it is found out whether or not a server runs, and nothing is changed."""
+    path = settings.database_path
+    folder_fault, skew_ms = checkup.write_fault(path.parent)
+    return Installation(
+        now_ms=system_clock(settings.clock_offset_seconds if settings.test_mode else 0)(),
+        base_url=settings.base_url,
+        default_region=settings.default_region,
+        folder=str(path.parent.absolute()),
+        open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        has_geoip=settings.geoip_path is not None,
+        geoip_fault=_geoip_fault(settings),
+        tcf_vendor_id=settings.tcf_vendor_id,
+        folder_fault=folder_fault,
+        folder_skew_ms=skew_ms,
+        free_bytes=checkup.free_bytes(path.parent),
+        is_serving=checkup.is_serving(path),
+        database=checkup.find_database(path),
+        keys=checkup.find_keys(path.parent),
+        answered=reach(settings.base_url),
+    )
+
+
+def _geoip_fault(settings: Settings) -> str | None:
+    try:
+        if settings.geoip_path is not None:
+            GeoFile(settings.geoip_path)
+    except GeoUnreadable as fault:
+        return str(fault)
+    return None
 
 
 def create_operator_key(storage: Storage, clock: Clock, name: str) -> str:

@@ -13,6 +13,7 @@ from adserver.domain.in_flight import Expected
 from adserver.domain.money import Micros
 from adserver.domain.notice import Notice
 from adserver.domain.payment import Payment, Refund
+from adserver.domain.pixel_sample import Sample
 from adserver.domain.pricing import Terms
 from adserver.domain.proof import DailyHead, Standing
 from adserver.domain.shop_hook import ShopHook
@@ -237,6 +238,13 @@ class Stats(Protocol):
     def hourly_sum(self, owner_keys: Sequence[int], name: str, since_ms: int) -> dict[int, int]: ...
 
 
+class Pixel(Protocol):
+    """What an advertiser's pages have told of late."""
+
+    def hours(self, advertiser_key: int, since_ms: int) -> list[tuple[str, int, int]]: ...
+    def samples(self, advertiser_key: int, since_ms: int) -> list[Sample]: ...
+
+
 class Changes(Protocol):
     """What became of the entities that a worker's snapshot holds."""
 
@@ -295,6 +303,8 @@ class Stores(Protocol):
     def origins(self) -> Origins: ...
     @property
     def stats(self) -> Stats: ...
+    @property
+    def pixel(self) -> Pixel: ...
     @property
     def changes(self) -> Changes: ...
     @property

@@ -8,6 +8,7 @@ from adserver.domain.audience import Audience
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import Feed, Product
 from adserver.domain.money import ZERO, Micros
+from adserver.domain.pixel_sample import Sample
 from adserver.domain.pricing import AdEvent
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
@@ -313,6 +314,7 @@ class Aged(StrEnum):
     NOTICES = "notices"
     REFUSED_CHARGES = "refused_charges"
     COUNTS = "counts"
+    PIXEL_SAMPLES = "pixel_samples"
     ERASURES = "erasures"
 
 
@@ -355,6 +357,12 @@ class AddCounts(msgspec.Struct, frozen=True, array_like=True, tag=True):
     counts: tuple[tuple[int, str, int, int], ...]
 
 
+class KeepSamples(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Keep what a worker noted of items that pages named."""
+
+    samples: tuple[Sample, ...]
+
+
 class TakeLease(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Ask for a job's lease until a time; TAKEN by others answers CONFLICT."""
 
@@ -393,6 +401,7 @@ Write = (
     | ForgetVisitor
     | TellPreference
     | AddCounts
+    | KeepSamples
     | TakeLease
     | Together
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import count, pairwise, product
 
 _TOKEN = re.compile(r"(?P<left_out>/\*.*?\*/|//[^\n]*|\s+)|'(?:[^'\\\n]|\\.)*'|[\w$]+|\.\.\.|.", re.DOTALL)
-_PATTERN = re.compile(r"/(?:\[(?:[^\]\\\n]|\\.)*\]|\\.|[^/*\\\n\[])+/[a-z]*")
+_PATTERN = re.compile(r"/(?![/*])(?:\[(?:[^\]\\\n]|\\.)*\]|\\.|[^/\\\n\[])+/[a-z]*")
 _DECLARED = re.compile(r"\b(?:const|let) (\w+)|\((\w+(?:, \w+)*)\) =>")
 _LETTERS = "etnasirodlcpmuhfgvbywkxqjz"  # the frequent ones first: they cost a compressor least
 _RESERVED = frozenset({"as", "do", "if", "in", "of"})
@@ -22,7 +22,8 @@ def compact(script: str) -> str:
     """
     tokens = list(_without_idle_marks(_tokens(script)))
     declared = set(re.findall(r"\w+", " ".join(map(" ".join, _DECLARED.findall(script)))))
-    used = Counter(token for token in tokens if token in declared - _names_of_properties(tokens))
+    ours = declared - _names_of_properties(tokens)
+    used = Counter(token for token in tokens if token in ours)
     shorter = dict(
         zip([name for name, _ in used.most_common()], _free(_RESERVED.union(tokens)), strict=False)
     )
@@ -35,7 +36,7 @@ def compact(script: str) -> str:
 def _tokens(script: str) -> Iterator[str]:
     place, before = 0, ""
     while place < len(script):
-        divides = _is_word(before[-1:]) or before in _CLOSING
+        divides = before != "return" and (_is_word(before[-1:]) or before in _CLOSING)
         found = (not divides and _PATTERN.match(script, place)) or _TOKEN.match(script, place)
         assert found
         place = found.end()

@@ -152,7 +152,38 @@ def _set(name: bytes, value: bytes, max_age_seconds: int, names: CookieNames) ->
     return b"%s=%s; Max-Age=%d%s" % (name, value, max_age_seconds, names.attributes)
 
 
-def party_id(visitor: int, party_key: bytes) -> str:
-    """What a merchant, publisher, address or log may see of a visitor: two parties cannot join theirs."""
-    digest = blake2b(visitor.to_bytes(8, "big"), digest_size=16, key=party_key, person=b"rt party").digest()
-    return urlsafe_b64encode(digest)[:22].decode("ascii")
+# MAC (16 bytes), then the masked id (8): 24 bytes are 32 letters of base64, without padding or spare bits.
+_PARTY_LENGTH = 32
+
+
+def party_id(visitor: int, party: int, key: bytes) -> str:
+    """What a merchant, publisher, address or log may see of a visitor: two parties cannot join theirs.
+
+    We alone turn it back, without keeping which stands for whom: the id is masked by its own MAC.
+    """
+    mac = _party_mac(visitor, party, key)
+    return urlsafe_b64encode(mac + _party_masked(visitor, mac, key).to_bytes(8, "big")).decode("ascii")
+
+
+def visitor_behind(text: str, party: int, key: bytes) -> int | None:
+    """The visitor whom this party knows as `text`; None where it is no id of ours, or another party's."""
+    try:
+        raw = a2b_base64(text.encode().translate(_URLSAFE), strict_mode=True)
+    except (NotBase64, UnicodeEncodeError):
+        return None
+    if len(text) != _PARTY_LENGTH or len(raw) != _MAC_BYTES + 8:
+        return None
+    mac = raw[:_MAC_BYTES]
+    visitor = _party_masked(int.from_bytes(raw[_MAC_BYTES:], "big"), mac, key)
+    return visitor if hmac.compare_digest(_party_mac(visitor, party, key), mac) else None
+
+
+def _party_mac(visitor: int, party: int, key: bytes) -> bytes:
+    said = party.to_bytes(8, "big") + visitor.to_bytes(8, "big")
+    return blake2b(said, digest_size=_MAC_BYTES, key=key, person=b"rt party").digest()
+
+
+def _party_masked(visitor: int, mac: bytes, key: bytes) -> int:
+    """The id under a mask that its MAC draws, or the other way round."""
+    mask = blake2b(mac, digest_size=8, key=key, person=b"rt party mask").digest()
+    return visitor ^ int.from_bytes(mask, "big")

@@ -104,4 +104,6 @@ class Rejection(StrEnum):
     OPTED_OUT = "opted_out"
     PRIVACY_SIGNAL = "privacy_signal"
     KNOWN_CHILD = "known_child"
+    UNKNOWN_VISITOR = "unknown_visitor"  # told by a server: nobody we know, or who was forgotten
+    OCCURRED_AT_OUT_OF_RANGE = "occurred_at_out_of_range"
     UNRECORDED = "unrecorded"

@@ -388,7 +388,7 @@
     let fbq;
     const hearFrom = (given) => {
       if (typeof given !== 'function') return given;
-      (given.queue || []).forEach(hearFbq);
+      Array.from(given.queue || []).forEach(hearFbq);
       return new Proxy(given, {
         apply: (target, self, call) => {
           hearFbq(call);

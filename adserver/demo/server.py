@@ -81,9 +81,7 @@ class DemoServer(Server):
             self.clock,
             Chance(self.mint_key, dice),
             Secrets(self.token_keys(), bytes.fromhex(self.keys.orders)),
-            ServingPolicy(
-                self.settings.base_url, self.settings.ranking_rates, self.settings.tcf_vendor_id
-            ),
+            ServingPolicy(self.settings.base_url, self.settings.ranking_rates, self.settings.tcf_vendor_id),
         )
 
     def token_keys(self) -> TokenKeys:

@@ -19,6 +19,9 @@ EVENTS = {
     EventName.GENERATE_LEAD: "asked for a quote",
     EventName.FORM_START: "began to fill in the quote form",
     EventName.FORM_SUBMIT: "sent the quote form",
+    EventName.FORM_ABANDON: "left the quote form half-filled",
+    EventName.LANDED: "came by an ad",
+    EventName.ENGAGED: "stayed, or looked around",
 }
 
 REFUSALS = {

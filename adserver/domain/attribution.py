@@ -21,7 +21,7 @@ LEAD_WINDOW_MS = 30 * DAY_MS  # leads without an id: one of a visitor in this ti
 class ServerOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order or lead as a merchant's server reports it; `reference` is its order or lead id.
 
-    `value_micros` is the basket without tax and shipping.
+    `value_micros` is the basket without tax and shipping, `visitor_key` 0 where the server named nobody.
     """
 
     advertiser_key: int
@@ -32,6 +32,7 @@ class ServerOrder(msgspec.Struct, frozen=True, kw_only=True):
     click_id: str | None
     occurred_at_ms: int
     item_ids: tuple[str, ...] = ()
+    visitor_key: int = 0
 
 
 class Cancellation(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from adserver.domain.item_id import ItemIdRule
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel, Terms
 from creatives.card import Brand, Message, Offer
@@ -32,6 +33,7 @@ class Advertiser(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     discreet: bool = False
     landing_params: str = ""
     webhook_url: str | None = None  # of their own server, which is told of budgets and daily heads
+    item_id_rule: ItemIdRule | None = None  # from ids that its pages name to the catalogue's
     version: int = 1
     created_at_ms: int = 0
 

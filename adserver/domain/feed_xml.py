@@ -14,7 +14,7 @@ from adserver.domain.inflate import GZIP_MAGIC, InflateError, Inflater
 FIELDS = frozenset(
     """
     id title link description image_link availability price sale_price sale_price_effective_date brand
-    product_type google_product_category item_group_id condition
+    product_type google_product_category item_group_id mpn condition
     """.split()
 )
 

@@ -74,7 +74,9 @@ def propose_mapping(
     asked = list(dict.fromkeys(seen))[:MOST_SEEN]
     present = current or ItemIdRule()
     rules = [present, *_candidates(asked, known.ids)]
-    found = (existing or frozenset(known.ids).intersection)({rule.apply(one) for rule in rules for one in asked})
+    found = (existing or frozenset(known.ids).intersection)(
+        {rule.apply(one) for rule in rules for one in asked}
+    )
     matched = {rule: sum(rule.apply(one) in found for one in asked) for rule in rules}
     best = min(rules, key=lambda rule: (-matched[rule], _weight(rule)))
     proposals = [Proposal(MatchedBy.RULE, matched[best], len(asked), best), *_otherwise(asked, known)]
@@ -82,11 +84,11 @@ def propose_mapping(
     return proposal if proposal.matched >= matched[present] + LEAST_GAIN else None
 
 
-def _weight(rule: ItemIdRule) -> tuple[int, int, tuple[str, ...]]:
-    """How simple a rule is: its steps, then their length, then by the alphabet, so that no two are equal."""
+def _weight(rule: ItemIdRule) -> tuple[int, bool, int, tuple[str, ...]]:
+    """How simple a rule is: its steps, one that cuts inside of ids last; by the alphabet where equal."""
     parts = (rule.keep_after_last, rule.strip_prefix, rule.add_prefix)
-    is_folded = rule.letter_case is not LetterCase.KEPT
-    return sum(map(bool, parts)) + is_folded, sum(map(len, parts)), (*parts, rule.letter_case)
+    steps = sum(map(bool, parts)) + (rule.letter_case is not LetterCase.KEPT)
+    return steps, bool(rule.keep_after_last), sum(map(len, parts)), (*parts, rule.letter_case)
 
 
 def _candidates(seen: Sequence[str], ids: Sequence[str]) -> Iterator[ItemIdRule]:
@@ -119,7 +121,9 @@ def _cases(ids: Sequence[str]) -> list[LetterCase]:
 
 def _otherwise(seen: Sequence[str], known: CatalogueIds) -> list[Proposal]:
     """What no rule of text can do, and whoever makes the page or the feed can."""
-    endings = {one.rpartition(separator)[2] for one in known.ids for separator in _SEPARATORS if separator in one}
+    endings = {
+        one.rpartition(separator)[2] for one in known.ids for separator in _SEPARATORS if separator in one
+    }
     ways = (
         (MatchedBy.ITEM_GROUP_ID, known.groups),
         (MatchedBy.MPN, known.mpns),

@@ -19,7 +19,8 @@ COLUMNS = {
         "dedupe_key": "a digest that keeps the same event from being counted twice",
         "due_ms": "when this is deleted",
         "body": "the event: its name, the products with price and quantity, the value and currency of an"
-        " order, the page without its query, and a keyed digest of the order's id",
+        " order, the page without its query, a keyed digest of the order's id, the names of a form's fields"
+        " (never what was typed), and how long a page took to come after an ad's click",
     },
     "profiles": {
         "seen_ms": "when this was last changed",

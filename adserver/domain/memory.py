@@ -9,6 +9,7 @@ from adserver.domain.campaign import Campaign
 from adserver.domain.eligibility import Balance
 from adserver.domain.in_flight import Unconfirmed
 from adserver.domain.money import Micros
+from adserver.domain.pixel_sample import Repeats, Samples
 from adserver.domain.snapshot import Snapshot
 from adserver.domain.tally import Tally
 from adserver.domain.validity import Limits, Watch
@@ -22,6 +23,8 @@ class Memory(msgspec.Struct, frozen=True):
     unconfirmed: Unconfirmed
     tally: Tally
     watch: Watch
+    samples: Samples
+    repeats: Repeats
 
     def balance(self, campaign: Campaign, under_way: Mapping[int, Micros], now_ms: int) -> Balance:
         """What the campaign and its advertiser may still spend, as far as this worker has heard.
@@ -64,4 +67,4 @@ class Memory(msgspec.Struct, frozen=True):
 
 
 def new_memory(limits: Limits = Limits()) -> Memory:  # noqa: B008  it is frozen
-    return Memory(Snapshot(), Calendar(), Unconfirmed(), Tally(), Watch(limits))
+    return Memory(Snapshot(), Calendar(), Unconfirmed(), Tally(), Watch(limits), Samples(), Repeats())

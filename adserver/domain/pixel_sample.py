@@ -36,9 +36,7 @@ class Samples:
             return
         self._noted.add(noted)
         for item in event.items[:MOST_ITEMS]:
-            self._samples.append(
-                Sample(*noted, item.item_id, item.price_micros, event.currency, at_ms)
-            )
+            self._samples.append(Sample(*noted, item.item_id, item.price_micros, event.currency, at_ms))
 
     def take(self) -> tuple[Sample, ...]:
         """What was noted since the last call."""

@@ -19,10 +19,11 @@ from pixel.events import EventName
 NOTICE_RETENTION_MS = 35 * DAY_MS  # of what was delivered, or given up
 COUNT_RETENTION_MS = 400 * DAY_MS  # a year, and the month it is compared with
 REFUSED_RETENTION_MS = COUNT_RETENTION_MS  # a statement names them: asked for again, it says the same
+SAMPLE_RETENTION_MS = 30 * DAY_MS  # of items that pages named, whoever looked at them
 ERASURE_RETENTION_MS = 5 * 365 * DAY_MS
 
 _BOUGHT = frozenset({EventName.PURCHASE, EventName.REFUND, EventName.GENERATE_LEAD, EventName.SIGN_UP})
-_FORMS = frozenset({EventName.FORM_START, EventName.FORM_SUBMIT})
+_FORMS = frozenset({EventName.FORM_START, EventName.FORM_SUBMIT, EventName.FORM_ABANDON})
 
 
 class Retention(msgspec.Struct, frozen=True):

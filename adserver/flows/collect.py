@@ -7,6 +7,7 @@ import msgspec
 from adserver.domain.attribution import conversion_key
 from adserver.domain.caller import Caller, is_from
 from adserver.domain.campaign import Advertiser
+from adserver.domain.item_id import ItemIdRule
 from adserver.domain.memory import Memory
 from adserver.domain.pricing import CONVERSION_EVENTS
 from adserver.ports import Clock, Deferred, Refreshed, Writer
@@ -56,6 +57,8 @@ class Collect:
         self._snapshot = memory.snapshot
         self._tally = memory.tally
         self._watch = memory.watch
+        self._samples = memory.samples
+        self._repeats = memory.repeats
         self._writer = writer
         self._refresh = refresh
         self._clock = clock
@@ -83,6 +86,7 @@ class Collect:
             self._tally.add(advertiser.key, f"rejected_{rejection}")
         if not hit.events:
             return Collected(hit.rejections[0] if hit.rejections else Rejection.MALFORMED)
+        self._tally.add(advertiser.key, f"consent_{consent.basis}")
         return self._store(hit, advertiser, caller)
 
     def _signals(self, hit: Hit, caller: Caller, verified: bool) -> Signals:
@@ -131,11 +135,23 @@ class Collect:
             cookie = mint(random_bytes, self._policy.cookies)
             collected.set_cookie = set_visitor(cookie, names_for(caller.secure))
         for event in hit.events:
+            self._note(event, advertiser.key, visitor_key)
             write = self._write(event, advertiser, visitor_key, first)
             stored = self._writer.submit(write)
             stored.then(self._count_unrecorded)
             collected.stored.append(stored)
         return collected
+
+    def _note(self, event: Event, advertiser_key: int, visitor_key: int) -> None:
+        """For the pixel's doctor: what pages say, before a rule changes its ids."""
+        now_ms = self._clock()
+        if event.items:
+            self._tally.add(advertiser_key, f"items_{event.name}", len(event.items))
+            self._samples.offer(advertiser_key, event, now_ms)
+        if event.name is EventName.PURCHASE and event.order_id is None:
+            self._tally.add(advertiser_key, "missing_transaction_id")
+        if self._repeats.is_double(visitor_key, advertiser_key, event, now_ms):
+            self._tally.add(advertiser_key, f"double_{event.name}")
 
     def _count_unrecorded(self, outcome: Outcome) -> None:
         if outcome.result is Result.UNRECORDED:
@@ -156,7 +172,7 @@ class Collect:
             advertiser.key,
             visitor_key,
             first,
-            self._without_references(event, advertiser),
+            self._without_references(_under(advertiser.item_id_rule, event), advertiser),
             self._clock(),
             key,
             reference is not None,
@@ -173,3 +189,11 @@ class Collect:
         )
         order_id, lead_id = digests
         return msgspec.structs.replace(event, order_id=order_id, lead_id=lead_id)
+
+
+def _under(rule: ItemIdRule | None, event: Event) -> Event:
+    """The event with the catalogue's ids for those of the page."""
+    if rule is None or not event.items:
+        return event
+    items = tuple(msgspec.structs.replace(item, item_id=rule.apply(item.item_id)) for item in event.items)
+    return msgspec.structs.replace(event, items=items)

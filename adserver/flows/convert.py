@@ -100,7 +100,7 @@ class Convert:
             event=order.event,
             by_server=True,
             trusted=True,
-            visitor_key=0,
+            visitor_key=order.visitor_key,
             click_id=order.click_id,
             value_micros=order.value_micros,
             currency=order.currency,
@@ -108,7 +108,8 @@ class Convert:
             occurred_at_ms=order.occurred_at_ms,
             product_keys=tuple(product_key(order.advertiser_key, item_id) for item_id in order.item_ids),
         )
-        return self._commit(self._attributed(conversion, arrival=conversion), receipt)
+        kept = msgspec.structs.replace(conversion, visitor_key=0)  # has done its work
+        return self._commit(self._attributed(conversion, arrival=kept), receipt)
 
     def cancel(self, cancellation: Cancellation, receipt: Receipt | None = None) -> Outcome:
         """Take an order or lead back, in whole or in part; what was billed is refunded.
@@ -181,10 +182,10 @@ class Convert:
     def _touches(self, conversion: Conversion) -> list[Touch]:
         """What the visitor saw and clicked, by cookie, and by the click id of the landing page.
 
-        A server knows no cookie; but where a browser told the same order, it is that browser's.
+        Where a server does not name the visitor, but a browser told the same order, it is that browser's.
         """
         visitor_key = conversion.visitor_key
-        if conversion.by_server:
+        if conversion.by_server and not visitor_key:
             visitor_key = self._conversions.visitor_of(conversion.conversion_key)
         profile = self._profiles.profile(visitor_key) if visitor_key else None
         touches = list(profile.touches) if profile else []

@@ -5,6 +5,7 @@ from adserver.domain.retention import (
     ERASURE_RETENTION_MS,
     NOTICE_RETENTION_MS,
     REFUSED_RETENTION_MS,
+    SAMPLE_RETENTION_MS,
     Retention,
 )
 from adserver.ports import Clock, Writer
@@ -28,6 +29,7 @@ class Purge:
             Aged.NOTICES: NOTICE_RETENTION_MS,
             Aged.REFUSED_CHARGES: REFUSED_RETENTION_MS,
             Aged.COUNTS: COUNT_RETENTION_MS,
+            Aged.PIXEL_SAMPLES: SAMPLE_RETENTION_MS,
             Aged.ERASURES: ERASURE_RETENTION_MS,
         }
 

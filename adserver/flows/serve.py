@@ -243,7 +243,7 @@ class Serve:
         visitor_key = _visitor(caller, consent)
         answer = self._judge(slot, site, visitor_key, caller, now_ms, image=image)
         self._count(answer, slot, caller)
-        if caller.visitor_key and not visitor_key:
+        if consent is not None and not visitor_key:
             self._memory.tally.add(slot.key, f"consent_{consent.basis}")
         return answer, visitor_key
 
@@ -278,8 +278,10 @@ class Serve:
             if passed:
                 tally.add(campaign_key, "passed")
 
-    def _consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent:
-        """What this site's request allows; a no said here binds here."""
+    def _consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent | None:
+        """What this site's request allows, and no other's; None where there is nobody to choose by."""
+        if not caller.visitor_key:
+            return None
         return decide_consent(
             Signals(
                 region=caller.region,
@@ -289,7 +291,7 @@ class Serve:
                 origin_verified=is_from(caller.origin, site.domains),
                 global_privacy_control=caller.global_privacy_control,
                 opted_out=caller.opted_out,
-                has_cookie=bool(caller.visitor_key),
+                has_cookie=True,
             )
         )
 
@@ -406,9 +408,9 @@ def look_of(creative: Creative, products: Sequence[Product]) -> Look:
     )
 
 
-def _visitor(caller: Caller, consent: Consent) -> int:
+def _visitor(caller: Caller, consent: Consent | None) -> int:
     """The visitor's key where we may choose by it, else 0."""
-    return caller.visitor_key if consent.may_store and consent.may_personalise else 0
+    return caller.visitor_key if consent is not None and consent.may_personalise else 0
 
 
 def image_key(ask: SlotRequest, visitor_key: int) -> int:

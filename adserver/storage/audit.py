@@ -91,12 +91,12 @@ class _Audit:
         self._findings = {name: Finding(name) for name in CHECKS}
         self._terms: dict[tuple[int, int], Terms | None] = {}
         self._due: dict[tuple[str, str], int] = {}  # what must be posted, by account and currency
-        self._newest_posting = 0
+        self._newest_posting = 0  # no posting is without a balance that it moved
         self._lengths: dict[int, int] = {}  # of the chains, when that posting was the newest
 
     def run(self) -> list[Finding]:
         with self._moment():
-            self._newest_posting = self._one("SELECT COALESCE(MAX(sequence), 0) FROM postings")
+            self._newest_posting = self._one("SELECT COALESCE(MAX(changed), 0) FROM budgets")
             self._lengths = dict(self._rows("SELECT owner_key, entries FROM budgets WHERE day = 0"))
         for (advertiser,) in self._rows("SELECT key FROM advertisers ORDER BY key"):
             self._account(advertiser)

@@ -22,6 +22,7 @@ from adserver.storage.notices import SqliteNotices
 from adserver.storage.origins import SqliteOrigins
 from adserver.storage.payments import SqlitePayments
 from adserver.storage.payouts import SqlitePayouts
+from adserver.storage.pixel import SqlitePixel
 from adserver.storage.proofs import SqliteProofs
 from adserver.storage.seals import SqliteSeals
 from adserver.storage.settlement import SqlitePending
@@ -59,6 +60,7 @@ class Storage:
         self.payouts = SqlitePayouts(self.reader)
         self.origins = SqliteOrigins(self.reader)
         self.stats = SqliteStats(self.reader)
+        self.pixel = SqlitePixel(self.reader)
         self.changes = SqliteChanges(self.reader)
         self.media = MediaFolder(media)
         self._socket: WriterSocket | None = None

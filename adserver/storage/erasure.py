@@ -3,7 +3,18 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, bindparam, delete, func, insert, literal_column, null, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    update,
+)
 
 from adserver.domain.identity import key_of
 from adserver.storage.batch import Batch
@@ -36,12 +47,16 @@ def forget_visitor(batch: Batch, write: ForgetVisitor) -> Outcome:
 
 
 def _erase(table: Table) -> str:
-    return prepared(delete(table).where(table.c.visitor_key == bindparam("visitor")))
+    return prepared(delete(table).where(*of_visitor(table)))
 
 
 def _blank(table: Table) -> str:
-    of_visitor = table.c.visitor_key == bindparam("visitor")
-    return prepared(update(table).where(of_visitor).values(without_visitor(table)))
+    return prepared(update(table).where(*of_visitor(table)).values(without_visitor(table)))
+
+
+def of_visitor(table: Table) -> tuple[ColumnElement[bool], ...]:
+    """Rows of a visitor. The indexes leave out those of nobody: unless this says so too, none is used."""
+    return table.c.visitor_key == bindparam("visitor"), table.c.visitor_key != 0
 
 
 def without_visitor(table: Table) -> dict[str, Any]:

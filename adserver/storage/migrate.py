@@ -4,6 +4,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 import migrations
@@ -23,3 +24,8 @@ def migrate(path: Path) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     engine.dispose()
+
+
+def newest_version() -> str | None:
+    """The version that `migrate` leads to."""
+    return ScriptDirectory.from_config(_config()).get_current_head()

@@ -15,6 +15,7 @@ from adserver.storage.tables import (
     erasures,
     events,
     notices,
+    pixel_samples,
     profiles,
     refused_charges,
 )
@@ -46,6 +47,7 @@ _PURGE = {
     Aged.NOTICES: _deletes(notices, notices.c.at_ms, notices.c.due_ms.is_(None)),
     Aged.REFUSED_CHARGES: _deletes(refused_charges, refused_charges.c.first_seen_ms),
     Aged.COUNTS: _deletes(counts, counts.c.hour_ms),
+    Aged.PIXEL_SAMPLES: _deletes(pixel_samples, pixel_samples.c.at_ms),
     Aged.ERASURES: _deletes(erasures, erasures.c.at_ms),
 }
 _DUE_PROFILES = prepared(

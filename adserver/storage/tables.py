@@ -367,6 +367,20 @@ counts = Table(
     sqlite_with_rowid=False,
 )
 
+# Items that pages have named of late, for the doctor; nothing of who looked at them.
+pixel_samples = Table(
+    "pixel_samples",
+    metadata,
+    Column("advertiser_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("event", String, primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("item_id", String, nullable=False),
+    Column("price_micros", BigInteger),
+    Column("currency", String),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
 receipts = Table(
     "receipts",
     metadata,

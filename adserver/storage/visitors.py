@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select
 from adserver.domain.identity import key_of, product_key
 from adserver.domain.visitor import Profile, fold_event, fold_preference
 from adserver.storage.batch import Batch, decode_profile
-from adserver.storage.erasure import VISITOR_TABLES
+from adserver.storage.erasure import VISITOR_TABLES, of_visitor
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import conversions, events, profiles
 from adserver.writes import Outcome, Result, StoreEvent, TellPreference
@@ -21,9 +21,10 @@ decode_event = msgspec.msgpack.Decoder(Event).decode
 _EVENT_EXISTS = prepared(select(events.c.event_key).where(events.c.event_key == bindparam("event_key")))
 _EVENTS_OF = prepared(
     select(events.c.advertiser_key, events.c.at_ms, events.c.body)
-    .where(events.c.visitor_key == bindparam("visitor_key"))
+    .where(*of_visitor(events))
     .order_by(events.c.event_key)
 )
+_HELD = {table.name: prepared(select(table).where(*of_visitor(table))) for table in VISITOR_TABLES}
 _PROFILE = prepared(select(profiles.c.body).where(profiles.c.visitor_key == bindparam("visitor_key")))
 _INSERT_CONVERSION = prepared(conversions.insert().prefix_with("OR IGNORE"))
 
@@ -101,7 +102,7 @@ def known_profile(batch: Batch, visitor_key: int, at_ms: int) -> Profile | None:
     profile = batch.profile(visitor_key)
     if profile is not None:
         return profile
-    earlier = batch.connection.execute(_EVENTS_OF, {"visitor_key": visitor_key}).fetchall()
+    earlier = batch.connection.execute(_EVENTS_OF, {"visitor": visitor_key}).fetchall()
     for row in batch.pending_rows("events"):
         if row["visitor_key"] == visitor_key:
             earlier.append((row["advertiser_key"], row["at_ms"], row["body"]))
@@ -172,7 +173,7 @@ class SqliteProfiles:
         row = self._reader.row(_PROFILE, {"visitor_key": visitor_key})
         if row is not None:
             return decode_profile(row[0])
-        rows = self._reader.rows(_EVENTS_OF, {"visitor_key": visitor_key})
+        rows = self._reader.rows(_EVENTS_OF, {"visitor": visitor_key})
         if not rows:
             return None
         profile = Profile(rows[0][1])
@@ -185,8 +186,7 @@ class SqliteProfiles:
         held: dict[str, list[dict[str, object]]] = {}
         for table in VISITOR_TABLES:
             names = [column.name for column in table.c]
-            sql = prepared(select(table).where(table.c.visitor_key == bindparam("visitor")))
-            rows = self._reader.rows(sql, {"visitor": visitor_key})
+            rows = self._reader.rows(_HELD[table.name], {"visitor": visitor_key})
             held[table.name] = [
                 {name: _readable(table.name, name, value) for name, value in zip(names, row, strict=True)
                  if name != "visitor_key"}

@@ -27,6 +27,7 @@ from adserver.storage import (
     erasure,
     ledger,
     notices,
+    pixel,
     purge,
     refunds,
     seals,
@@ -45,6 +46,7 @@ from adserver.writes import (
     CreditConversion,
     Deposit,
     ForgetVisitor,
+    KeepSamples,
     Outcome,
     PurgeAged,
     PurgeReceipts,
@@ -96,6 +98,7 @@ _HOT: dict[type, Callable[[Batch, Any], Outcome]] = {
     CreditConversion: conversions.credit_conversion,
     SettleConversion: settlement.settle_conversion,
     AddCounts: stats.add_counts,
+    KeepSamples: pixel.keep_samples,
     TellPreference: visitors.tell_preference,
 }
 _COLD: dict[type, Callable[[Batch, Any], Outcome]] = {

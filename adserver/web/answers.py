@@ -34,7 +34,7 @@ def nothing() -> Answer:
 
 
 def try_again() -> Answer:
-    """Nothing could be made durable, said to whoever can read it: our own scripts post no-cors and cannot."""
+    """Nothing could be made durable, said to whoever can read it: the tag can, and sends its events again."""
     return Answer(503, [(b"retry-after", b"1"), _NEVER_KEPT, _NO_SNIFFING])
 
 

@@ -15,6 +15,7 @@ from adserver.flows.convert import Convert
 from adserver.flows.feed import ImportFeed
 from adserver.flows.manage import Manage
 from adserver.flows.notify import Notify
+from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.shops import Shops
 from adserver.web import docs, hot, privacy_routes
 from adserver.web.api import (
@@ -27,6 +28,7 @@ from adserver.web.api import (
     feeds,
     hooks,
     keys,
+    pixel,
     products,
     proofs,
     publishers,
@@ -49,6 +51,7 @@ RESOURCES = (
     advertisers,
     webhooks,
     hooks,
+    pixel,
     products,
     feeds,
     audiences,
@@ -73,6 +76,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     importer: ImportFeed,
     notify: Notify,
     shops: Shops,
+    pixel_doctor: PixelDoctor,
     books: Books,
     base_url: str,
     visitor_pages: APIRouter | None = None,
@@ -102,6 +106,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         importer=importer,
         notify=notify,
         shops=shops,
+        pixel_doctor=pixel_doctor,
         books=books,
         base_url=base_url,
         import_turns=CapacityLimiter(MOST_IMPORTS_AT_ONCE),

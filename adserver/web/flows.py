@@ -10,6 +10,7 @@ from adserver.flows.convert import Convert
 from adserver.flows.feed import ImportFeed
 from adserver.flows.manage import Manage
 from adserver.flows.notify import Notify
+from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.prove import Prove
 from adserver.flows.shops import Shops
 from adserver.flows.statement import AdvertiserStatements, Ports, PublisherStatements
@@ -42,6 +43,7 @@ class Flows(msgspec.Struct, frozen=True):
     importer: ImportFeed
     notify: Notify
     shops: Shops
+    pixel_doctor: PixelDoctor
     books: Books
     base_url: str
     import_turns: CapacityLimiter

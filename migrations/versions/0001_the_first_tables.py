@@ -382,6 +382,21 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "pixel_samples",
+        sa.Column("advertiser_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("place", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("item_id", sa.String(), nullable=False),
+        sa.Column("price_micros", sa.BigInteger(), nullable=True),
+        sa.Column("currency", sa.String(), nullable=True),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("advertiser_key", "event", "place"),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("pixel_samples", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_pixel_samples_at_ms"), ["at_ms"], unique=False)
+
+    op.create_table(
         "postings",
         sa.Column("account", sa.String(), nullable=False),
         sa.Column("currency", sa.String(), nullable=False),

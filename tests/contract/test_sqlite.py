@@ -2,15 +2,19 @@
 
 import logging
 import sqlite3
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 from sqlalchemy import select
 
+import adserver.storage
 from adserver.storage import writer
 from adserver.storage.embedded import Storage
 from adserver.storage.sqlite import READER_CACHE_KIB, WRITER_CACHE_KIB, connect, prepared
-from adserver.storage.tables import products
+from adserver.storage.tables import metadata, products
 from adserver.writes import AddCounts, ForgetVisitor
 from tests.domain.makers import NOW_MS
 
@@ -51,3 +55,36 @@ def test_the_log_is_emptied_once_the_reader_that_held_it_is_gone(
     assert empty.stats.counts(1, 0) == {"seen": 5}
     committer = empty.writer._committer  # type: ignore[union-attr]
     assert not committer._owes_truncation
+
+
+FEW_ROWS = {"advertisers", "publishers", "sites", "slots", "feeds", "leases"}
+# Asked for by a worker once a minute, apart from its requests.
+SCANNED = {"_RATES"}
+
+
+def statements() -> Iterator[tuple[str, str]]:
+    """Every statement that is prepared for SQLite, by its module and name."""
+    for module in iter_modules(adserver.storage.__path__):
+        for name, found in vars(import_module(f"adserver.storage.{module.name}")).items():
+            for sql in found.values() if isinstance(found, dict) else (found,):
+                if isinstance(sql, str) and sql.startswith(("SELECT", "UPDATE", "DELETE")):
+                    yield f"{module.name}.{name}", sql.replace("?", ":any")
+
+
+def test_no_statement_reads_a_whole_table(empty: Storage) -> None:
+    """Tables grow for as long as the server runs: without an index, everybody would wait ever longer."""
+    connection = sqlite3.connect(empty.path)
+    found = list(statements())
+    assert len(found) > 100
+    for name, sql in found:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", Anything())]
+        scanned = [table for table in metadata.tables.keys() - FEW_ROWS if f"SCAN {table}" in plan]
+        assert not scanned or name.partition(".")[2] in SCANNED, f"{name} scans {scanned}"
+    connection.close()
+
+
+class Anything(dict[str, int]):
+    """A value for every parameter."""
+
+    def __missing__(self, name: str) -> int:
+        return 1

@@ -65,17 +65,10 @@ class Street:
         self.memory = new_memory(limits)
         self.secrets = Secrets(TokenKeys(1, {1: b"t" * 32}), b"o" * 32)
         self.dice = random.Random(7)
-        keys = itertools.count(10_000)
+        self.keys = itertools.count(10_000)
         stores, clock = self.storage, self.clock
         self.refresh = Refresh(self.memory.snapshot, stores.changes, stores.stats, stores.writer)
-        cookies = CollectPolicy(KeyRing(1, {1: b"c" * 32}), self.secrets.orders)
-        self.collect = Collect(
-            self.memory, stores.writer, self.refresh.if_stale, clock, lambda: next(keys),
-            self.dice.randbytes, cookies,
-        )  # fmt: skip
-        chance = Chance(lambda: next(keys), self.dice.random)
-        policy = ServingPolicy(HOUSE_URL, {"EUR": 1.0, "USD": 0.9})
-        self.serve = Serve(self.memory, stores, self.refresh.if_stale, clock, chance, self.secrets, policy)
+        self.register()
         parties = Parties(self.memory, stores.campaigns, self.refresh.poll)
         self.bill = Bill(self.memory, stores, parties, clock, self.secrets, BillingPolicy(HOUSE_URL, 300))
         self.convert = Convert(self.memory, stores, parties, clock, self.secrets)
@@ -83,6 +76,17 @@ class Street:
 
     def clock(self) -> int:
         return self.now_ms
+
+    def register(self, vendor_id: int | None = None) -> None:
+        """The flows that ask for consent, of an operator with this id on the IAB's vendor list."""
+        stores, clock, mint_key = self.storage, self.clock, lambda: next(self.keys)
+        policy = CollectPolicy(KeyRing(1, {1: b"c" * 32}), self.secrets.orders, vendor_id)
+        self.collect = Collect(
+            self.memory, stores.writer, self.refresh.if_stale, clock, mint_key, self.dice.randbytes, policy
+        )
+        chance = Chance(mint_key, self.dice.random)
+        serving = ServingPolicy(HOUSE_URL, {"EUR": 1.0, "USD": 0.9}, vendor_id)
+        self.serve = Serve(self.memory, stores, self.refresh.if_stale, clock, chance, self.secrets, serving)
 
     def close(self) -> None:
         self.storage.close()
@@ -142,12 +146,19 @@ class Street:
         assert token is not None
         return token
 
-    def see(self, text: str, caller: Caller = READER, event: AdEvent = AdEvent.IMPRESSION) -> Result | str:
-        return settled(self.bill.beacon(event, text, caller))
+    def see(
+        self, text: str, caller: Caller | None = None, event: AdEvent = AdEvent.IMPRESSION
+    ) -> Result | str:
+        return settled(self.bill.beacon(event, text, caller or self.whose(text)))
 
-    def click(self, text: str, caller: Caller = READER) -> tuple[Landing, Result | str]:
-        landing = self.bill.click(text, caller)
+    def click(self, text: str, caller: Caller | None = None) -> tuple[Landing, Result | str]:
+        landing = self.bill.click(text, caller or self.whose(text))
         return landing, settled(landing.charge)
+
+    def whose(self, text: str) -> Caller:
+        """The browser that the ad was made for."""
+        token = verify(text, self.secrets.tokens)
+        return READER if token is None else msgspec.structs.replace(READER, visitor_key=token.visitor_key)
 
     def click_id(self, text: str | None = None) -> str:
         """The `rtclid` of a click."""

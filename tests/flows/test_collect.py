@@ -6,12 +6,13 @@ import msgspec
 import pytest
 
 from adserver.domain.caller import Caller
-from pixel.consent import Region
+from pixel.consent import Basis, Region
 from pixel.cookie import DEVELOPMENT_NAMES, KeyRing, read_visitor
 from pixel.events import EventName, Rejection
 from pixel.parse import from_query
 from tests.domain.makers import ADVERTISER
 from tests.flows.street import SHOPPER, VISITOR, Street
+from tests.pixel.consent_strings import VENDOR, make_gpp, make_tc, make_usnat
 
 STRICT = msgspec.structs.replace(SHOPPER, region=Region.STRICT)
 NOBODY = msgspec.structs.replace(SHOPPER, visitor_key=0)
@@ -41,6 +42,12 @@ def test_a_view_is_stored_and_remembered(shop: Street) -> None:
     assert profile is not None and profile.shop(ADVERTISER) is not None
 
 
+FOR_WANT_OF_CONSENT = (
+    Rejection.NO_CONSENT,
+    Rejection.OPTED_OUT,
+    Rejection.PRIVACY_SIGNAL,
+    Rejection.KNOWN_CHILD,
+)
 REFUSED: list[tuple[Rejection, Callable[[Street], object]]] = [
     (Rejection.UNKNOWN_MERCHANT, lambda shop: shop.hit(m="nobody")),
     (Rejection.FOREIGN_ORIGIN, lambda shop: shop.hit(caller(origin="evil.example"))),
@@ -60,6 +67,7 @@ REFUSED: list[tuple[Rejection, Callable[[Street], object]]] = [
     (Rejection.OPTED_OUT, lambda shop: shop.hit(caller(opted_out=True))),
     (Rejection.PRIVACY_SIGNAL, lambda shop: shop.hit(caller(global_privacy_control=True))),
     (Rejection.PRIVACY_SIGNAL, lambda shop: shop.hit(gpc="1")),
+    (Rejection.PRIVACY_SIGNAL, lambda shop: shop.hit(us_privacy="1YYN")),
     (Rejection.KNOWN_CHILD, lambda shop: shop.hit(coppa="1")),
 ]
 
@@ -73,7 +81,42 @@ def test_what_is_refused_leaves_no_trace_but_a_count(
     assert collected.stored == []  # type: ignore[attr-defined]
     assert_nothing_is_stored(shop)
     counts = {**shop.counted(0), **shop.counted()}
+    reasons = [counts.pop(name) for name in list(counts) if name.startswith("consent_")]
     assert counts == {f"rejected_{rejection}": 1}
+    assert reasons == [1] or rejection not in FOR_WANT_OF_CONSENT
+
+
+@pytest.mark.parametrize(
+    ("basis", "query"),
+    [
+        (Basis.NO_USABLE_STRING, {"gdpr": "1"}),
+        (Basis.TC_UNREADABLE, {"gdpr": "1", "gdpr_consent": "CPXxRfAPXxRfAAfKABENB"}),
+        (Basis.NO_VENDOR_ID, {"gdpr": "1", "gdpr_consent": make_tc()}),
+        (Basis.PURPOSE_REFUSED, {"gdpr": "1", "gdpr_consent": make_tc(purposes=(3, 4, 7))}),
+        (Basis.TC_EXPIRED, {"gdpr": "1", "gdpr_consent": make_tc(updated_ms=0)}),
+        (Basis.SALE_OPT_OUT, {"us_privacy": "1YYN"}),
+        (Basis.SALE_OPT_OUT, {"gpp": make_gpp({7: make_usnat(sale=1)}), "gpp_sid": "7"}),
+        (Basis.AD_STORAGE_DENIED, {"ad_storage": "denied"}),
+        (Basis.AD_USER_DATA_DENIED, {"ad_user_data": "denied"}),
+        (Basis.REFUSED, {"consent": "0"}),
+    ],
+)
+def test_the_reason_for_each_no_is_counted(shop: Street, basis: Basis, query: dict[str, str]) -> None:
+    assert shop.hit(**query).rejection in (Rejection.NO_CONSENT, Rejection.PRIVACY_SIGNAL)
+    assert shop.counted()[f"consent_{basis}"] == 1
+    assert_nothing_is_stored(shop)
+
+
+def test_a_string_that_names_our_own_iab_id_is_stored_where_silence_is_a_no(shop: Street) -> None:
+    said = {"gdpr": "1", "gdpr_consent": make_tc()}
+    assert shop.hit(STRICT, **said).rejection is Rejection.NO_CONSENT
+    shop.register(VENDOR)
+    assert shop.hit(STRICT, **said).rejection is None
+    assert shop.hit(STRICT, gpp=make_gpp({2: said["gdpr_consent"]}), gpp_sid="2").rejection is None
+    assert len(shop.rows("SELECT * FROM events")) == 2
+    shop.register(VENDOR + 1)
+    assert shop.hit(STRICT, **said).rejection is Rejection.NO_CONSENT
+    assert shop.counted()["consent_vendor_not_disclosed"] == 1
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ from tests.domain.makers import (
     make_slot,
 )
 from tests.flows.street import BOOTS, HOUSE_URL, PRICE, READER, SHOPPER, VISITOR, Street, settled
+from tests.pixel.consent_strings import VENDOR, make_tc
 
 CPM = {"pricing_model": PricingModel.CPM}
 TESTER = msgspec.structs.replace(READER, test=True)
@@ -146,12 +147,18 @@ HIDDEN = [
 ]
 
 
+WITHOUT_CONSENT = HIDDEN[2:5]
+
+
 @pytest.mark.parametrize("caller", HIDDEN)
 def test_whom_we_may_not_know_is_shown_the_house(shown: Street, caller: Caller) -> None:
     served = shown.visit(caller)
     assert not served.filled and b"The boots" not in served.body
     assert shown.rows("SELECT * FROM decisions") == []
-    assert shown.counted(SLOT) == {"requests": 1, "empty": 1}
+    counts = shown.counted(SLOT)
+    reasons = [name for name in counts if name.startswith("consent_")]
+    assert len(reasons) == (caller in WITHOUT_CONSENT)
+    assert counts == {"requests": 1, "empty": 1} | dict.fromkeys(reasons, 1)
 
 
 @pytest.mark.parametrize("ask", [{"gdpr": "1"}, {"gdpr_consent": "CPXxRfAPXxRfAAfKABENB"}, {"coppa": "1"},
@@ -165,6 +172,17 @@ def test_a_proven_yes_counts_from_the_publishers_own_pages_only(shown: Street) -
     strict = msgspec.structs.replace(READER, region=Region.STRICT)
     assert shown.visit(strict, **yes).filled
     assert not shown.visit(msgspec.structs.replace(strict, origin="shop.example"), **yes).filled
+
+
+def test_a_string_that_names_our_own_iab_id_counts_as_far_as_it_goes(shown: Street) -> None:
+    shown.register(VENDOR)
+    strict = msgspec.structs.replace(READER, region=Region.STRICT)
+    said = {"gdpr": "1", "gdpr_consent": make_tc()}
+    assert shown.visit(strict, **said).filled
+    for refusing in (make_tc(purposes=(1, 3, 7)), make_tc(vendors=())):
+        assert not shown.visit(strict, gdpr="1", gdpr_consent=refusing).filled
+    counts = shown.counted(SLOT)
+    assert counts["consent_purpose_refused"] == counts["consent_vendor_refused"] == 1
 
 
 def test_a_slot_that_is_not_there_is_not_answered(shown: Street) -> None:

@@ -1,6 +1,44 @@
-"""Properties of the pixel are tried without a deadline, since a busy machine is no counterexample."""
+"""Properties are tried without a deadline, since a busy machine is no counterexample; one browser for the tag's tests."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.chromium import ARGUMENTS, CHROMIUM
+from tests.pixel.shop_page import ShopPage, Shopper, visits
 
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"missing: Chromium at {CHROMIUM}; name it with ADSERVER_TEST_CHROMIUM")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="package")
+def shop_server() -> Iterator[ShopPage]:
+    shop = ShopPage()
+    yield shop
+    shop.server.shutdown()
+    shop.server.server_close()
+
+
+@pytest.fixture
+def shop(shop_server: ShopPage) -> ShopPage:
+    shop_server.clear()
+    return shop_server
+
+
+@pytest.fixture
+def visit(browser: Browser, shop: ShopPage) -> Iterator[Shopper]:
+    with visits(shop, browser.new_context()) as shopper:
+        yield shopper

@@ -3,6 +3,7 @@
 import json
 import random
 import string
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +191,7 @@ def test_what_is_no_american_text_is_refused_by_name(text: str) -> None:
 
 @given(st.sets(st.integers(1, 4_000), min_size=1, max_size=30))
 def test_the_header_names_its_sections_whatever_their_ids(ids: set[int]) -> None:
-    expected = {section_id: "1YNN" for section_id in sorted(ids)}
+    expected = dict.fromkeys(sorted(ids), "1YNN")
     assert sections_of(make_gpp(expected)) == expected
 
 
@@ -202,6 +203,17 @@ def test_a_number_in_fibonaccis_code_is_read_back(value: int) -> None:
 def test_ids_in_a_row_may_be_written_as_a_range() -> None:
     header = base64_of(number(3, 6) + number(1, 6) + number(1, 12) + "1" + fibonacci(7) + fibonacci(2))
     assert sections(f"{header}~a~b~c") == {7: "a", 8: "b", 9: "c"}
+
+
+def test_a_range_of_millions_is_not_spread_out() -> None:
+    header = base64_of(
+        number(3, 6) + number(1, 6) + number(1, 12) + "1" + fibonacci(1) + fibonacci(2_000_000)
+    )
+    tracemalloc.start()
+    assert sections_of(f"{header}~1YNN") is GppFlaw.OTHER_SECTIONS
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most_bytes < 100_000
 
 
 def test_a_header_without_sections_says_nothing() -> None:

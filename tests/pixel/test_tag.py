@@ -1,25 +1,19 @@
-"""What the snippet sends from a shop's page, in a real browser under a strict content security policy."""
+"""What the tag sends from a shop's page under a strict content security policy: commands, consent, landing, transport."""
 
 import gzip
 import json
-import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from shutil import which
-from threading import Thread
-from typing import Any
-from urllib.parse import urlsplit
+import re
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
 
 from pixel.assets import tag_script
 from pixel.events import Event, EventName, Item
-from pixel.parse import Hit, from_body, from_query
+from tests.pixel.shop_page import ShopPage, Shopper
 
 pytestmark = pytest.mark.browser
 
-STUB = "window.rt=window.rt||function(){(rt.q=rt.q||[]).push(arguments)};"
+INIT = "rt('init', 's', {pages: false});"
+WAIT = "rt('init', 's', {pages: false, wait: true});"
 TCF = """
 let tell;
 window.__tcfapi = (command, version, callback) => { tell = callback; callback({eventStatus: 'cmpuishown'}, true) };
@@ -32,331 +26,320 @@ window.__gpp = (command, callback) => {
     pingData: {signalStatus: 'ready', gppString: 'DBAA~x', applicableSections: [7, 8]}});
   callback({eventName: 'listenerRegistered', pingData: {signalStatus: 'not ready'}}) };
 """
-
-
-class Loopback:
-    """A shop, and the ad server beside it, on one loopback port under two host names."""
-
-    def __init__(self) -> None:
-        self.requests: list[dict[str, Any]] = []
-        self.script = ""
-        self.html = ""
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                parts = urlsplit(self.path)
-                if parts.path == "/m/e":
-                    return self.record(parts.query.encode())
-                if parts.path == "/m/tag.js":
-                    return self.answer(tag_script(), "text/javascript")
-                if parts.path == "/shop/page":
-                    return self.answer(outer.page().encode(), "text/html")
-                return self.answer(b"", "text/plain")
-
-            def do_POST(self) -> None:
-                self.record(self.rfile.read(int(self.headers["content-length"])))
-
-            def record(self, said: bytes) -> None:
-                outer.requests.append({"method": self.command, "said": said, "headers": dict(self.headers)})
-                self.answer(b"", "image/gif")
-
-            def answer(self, body: bytes, content_type: str) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", content_type)
-                self.send_header("Content-Length", str(len(body)))
-                self.send_header("Content-Security-Policy", outer.policy())
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.cards = f"http://cards.localhost:{self.server.server_port}"
-        self.shop = f"http://shop.localhost:{self.server.server_port}"
-        Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
-    def policy(self) -> str:
-        return (
-            f"default-src 'none'; script-src 'nonce-n' {self.cards};"
-            f" connect-src {self.cards}; img-src {self.cards}; form-action 'self'"
-        )
-
-    def page(self) -> str:
-        return (
-            f'<!doctype html><meta charset="utf-8"><script nonce="n">{STUB}{self.script}</script>'
-            f'<script nonce="n" async src="{self.cards}/m/tag.js"></script>{self.html}'
-        )
-
-    def hits(self, count: int) -> list[Hit]:
-        """The first `count` hits, read as the server would read them, and the certainty that no more came."""
-        waited_until_seconds = time.monotonic() + 5
-        while len(self.requests) < count and time.monotonic() < waited_until_seconds:
-            time.sleep(0.01)
-        assert len(self.requests) == count
-        read = [
-            from_body(request["said"]) if request["method"] == "POST" else from_query(request["said"])
-            for request in self.requests
-        ]
-        assert all(isinstance(hit, Hit) and not hit.rejections for hit in read)
-        return [hit for hit in read if isinstance(hit, Hit)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=which("chromium"), args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Loopback]:
-    loopback = Loopback()
-    yield loopback
-    loopback.server.shutdown()
-    loopback.server.server_close()
-
-
-@pytest.fixture
-def loopback(server: Loopback) -> Loopback:
-    server.requests, server.script, server.html = [], "", ""
-    return server
-
-
-Open = Callable[..., Page]
-
-
-@pytest.fixture
-def open_shop(browser: Browser, loopback: Loopback) -> Iterator[Open]:
-    """Opens the shop's page with `script` before the tag; a page error fails the test."""
-    context = browser.new_context()
-    errors: list[str] = []
-
-    def open_page(script: str = "", *, query: str = "", html: str = "", before: str = "") -> Page:
-        loopback.script, loopback.html = script, html
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        if before:
-            page.add_init_script(before)
-        page.goto(f"{loopback.shop}/shop/page{query}")
-        page.wait_for_function("window.rt.ready")
-        return page
-
-    yield open_page
-    context.close()
-    assert errors == []
-
-
-def stored_click_ids(page: Page) -> list[str]:
-    return [cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "_rtclid"]
+MODE = "window.dataLayer = []; function gtag() { dataLayer.push(arguments) };"
+GPC = "Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})"
 
 
 def test_the_tag_is_at_most_four_kilobytes_compressed() -> None:
     assert len(gzip.compress(tag_script(), 9)) <= 4096
 
 
+def test_the_tag_makes_no_code_from_text() -> None:
+    assert not re.search(
+        rb"\beval\b|\bFunction\b|innerHTML|document\.write|\.style\b|setAttribute", tag_script()
+    )
+
+
+# ---- commands ----
+
+
 def test_queued_commands_become_one_request_that_the_server_understands(
-    loopback: Loopback, open_shop: Open
+    shop: ShopPage, visit: Shopper
 ) -> None:
-    open_shop(
-        """rt('init', 'shop-1'); rt('set', {currency: 'EUR'});
-        rt('event', 'view_item', {event_id: 'E1', value: 12.5, email: 'jane@doe.example',
+    visit(
+        """rt('event', 'view_item', {event_id: 'E1', value: 12.5, email: 'jane@doe.example',
             items: [{item_id: 'A', price: 12.5, quantity: 2, item_name: 'Lamp'}]});
-        rt('event', 'page_view')""",
+        rt('init', 'shop-1', {pages: false}); rt('event', 'login'); rt('set', {currency: 'EUR', email: 'j@doe.example'})""",
         query="?q=jane@doe.example#top",
     )
-    (hit,) = loopback.hits(1)
-    url = f"{loopback.shop}/shop/page"
+    (hit,) = shop.hits(1)
     assert hit.merchant == "shop-1"
     assert hit.events[0] == Event(
-        EventName.VIEW_ITEM, "E1", (Item("A", 2, 12_500_000),), 12_500_000, "EUR", url=url
+        EventName.VIEW_ITEM,
+        "E1",
+        (Item("A", 2, 12_500_000),),
+        12_500_000,
+        "EUR",
+        url=f"{shop.shop}/shop/page",
     )
-    assert hit.events[1].name is EventName.PAGE_VIEW
-    assert len(hit.events[1].event_id or "") == 36
-    request = loopback.requests[0]
+    assert (hit.events[1].name, hit.events[1].currency) == (EventName.LOGIN, "EUR")
+    assert len(hit.events[1].event_id or "") > 20
+    request = shop.requests[0]
     assert request["method"] == "POST"
     assert request["headers"]["Content-Type"].startswith("text/plain")
-    assert request["headers"]["Origin"] == loopback.shop
-    assert b"Lamp" not in request["said"]
+    assert request["headers"]["Origin"] == shop.shop
+    assert not shop.said_anywhere(b"Lamp") and not shop.said_anywhere(b"doe")
 
 
-def test_commands_after_loading_run_at_once(loopback: Loopback, open_shop: Open) -> None:
-    page = open_shop()
-    page.evaluate("rt('init', 'shop-1'); rt('event', 'login'); rt('event', 'sign_up')")
-    (hit,) = loopback.hits(1)
-    assert [event.name for event in hit.events] == [EventName.LOGIN, EventName.SIGN_UP]
+def test_commands_after_loading_run_at_once(shop: ShopPage, visit: Shopper) -> None:
+    visit().evaluate("rt('event', 'sign_up'); rt('init', 's', {pages: false}); rt('event', 'login')")
+    assert [event.name for event in shop.hits(1)[0].events] == [EventName.SIGN_UP, EventName.LOGIN]
 
 
-def test_more_than_twenty_events_become_several_requests(loopback: Loopback, open_shop: Open) -> None:
-    open_shop("rt('init', 'shop-1'); for (let i = 0; i < 45; i++) rt('event', 'page_view')")
-    assert sorted(len(hit.events) for hit in loopback.hits(3)) == [5, 20, 20]
+def test_more_than_twenty_events_become_several_requests(shop: ShopPage, visit: Shopper) -> None:
+    visit(INIT + "for (let i = 0; i < 45; i++) rt('event', 'login')")
+    assert sorted(len(hit.events) for hit in shop.hits(3)) == [5, 20, 20]
 
 
-def test_events_wait_for_consent_when_told_to_and_carry_it(loopback: Loopback, open_shop: Open) -> None:
-    page = open_shop("rt('init', 'shop-1', {waitForConsent: true}); rt('event', 'login')")
-    page.wait_for_timeout(100)
-    assert loopback.requests == []
+def test_a_mistake_of_the_page_never_stops_its_own_script_and_is_told_when_asked(
+    shop: ShopPage, visit: Shopper
+) -> None:
+    page = visit("rt('init', 's', {pages: false, debug: true})")
+    warnings: list[str] = []
+    page.on("console", lambda said: warnings.append(said.text) if said.type == "warning" else None)
+    page.evaluate("""rt(); rt('evnt', 'login'); rt('consent'); rt('set', null);
+        rt('event', 'login', null); window.reached = true""")
+    assert page.evaluate("reached")
+    (hit,) = shop.hits(1)
+    assert [event.name for event in hit.events] == [EventName.LOGIN]
+    assert hit.debug
+    assert len(warnings) == 3
+
+
+def test_a_second_copy_of_the_tag_changes_nothing(shop: ShopPage, visit: Shopper) -> None:
+    visit(INIT + "rt('event', 'login')", html=f'<script nonce="n" src="{shop.cards}/m/tag.js"></script>')
+    assert shop.told(1) == ["login"]
+
+
+def test_the_address_may_be_a_folder_of_the_shop(shop: ShopPage, visit: Shopper) -> None:
+    visit(f"rt('init', 's', {{pages: false, base: '{shop.cards}/own/path/'}}); rt('event', 'login')")
+    shop.events(1)
+    assert shop.requests[0]["path"] == "/own/path/e"
+
+
+# ---- consent ----
+
+
+def test_events_wait_for_consent_when_told_to_and_carry_it(shop: ShopPage, visit: Shopper) -> None:
+    page = visit(WAIT + "rt('event', 'login')")
+    assert shop.hits(0) == []
     page.evaluate("rt('consent', {granted: true, cmp: 'Klaro', time: 1790000000})")
-    (hit,) = loopback.hits(1)
-    assert (hit.said.asserted, hit.said.asserted_by, hit.said.asserted_at_seconds) == (True, "Klaro", 1_790_000_000)
+    (hit,) = shop.hits(1)
+    assert (hit.said.asserted, hit.said.asserted_by, hit.said.asserted_at_seconds) == (
+        True, "Klaro", 1_790_000_000,
+    )  # fmt: skip
+
+
+def test_a_wait_may_end_by_itself(shop: ShopPage, visit: Shopper) -> None:
+    page = visit(clock=True)
+    page.evaluate("rt('init', 's', {pages: false, wait: 3000}); rt('event', 'login')")
+    page.clock.run_for(1_000)
+    assert shop.hits(0) == []
+    page.clock.run_for(2_500)
+    assert shop.hits(1)[0].said.asserted is None
 
 
 @pytest.mark.parametrize("written", ["1790000000", "1790000000123", "'2026-09-21T14:13:20Z'"])
 def test_the_time_of_consent_may_be_written_in_any_usual_way(
-    loopback: Loopback, open_shop: Open, written: str
+    shop: ShopPage, visit: Shopper, written: str
 ) -> None:
-    open_shop(
-        f"rt('init', 's'); rt('consent', {{granted: true, cmp: 'c', time: {written}}}); rt('event', 'login')"
-    )
-    assert loopback.hits(1)[0].said.asserted_at_seconds == 1_790_000_000
+    visit(INIT + f"rt('consent', {{granted: true, cmp: 'c', time: {written}}}); rt('event', 'login')")
+    assert shop.hits(1)[0].said.asserted_at_seconds == 1_790_000_000
 
 
-def test_a_refusal_is_sent_as_such(loopback: Loopback, open_shop: Open) -> None:
-    open_shop(
-        "rt('init', 's', {waitForConsent: true}); rt('consent', {granted: false}); rt('event', 'login')"
-    )
-    assert loopback.hits(1)[0].said.asserted is False
-
-
-def test_a_click_id_is_sent_from_the_landing_page_and_stored_only_with_consent(
-    loopback: Loopback, open_shop: Open
+@pytest.mark.parametrize("how", ["{granted: false}", "{ad_storage: 'denied'}"])
+def test_a_refusal_drops_what_waited_and_is_told_once_without_any_event(
+    shop: ShopPage, visit: Shopper, how: str
 ) -> None:
-    page = open_shop("rt('init', 's'); rt('event', 'login')", query="?rtclid=click.1")
-    assert loopback.hits(1)[0].events[0].click_id == "click.1"
-    assert stored_click_ids(page) == []
-    page.evaluate("rt('consent', {granted: true, cmp: 'c'})")
-    assert stored_click_ids(page) == ["click.1"]
-    loopback.requests.clear()
-    page = open_shop("rt('init', 's'); rt('consent', {granted: true, cmp: 'c'}); rt('event', 'purchase')")
-    assert loopback.hits(1)[0].events[0].click_id == "click.1"
-    page.evaluate("rt('consent', {granted: false, cmp: 'c'})")
-    assert stored_click_ids(page) == []
+    page = visit(WAIT + "rt('event', 'login')")
+    page.evaluate(f"rt('consent', {how})")
+    page.evaluate("rt('event', 'sign_up')")
+    page.evaluate(f"rt('consent', {how}); rt('event', 'sign_up')")
+    (hit,) = shop.hits(1)
+    assert hit.events == ()
+    assert False in (hit.said.asserted, hit.said.ad_storage)
 
 
-@pytest.mark.parametrize(("purposes", "stored"), [("{1: true}", ["click.1"]), ("{1: false, 3: true}", [])])
+def test_who_changes_their_mind_is_heard_both_ways(shop: ShopPage, visit: Shopper) -> None:
+    page = visit(INIT + "rt('consent', {granted: true, cmp: 'c'}); rt('event', 'login')")
+    page.evaluate("rt('consent', {granted: false, cmp: 'c'}); rt('event', 'sign_up')")
+    page.evaluate("rt('consent', {granted: true, cmp: 'c'}); rt('event', 'search')")
+    hits = shop.hits(3)
+    assert [[event.name for event in hit.events] for hit in hits] == [["login"], [], ["search"]]
+    assert [hit.said.asserted for hit in hits] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("purposes", "events", "stored"), [("{1: true}", 1, ["click.1"]), ("{1: false, 3: true}", 0, [])]
+)
 def test_a_tcf_tool_is_waited_for_and_its_string_attached(
-    loopback: Loopback, open_shop: Open, purposes: str, stored: list[str]
+    shop: ShopPage, visit: Shopper, purposes: str, events: int, stored: list[str]
 ) -> None:
-    page = open_shop(TCF + "rt('init', 's'); rt('event', 'login')", query="?rtclid=click.1")
-    page.wait_for_timeout(50)
-    assert loopback.requests == []
+    page = visit(TCF + INIT, query="?rtclid=click.1")
+    assert shop.hits(0) == []
     page.evaluate(f"answer({purposes})")
-    (hit,) = loopback.hits(1)
+    (hit,) = shop.hits(1)
     assert (hit.said.gdpr, hit.said.gdpr_consent, hit.said.asserted) == ("1", "CPtc", None)
-    assert stored_click_ids(page) == stored
+    assert len(hit.events) == events
+    assert visit.click_ids() == stored
 
 
-def test_a_gpp_tool_is_waited_for_and_its_string_attached(loopback: Loopback, open_shop: Open) -> None:
-    page = open_shop(GPP + "rt('init', 's'); rt('event', 'login')")
+def test_where_tcf_does_not_apply_nothing_is_waited_for(shop: ShopPage, visit: Shopper) -> None:
+    visit(TCF + INIT + "rt('event', 'login')").evaluate("answer({}, false)")
+    assert shop.hits(1)[0].said.gdpr == "0"
+
+
+def test_a_gpp_tool_is_waited_for_and_its_string_attached(shop: ShopPage, visit: Shopper) -> None:
+    page = visit(GPP + INIT + "rt('event', 'login')")
+    assert shop.hits(0) == []
     page.evaluate("answer()")
-    (hit,) = loopback.hits(1)
+    (hit,) = shop.hits(1)
     assert (hit.said.gpp, hit.said.gpp_sid) == ("DBAA~x", "7,8")
 
 
+def test_a_consent_tool_that_comes_late_is_found(shop: ShopPage, visit: Shopper) -> None:
+    page = visit(WAIT + "rt('event', 'login')", third_party=TCF)
+    visit.load_third_party(page)
+    page.evaluate("answer({1: true})")
+    assert shop.hits(1)[0].said.gdpr_consent == "CPtc"
+
+
+def test_google_consent_mode_is_waited_for_and_told(shop: ShopPage, visit: Shopper) -> None:
+    page = visit(MODE + "gtag('consent', 'default', {ad_storage: 'denied'});" + INIT, query="?rtclid=click.1")
+    assert (shop.hits(0), visit.click_ids()) == ([], [])
+    page.evaluate("gtag('consent', 'update', {ad_storage: 'granted', ad_user_data: 'denied'})")
+    (hit,) = shop.hits(1)
+    assert (hit.said.ad_storage, hit.said.ad_user_data, hit.said.ad_personalization) == (True, False, None)
+    assert visit.click_ids() == ["click.1"]
+    page.evaluate("gtag('consent', 'update', {ad_storage: 'denied'})")
+    assert shop.hits(2)[1].events == ()
+    assert visit.click_ids() == []
+
+
+@pytest.mark.parametrize("default", ["{ad_storage: 'granted'}", "{ad_storage: 'denied', region: ['FR']}"])
+def test_a_default_that_is_no_denial_for_all_is_silence(shop: ShopPage, visit: Shopper, default: str) -> None:
+    visit(MODE + f"gtag('consent', 'default', {default});" + INIT + "rt('event', 'login')", query="?rtclid=c")
+    (hit,) = shop.hits(1)
+    assert hit.said.ad_storage is None
+    assert visit.click_ids() == []
+
+
 def test_the_privacy_control_of_a_browser_is_told_and_nothing_is_stored(
-    loopback: Loopback, open_shop: Open
+    shop: ShopPage, visit: Shopper
 ) -> None:
-    page = open_shop(
-        "rt('init', 's'); rt('consent', {granted: true, cmp: 'c'}); rt('event', 'login')",
-        query="?rtclid=click.1",
-        before="Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})",
-    )
-    assert loopback.hits(1)[0].said.global_privacy_control
-    assert stored_click_ids(page) == []
+    visit(INIT + "rt('consent', {granted: true, cmp: 'c'})", query="?rtclid=click.1", before=GPC)
+    assert shop.hits(1)[0].said.global_privacy_control
+    assert visit.click_ids() == []
 
 
-def test_a_beacon_is_sent_where_fetch_fails(loopback: Loopback, open_shop: Open) -> None:
-    before = "window.fetch = () => Promise.reject(new Error('blocked'))"
-    open_shop("rt('init', 's'); rt('event', 'login')", before=before)
-    assert loopback.hits(1)[0].events[0].name is EventName.LOGIN
-    assert loopback.requests[0]["method"] == "POST"
+# ---- the click that led here ----
 
 
-def test_an_image_says_the_same_where_nothing_else_works(loopback: Loopback, open_shop: Open) -> None:
-    script = """rt('init', 's', {debug: true}); rt('consent', {granted: true, cmp: 'Klaro', time: 1790000000,
-            gdpr: '1', gdpr_consent: 'CP'});
+def test_a_click_id_is_sent_from_the_landing_page_and_stored_only_with_consent(
+    shop: ShopPage, visit: Shopper
+) -> None:
+    page = visit(INIT, query="?rtclid=click.1")
+    assert shop.events(1)[0].click_id == "click.1"
+    assert visit.click_ids() == []
+    page.evaluate("rt('consent', {granted: true, cmp: 'c'})")
+    assert visit.click_ids() == ["click.1"]
+    shop.requests.clear()
+    page = visit(INIT + "rt('consent', {granted: true, cmp: 'c'}); rt('event', 'purchase')")
+    assert shop.events(1)[0].click_id == "click.1"
+    page.evaluate("rt('consent', {granted: false, cmp: 'c'})")
+    assert visit.click_ids() == []
+
+
+def test_a_tool_without_an_answer_for_storage_leaves_the_click_id_alone(
+    shop: ShopPage, visit: Shopper
+) -> None:
+    visit(INIT + "rt('consent', {granted: true, cmp: 'c'})", query="?rtclid=click.1")
+    visit(GPP + INIT).evaluate("answer()")
+    assert visit.click_ids() == ["click.1"]
+
+
+def test_who_lands_is_told_once_per_click_with_the_time_it_took(shop: ShopPage, visit: Shopper) -> None:
+    page = visit(INIT, query="?a=1&rtclid=click.1&b")
+    (landed,) = shop.events(1)
+    assert (landed.name, landed.click_id) == (EventName.LANDED, "click.1")
+    assert landed.landing_ms is not None
+    page.reload()
+    assert shop.events(2)[1].event_id == landed.event_id  # the server keeps the first
+
+
+def test_ten_seconds_or_a_second_page_are_no_bounce(shop: ShopPage, visit: Shopper) -> None:
+    page = visit(INIT, query="?rtclid=click.1", clock=True)
+    page.clock.run_for(9_000)
+    assert shop.told(1) == ["landed"]
+    page.clock.run_for(1_500)
+    assert shop.told(2) == ["landed", "engaged"]
+    page.evaluate("history.pushState(0, '', '/shop/other')")
+    assert shop.told(2) == ["landed", "engaged"]
+    shop.requests.clear()
+    page = visit(INIT, query="?rtclid=click.2&utm_source=news")
+    page.evaluate("history.replaceState(0, '', '/shop/page')")  # tidying the address turns no page
+    assert shop.told(1) == ["landed"]
+    page.evaluate("history.pushState(0, '', '/shop/other')")
+    assert [event.click_id for event in shop.events(2)] == ["click.2", "click.2"]
+
+
+# ---- transport ----
+
+
+def test_what_the_server_could_not_keep_is_sent_again_with_the_next_event(
+    shop: ShopPage, visit: Shopper
+) -> None:
+    shop.bearable, shop.statuses = "503", [503]
+    page = visit(INIT + "rt('event', 'login')")
+    (lost,) = shop.events(1)
+    page.evaluate("rt('event', 'search')")
+    assert [event.event_id for event in shop.hits(2)[1].events if event.name == "login"] == [lost.event_id]
+
+
+def test_what_is_refused_twice_is_given_up_and_a_refusal_of_consent_drops_it(
+    shop: ShopPage, visit: Shopper
+) -> None:
+    shop.bearable, shop.statuses = "503", [503, 503, 503]
+    page = visit(INIT + "rt('event', 'login')")
+    shop.hits(1)
+    page.evaluate("rt('event', 'search')")
+    shop.hits(2)
+    page.evaluate("rt('event', 'sign_up')")
+    assert [event.name for event in shop.hits(3)[2].events] == ["search", "sign_up"]
+    page.evaluate("rt('consent', {granted: false}); rt('event', 'login')")
+    assert shop.hits(4)[3].events == ()
+
+
+def test_what_could_not_be_kept_is_sent_again_when_the_page_is_left(shop: ShopPage, visit: Shopper) -> None:
+    shop.bearable, shop.statuses = "503", [503]
+    page = visit(INIT + "rt('event', 'login')")
+    (lost,) = shop.events(1)
+    page.goto("about:blank")
+    shop.wait(lambda: len(shop.requests) > 1)
+    assert len(shop.requests) > 1
+    assert {event.event_id for hit in shop.read() for event in hit.events} == {lost.event_id}
+
+
+def test_a_beacon_is_sent_where_fetch_fails(shop: ShopPage, visit: Shopper) -> None:
+    visit(INIT + "rt('event', 'login')", before="window.fetch = () => Promise.reject(new Error('blocked'))")
+    assert shop.told(1) == ["login"]
+    assert shop.requests[0]["method"] == "POST"
+
+
+def test_an_image_says_the_same_where_nothing_else_works(shop: ShopPage, visit: Shopper) -> None:
+    script = """rt('init', 's', {pages: false, debug: true});
+        rt('consent', {granted: true, cmp: 'Klaro', time: 1790000000, gdpr: '1', gdpr_consent: 'CP', coppa: 0,
+            gpp: 'DBAA~x', gpp_sid: '7', us_privacy: '1YNN', ad_storage: 'granted', ad_user_data: 'granted'});
         rt('event', 'purchase', {event_id: 'E1', transaction_id: 'T&1', value: 3, currency: 'EUR',
             items: [{item_id: 'A', quantity: 2}, {item_id: 'B', price: 1}]})"""
-    open_shop(script)
-    (posted,) = loopback.hits(1)
-    loopback.requests.clear()
-    open_shop(
-        script, before="delete window.fetch; window.fetch = undefined; navigator.sendBeacon = () => false"
-    )
-    (fetched,) = loopback.hits(1)
-    assert loopback.requests[0]["method"] == "GET"
+    visit(script)
+    (posted,) = shop.hits(1)
+    shop.requests.clear()
+    visit(script, before="window.fetch = () => Promise.reject(); navigator.sendBeacon = () => false")
+    (fetched,) = shop.hits(1)
+    assert shop.requests[0]["method"] == "GET"
     assert fetched == posted
+    assert posted.said.us_privacy == "1YNN"
 
 
-def test_ecommerce_pushed_to_the_data_layer_is_read_when_told(loopback: Loopback, open_shop: Open) -> None:
-    script = """window.dataLayer = [{event: 'gtm.js'}, {event: 'view_item',
-            ecommerce: {currency: 'EUR', value: 5, items: [{item_id: 'A'}]}}];
-        function gtag() { dataLayer.push(arguments) }
-        rt('init', 's', {dataLayer: true})"""
-    page = open_shop(script)
-    page.evaluate("""gtag('event', 'add_to_cart', {currency: 'EUR', value: 6, items: [{item_id: 'B'}]});
-        dataLayer.push({event: 'purchase', ecommerce: {transaction_id: 'T1', items: [{item_id: 'C'}]}},
-            null, 'text', {ecommerce: null}, {event: 'scroll'})""")
-    events = [event for hit in loopback.hits(2) for event in hit.events]
-    assert [(event.name, event.items[0].item_id) for event in events] == [
-        (EventName.VIEW_ITEM, "A"), (EventName.ADD_TO_CART, "B"), (EventName.PURCHASE, "C"),
-    ]  # fmt: skip
-    assert (events[1].value_micros, events[2].order_id) == (6_000_000, "T1")
-    assert page.evaluate("dataLayer.length") == 8
+# Chromium may call the delivered fetch of a page that is gone a failure; the beacon after it has the same id.
 
 
-def test_the_data_layer_is_left_alone_unless_told(loopback: Loopback, open_shop: Open) -> None:
-    open_shop("window.dataLayer = [{event: 'login'}]; rt('init', 's'); rt('event', 'sign_up')")
-    assert [event.name for event in loopback.hits(1)[0].events] == [EventName.SIGN_UP]
-
-
-def test_a_marked_form_tells_that_it_was_begun_and_sent_and_never_what_was_typed(
-    loopback: Loopback, open_shop: Open
-) -> None:
-    page = open_shop(
-        "rt('init', 's'); addEventListener('submit', (event) => event.preventDefault())",
-        html='<form data-rt-form="quote" data-rt-item="loan"><input name="dataset"><button>go</button></form>'
-        '<form><input name="other"></form>',
-    )
-    page.fill("[name=other]", "secret")
-    page.fill("[name=dataset]", "secret")
-    page.fill("[name=dataset]", "secret2")
-    page.click("button")
-    events = [event for hit in loopback.hits(2) for event in hit.events]
-    assert [(event.name, event.items) for event in events] == [
-        (EventName.FORM_START, (Item("loan"),)), (EventName.FORM_SUBMIT, (Item("loan"),)),
-    ]  # fmt: skip
-    assert all(b"secret" not in request["said"] for request in loopback.requests)
-
-
-def test_an_event_before_leaving_the_page_still_arrives(loopback: Loopback, open_shop: Open) -> None:
-    page = open_shop("rt('init', 's')")
+def test_an_event_before_leaving_the_page_still_arrives(shop: ShopPage, visit: Shopper) -> None:
+    page = visit(INIT)
     with page.expect_navigation():
         page.evaluate("rt('event', 'add_to_cart'); location.href = '/shop/page?elsewhere'")
-    waited_until_seconds = time.monotonic() + 5
-    while not loopback.requests and time.monotonic() < waited_until_seconds:
-        page.wait_for_timeout(10)
-    said = [json.loads(request["said"])["events"][0] for request in loopback.requests]
-    # Chromium may call the delivered fetch of a page that is gone a failure; the beacon has the same id.
+    shop.wait(lambda: shop.requests)
+    said = [json.loads(request["said"])["events"][0] for request in shop.requests]
     assert {event["name"] for event in said} == {"add_to_cart"}
     assert len({event["event_id"] for event in said}) == 1
-
-
-def test_a_demonstration_can_see_what_was_sent(loopback: Loopback, open_shop: Open) -> None:
-    page = open_shop(
-        "document.addEventListener('rt:sent', (event) => { window.sent = event.detail });"
-        "rt('init', 's', {debug: true}); rt('event', 'login')"
-    )
-    assert loopback.hits(1)[0].debug
-    assert page.evaluate("sent") == json.loads(loopback.requests[0]["said"])
-
-
-def test_a_mistake_of_the_page_never_stops_its_own_script(loopback: Loopback, open_shop: Open) -> None:
-    page = open_shop("rt('init', 's')")
-    page.evaluate("""rt(); rt('toString'); rt('event', 'view_item', {items: [null]});
-        rt('event', 'login', null);        rt('consent'); rt('set', null); window.reached = true""")
-    assert page.evaluate("reached")
-    assert [event.name for event in loopback.hits(1)[0].events] == [EventName.LOGIN]

@@ -138,6 +138,7 @@ def test_a_bitfield_and_ranges_of_the_same_vendors_say_the_same(ids: set[int]) -
         (make_tc() + ".", TcFlaw.NOT_BASE64),
         (make_tc()[:40], TcFlaw.CUT_SHORT),
         (make_tc(disclosed=None) + ".IAA", TcFlaw.CUT_SHORT),
+        (make_tc(disclosed=None) + "." + base64_of("001" + ranges([(5, 5)]))[:-1], TcFlaw.CUT_SHORT),
         (make_tc(disclosed=None) + "." + base64_of("001" + ranges([(9, 3)])), TcFlaw.BAD_RANGE),
         (make_tc(disclosed=None) + "." + base64_of("001" + ranges([(0, 3)])), TcFlaw.BAD_RANGE),
         (make_tc(restrictions=[restriction(1, 0, [0])]), TcFlaw.BAD_RANGE),

@@ -6,6 +6,7 @@ import random
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tests.simulation.browser import Answer, Connection
@@ -36,7 +37,8 @@ class Patience:
             await asyncio.sleep(RETRY_SECONDS)
 
 
-class Told(NamedTuple):
+@dataclass(frozen=True)
+class Told:
     """An answer of the API, read."""
 
     status: int

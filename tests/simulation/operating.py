@@ -47,7 +47,7 @@ class Operator:
         if stands is None:
             return
         budget = stands[used] + stands["pending_micros"] + self._dice.choice(STEPS_MICROS)
-        await self._change(connection, campaign, name, None if self._dice.random() < 0.3 else max(1, budget))
+        await self._change(connection, campaign, name, None if self._dice.random() < 0.5 else max(1, budget))
 
     async def _pause(self, connection: Connection) -> None:
         campaign = self._dice.choice(list(self._shop.campaigns.values()))
@@ -62,7 +62,7 @@ class Operator:
     async def _pay(self, connection: Connection) -> None:
         """A payment, often told twice, or some money back: refused where it is spent."""
         amount = self._dice.choice((*PAYMENTS_MICROS, -self._dice.randint(1, PAYMENTS_MICROS[-1])))
-        fields = {
+        fields: dict[str, Any] = {
             "advertiser_id": self._shop.advertiser_id,
             "amount_micros": amount,
             "reference": event_id(),

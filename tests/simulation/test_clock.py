@@ -17,7 +17,7 @@ from tests.simulation.books import overspent
 from tests.simulation.browser import Answer, Connection
 from tests.simulation.crowd import Reader, readers_of_an_ad
 from tests.simulation.load import token_keys
-from tests.simulation.merchant import landed
+from tests.simulation.merchant import Landed, landed
 from tests.simulation.running_server import RunningServer, wait_until
 from tests.simulation.shop import CPA, CPM, NEWS_PAGE, Shop, change_campaign, event_id, make_shop, tell
 
@@ -25,7 +25,7 @@ DAY_SECONDS = 86_400
 ITEM = "7"
 PRICE = 2_000  # of an impression
 PAID, DELIVERED = 3, 5  # a day
-SALE = int(CPA["rate_micros"])
+SALE = 5_000_000  # of a conversion
 HEADS = "SELECT owner_key, day, entries, head, spent, pending, signature FROM daily_heads ORDER BY 2, 1"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -102,7 +102,7 @@ class Traveller:
         async with Connection(self.server.url) as connection:
             return [await seen(connection, reader) for reader in readers]
 
-    async def _land(self) -> Any:
+    async def _land(self) -> Landed:
         (reader,) = await readers_of_an_ad(self.server, self.sales, 1, ITEM)
         async with Connection(self.server.url) as connection:
             clicked = await reader.browser.get(connection, reader.shown.links[0], NEWS_PAGE)

@@ -21,6 +21,7 @@ from adserver.flows.convert import Convert
 from adserver.flows.feed import ImportFeed
 from adserver.flows.manage import Manage, Reach
 from adserver.flows.notify import Notify
+from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.refresh import Refresh
 from adserver.flows.shops import Shops
 from adserver.outside.clock import KeyMint
@@ -86,6 +87,9 @@ class Api:
             importer=self.importer,
             notify=self._notify(),
             shops=self.shops,
+            pixel_doctor=PixelDoctor(
+                self.storage.pixel, self.storage.catalogue, self.storage.feeds, self.clock
+            ),
             books=books_of(self.storage, HeadSigner(b"s" * 32), self.clock, NETWORK_ZONE),
             base_url=BASE_URL,
             most_body_bytes=BODY_LIMIT_BYTES,

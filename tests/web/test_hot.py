@@ -73,6 +73,15 @@ def test_a_merchants_page_may_read_what_became_of_its_event(world: Visiting, bro
     assert browser.ask("OPTIONS", "/m/e", headers=shop).headers[CREDENTIALS] == "true"
 
 
+def test_a_merchants_page_may_read_that_its_event_could_not_be_kept_and_send_it_again(
+    world: Visiting, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Collect, "take", lambda *_: 1 / 0)
+    shop = {"Origin": "https://shop.example"}
+    answer = browser.ask("GET", f"/m/e?m={world.merchant}", headers=shop)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (503, shop["Origin"])
+
+
 def test_a_preflight_bills_nothing_and_is_answered_at_every_hot_address(
     world: Visiting, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,7 @@ def holding(result: Result) -> Any:
         ("LOG_LEVEL", "loud", "debug, info"),
         ("TIMEZONE", "Europe/Atlantis", "an IANA name"),
         ("STRICT_COUNTRIES", "BR, Brazil", "Brazil: countries are two letters"),
+        ("TCF_VENDOR_ID", "0", "greater than or equal to 1"),
         ("KEEP_VIEWS_DAYS", "31", "less than or equal to 30"),
         ("KEEP_PURCHASES_DAYS", "0", "greater than or equal to 1"),
         ("MOST_VISITOR_CLICKS", "-1", "greater than or equal to 0"),

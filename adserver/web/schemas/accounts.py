@@ -2,11 +2,12 @@
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 from pydantic import Field, model_validator
 
 from adserver.domain.campaign import Advertiser
 from adserver.domain.identity import read_id, write_id
+from adserver.domain.item_id import ItemIdRule, LetterCase
 from adserver.domain.payment import Funds
 from adserver.domain.slot import Publisher
 from adserver.flows.manage import NewKey
@@ -31,6 +32,31 @@ ValidationDays = Annotated[int, Field(strict=True, ge=0, le=90)]
 RefundDays = Annotated[int, Field(strict=True, ge=0, le=90)]
 
 
+IdPart = Annotated[
+    str, Field(pattern=r"^[^\s@%]*$", max_length=40, description="no spaces, `@` or `%`; empty: no such step")
+]
+
+
+class ItemIdRuleBody(Strict):
+    """How an id that pages name becomes the catalogue's, step by step."""
+
+    keep_after_last: IdPart = ""
+    strip_prefix: IdPart = ""
+    letter_case: LetterCase = LetterCase.KEPT
+    add_prefix: IdPart = ""
+
+    def rule(self) -> ItemIdRule:
+        return ItemIdRule(**self.model_dump())
+
+
+def _rule(body: ItemIdRuleBody | None) -> ItemIdRule | None:
+    return None if body is None else body.rule()
+
+
+def show_rule(rule: ItemIdRule | None) -> ItemIdRuleBody | None:
+    return None if rule is None else ItemIdRuleBody.model_construct(**asdict(rule))
+
+
 class AdvertiserDraft(Strict):
     name: Name
     domains: Domains
@@ -46,15 +72,16 @@ class AdvertiserDraft(Strict):
     discreet: Flag = False
     landing_params: LandingParams = ""
     webhook_url: Link | None = None
+    item_id_rule: ItemIdRuleBody | None = None
 
     def advertiser(self) -> Advertiser:
-        fields = self.model_dump()
-        return Advertiser(key=0, public_id="", **fields | {"domains": tuple(self.domains)})
+        read = {"domains": tuple(self.domains), "item_id_rule": _rule(self.item_id_rule)}
+        return Advertiser(key=0, public_id="", **self.model_dump() | read)
 
 
 class AdvertiserChange(Change):
     liftable: ClassVar[frozenset[str]] = frozenset(
-        {"daily_budget_micros", "total_budget_micros", "webhook_url"}
+        {"daily_budget_micros", "total_budget_micros", "webhook_url", "item_id_rule"}
     )
 
     name: Name | None = None
@@ -71,9 +98,12 @@ class AdvertiserChange(Change):
     discreet: Flag | None = None
     landing_params: LandingParams | None = None
     webhook_url: Link | None = None
+    item_id_rule: ItemIdRuleBody | None = None
 
     def edit(self, advertiser: Advertiser) -> Advertiser:
         given = self.given()
+        if "item_id_rule" in given:
+            given["item_id_rule"] = _rule(self.item_id_rule)
         if self.domains is not None:
             given["domains"] = tuple(self.domains)
         return replace(advertiser, **given)
@@ -98,6 +128,7 @@ class AdvertiserAnswer(Strict):
     discreet: bool
     landing_params: str
     webhook_url: str | None = Field(description="where notices are posted, see its `/webhook`")
+    item_id_rule: ItemIdRuleBody | None = Field(description="see `/pixel`, which proposes one")
     created_at: ShownTime
 
 
@@ -121,6 +152,7 @@ def show_advertiser(advertiser: Advertiser, funds: Funds) -> AdvertiserAnswer:
         discreet=advertiser.discreet,
         landing_params=advertiser.landing_params,
         webhook_url=advertiser.webhook_url,
+        item_id_rule=show_rule(advertiser.item_id_rule),
         created_at=advertiser.created_at_ms,
     )
 
