@@ -28,9 +28,11 @@ from adserver.flows.manage.keys import PREFIX, digest_of
 from adserver.flows.notify import Notify
 from adserver.flows.picture import FetchPictures
 from adserver.flows.pixel_doctor import PixelDoctor
+from adserver.flows.postback import Postback
 from adserver.flows.privacy import Privacy
 from adserver.flows.purge import Purge
 from adserver.flows.refresh import Refresh
+from adserver.flows.relay import Relay, RelayPolicy
 from adserver.flows.seal import Seal
 from adserver.flows.serve import Chance, Serve, ServingPolicy
 from adserver.flows.shops import Shops
@@ -102,7 +104,9 @@ class Server:
         self.collect = Collect(
             self.memory, storage.writer, self.refresh.if_stale, self.clock, self.mint_key,
             secrets.token_bytes,
-            CollectPolicy(self.cookie_keys(), known.orders, settings.tcf_vendor_id),
+            CollectPolicy(
+                self.cookie_keys(), known.orders, settings.tcf_vendor_id, derived_key(self.keys, b"parties")
+            ),
         )  # fmt: skip
         self.serve = Serve(
             self.memory, storage, self.refresh.if_stale, self.clock,
@@ -117,6 +121,14 @@ class Server:
             storage.accounts, storage.stats, self.memory.tally, self.clock,
             self.convert.convert, self.convert.cancel,
         )  # fmt: skip
+        self.relay = Relay(
+            self.memory, storage, self.clock, known,
+            RelayPolicy(derived_key(self.keys, b"parties"), settings.tcf_vendor_id),
+            self.collect.write_of, self.convert.convert,
+        )  # fmt: skip
+        self.postback = Postback(
+            storage.accounts, self.clock, self.convert.convert, derived_key(self.keys, b"postbacks")
+        )
         self.privacy = Privacy(self.memory, storage, self.clock, self.mint_key, known.tokens)
         self.draw = Draw(storage.media, self.pictures)
         self.manage = self._manage()
@@ -202,6 +214,8 @@ class Server:
             notify=self.notify,
             shops=self.shops,
             pixel_doctor=self._pixel_doctor(),
+            relay=self.relay,
+            postback=self.postback,
             books=books_of(self.storage, self.signer, self.clock, settings.timezone),
             base_url=settings.base_url,
             visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),

@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from adserver.domain.money import ZERO, Micros
+from adserver.domain.money import LARGEST, ZERO, Micros
 
+LARGEST_BALANCE = Micros(100 * LARGEST)  # without a cap too: sums of dozens of them fit 64 bits
 WHOLE_LIFE = 0  # the `day` of a total budget's bucket
 
 
@@ -69,6 +70,12 @@ def local_day(at_ms: int, timezone: str) -> int:
     return day_span(at_ms, timezone).day
 
 
+def day_before(day: int) -> int:
+    """The date before, both as yyyymmdd."""
+    before = date(day // 10_000, day // 100 % 100, day % 100) - timedelta(days=1)
+    return before.year * 10_000 + before.month * 100 + before.day
+
+
 class Calendar:
     """The current day of each zone, reckoned once a day and not at each event."""
 
@@ -100,21 +107,26 @@ def life_cap(total: Micros | None, deposited: Micros | None) -> Micros | None:
 
 def admit(amount: Micros, buckets: list[Bucket]) -> bool:
     """Whether `amount` fits every bucket; whole or nothing."""
-    return all(bucket.remaining is None or amount <= bucket.remaining for bucket in buckets)
+    return all(amount <= _room(bucket) for bucket in buckets)
 
 
-MARK_PERCENT = 80
+def _room(bucket: Bucket) -> int:
+    remaining = bucket.remaining
+    return LARGEST_BALANCE - bucket.spent - bucket.pending if remaining is None else remaining
+
+
+MARK_PERCENT, REACHED_PERCENT = 80, 100
 
 
 def mark_passed(bucket: Bucket, rise: Micros) -> int | None:
     """Which mark of its budget a balance came to by its last rise, in per cent; None for none.
 
-    100 where the same again would not fit: what is left may never be spent.
+    The second where the same again would not fit: what is left may never be spent.
     """
     if bucket.cap is None or bucket.remaining is None:
         return None
     if bucket.remaining < rise:
-        return 100
+        return REACHED_PERCENT
     mark = bucket.cap * MARK_PERCENT
     used = (bucket.spent + bucket.pending) * 100
     return MARK_PERCENT if used - rise * 100 < mark <= used else None

@@ -6,11 +6,9 @@ from enum import StrEnum
 
 import msgspec
 
+from adserver.domain.budget import REACHED_PERCENT
 from adserver.domain.chain import canonical
 from adserver.domain.identity import key_of, write_id
-
-WARNING_PERCENT = 80
-REACHED_PERCENT = 100
 
 FIRST_RETRY_MS = 10_000
 MOST_WAIT_MS = 6 * 3_600_000  # between two attempts, however often it failed

@@ -13,7 +13,16 @@ from adserver.domain.pricing import CONVERSION_EVENTS
 from adserver.ports import Clock, Deferred, Refreshed, Writer
 from adserver.writes import Outcome, Result, StoreEvent
 from pixel.consent import Basis, Consent, Signals, decide
-from pixel.cookie import RANDOM_BYTES, KeyRing, expire_visitor, mint, names_for, set_visitor, visitor_of
+from pixel.cookie import (
+    RANDOM_BYTES,
+    KeyRing,
+    expire_visitor,
+    mint,
+    names_for,
+    party_id,
+    set_visitor,
+    visitor_of,
+)
 from pixel.events import Event, EventName, Rejection
 from pixel.parse import Hit
 
@@ -34,11 +43,14 @@ class Collected(msgspec.Struct):
 
 
 class CollectPolicy(msgspec.Struct, frozen=True):
-    """What signs the visitor's cookie, the key of order digests, and the operator's IAB id."""
+    """What signs the visitor's cookie, the keys of order digests and of merchants' ids for visitors, and
+    the operator's IAB id.
+    """
 
     cookies: KeyRing
     orders: bytes
     tcf_vendor_id: int | None = None
+    parties: bytes = b""
 
 
 class Collect:
@@ -89,6 +101,17 @@ class Collect:
         self._tally.add(advertiser.key, f"consent_{consent.basis}")
         return self._store(hit, advertiser, caller)
 
+    def party_id(self, hit: Hit | Rejection, caller: Caller) -> str | None:
+        """The id by which this merchant's server may name the visitor; None without consent, or to others."""
+        advertiser = None if isinstance(hit, Rejection) else self._advertiser(hit.merchant)
+        if isinstance(hit, Rejection) or advertiser is None or not caller.visitor_key:
+            return None
+        verified = is_from(caller.origin, advertiser.domains)
+        consent = decide(self._signals(hit, caller, verified))
+        if not (verified and consent.may_store and consent.may_profile):
+            return None
+        return party_id(caller.visitor_key, advertiser.key, self._policy.parties)
+
     def _signals(self, hit: Hit, caller: Caller, verified: bool) -> Signals:
         return Signals(
             region=caller.region,
@@ -136,7 +159,7 @@ class Collect:
             collected.set_cookie = set_visitor(cookie, names_for(caller.secure))
         for event in hit.events:
             self._note(event, advertiser.key, visitor_key)
-            write = self._write(event, advertiser, visitor_key, first)
+            write = self.write_of(event, advertiser, visitor_key, first)
             stored = self._writer.submit(write)
             stored.then(self._count_unrecorded)
             collected.stored.append(stored)
@@ -157,7 +180,10 @@ class Collect:
         if outcome.result is Result.UNRECORDED:
             self._tally.add(0, f"rejected_{Rejection.UNRECORDED}")
 
-    def _write(self, event: Event, advertiser: Advertiser, visitor_key: int, first: bool) -> StoreEvent:
+    def write_of(
+        self, event: Event, advertiser: Advertiser, visitor_key: int, first: bool = False
+    ) -> StoreEvent:
+        """What is kept of an event, whether a browser or the merchant's server tells it."""
         for flaw in event.flaws:
             self._tally.add(advertiser.key, f"flaw_{flaw}")
         event_key = self._mint_key()

@@ -225,6 +225,7 @@ class Convert:
         return (
             msgspec.structs.replace(
                 record,
+                at_ms=self._clock(),  # booked in a month that is open, for the day in which it arrived
                 impression_id=conversion.conversion_key,
                 campaign_version=touch.campaign_version,
                 creative_key=touch.creative_key,

@@ -18,7 +18,7 @@ def reach(base_url: str) -> Answered:
         response = httpx.get(f"{base_url}/healthz", timeout=REACH_SECONDS, trust_env=False)
     except httpx.TimeoutException:
         return Answered(fault="it took too long")
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Answered(fault=str(error) or type(error).__name__)
     now_ms = (asked_ms + time.time_ns() // 1_000_000) // 2
     is_ours = response.status_code == 200 and response.text == "ok"

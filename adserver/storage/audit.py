@@ -167,7 +167,7 @@ class _Audit:
                 sums[day] = (spent + balance.spent, pending + balance.pending)
         for day in sums.keys() | {day for owner, day in account.balances if owner == key}:
             own = account.balances.get((key, day))
-            kept = (own.spent, own.pending) if own else None
+            kept = (own.spent, own.pending) if own else (0, 0)
             due = sums.get(day, (0, 0))
             self._check(ACCOUNTS, kept == due, f"account {key}/{day}: {kept}, its campaigns say {due}")
 

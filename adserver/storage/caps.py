@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
 
-from adserver.domain.budget import WHOLE_LIFE, life_cap
+from adserver.domain.budget import WHOLE_LIFE, day_before, life_cap
 from adserver.domain.campaign import Advertiser, Campaign
 from adserver.domain.chain import caps_entry
 from adserver.domain.money import Micros
@@ -16,6 +17,7 @@ from adserver.writes import Outcome, Result, SaveEntity
 Owner = Campaign | Advertiser
 
 _INSERT = prepared(insert(budgets))
+_INSERT_IF_NEW = prepared(upsert(budgets).on_conflict_do_nothing())
 _USED = prepared(
     select((budgets.c.spent + budgets.c.pending).label("used")).where(
         budgets.c.owner_key == bindparam("owner"), budgets.c.day == bindparam("on_day")
@@ -62,14 +64,32 @@ def save_caps(batch: Batch, owner: Owner, known: Owner | None, write: SaveEntity
         if cap is not None and least > cap:
             return Outcome(Result.BELOW_SPENT, least)
     if known is None:
-        row = {"owner_key": owner.key, "day": WHOLE_LIFE, "cap": total, "daily_cap": daily}
-        row |= {"spent": 0, "pending": 0, "changed": batch.sequence, "entries": 0, "head": None}
-        batch.connection.execute(_INSERT, row)
+        batch.connection.execute(_INSERT, _new_row(batch, owner.key, WHOLE_LIFE, total, daily))
     else:
         set_caps(batch, owner.key, caps)
+        _keep_yesterday(batch, known, owner, write.today)
     if known is None or _budgets(known) != _budgets(owner):
         _chain(batch, owner, write)
     return None
+
+
+def _new_row(
+    batch: Batch, owner_key: int, day: int, cap: Micros | None, daily_cap: Micros | None
+) -> dict[str, int | None]:
+    row = {"owner_key": owner_key, "day": day, "cap": cap, "daily_cap": daily_cap}
+    return row | {"spent": 0, "pending": 0, "changed": batch.sequence, "entries": 0, "head": None}
+
+
+def _keep_yesterday(batch: Batch, known: Owner, owner: Owner, today: int) -> None:
+    """What arrived yesterday may be charged after the change, as yesterday's first: by yesterday's cap.
+
+    An account gets no day before its first charge: days fix its zone.
+    """
+    if known.daily_budget_micros == owner.daily_budget_micros:
+        return
+    if isinstance(owner, Campaign) or _has(batch, _HAS_DAYS, owner.key):
+        row = _new_row(batch, owner.key, day_before(today), known.daily_budget_micros, None)
+        batch.connection.execute(_INSERT_IF_NEW, row)
 
 
 def set_caps(batch: Batch, owner_key: int, caps: Sequence[tuple[int, Micros | None, Micros | None]]) -> None:

@@ -171,7 +171,7 @@ def _credited(batch: Batch, write: CreditConversion) -> tuple[Result, str]:
 
 
 def _unverified_orders(batch: Batch, impression_id: int) -> int:
-    """How many orders of browsers this ad was credited with, settled since or not."""
+    """How many orders of browsers this ad was credited with, settled since, past the cap, or not."""
     row = batch.connection.execute(_OF_TOUCH, {"touch": impression_id}).fetchone()
     return int(row[0])
 
@@ -185,7 +185,7 @@ def _settle(
     batch: Batch, write: CreditConversion, result: Result, reason: str, *, counted: bool = False
 ) -> Outcome:
     record = write.record
-    kept = record is not None and result in (Result.TAKEN, Result.PENDING)
+    priced = record is not None and result in (Result.TAKEN, Result.PENDING, Result.CAP_REACHED)
     batch.connection.execute(
         _SETTLE,
         {
@@ -197,7 +197,7 @@ def _settle(
             "touch_impression_id": write.touch_impression_id,
             "record": msgspec.msgpack.encode(record) if result is Result.PENDING else None,
             "day": record.day if record else 0,
-            "amount_micros": record.amount_micros if record and kept else 0,
+            "amount_micros": record.amount_micros if record and priced else 0,
         },
     )
     if record is not None and result is not Result.DUPLICATE and not counted:

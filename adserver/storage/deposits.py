@@ -35,7 +35,7 @@ def deposit(batch: Batch, write: Deposit) -> Outcome:
         result = Result.SAVED if known[0] == write.amount_micros else Result.DEPOSIT_EXISTS
         return Outcome(result, known[0])
     advertiser = stored(batch, Advertiser, write.advertiser_key)
-    if advertiser is None:
+    if advertiser is None or advertiser.currency != write.currency:  # changed since it was read
         return Outcome(Result.CONFLICT)
     total = deposited(batch, write.advertiser_key) + write.amount_micros
     least = used(batch, write.advertiser_key, WHOLE_LIFE) if advertiser.prepaid else 0

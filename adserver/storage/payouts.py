@@ -5,8 +5,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Text, bindparam, cast, func, literal_column, null, select, union_all
 
-from adserver.domain.money import Micros
-from adserver.domain.statement import FIRST_PLACE, Line, Month, SlotSums, Sums, Tally, Unbilled
+from adserver.domain.statement import FIRST_PLACE, Line, Month, SlotSums, Sums, Unbilled
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.statements import (
     CHARGED,
@@ -18,6 +17,8 @@ from adserver.storage.statements import (
     line_of,
     refund_columns,
     start,
+    unbilled_sums,
+    unbilled_tally,
 )
 from adserver.storage.tables import campaigns, charges, refunds, refused_charges, sites, slots
 
@@ -60,7 +61,7 @@ _UNBILLED = prepared(
         refused_charges.c.slot_key,
         _currency,
         func.count(),
-        func.sum(refused_charges.c.amount_micros),
+        *unbilled_sums,
     )
     .join_from(refused_charges, campaigns, campaigns.c.key == refused_charges.c.campaign_key)
     .where(
@@ -123,8 +124,8 @@ class SqlitePayouts:
         """What reached caps left unpaid, by slot and currency: prices, of which a share would be theirs."""
         asked = {"publisher_key": publisher_key, **limits_of(month)}
         return [
-            Unbilled(slot_key, currency, Tally(count, Micros(micros)))
-            for slot_key, currency, count, micros in self._reader.rows(_UNBILLED, asked)
+            Unbilled(slot_key, currency, unbilled_tally(*sums))
+            for slot_key, currency, *sums in self._reader.rows(_UNBILLED, asked)
         ]
 
     def first_refund_ms(self, publisher_key: int) -> int | None:

@@ -37,13 +37,13 @@ def refund_charge(batch: Batch, write: RefundCharge) -> Outcome:
     charge = dict(zip(_COLUMNS, row, strict=True))
     if write.advertiser_key not in (0, charge["advertiser_key"]):
         return Outcome(Result.NOT_CHARGED)
-    known = batch.connection.execute(_REFUND, {**key, "refund_id": write.refund_id}).fetchone()
-    if known is not None:
-        return _repeated(write, known[0], known[1])
-    if charge["at_ms"] < write.since_ms:
-        return Outcome(Result.REFUND_TOO_LATE)
     refunded, refunded_share = batch.connection.execute(_REFUNDED, key).fetchone()
     left = charge["amount_micros"] - refunded
+    known = batch.connection.execute(_REFUND, {**key, "refund_id": write.refund_id}).fetchone()
+    if known is not None:
+        return _repeated(write, known[0], known[1], left)
+    if charge["at_ms"] < write.since_ms:
+        return Outcome(Result.REFUND_TOO_LATE)
     amount = left if write.amount_micros is None else write.amount_micros
     if not 0 < amount <= left:
         return Outcome(Result.OVER_REFUNDED, left)
@@ -52,8 +52,10 @@ def refund_charge(batch: Batch, write: RefundCharge) -> Outcome:
     return Outcome(Result.REFUNDED, amount)
 
 
-def _repeated(write: RefundCharge, amount: int, reason: str) -> Outcome:
-    same = write.amount_micros in (None, amount) and write.reason == reason
+def _repeated(write: RefundCharge, amount: int, reason: str, left: int) -> Outcome:
+    """Who asks for all that is left asks for another refund as long as something is."""
+    same_amount = not left if write.amount_micros is None else write.amount_micros == amount
+    same = same_amount and write.reason == reason
     return Outcome(Result.REFUNDED, amount) if same else Outcome(Result.REFUND_DIFFERS, amount)
 
 

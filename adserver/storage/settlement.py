@@ -24,7 +24,6 @@ _SETTLE = prepared(
     .values(
         state=bindparam("state"),
         reason=bindparam("reason"),
-        amount_micros=bindparam("amount_micros"),
         record=literal_column("NULL"),
     )
 )
@@ -69,8 +68,7 @@ def settle_conversion(batch: Batch, write: SettleConversion) -> Outcome:
     else:
         batch.move(record, ZERO, Micros(-record.amount_micros))
     settled = {"of_key": write.conversion_key, "state": wanted, "reason": write.reason}
-    amount = record.amount_micros if write.approve else ZERO
-    batch.connection.execute(_SETTLE, {**settled, "amount_micros": amount})
+    batch.connection.execute(_SETTLE, settled)
     return Outcome(wanted, charge_id(record) if write.approve else 0)
 
 

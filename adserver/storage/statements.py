@@ -4,9 +4,19 @@ import heapq
 from typing import Any
 
 import msgspec
-from sqlalchemy import BindParameter, Select, bindparam, func, literal_column, null, select, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    bindparam,
+    func,
+    literal_column,
+    null,
+    select,
+    union_all,
+)
 
-from adserver.domain.money import ZERO, Micros
+from adserver.domain.money import MICROS_PER_UNIT, ZERO, Micros
 from adserver.domain.payment import Payment
 from adserver.domain.pricing import AdEvent
 from adserver.domain.statement import CampaignSums, Line, Month, Sums, Tally
@@ -38,11 +48,17 @@ _SUMS = prepared(
         _booked.c.campaign_key, _booked.c.event, _booked.c.kind, func.count(), func.sum(_booked.c.amount)
     ).group_by(_booked.c.campaign_key, _booked.c.event, _booked.c.kind)
 )
+_unit: ColumnElement[int] = literal_column(str(MICROS_PER_UNIT))
+# In two parts: prices that nobody paid may come to more than 64 bits hold.
+unbilled_sums = (
+    func.sum(refused_charges.c.amount_micros.op("/")(_unit)),
+    func.sum(refused_charges.c.amount_micros.op("%")(_unit)),
+)
 _UNBILLED = prepared(
     select(
         refused_charges.c.campaign_key,
         func.count(),
-        func.sum(refused_charges.c.amount_micros),
+        *unbilled_sums,
     )
     .where(
         refused_charges.c.campaign_key.in_(_its_campaigns),
@@ -146,6 +162,11 @@ def add_to(sums: Sums, kind: int, count: int, micros: int) -> None:
     tally.micros = Micros(tally.micros + micros)
 
 
+def unbilled_tally(count: int, units: int, micros: int) -> Tally:
+    """From a row's count and its `unbilled_sums`."""
+    return Tally(count, Micros(units * MICROS_PER_UNIT + micros))
+
+
 def line_of(row: Row) -> Line:
     return Line(*row)
 
@@ -168,7 +189,7 @@ class SqliteStatements:
         """By campaign, what a reached cap left unpaid."""
         asked = {"advertiser_key": advertiser_key, **limits_of(month)}
         rows = self._reader.rows(_UNBILLED, asked)
-        return {key: Tally(count, Micros(micros)) for key, count, micros in rows}
+        return {key: unbilled_tally(*sums) for key, *sums in rows}
 
     def deposits(self, advertiser_key: int, month: Month) -> list[Payment]:
         asked = {"advertiser_key": advertiser_key, **limits_of(month)}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import bindparam, func, literal_column, select, text
+from sqlalchemy import bindparam, func, literal_column, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from adserver.domain.snapshot import Rates
@@ -50,7 +50,6 @@ _HOURLY = prepared(select(counts.c.owner_key, counts.c.hour_ms, counts.c.n).wher
 _HOURLY_SUM = prepared(
     select(counts.c.hour_ms, func.sum(counts.c.n)).where(*_of_owners).group_by(counts.c.hour_ms)
 )
-DATABASE_ANSWERS = prepared(text("SELECT 1"))
 
 
 def add_counts(batch: Batch, write: AddCounts) -> Outcome:

@@ -76,6 +76,11 @@ def script(body: bytes) -> Answer:
     )
 
 
+def json(body: object) -> Answer:
+    headers = [(b"content-type", b"application/json"), _NEVER_KEPT, _NO_SNIFFING]
+    return Answer(200, headers, msgspec.json.encode(body))
+
+
 def plain(status: int, text: str) -> Answer:
     return Answer(
         status, [(b"content-type", b"text/plain; charset=utf-8"), _NEVER_KEPT, _NO_SNIFFING], text.encode()

@@ -1,13 +1,14 @@
 """Routers, the gate and the error mapping make one app."""
 
+from collections.abc import Callable, Coroutine
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from anyio import CapacityLimiter
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
@@ -16,6 +17,8 @@ from adserver.flows.feed import ImportFeed
 from adserver.flows.manage import Manage
 from adserver.flows.notify import Notify
 from adserver.flows.pixel_doctor import PixelDoctor
+from adserver.flows.postback import Postback
+from adserver.flows.relay import Relay
 from adserver.flows.shops import Shops
 from adserver.web import docs, hot, privacy_routes
 from adserver.web.api import (
@@ -25,10 +28,12 @@ from adserver.web.api import (
     conversions,
     creatives,
     deposits,
+    events,
     feeds,
     hooks,
     keys,
     pixel,
+    postback,
     products,
     proofs,
     publishers,
@@ -51,6 +56,8 @@ RESOURCES = (
     advertisers,
     webhooks,
     hooks,
+    events,
+    postback,
     pixel,
     products,
     feeds,
@@ -68,6 +75,13 @@ RESOURCES = (
     proofs,
 )
 
+HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
+    Problem: answer_problem,
+    HTTPException: answer_http,
+    RequestValidationError: answer_invalid,
+    Exception: answer_fault,
+}
+
 
 def make_app(  # noqa: PLR0913  every flow with routes, by name
     *,
@@ -77,6 +91,8 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     notify: Notify,
     shops: Shops,
     pixel_doctor: PixelDoctor,
+    relay: Relay,
+    postback: Postback,
     books: Books,
     base_url: str,
     visitor_pages: APIRouter | None = None,
@@ -93,12 +109,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
-        exception_handlers={
-            Problem: answer_problem,
-            HTTPException: answer_http,
-            RequestValidationError: answer_invalid,
-            Exception: answer_fault,
-        },
+        exception_handlers=HANDLERS,
     )
     app.state.flows = Flows(
         manage=manage,
@@ -107,6 +118,8 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         notify=notify,
         shops=shops,
         pixel_doctor=pixel_doctor,
+        relay=relay,
+        postback=postback,
         books=books,
         base_url=base_url,
         import_turns=CapacityLimiter(MOST_IMPORTS_AT_ONCE),

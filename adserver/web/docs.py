@@ -49,6 +49,7 @@ _PROBLEM = {
         },
     },
 }
+SAFE_TO_REPEAT = ("/import", "/settle", "/events")  # as they are
 MOVES_MONEY = ("/conversions", "/conversions/cancel", "/refunds", "/deposits")
 
 _IDEMPOTENCY_KEY = {
@@ -78,7 +79,7 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     for path, methods in document["paths"].items():
         for method in methods.values():
             _without_inner_default(method.get("parameters", ()))
-        if "post" in methods and not (path.endswith(("/import", "/settle")) or HOOK_PATH.fullmatch(path)):
+        if "post" in methods and not (path.endswith(SAFE_TO_REPEAT) or HOOK_PATH.fullmatch(path)):
             required = path.endswith(MOVES_MONEY)
             header = _IDEMPOTENCY_KEY | {"required": required}
             methods["post"].setdefault("parameters", []).append(header)

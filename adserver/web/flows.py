@@ -11,7 +11,9 @@ from adserver.flows.feed import ImportFeed
 from adserver.flows.manage import Manage
 from adserver.flows.notify import Notify
 from adserver.flows.pixel_doctor import PixelDoctor
+from adserver.flows.postback import Postback
 from adserver.flows.prove import Prove
+from adserver.flows.relay import Relay
 from adserver.flows.shops import Shops
 from adserver.flows.statement import AdvertiserStatements, Ports, PublisherStatements
 from adserver.ports import Clock, Signer, Stores
@@ -44,6 +46,8 @@ class Flows(msgspec.Struct, frozen=True):
     notify: Notify
     shops: Shops
     pixel_doctor: PixelDoctor
+    relay: Relay
+    postback: Postback
     books: Books
     base_url: str
     import_turns: CapacityLimiter

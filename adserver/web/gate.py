@@ -14,7 +14,7 @@ from adserver.writes import ApiKey
 
 API = "/api/v1"
 OPEN = frozenset({f"{API}/openapi.json", f"{API}/docs"})
-HOOK_PATH = re.compile(rf"{API}/hooks/[^/]+/[^/]+")  # a shop proves itself by its signature
+HOOK_PATH = re.compile(rf"{API}/(?:hooks/[^/]+|postback)/[^/]+")  # proved by a signature instead of a key
 IMPORT_PATH = re.compile(rf"{API}/advertisers/[^/]+/feeds/[^/]+/import")
 
 

@@ -38,6 +38,7 @@ ADDRESSES = (
     "GET /m/tag.js",
     "GET /m/e",
     "POST /m/e",
+    "GET /m/id",
     "GET /slot.js",
     "GET /slot/{slot_id}",
     "GET /slot/{slot_id}.gif",
@@ -51,6 +52,7 @@ ADDRESSES = (
     "GET /healthz",
     "GET /readyz",
 )
+_READ_BY_PAGES = ("/m/e", "/m/id")
 _BEACONS = {"/i": AdEvent.IMPRESSION, "/v": AdEvent.VIEWABLE_IMPRESSION}
 _MEDIA_TYPES = {"jpg": b"image/jpeg", "png": b"image/png", "webp": b"image/webp", "gif": b"image/gif"}
 
@@ -123,7 +125,8 @@ class Hot:
         ask = self._ask(scope, head)
         asked_first = ask.method == "OPTIONS"  # a question about a request is not yet one, and bills nothing
         given = _preflight() if asked_first else await self._whatever_happens(answer, ask, receive)
-        await _send(send, self._shared(given, ask) if ask.path == "/m/e" else given, ask.method == "HEAD")
+        shared = self._shared(given, ask) if ask.path in _READ_BY_PAGES else given
+        await _send(send, shared, ask.method == "HEAD")
         return None
 
     async def _whatever_happens(self, answer: Handler, ask: Ask, receive: Receive) -> Answer:
@@ -139,8 +142,8 @@ class Hot:
             return answers.try_again()
 
     def _route(self, path: str) -> Handler | None:
-        if path == "/m/e":
-            return self._pixel
+        if path in _READ_BY_PAGES:
+            return self._pixel if path == "/m/e" else self._visitor_id
         if path in _BEACONS:
             return self._beacon
         if path == "/c":
@@ -198,6 +201,10 @@ class Hot:
         if ask.explain or (self._checks.debug_headers and isinstance(hit, Hit) and hit.debug):
             answer.headers.append((b"x-event", name.encode()))
         return answer
+
+    async def _visitor_id(self, ask: Ask, receive: Receive) -> Answer:
+        """What the merchant's server may call this visitor in `/api/v1/events`; null without consent."""
+        return answers.json({"visitor": self._collect.party_id(from_query(ask.query), ask.caller)})
 
     async def _recorded(self, collected: Collected) -> str:
         """The worst of what became of a hit's events, once they are durable."""

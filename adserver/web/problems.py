@@ -135,6 +135,12 @@ PROBLEMS = {
         422, "A webhook of another day", "Do not send it again; send what the order is now, within a day."
     ),
     "hook_malformed": Kind(422, "The webhook cannot be read", "`reason` says what of it; see docs/shops.md."),
+    "too_old": Kind(
+        422, "A postback of another time", "Sign it anew: `ts` is at most five minutes from now."
+    ),
+    "replayed": Kind(
+        409, "The postback was heard before", "Take a new `nonce` for each; an order counts once."
+    ),
     "secret_needed": Kind(422, "The shop has its own secret", "Copy `secret` from the shop's admin."),
     "occurred_at_out_of_range": Kind(
         422, "Too long ago, or not yet", "Give `occurred_at` within the last 7 days, or leave it out."

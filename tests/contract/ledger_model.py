@@ -2,6 +2,7 @@
 
 import msgspec
 
+from adserver.domain.budget import day_before
 from adserver.domain.campaign import Advertiser, Campaign
 from adserver.domain.money import Micros
 from adserver.writes import (
@@ -37,7 +38,7 @@ class Balance(msgspec.Struct):
 
 
 class Order(msgspec.Struct):
-    """A conversion as one side told it; `held` is the amount it has billed or reserved."""
+    """A conversion as one side told it; `held` is the amount it has billed or reserved, or would have."""
 
     state: str
     arrived_at_ms: int
@@ -132,12 +133,12 @@ class LedgerModel:
     def _refund(self, write: RefundCharge) -> Outcome:
         if write.charge_id not in self.charges:
             return Outcome(Result.NOT_CHARGED)
-        known = self.refunds.get((write.charge_id, write.refund_id))
-        if known is not None:
-            same = write.amount_micros in (None, known)
-            return Outcome(Result.REFUNDED if same else Result.REFUND_DIFFERS, known)
         campaign, day, billed = self.charges[write.charge_id]
         left = billed - sum(n for (charge, _), n in self.refunds.items() if charge == write.charge_id)
+        known = self.refunds.get((write.charge_id, write.refund_id))
+        if known is not None:
+            same = left == 0 if write.amount_micros is None else write.amount_micros == known
+            return Outcome(Result.REFUNDED if same else Result.REFUND_DIFFERS, known)
         amount = left if write.amount_micros is None else write.amount_micros
         if amount > left or not left:
             return Outcome(Result.OVER_REFUNDED, left)
@@ -221,7 +222,7 @@ class LedgerModel:
         browser.state, browser.held = "superseded", 0
 
     def _settle(self, order: Order, write: CreditConversion) -> Outcome:
-        record = write.record
+        record, order.held = write.record, 0
         if record is None or self._is_repeated_lead(order, write.touch_impression_id):
             order.state = Result.UNATTRIBUTED
             return Outcome(Result.UNATTRIBUTED)
@@ -236,9 +237,10 @@ class LedgerModel:
             record.advertiser_key,
             record.day,
         )
+        if order.state in (Result.TAKEN, Result.PENDING, Result.CAP_REACHED):
+            order.held = record.amount_micros
         if order.state not in (Result.TAKEN, Result.PENDING):
             return Outcome(Result(order.state))
-        order.held = record.amount_micros
         return Outcome(Result(order.state), write.conversion_key * 4 + CONVERSION)
 
     def _price(self, record: AdRecord, reserve: bool) -> Result:
@@ -329,6 +331,11 @@ class LedgerModel:
 
     # ---- caps ----
 
+    def _keep_yesterday(self, old: Campaign | Advertiser, today: int) -> None:
+        has_days = any(key == old.key and day != LIFE for key, day in self.balances)
+        if has_days or isinstance(old, Campaign):
+            self.balances.setdefault((old.key, day_before(today)), Balance(old.daily_budget_micros))
+
     def _save(self, write: SaveEntity) -> Outcome:
         new = write.entity
         assert isinstance(new, Campaign | Advertiser)
@@ -349,5 +356,7 @@ class LedgerModel:
         for day, cap in caps:
             if (new.key, day) in self.balances:
                 self.balances[new.key, day].cap = cap
+        if old is not None and old.daily_budget_micros != new.daily_budget_micros:
+            self._keep_yesterday(old, write.today)
         self.owners[new.key] = new
         return Outcome(Result.SAVED)

@@ -5,6 +5,7 @@ import pytest
 from adserver.domain.budget import BucketId
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent
+from adserver.domain.statement import Tally, month_with
 from adserver.storage import batch as batches
 from adserver.storage.audit import audit
 from adserver.storage.embedded import Storage
@@ -25,7 +26,18 @@ from tests.contract.stores import (
     rows_of,
     save,
 )
-from tests.domain.makers import CAMPAIGN, DAY_MS, NOW_MS, SLOT, TODAY, make_campaign, make_event
+from tests.domain.makers import (
+    ADVERTISER,
+    CAMPAIGN,
+    DAY_MS,
+    NOW_MS,
+    PUBLISHER,
+    SLOT,
+    TODAY,
+    make_advertiser,
+    make_campaign,
+    make_event,
+)
 
 TOMORROW = TODAY + 1
 
@@ -304,3 +316,41 @@ def test_a_settled_order_keeps_what_the_server_said_but_no_click_id(storage: Sto
     columns = "click_id, occurred_at_ms, arrived_at_ms, day, amount_micros"
     found = rows_of(storage, f"SELECT {columns} FROM conversions")
     assert found == [(None, NOW_MS - 5, NOW_MS, TODAY, SALE_PRICE)]
+
+
+def test_what_caps_left_unpaid_is_summed_past_64_bits(storage: Storage) -> None:
+    """Anyone with a small budget and a huge price can be refused so often: the statements bear it."""
+    save(storage, make_campaign(version=2, total_budget_micros=Micros(1)))
+    prices = [Micros(4 * 10**18 + n) for n in range(5)]
+    for number, price in enumerate(prices):
+        record = make_record(number + 1, amount_micros=price)
+        assert storage.writer.commit(RecordAd((record,))).result is Result.CAP_REACHED
+    month = month_with(NOW_MS, "UTC")
+    assert storage.statements.unbilled(ADVERTISER, month) == {CAMPAIGN: Tally(5, Micros(sum(prices)))}
+    (lost,) = storage.payouts.unbilled(PUBLISHER, month)
+    assert lost.tally == Tally(5, Micros(sum(prices)))
+
+
+def test_a_raise_after_midnight_is_not_for_what_arrived_before(storage: Storage) -> None:
+    """A charge may come to be made after the day it belongs to has ended, and its cap was changed."""
+    cap(storage, CLICK_PRICE - 1)
+    raised = make_campaign(version=3, daily_budget_micros=Micros(10 * CLICK_PRICE))
+    assert save(storage, raised, today=TOMORROW).result is Result.SAVED
+    assert charge(storage, 1, day=TODAY) is Result.CAP_REACHED
+    assert charge(storage, 2, day=TOMORROW) is Result.TAKEN
+    assert_audit_is_clean(storage)
+
+
+def test_an_accounts_raise_after_midnight_is_not_for_what_arrived_before(storage: Storage) -> None:
+    assert charge(storage, 1, day=TODAY - 1) is Result.TAKEN
+    for version, daily, today in ((2, CLICK_PRICE - 1, TODAY), (3, 10 * CLICK_PRICE, TOMORROW)):
+        changed = make_advertiser(version=version, daily_budget_micros=Micros(daily))
+        assert save(storage, changed, today=today).result is Result.SAVED
+    assert charge(storage, 2, day=TODAY) is Result.CAP_REACHED
+    assert charge(storage, 3, day=TOMORROW) is Result.TAKEN
+    assert_audit_is_clean(storage)
+
+
+def test_an_account_that_never_spent_may_change_its_zone_after_its_budget(storage: Storage) -> None:
+    for version, fields in ((2, {"daily_budget_micros": Micros(5)}), (3, {"timezone": "Asia/Kolkata"})):
+        assert save(storage, make_advertiser(version=version, **fields)).result is Result.SAVED

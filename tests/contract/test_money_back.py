@@ -73,10 +73,18 @@ def test_the_same_refund_once_more_is_the_same_and_another_under_its_name_is_ref
 ) -> None:
     click(storage)
     first = refund(storage, 100, "rma 1")
-    assert first == refund(storage, 100, "rma 1") == refund(storage, None, "rma 1")
+    assert first == refund(storage, 100, "rma 1")
     assert refund(storage, 101, "rma 1").result is Result.REFUND_DIFFERS
+    assert refund(storage, None, "rma 1").result is Result.REFUND_DIFFERS  # all that is left is not this part
     assert refund(storage, 100, "rma 1", reason="other").result is Result.REFUND_DIFFERS
     assert rows_of(storage, "SELECT SUM(amount_micros) FROM refunds") == [(100,)]
+
+
+def test_all_that_was_left_is_the_same_however_it_is_asked_for_again(storage: Storage) -> None:
+    click(storage)
+    rest = refund(storage, None)
+    assert rest == refund(storage, None) == refund(storage, CLICK_PRICE)
+    assert rows_of(storage, "SELECT amount_micros FROM refunds") == [(CLICK_PRICE,)]
 
 
 def test_never_more_is_refunded_than_was_billed(storage: Storage) -> None:
@@ -215,6 +223,9 @@ def test_amounts_keep_their_currency(storage: Storage) -> None:
     save(storage, alone, is_new=True)
     changed = make_advertiser(key=555, public_id="alone", version=2, currency="USD")
     assert save(storage, changed).result is Result.SAVED
+    late = Deposit(1, 555, "EUR", Micros(10), "paid before the change", NOW_MS)
+    assert storage.writer.commit(late).result is Result.CONFLICT
+    assert_audit_is_clean(storage)
 
 
 # ---- receipts ----
@@ -252,7 +263,7 @@ def test_a_receipt_holds_the_outcome_of_its_own_transaction(
 
 
 def test_a_write_that_fails_leaves_no_receipt(storage: Storage) -> None:
-    broken = Deposit(900, ADVERTISER, None, Micros(5), "bank", NOW_MS)  # type: ignore[arg-type]
+    broken = Deposit(900, ADVERTISER, "EUR", Micros(5), "bank", None)  # type: ignore[arg-type]
     assert storage.writer.commit(WithReceipt(broken, receipt())).result is Result.UNRECORDED
     assert kept(storage) is None
 

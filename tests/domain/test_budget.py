@@ -1,6 +1,6 @@
 """Days of every time zone tile time, and a charge fits all of its balances or none."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adserver.domain.budget import (
+    LARGEST_BALANCE,
     WHOLE_LIFE,
     Bucket,
     BucketId,
@@ -16,6 +17,7 @@ from adserver.domain.budget import (
     DaySpan,
     admit,
     buckets_of,
+    day_before,
     day_span,
     local_day,
 )
@@ -180,3 +182,16 @@ def test_what_is_admitted_leaves_no_balance_over_its_cap(
     buckets: list[Bucket] = [make_bucket(*row) for row in rows]
     fits = all(cap is None or spent + pending + amount <= cap for cap, spent, pending in rows)
     assert admit(Micros(amount), buckets) is fits
+
+
+def test_a_balance_without_a_cap_has_an_end_too() -> None:
+    """A database's sums have 64 bits; what an account may spend in its life ends long before."""
+    bucket = Bucket(spent=Micros(LARGEST_BALANCE - 10), pending=Micros(4))
+    assert admit(Micros(6), [bucket]) and not admit(Micros(7), [bucket])
+    assert LARGEST_BALANCE * 90 < 2**63
+
+
+@given(st.dates(date(1970, 1, 2), date(9999, 12, 31)))
+def test_the_day_before_is_the_calendars(day: date) -> None:
+    before = day - timedelta(days=1)
+    assert day_before(int(day.strftime("%Y%m%d"))) == int(before.strftime("%Y%m%d"))

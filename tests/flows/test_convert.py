@@ -4,14 +4,15 @@ import msgspec
 import pytest
 
 from adserver.domain.attribution import MOST_UNVERIFIED_ORDERS, conversion_key
+from adserver.domain.budget import local_day
 from adserver.domain.money import Micros
 from adserver.domain.token import LANDED
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.conversions import BY_TIME, ManageConversions
 from adserver.flows.manage.desk import Desk
-from adserver.writes import Conversion, CreditConversion, Result, StoreEvent
+from adserver.writes import Conversion, CreditConversion, Result, SettleConversion, StoreEvent
 from pixel.events import Event, EventName
-from tests.contract.stores import save, save_new
+from tests.contract.stores import rows_of, save, save_new
 from tests.domain.makers import ADVERTISER, CAMPAIGN, DAY_MS, make_advertiser
 from tests.flows.street import SALE, SHOPPER, VISITOR, Street, sale_terms
 
@@ -394,3 +395,33 @@ def test_an_order_that_cannot_be_credited_does_not_hold_up_the_next(
     assert sold.spent() == (SALE, 0)
     assert sold.convert.credit_new() == 1  # tried again
     assert sold.spent() == (2 * SALE, 0)
+
+
+def test_orders_past_the_cap_are_few_for_one_ad_too(sold: Street) -> None:
+    """Whoever invents them does not fill the statements with what was left unpaid."""
+    sold.change(**sale_terms(), total_budget_micros=Micros(SALE - 1))
+    for number in range(MOST_UNVERIFIED_ORDERS + 2):
+        buy(sold, f"invented-{number}")
+    assert sold.storage.ledger.unbilled_at_cap(CAMPAIGN) == MOST_UNVERIFIED_ORDERS
+    assert [state for _, state, _ in sold.orders()].count("not_billable") == 2
+
+
+def test_declined_orders_count_among_the_few_of_an_ad(sold: Street) -> None:
+    for number in range(MOST_UNVERIFIED_ORDERS):
+        buy(sold, f"invented-{number}")
+    pending = sold.storage.pending.conversions(ADVERTISER, sold.now_ms, -1, 100)
+    for one in pending:
+        sold.storage.writer.commit(SettleConversion(one.key, False, "invented", sold.now_ms))
+    buy(sold, "invented-again")
+    assert (len(pending), sold.spent()) == (MOST_UNVERIFIED_ORDERS, (0, 0))
+    assert [state for _, state, _ in sold.orders()].count("not_billable") == 1
+
+
+def test_an_order_that_was_credited_late_is_booked_now_for_the_day_it_arrived(sold: Street) -> None:
+    """The month in which it arrived may be closed, its statement told."""
+    trust(sold)
+    assert sold.hit(e="purchase", transaction_id="R-1", value="80", currency="EUR").rejection is None
+    arrived_day, sold.now_ms = local_day(sold.now_ms, "Europe/Paris"), sold.now_ms + 40 * DAY_MS
+    sold.convert.credit_new()
+    assert rows_of(sold.storage, "SELECT day, at_ms FROM charges") == [(arrived_day, sold.now_ms)]
+    sold.assert_audit_is_clean()

@@ -17,6 +17,7 @@ from pixel.cookie import (
     read_visitor,
     set_opt_out,
     set_visitor,
+    visitor_behind,
     visitor_of,
 )
 
@@ -116,8 +117,35 @@ def test_sixteen_random_bytes_are_needed() -> None:
         mint(b"short", KEYS)
 
 
-@given(st.integers(0, 2**63 - 1))
-def test_two_parties_cannot_join_the_ids_they_see(visitor) -> None:
-    one, other = party_id(visitor, b"k" * 32), party_id(visitor, b"l" * 32)
-    assert one != other and len(one) == len(other) == 22
-    assert one == party_id(visitor, b"k" * 32)
+KEY = b"k" * 32
+VISITORS = st.integers(0, 2**63 - 1)
+
+
+@given(VISITORS, VISITORS, VISITORS)
+def test_two_parties_cannot_join_the_ids_they_see(visitor, party, other_party) -> None:
+    """Nothing of the ids agrees, and neither party's is one to the other."""
+    one, other = party_id(visitor, party, KEY), party_id(visitor, other_party, KEY)
+    assert len(one) == len(other) == 32
+    assert one == party_id(visitor, party, KEY)
+    if party != other_party:
+        assert one[:20] != other[:20] and one[-8:] != other[-8:]
+        assert visitor_behind(one, other_party, KEY) is None
+
+
+@given(VISITORS, VISITORS)
+def test_a_partys_id_is_turned_back_by_the_key_alone(visitor, party) -> None:
+    told = party_id(visitor, party, KEY)
+    assert visitor_behind(told, party, KEY) == visitor
+    assert visitor_behind(told, party, b"l" * 32) is None
+
+
+@given(VISITORS, st.integers(0, 31), st.sampled_from("ABCabc012-_=+/é@ "))
+def test_a_partys_id_with_any_letter_changed_is_nobodys(visitor, place, letter) -> None:
+    told = party_id(visitor, 7, KEY)
+    altered = told[:place] + letter + told[place + 1 :]
+    assert altered == told or visitor_behind(altered, 7, KEY) is None
+
+
+@given(st.text(max_size=40) | st.text("abcdefgh-_AZ09", min_size=32, max_size=32))
+def test_what_was_never_given_out_is_nobodys(text) -> None:
+    assert visitor_behind(text, 7, KEY) is None

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
@@ -82,7 +83,7 @@ class Expectation:
 
 
 def body_of(shop: Shop, **event: object) -> bytes:
-    given = {"granted": True, "cmp": "testcmp", "time": 1_700_000_000}
+    given = {"granted": True, "cmp": "testcmp", "time": int(time.time())}
     return json.dumps({"m": shop.public_id, "events": [event], "consent": given}).encode()
 
 

@@ -69,7 +69,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
         with server.api() as api:
             page = api.get(f"/campaigns/{campaign}/entries").json()["items"]
             charge = next(one["charge_id"] for one in page if one["kind"] == "charge")
-            refund = {"charge_id": charge, "amount_micros": 500, "reason": "a test"}
+            refund = {"charge_id": charge, "refund_id": "r", "amount_micros": 500, "reason": "a test"}
             answer = api.post("/refunds", json=refund, headers={"Idempotency-Key": "r"})
             assert answer.status_code in (200, 201), answer.text
             change_campaign(api, campaign, daily_budget_micros=30 * PRICE)

@@ -17,12 +17,15 @@ from adserver.domain.memory import new_memory
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent
 from adserver.domain.token import LANDED, AdToken, Secrets, TokenKeys, sign
+from adserver.flows.collect import Collect, CollectPolicy
 from adserver.flows.convert import Convert
 from adserver.flows.feed import ImportFeed
 from adserver.flows.manage import Manage, Reach
 from adserver.flows.notify import Notify
 from adserver.flows.pixel_doctor import PixelDoctor
+from adserver.flows.postback import Postback
 from adserver.flows.refresh import Refresh
+from adserver.flows.relay import Relay, RelayPolicy
 from adserver.flows.shops import Shops
 from adserver.outside.clock import KeyMint
 from adserver.outside.signer import HeadSigner
@@ -32,12 +35,14 @@ from adserver.storage.embedded import own_storage
 from adserver.web.app import make_app
 from adserver.web.flows import books_of
 from adserver.writes import AdRecord, ApiKey, Conversion, CreditConversion, RecordAd, Scope, StoreEvent
+from pixel.cookie import KeyRing
 from pixel.events import Event, EventName
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18, just after noon in Paris
 TODAY = 20261118
 BASE_URL = "https://cards.example"
 NETWORK_ZONE = "Europe/Berlin"
+PARTIES = b"q" * 32  # the key of the ids that merchants know visitors by
 BODY_LIMIT_BYTES = 20_000
 FEED_LIMIT_BYTES = 50_000
 
@@ -72,6 +77,14 @@ class Api:
             self.storage.accounts, self.storage.stats, memory.tally, self.clock,
             self.convert.convert, self.convert.cancel,
         )  # fmt: skip
+        collect = Collect(
+            memory, self.storage.writer, self.refresh.if_stale, self.clock, KeyMint(1, self.clock),
+            secrets.token_bytes, CollectPolicy(KeyRing(1, {1: b"c" * 32}), self.secrets.orders),
+        )  # fmt: skip
+        self.relay = Relay(
+            memory, self.storage, self.clock, self.secrets, RelayPolicy(PARTIES),
+            collect.write_of, self.convert.convert,
+        )  # fmt: skip
         self.manage = self._manage()
         self.importer = ImportFeed(
             writer=self.storage.writer,
@@ -90,6 +103,8 @@ class Api:
             pixel_doctor=PixelDoctor(
                 self.storage.pixel, self.storage.catalogue, self.storage.feeds, self.clock
             ),
+            relay=self.relay,
+            postback=Postback(self.storage.accounts, self.clock, self.convert.convert, b"p" * 32),
             books=books_of(self.storage, HeadSigner(b"s" * 32), self.clock, NETWORK_ZONE),
             base_url=BASE_URL,
             most_body_bytes=BODY_LIMIT_BYTES,

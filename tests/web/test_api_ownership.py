@@ -25,7 +25,9 @@ from tests.web.api import (
 Route = tuple[str, str]
 
 OPEN = {"/openapi.json", "/docs"}
-SIGNED = {("POST", f"/hooks/{shop}/{{advertiser_id}}") for shop in ("shopify", "woocommerce")}  # by the shop
+SIGNED = {("POST", f"/hooks/{shop}/{{advertiser_id}}") for shop in ("shopify", "woocommerce")} | {
+    (method, "/postback/{advertiser_id}") for method in ("GET", "POST")
+}  # by the shop
 OPERATORS_ONLY = {
     ("POST", "/advertisers"),
     ("POST", "/publishers"),
@@ -81,6 +83,7 @@ def bodies(of: World) -> dict[Route, object]:
         ("PATCH", "/sites/{site_id}"): {"name": "Mine now"},
         ("POST", "/slots"): slot_body(of.site),
         ("PATCH", "/slots/{slot_id}"): {"name": "Mine now"},
+        ("POST", "/events"): {"advertiser_id": of.advertiser, "events": [{"name": "view_item"}]},
         ("POST", "/conversions"): conversion_body(of.advertiser),
         ("POST", "/conversions/{conversion_id}/decline"): {"reason": "returned"},
         ("POST", "/conversions/cancel"): {

@@ -101,7 +101,7 @@ def returned_in_dollars(api: Api, world: World) -> httpx.Response:
         "order_id": "R-1001",
         "reason": "returned",
     }
-    part = {"returned_micros": 1, "currency": "USD"}
+    part = {"refund_id": "a", "returned_micros": 1, "currency": "USD"}
     return api.call("POST", "/conversions/cancel", body | part, headers={"Idempotency-Key": "two"})
 
 
@@ -161,7 +161,7 @@ CASES: list[tuple[str, int, Ask]] = [
     ("body_too_large", 413, campaign(name="x" * BODY_LIMIT_BYTES)),
     ("below_spent", 409, below_spent),
     ("not_pending", 409, not_pending),
-    ("over_refunded", 409, refund_after(amount_micros=250_001)),
+    ("over_refunded", 409, refund_after(amount_micros=250_001, refund_id="more")),
     ("not_charged", 404, refund_after(charge_id="chg_0000000000001")),
     ("refund_differs", 409, refund_after(reason="another", refund_id="before")),
     ("refund_too_late", 409, late_refund),
@@ -241,7 +241,8 @@ CASES: list[tuple[str, int, Ask]] = [
     ("bad_csv", 422, file_without_a_header),
     ("occurred_at_out_of_range", 422, conversion(occurred_at="2026-11-18T11:11:41Z")),
 ]
-# Told by the writer, or caught before a handler: see below; test_api_shapes for currencies, _settle for files.
+# Told by the writer, or caught before a handler: see below; test_api_shapes for currencies, _settle for files,
+# test_shop_hooks and test_postback for what is signed.
 ELSEWHERE = {
     "conflict",
     "unrecorded",
@@ -250,6 +251,8 @@ ELSEWHERE = {
     "hook_too_old",
     "hook_malformed",
     "too_many_rows",
+    "too_old",
+    "replayed",
 }
 
 

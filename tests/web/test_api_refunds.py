@@ -80,13 +80,29 @@ def money_of(api: Api) -> dict[str, list[Any]]:
 
 def test_a_refunds_name_stands_for_one_refund(api: Api, world: World) -> None:
     charge_id = charge(api, world, BILLED)
-    first = refund(api, charge_id, "a", amount_micros=150_000)
+    part = {"refund_id": "part", "amount_micros": 150_000}
+    first = refund(api, charge_id, "a", **part)
     before = money_of(api)
-    for key, fields in (("b", {"amount_micros": 150_000}), ("c", {})):
-        assert refund(api, charge_id, key, **fields).json() == first.json()
-    for key, fields in (("d", {"amount_micros": 100_000}), ("e", {"reason": "another"})):
-        assert refused(refund(api, charge_id, key, **fields)) == (409, "refund_differs", 150_000)
+    assert refund(api, charge_id, "b", **part).json() == first.json()
+    others: list[dict[str, Any]] = [
+        {"amount_micros": 100_000},
+        {"amount_micros": None},
+        {"reason": "another"},
+    ]
+    for number, other in enumerate(others):
+        told = refund(api, charge_id, f"other-{number}", **part | other)
+        assert refused(told) == (409, "refund_differs", 150_000)
     assert money_of(api) == before
+
+
+def test_a_part_of_a_charge_is_not_refunded_under_the_name_of_the_whole(api: Api, world: World) -> None:
+    """A shop that cancels the order later asks for all of it, by the name of the whole."""
+    sell(api, world)
+    before = everything(api)
+    for name in ({}, {"refund_id": "full"}):
+        response = refund_order(api, world, amount_micros=500_000, **name)
+        assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert everything(api) == before
 
 
 def test_a_refusal_is_repeated_as_it_was_told(api: Api, world: World) -> None:
@@ -94,14 +110,14 @@ def test_a_refusal_is_repeated_as_it_was_told(api: Api, world: World) -> None:
     wish = {"refund_id": "too much", "amount_micros": BILLED + 1}
     first = refund(api, charge_id, "a", **wish)
     assert refused(first) == (409, "over_refunded", BILLED)
-    assert refund(api, charge_id, "b", amount_micros=150_000).status_code == 200
+    assert refund(api, charge_id, "b", refund_id="b", amount_micros=150_000).status_code == 200
     again = refund(api, charge_id, "a", **wish)
     assert (again.status_code, again.content) == (first.status_code, first.content)
 
 
 def test_an_order_is_refunded_by_its_advertiser(api: Api, world: World) -> None:
     charge_id = sell(api, world)
-    told = refund_order(api, world, world.advertiser_key, amount_micros=500_000).json()
+    told = refund_order(api, world, world.advertiser_key, refund_id="a", amount_micros=500_000).json()
     assert (told["charge_id"], told["amount_micros"]) == (charge_id, 500_000)
     assert spent(api, world) == (1_500_000, 1_500_000)
 
@@ -128,10 +144,10 @@ def test_advertisers_do_not_refund_by_charge_nor_what_is_anothers(api: Api, worl
 
 def test_a_key_that_was_used_for_something_else_refunds_nothing(api: Api, world: World) -> None:
     charge_id = charge(api, world, BILLED)
-    refund(api, charge_id, amount_micros=1)
+    refund(api, charge_id, refund_id="a", amount_micros=1)
     api.call("POST", "/publishers", {"name": "A"}, headers={"Idempotency-Key": "two"})
     before = everything(api)
-    for response in (refund(api, charge_id, amount_micros=2), refund(api, charge_id, "two")):
+    for response in (refund(api, charge_id, refund_id="a", amount_micros=2), refund(api, charge_id, "two")):
         assert refused(response) == (422, "idempotency_key_reused", None)
     assert everything(api) == before
 
@@ -149,12 +165,12 @@ def test_what_was_not_billed_is_not_refunded(api: Api, world: World) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"amount_micros": 0},
-        {"amount_micros": -1},
-        {"amount_micros": 10**15 + 1},
-        {"amount_micros": 2**63},
-        {"amount_micros": 1.5},
-        {"amount_micros": "1"},
+        {"amount_micros": 0, "refund_id": "r"},
+        {"amount_micros": -1, "refund_id": "r"},
+        {"amount_micros": 10**15 + 1, "refund_id": "r"},
+        {"amount_micros": 2**63, "refund_id": "r"},
+        {"amount_micros": 1.5, "refund_id": "r"},
+        {"amount_micros": "1", "refund_id": "r"},
         {"refund_id": ""},
         {"refund_id": "x" * 10_000},
         {"refund_id": "jane@shop.example"},
@@ -240,7 +256,8 @@ def test_a_made_up_cursor_is_refused(api: Api, world: World, cursor: str) -> Non
 def test_fifty_at_once_under_one_key_are_one_refund_and_one_answer(api: Api, world: World) -> None:
     charge_id = charge(api, world, BILLED)
     with ThreadPoolExecutor(50) as threads:
-        answers = list(threads.map(lambda _: refund(api, charge_id, amount_micros=100_000), range(50)))
+        wish = {"refund_id": "r", "amount_micros": 100_000}
+        answers = list(threads.map(lambda _: refund(api, charge_id, **wish), range(50)))
     assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
     assert spent(api, world) == (150_000, 150_000)
 

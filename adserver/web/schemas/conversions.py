@@ -26,6 +26,7 @@ from adserver.web.schemas.fields import (
 from adserver.writes import Outcome, Result
 from pixel.events import MAX_ITEMS, EventName
 from pixel.grammar import click_id_from, holds_email, record_id_from
+from pixel.shop_order import WHOLE
 
 
 def _grammar(read: Callable[[object], str | None]) -> AfterValidator:
@@ -162,7 +163,8 @@ class CancelBody(NamedConversion):
     """An order or lead that is taken back; without `returned_micros` as a whole."""
 
     refund_id: Reference = Field(
-        default="full", description="the shop's name for it: the same once more is the same"
+        default=WHOLE,
+        description="the shop's name for it: the same once more is the same; a part has one of its own",
     )
     returned_micros: Cap | None = Field(
         default=None, description="value of the goods that came back, without tax and shipping"
@@ -174,6 +176,12 @@ class CancelBody(NamedConversion):
     def _has_its_currency(self) -> Self:
         if (self.returned_micros is None) != (self.currency is None):
             raise ValueError("returned_micros and currency go together")
+        return self
+
+    @model_validator(mode="after")
+    def _part_has_its_name(self) -> Self:
+        if self.returned_micros is not None and self.refund_id == WHOLE:
+            raise ValueError("a returned_micros has a refund_id of its own")
         return self
 
     def cancellation(self) -> Cancellation:

@@ -22,6 +22,7 @@ from adserver.web.schemas.fields import (
     id_reader,
 )
 from pixel.events import EventName
+from pixel.shop_order import WHOLE
 
 
 def _not_nothing(amount: money.Micros) -> money.Micros:
@@ -57,7 +58,9 @@ class RefundBody(Strict):
     event: ConversionEvent = Field(default=EventName.PURCHASE, description="what a `lead_id` is the id of")
     order_id: Reference | None = None
     lead_id: Reference | None = None
-    refund_id: Reference = Field(default="full", description="your name for it: the same again is the same")
+    refund_id: Reference = Field(
+        default=WHOLE, description="your name for it: the same again is the same; a part has one of its own"
+    )
     amount_micros: Cap | None = Field(default=None, description="what is left of the charge, if left out")
     reason: Line
 
@@ -74,6 +77,12 @@ class RefundBody(Strict):
         named_by = (self.order_id is not None, self.lead_id is not None)
         if self.advertiser_id is None or named_by != (purchase, not purchase):
             raise ValueError("give a charge_id, or advertiser_id with an order_id, or with event and lead_id")
+        return self
+
+    @model_validator(mode="after")
+    def _part_has_its_name(self) -> Self:
+        if self.amount_micros is not None and self.refund_id == WHOLE:
+            raise ValueError("an amount_micros has a refund_id of its own")
         return self
 
     def order(self) -> OrderName:

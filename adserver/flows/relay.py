@@ -1,0 +1,196 @@
+"""A merchant's own server tells what its visitors did: each event judged and kept, its order credited."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from adserver.domain.attribution import ServerOrder, may_have_occurred
+from adserver.domain.campaign import Advertiser
+from adserver.domain.memory import Memory
+from adserver.domain.money import Micros
+from adserver.domain.pricing import CONVERSION_EVENTS
+from adserver.domain.token import LANDED, LANDING_VALID_MS, Secrets, verify
+from adserver.ports import Clock, Stores
+from adserver.writes import Outcome, Result, StoreEvent
+from pixel.consent import Region, Signals, decide
+from pixel.cookie import visitor_behind
+from pixel.events import Event, EventName, Rejection
+from pixel.parse import Record, events_from_records, said_in
+
+REJECTED = "rejected"
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What became of one event; `reason` where it was rejected, `order` what became of the order in it."""
+
+    result: str
+    reason: str = ""
+    order: str = ""
+
+
+class Credit(Protocol):
+    """What crediting an order answers."""
+
+    @property
+    def outcome(self) -> Outcome: ...
+
+
+class RelayPolicy(msgspec.Struct, frozen=True):
+    """The key of the ids that merchants know visitors by, and the operator's IAB id."""
+
+    parties: bytes
+    tcf_vendor_id: int | None = None
+
+
+class _Sound(msgspec.Struct, frozen=True):
+    """An event that may be kept, and the order in it."""
+
+    write: StoreEvent
+    order: ServerOrder | None
+
+
+class Relay:
+    """Hears merchants' servers. `write_of` makes of an event what a browser's would become."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        stores: Stores,
+        clock: Clock,
+        secrets: Secrets,
+        policy: RelayPolicy,
+        write_of: Callable[[Event, Advertiser, int], StoreEvent],
+        convert: Callable[[ServerOrder], Credit],
+    ) -> None:
+        self._snapshot = memory.snapshot
+        self._tally = memory.tally
+        self._profiles = stores.profiles
+        self._campaigns = stores.campaigns
+        self._writer = stores.writer
+        self._clock = clock
+        self._secrets = secrets
+        self._policy = policy
+        self._write_of = write_of
+        self._convert = convert
+
+    def hear(self, advertiser: Advertiser, records: Sequence[object], consent: Record) -> list[Told]:
+        """What became of each record, in order; `consent` is what was said for all of them."""
+        outcomes = events_from_records(records)
+        judged = [
+            self._judge(advertiser, _fields(record), event, consent)
+            for record, event in zip(records, outcomes, strict=True)
+        ]
+        sound = [one for one in judged if isinstance(one, _Sound)]
+        stored = iter(self._writer.commit_many([one.write for one in sound]))
+        return [
+            self._told(one, next(stored)) if isinstance(one, _Sound) else self._rejected(advertiser, one)
+            for one in judged
+        ]
+
+    def _judge(
+        self, advertiser: Advertiser, record: Record, event: Event | Rejection, shared: Record
+    ) -> _Sound | Rejection:
+        if isinstance(event, Rejection):
+            return event
+        occurred_ms = _time_of(record.get("occurred_at"), self._clock())
+        if occurred_ms is None:
+            return Rejection.MALFORMED
+        if not may_have_occurred(occurred_ms, self._clock()):
+            return Rejection.OCCURRED_AT_OUT_OF_RANGE
+        if not self._may_keep(advertiser, _consent_in(record, shared)):
+            return Rejection.NO_CONSENT
+        visitor_key = self._visitor(advertiser, record.get("visitor"), event.click_id)
+        if isinstance(visitor_key, Rejection):
+            return visitor_key
+        return self._sound(advertiser, event, visitor_key, occurred_ms)
+
+    def _may_keep(self, advertiser: Advertiser, signals: Record) -> bool:
+        """Where the visitor is, nobody told us: so silence is a no, and a yes must name its consent tool."""
+        consent = decide(
+            Signals(
+                region=Region.STRICT,
+                now_ms=self._clock(),
+                said=said_in(signals),
+                vendor_id=self._policy.tcf_vendor_id,
+                origin_verified=True,  # its key proves the account as well as its own pages do
+            )
+        )
+        self._tally.add(advertiser.key, f"consent_{consent.basis}")
+        return consent.may_store and consent.may_profile
+
+    def _visitor(self, advertiser: Advertiser, given: object, click_id: str | None) -> int | Rejection:
+        """A visitor we know; 0 where only a click of theirs is known. Whoever was forgotten stays so."""
+        if given is not None:
+            key = visitor_behind(str(given), advertiser.key, self._policy.parties)
+            return key if key and self._knows(key) else Rejection.UNKNOWN_VISITOR
+        token = verify(click_id or "", self._secrets.tokens, LANDED)
+        if token is None or self._clock() - token.decided_at_ms > LANDING_VALID_MS:
+            return Rejection.UNKNOWN_VISITOR
+        campaign = self._campaigns.campaign(token.campaign_key)
+        if campaign is None or campaign.advertiser_key != advertiser.key:
+            return Rejection.UNKNOWN_VISITOR
+        return token.visitor_key if token.visitor_key and self._knows(token.visitor_key) else 0
+
+    def _knows(self, visitor_key: int) -> bool:
+        return self._profiles.profile(visitor_key) is not None
+
+    def _sound(self, advertiser: Advertiser, event: Event, visitor_key: int, occurred_ms: int) -> _Sound:
+        """What is kept of it. An order that is named goes the way of orders that servers tell."""
+        write = self._write_of(event, advertiser, visitor_key)
+        reference = event.order_id if event.name is EventName.PURCHASE else event.lead_id
+        if event.name not in CONVERSION_EVENTS or reference is None:
+            return _Sound(msgspec.structs.replace(write, trusted=True), None)
+        kept = write.event
+        if kept.event_id is None:  # told twice, it is still one
+            kept = msgspec.structs.replace(kept, event_id=kept.order_id or kept.lead_id)
+        order = ServerOrder(
+            advertiser_key=advertiser.key,
+            event=event.name,
+            reference=reference,
+            value_micros=None if event.value_micros is None else Micros(event.value_micros),
+            currency=None if event.value_micros is None else event.currency,
+            click_id=event.click_id,
+            occurred_at_ms=occurred_ms,
+            item_ids=tuple(item.item_id for item in kept.items),
+            visitor_key=visitor_key,
+        )
+        return _Sound(msgspec.structs.replace(write, event=kept, conversion_key=0), order)
+
+    def _told(self, sound: _Sound, stored: Outcome) -> Told:
+        """An order is credited after its event is durable, and again where that was told before."""
+        result = stored.result
+        order = None
+        if sound.order is not None and result is not Result.UNRECORDED:
+            order = self._convert(sound.order).outcome.result
+        if Result.UNRECORDED in (result, order):
+            return Told(REJECTED, Rejection.UNRECORDED)
+        if order is None:
+            return Told(result)
+        return Told(result, order=Result.DUPLICATE if order is Result.REPEATED else order)
+
+    def _rejected(self, advertiser: Advertiser, rejection: Rejection) -> Told:
+        self._tally.add(advertiser.key, f"rejected_{rejection}")
+        return Told(REJECTED, rejection)
+
+
+def _fields(record: object) -> Record:
+    return record if isinstance(record, dict) else {}
+
+
+def _consent_in(record: Record, shared: Record) -> Record:
+    """What was said of this event alone, else of all."""
+    said = record.get("consent", shared)
+    return said if isinstance(said, dict) else {"consent": said}
+
+
+def _time_of(given: object, now_ms: int) -> int | None:
+    """Milliseconds of a time with its zone, now where none is given; None for anything else."""
+    if given is None:
+        return now_ms
+    try:
+        instant = datetime.fromisoformat(str(given))
+    except ValueError:
+        return None
+    return int(instant.timestamp() * 1000) if instant.tzinfo is not None else None
