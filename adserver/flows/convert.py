@@ -182,14 +182,16 @@ class Convert:
     def _touches(self, conversion: Conversion) -> list[Touch]:
         """What the visitor saw and clicked, by cookie, and by the click id of the landing page.
 
-        Where a server does not name the visitor, but a browser told the same order, it is that browser's.
+        Where a server names neither visitor nor click, but a browser told the same order, it is that
+        browser's: anyone may guess an order id, so what the server knows itself stands alone.
         """
         visitor_key = conversion.visitor_key
-        if conversion.by_server and not visitor_key:
+        token = verify(conversion.click_id or "", self._secrets.tokens, LANDED)
+        clicked = token is not None and not token.test
+        if conversion.by_server and not visitor_key and not clicked:
             visitor_key = self._conversions.visitor_of(conversion.conversion_key)
         profile = self._profiles.profile(visitor_key) if visitor_key else None
         touches = list(profile.touches) if profile else []
-        token = verify(conversion.click_id or "", self._secrets.tokens, LANDED)
         if token is not None and conversion.arrived_at_ms - token.decided_at_ms <= LANDING_VALID_MS:
             touches.append(
                 Touch(

@@ -355,6 +355,16 @@ def test_a_browser_that_invents_orders_is_not_credited_with_the_real_ones(sold: 
     assert told == [Result.TAKEN] * MOST_UNVERIFIED_ORDERS + [Result.UNATTRIBUTED] * 15
 
 
+def test_a_click_id_that_the_server_tells_is_believed_before_whoever_guessed_the_order(sold: Street) -> None:
+    real = sold.click_id(sold.signed(impression_id=500, visitor_key=NEVER_SEEN))
+    sold.now_ms += 3_600_000
+    sold.click(sold.signed(impression_id=501))  # the guesser's own, which is later
+    forge(sold, 1)
+    sold.now_ms += 1
+    assert sold.order("R-0", click_id=real).outcome.result is Result.TAKEN
+    assert sold.rows("SELECT touch_impression_id FROM conversions WHERE by_server") == [(500,)]
+
+
 def test_a_valid_click_after_a_suspect_one_credits_the_sale(street: Street) -> None:
     street.open(**sale_terms())
     text = street.signed()

@@ -1,4 +1,4 @@
-"""Properties are tried without a deadline, since a busy machine is no counterexample; one browser for the tag's tests."""
+"""Properties are tried without a deadline, since a busy machine is no counterexample; one browser for each file of the tag's."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip(f"missing: Chromium at {CHROMIUM}; name it with ADSERVER_TEST_CHROMIUM")
@@ -24,7 +24,7 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def shop_server() -> Iterator[ShopPage]:
     shop = ShopPage()
     yield shop
