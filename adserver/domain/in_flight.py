@@ -1,14 +1,19 @@
 """Money that ads served a moment ago will probably cost; it keeps what a budget's end leaves unpaid small."""
 
-from collections import OrderedDict, deque
+from collections import deque
+from itertools import accumulate
 
 import msgspec
 
 from adserver.domain.money import ZERO, Micros
 
-IN_FLIGHT_MS = 30_000  # what is not answered by then never will be, for this purpose
-PATIENCE_MS = 2_000  # an ad that is silent for as long counts as not answered, until it is
+# An ad's ages: what it grows out of at each of these moments. After the last it never will be answered, for
+# this purpose; each is twice the one before, so that it changes seldom what is told of its campaign.
+AGES_MS = (500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000)
+IN_FLIGHT_MS = AGES_MS[-1]
+PATIENCE_MS = AGES_MS[2]  # an ad that is silent for as long counts as not answered, until it is
 PRIOR_ADS = 10  # how many ads' answers the prior chance weighs as much as
+PRIOR_LATE = 2  # answers that were not seen, and are believed to be the latest there are
 MEMORY_ADS = 1_000  # over about so many of the last ads the rate is learnt
 
 _KEPT = 1.0 - 1.0 / MEMORY_ADS
@@ -25,25 +30,42 @@ class Expected(msgspec.Struct, frozen=True, array_like=True):
 class _Ad(msgspec.Struct):
     """An ad as long as it may be under way; `price` is 0 once it was answered."""
 
+    impression_id: int
     campaign_key: int
     price: Micros
-    expires_ms: int
     served: bool  # False: only its answer was told so far
     counted: bool = False  # among the campaign's served ads, of which the rate is learnt
+    age: int = 0  # how many of AGES_MS it has passed
 
 
-class _Campaign(msgspec.Struct):
-    """The prices under way, and how many of the last ads were answered; newer ads weigh more."""
+class _Campaign:
+    """The prices under way by age, and how many of the last ads were answered, at which age."""
 
-    price: int = 0
-    prior: float = 0.0
-    served: float = 0.0
-    answered: float = 0.0
+    def __init__(self) -> None:
+        self.prices = [0] * len(AGES_MS)
+        self.prior = 0.0
+        self.served = 0.0  # newer ads weigh more
+        self.answered = 0.0
+        self.answers = [0] * len(AGES_MS)  # by age
 
     @property
     def rate(self) -> float:
         """As learnt, but no less than the prior: ads that nobody pays are worse than a late end."""
         return max(self.prior, (self.answered + PRIOR_ADS * self.prior) / (self.served + PRIOR_ADS))
+
+    @property
+    def expected_micros(self) -> Micros:
+        """Each ad's price by the chance that it is answered yet: by Bayes r (1 - F) / (1 - r F).
+
+        r is the rate, F the share of answers that come before its age; so an ad is given up only where many
+        others' answers were quicker.
+        """
+        rate, seen = self.rate, sum(self.answers) + PRIOR_LATE
+        micros = 0.0
+        for price, quicker in zip(self.prices, accumulate(self.answers, initial=0), strict=False):
+            if price:
+                micros += price * rate * (seen - quicker) / (seen - rate * quicker)
+        return Micros(int(micros))
 
     def count(self, ad: _Ad) -> None:
         """An ad whose answer came, or was waited for long enough; each once."""
@@ -55,22 +77,25 @@ class _Campaign(msgspec.Struct):
     def count_answer(self, ad: _Ad) -> None:
         self.count(ad)
         self.answered = min(self.answered + 1.0, self.served)
+        self.answers[ad.age] += 1
+        if sum(self.answers) > 2 * MEMORY_ADS:
+            self.answers = [count // 2 for count in self.answers]
 
 
 class InFlight:
     """All workers' ads under way; the writer keeps it, and it is lost with the writer, for half a minute.
 
     Ads and answers are told in any order and any number of times: an answer by one worker may be committed
-    before the ad of another, and a batch is sent again after a crash. All ads live for the same time, so
-    that the oldest are the first to expire, and each step costs the same however many there are.
+    before the ad of another, and a batch is sent again after a crash. All ads age alike, so that the oldest
+    are the first to pass each age, and each step costs the same however many there are.
 
     The rate counts an ad when it is answered or was silent for a while: those that went out just now
     say nothing yet, and would make every burst look like ads that nobody answers.
     """
 
     def __init__(self) -> None:
-        self._ads: OrderedDict[int, _Ad] = OrderedDict()
-        self._awaited: deque[tuple[int, _Ad]] = deque()  # until when an ad's silence says nothing
+        self._ads: dict[int, _Ad] = {}
+        self._ageing: list[deque[tuple[int, _Ad]]] = [deque() for _ in AGES_MS]  # when they pass this age
         self._campaigns: dict[int, _Campaign] = {}
         self.changed: set[int] = set()  # campaigns, since whoever reads it last cleared it
         self.workers = 1
@@ -78,17 +103,22 @@ class InFlight:
     def add(self, campaign_key: int, impression_id: int, price: Micros, chance: float, now_ms: int) -> None:
         """An ad went out; `chance` is how likely it is billed as far as the server knew."""
         self.expire(now_ms)
-        campaign = self._campaigns.setdefault(campaign_key, _Campaign())
+        campaign = self._campaigns.get(campaign_key)
+        if campaign is None:
+            campaign = self._campaigns[campaign_key] = _Campaign()
         campaign.prior = chance
         ad = self._ads.get(impression_id)
         if ad is None:
-            ad = self._ads[impression_id] = _Ad(campaign_key, price, now_ms + IN_FLIGHT_MS, served=True)
-            self._awaited.append((now_ms + PATIENCE_MS, ad))
-            campaign.price += price
+            self._keep(_Ad(impression_id, campaign_key, price, served=True), now_ms)
+            campaign.prices[0] += price
         elif not ad.served:
             ad.served = True
             campaign.count_answer(ad)
         self.changed.add(campaign_key)
+
+    def _keep(self, ad: _Ad, now_ms: int) -> None:
+        self._ads[ad.impression_id] = ad
+        self._ageing[0].append((now_ms + AGES_MS[0], ad))
 
     def answered(self, campaign_key: int, impression_id: int, now_ms: int) -> None:
         """The billed event came: taken or refused, it is nothing to be expected any more."""
@@ -98,29 +128,34 @@ class InFlight:
             return  # nothing of it is weighed
         ad = self._ads.get(impression_id)
         if ad is None:
-            self._ads[impression_id] = _Ad(campaign_key, ZERO, now_ms + IN_FLIGHT_MS, served=False)
+            self._keep(_Ad(impression_id, campaign_key, ZERO, served=False), now_ms)
         elif ad.price and ad.campaign_key == campaign_key:
-            campaign.price -= ad.price
+            campaign.prices[ad.age] -= ad.price
             ad.price = ZERO
             campaign.count_answer(ad)
             self.changed.add(campaign_key)
 
     def expire(self, now_ms: int) -> None:
-        """Forget what is too old; `now_ms` never goes back."""
-        while self._awaited and self._awaited[0][0] <= now_ms:
-            self._count_silent(self._awaited.popleft()[1])
-        while self._ads:
-            impression_id, ad = next(iter(self._ads.items()))
-            if ad.expires_ms > now_ms:
-                return
-            del self._ads[impression_id]
-            if ad.price:
-                self._campaigns[ad.campaign_key].price -= ad.price
-                self.changed.add(ad.campaign_key)
+        """Let ads age, and forget what is too old; `now_ms` never goes back."""
+        for age, ageing in enumerate(self._ageing):
+            while ageing and ageing[0][0] <= now_ms:
+                due_ms, ad = ageing.popleft()
+                self._pass(ad, age, due_ms)
 
-    def _count_silent(self, ad: _Ad) -> None:
-        if not ad.counted:
-            self._campaigns[ad.campaign_key].count(ad)
+    def _pass(self, ad: _Ad, age: int, due_ms: int) -> None:
+        """An ad has passed an age; the next one comes later, since the ages are looked at in order."""
+        ad.age = age + 1
+        if ad.age < len(AGES_MS):
+            self._ageing[ad.age].append((due_ms + AGES_MS[ad.age] - AGES_MS[age], ad))
+        else:
+            del self._ads[ad.impression_id]
+        if ad.price:
+            campaign = self._campaigns[ad.campaign_key]
+            campaign.prices[age] -= ad.price
+            if ad.age < len(AGES_MS):
+                campaign.prices[ad.age] += ad.price
+            if AGES_MS[age] == PATIENCE_MS:
+                campaign.count(ad)
             self.changed.add(ad.campaign_key)
 
     def expected(self, campaign_key: int) -> Expected | None:
@@ -128,7 +163,7 @@ class InFlight:
         campaign = self._campaigns.get(campaign_key)
         if campaign is None:
             return None
-        return Expected(Micros(int(campaign.price * campaign.rate)), campaign.rate, self.workers)
+        return Expected(campaign.expected_micros, campaign.rate, self.workers)
 
     def campaigns(self) -> set[int]:
         """All of which something is known."""

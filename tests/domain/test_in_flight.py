@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adserver.domain.in_flight import (
+    AGES_MS,
     IN_FLIGHT_MS,
     MEMORY_ADS,
     PATIENCE_MS,
     PRIOR_ADS,
+    PRIOR_LATE,
     Expected,
     InFlight,
     Unconfirmed,
@@ -183,31 +185,104 @@ steps = st.lists(
 )
 
 
+class Plain:
+    """What is under way, as a plain list: each impression's campaign, price, and when it was first heard of."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, tuple[int, int, int]] = {}
+        self.unserved: set[int] = set()
+        self.quick: dict[int, list[int]] = {}  # by campaign, the ages of its answers
+        self.now_ms = NOW_MS
+
+    def age_of(self, impression_id: int) -> int:
+        return sum(self.now_ms - self.rows[impression_id][2] >= age_ms for age_ms in AGES_MS)
+
+    def wait(self, gap_ms: int) -> None:
+        self.now_ms += gap_ms
+        self.rows = {key: row for key, row in self.rows.items() if row[2] + IN_FLIGHT_MS > self.now_ms}
+
+    def add(self, campaign_key: int, impression_id: int, price: int) -> None:
+        answers = self.quick.setdefault(campaign_key, [])
+        if impression_id not in self.rows:
+            self.rows[impression_id] = (campaign_key, price, self.now_ms)
+        elif impression_id in self.unserved:
+            self.unserved.discard(impression_id)
+            answers.append(self.age_of(impression_id))
+
+    def answer(self, campaign_key: int, impression_id: int) -> None:
+        if campaign_key not in self.quick:
+            return
+        if impression_id not in self.rows:
+            self.rows[impression_id] = (campaign_key, 0, self.now_ms)
+            self.unserved.add(impression_id)
+        elif self.rows[impression_id][1]:
+            self.quick[campaign_key].append(self.age_of(impression_id))
+            self.rows[impression_id] = (campaign_key, 0, self.rows[impression_id][2])
+
+    def expected(self, campaign_key: int, rate: float) -> float:
+        """Each price by r (1 - F) / (1 - r F), F of as many late answers as the prior weighs."""
+        answers, micros = self.quick[campaign_key], 0.0
+        for impression_id, (owner, price, _) in self.rows.items():
+            if owner == campaign_key:
+                age = self.age_of(impression_id)
+                share = sum(quick < age for quick in answers) / (len(answers) + PRIOR_LATE)
+                micros += price * rate * (1 - share) / (1 - rate * share)
+        return micros
+
+
 @given(steps)
 def test_the_prices_under_way_are_those_of_a_plain_list(story: list[tuple[str, int, int, int, int]]) -> None:
-    """With every ad's chance at 1 or 0, whatever its order; an impression belongs to one campaign."""
-    in_flight, now_ms = InFlight(), NOW_MS
-    plain: dict[int, tuple[int, int, int]] = {}  # impression -> campaign, price, when it was first heard of
-    weighed = set()
+    """In whatever order they are told; an impression belongs to one campaign."""
+    in_flight, plain = InFlight(), Plain()
     for what, campaign_key, number, price, gap_ms in story:
         impression_id = campaign_key * 10 + number
-        now_ms += gap_ms
-        in_flight.expire(now_ms)
-        plain = {key: row for key, row in plain.items() if row[2] + IN_FLIGHT_MS > now_ms}
+        plain.wait(gap_ms)
+        in_flight.expire(plain.now_ms)
+        plain.unserved &= plain.rows.keys()
         if what == "add":
-            in_flight.add(campaign_key, impression_id, Micros(price), 0.5, now_ms)
-            plain.setdefault(impression_id, (campaign_key, price, now_ms))
-            weighed.add(campaign_key)
+            in_flight.add(campaign_key, impression_id, Micros(price), 0.5, plain.now_ms)
+            plain.add(campaign_key, impression_id, price)
         elif what == "answered":
-            in_flight.answered(campaign_key, impression_id, now_ms)
-            if campaign_key in weighed:
-                first_ms = plain.get(impression_id, (0, 0, now_ms))[2]
-                plain[impression_id] = (campaign_key, 0, first_ms)
-        for key in weighed:
+            in_flight.answered(campaign_key, impression_id, plain.now_ms)
+            plain.answer(campaign_key, impression_id)
+        for key in plain.quick:
             expected = in_flight.expected(key)
             assert expected is not None and 0.0 <= expected.rate <= 1.0
-            prices = sum(row[1] for row in plain.values() if row[0] == key)
-            assert expected.micros == int(prices * expected.rate) >= 0
+            assert expected.micros == pytest.approx(plain.expected(key, expected.rate), abs=1)
+
+
+def test_an_ad_that_is_older_than_others_were_at_their_answer_is_expected_less() -> None:
+    in_flight = make_served(1_000, chance=0.5)
+    for impression_id in range(1, 501):
+        in_flight.answered(ONE, impression_id, NOW_MS + 100)
+    young = micros(in_flight)
+    weights = []
+    for age_ms in AGES_MS:
+        in_flight.expire(NOW_MS + age_ms - 1)
+        weights.append(micros(in_flight) / young)
+    in_flight.expire(NOW_MS + IN_FLIGHT_MS)
+    assert micros(in_flight) == 0
+    assert weights[0] == 1.0 and weights == sorted(weights, reverse=True)
+    assert max(weights[3:]) < 0.1  # and nobody's silence is known before PATIENCE_MS
+
+
+def test_an_old_ad_is_expected_in_full_while_no_answer_was_quicker() -> None:
+    in_flight = make_served(100, chance=0.5)
+    in_flight.expire(NOW_MS + IN_FLIGHT_MS - 1)
+    assert micros(in_flight) == 100 * PRICE // 2
+
+
+def test_answers_that_come_late_keep_old_ads_expected() -> None:
+    """Clicks of an ad that people read for ten seconds first."""
+    in_flight, late_ms = make_served(1_000, chance=0.5), 10_000
+    for impression_id in range(1, 501):
+        in_flight.answered(ONE, impression_id, NOW_MS + late_ms)
+    for number in range(100):
+        in_flight.add(ONE, 2_000 + number, PRICE, 0.5, NOW_MS + late_ms)
+    in_flight.expire(NOW_MS + late_ms + 15_999)
+    expected = micros(in_flight)
+    in_flight.expire(NOW_MS + late_ms + IN_FLIGHT_MS - 1)
+    assert 0.4 * 100 * PRICE < expected and micros(in_flight) < 0.1 * expected
 
 
 def test_a_workers_own_ads_are_expected_until_the_writer_has_them() -> None:
