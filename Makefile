@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+CASE ?= slot
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +15,7 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --python-platform linux --python-ver
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 .PHONY: help
-help: ## list the targets (ARGS="..." is passed on to the program behind demo, serve, audit, test and lock)
+help: ## list the targets (ARGS="..." is passed on to the program behind demo, serve, audit, test, bench, profile and lock)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- run ---
@@ -63,9 +64,25 @@ format: $(VENV)/.dev ## rewrite the code in the house's format, and mend what ca
 	@$(BIN)/ruff check --fix --exit-zero .
 	@$(BIN)/ruff format .
 
+.PHONY: scripts
+scripts: $(VENV)/.dev ## shorten tag.js and slot.js again, after a change, into what is served
+	@$(BIN)/python -m tests.shorten
+
 .PHONY: tools
-tools: ## make sure that the tests have Chromium and strace
+tools: ## make sure that the tests have Chromium, strace, nginx and Caddy
 	@./tests/ensure_tools.sh
+
+# --- measure ---
+
+.PHONY: bench
+bench: $(VENV)/.dev ## how fast it is beside a bare callable: a table, build/bench.json, docs/speed.svg; see docs/speed.md
+	@./tests/ensure_tools.sh wrk
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: profile
+profile: $(VENV)/.dev ## where the time of a case goes (CASE=slot): a flame graph, build/slot.svg
+	@./tests/ensure_tools.sh wrk
+	@$(BIN)/python -m tests.bench.profile $(CASE) $(ARGS)
 
 # --- dependencies ---
 

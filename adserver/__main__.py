@@ -180,10 +180,10 @@ def worker_child(number: int, descriptor: int) -> None:
 
 
 @app.command("_jobs", hidden=True)
-def jobs_child(number: int) -> None:
+def jobs_child(number: int, descriptor: Annotated[int | None, typer.Argument()] = None) -> None:
     from adserver import processes
 
-    processes.run_jobs_child(_settings(), number)
+    processes.run_jobs_child(_settings(), number, descriptor)
 
 
 def main() -> None:

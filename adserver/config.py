@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from adserver.domain.retention import Retention
+from adserver.domain.retention import CONSENT_PROOF_RETENTION_DAYS, Retention
 from adserver.domain.validity import Limits
 from adserver.domain.visitor import DAY_MS
 from pixel.consent import Region
@@ -46,6 +46,7 @@ Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 ExchangeRates = Annotated[dict[str, float], NoDecode, BeforeValidator(_rates)]
 
 
+METRICS_HERE = "same"  # among the other addresses, with an operator's key
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
@@ -79,10 +80,12 @@ class Settings(BaseSettings):
     keep_purchases_days: int = Field(default=180, ge=1, le=180)
     keep_forms_days: int = Field(default=14, ge=1, le=14)
     keep_ads_days: int = Field(default=35, ge=1, le=35)
+    keep_consent_proof_days: int = Field(default=CONSENT_PROOF_RETENTION_DAYS, ge=1)  # after it has ended
     ranking_rates: ExchangeRates = {}
     fetch_private: bool = False  # whether feeds, pictures and webhooks may be at private addresses
     most_feed_products: int = Field(default=1_000_000, ge=1)
     timezone: str = "UTC"  # of the network: whose months publishers are paid by
+    metrics: str = ""  # where /metrics is answered: nowhere, `same`, or [HOST:]PORT
     log_level: str = "info"
     test_mode: bool = False
     clock_offset_seconds: int = 0  # honoured in test mode only
@@ -130,6 +133,14 @@ class Settings(BaseSettings):
                 raise ValueError(f"{word} is no address or network such as 10.0.0.0/8") from None
         return value
 
+    @field_validator("metrics")
+    @classmethod
+    def _a_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if value in ("", METRICS_HERE) or (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+            return value if host or value in ("", METRICS_HERE) else f"127.0.0.1:{port}"
+        raise ValueError("same, a port, or HOST:PORT")
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -151,12 +162,19 @@ class Settings(BaseSettings):
         return self.data_dir / "adserver.db"
 
     @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Where /metrics listens on a port of its own."""
+        host, _, port = self.metrics.rpartition(":")
+        return (host, int(port)) if host else None
+
+    @property
     def retention(self) -> Retention:
         return Retention(
             self.keep_views_days * DAY_MS,
             self.keep_purchases_days * DAY_MS,
             self.keep_forms_days * DAY_MS,
             self.keep_ads_days * DAY_MS,
+            self.keep_consent_proof_days * DAY_MS,
         )
 
     @property

@@ -10,8 +10,10 @@ import msgspec
 
 from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Feed
+from adserver.domain.tally import NETWORK, Tally
 from adserver.flows.convert import Convert
 from adserver.flows.feed import ImportFeed
+from adserver.flows.hold_consent import HoldConsent
 from adserver.flows.manage.conversions import ManageConversions
 from adserver.flows.manage.keys import ManageKeys
 from adserver.flows.notify import Notify
@@ -49,6 +51,7 @@ def table(  # noqa: PLR0913, PLR0917  every flow with a job
     notify: Notify,
     seal: Seal,
     purge: Purge,
+    hold_consent: HoldConsent,
     stores: Stores,
     clock: Clock,
 ) -> list[Job]:
@@ -61,6 +64,7 @@ def table(  # noqa: PLR0913, PLR0917  every flow with a job
         Job("deliver notices", 1_000, notify.deliver_due),
         Job("purge receipts", 3_600_000, keys.purge_receipts),
         Job("purge what is old", 3_600_000, purge.run),
+        Job("hold consent", 3_600_000, hold_consent.run),
         Job("fetch pictures", 2_000, lambda: _fetch_missing_pictures(pictures, stores)),
     ]
 
@@ -116,8 +120,9 @@ class Runner:
     A job runs only while this process holds its lease.
     """
 
-    def __init__(self, jobs: list[Job], stores: Stores, clock: Clock, holder: str) -> None:
+    def __init__(self, jobs: list[Job], stores: Stores, clock: Clock, holder: str, tally: Tally) -> None:
         self._jobs = jobs
+        self._tally = tally
         self._writer = stores.writer
         self._clock = clock
         self._holder = holder
@@ -154,6 +159,7 @@ class Runner:
             if self._holds(job):
                 log.debug("%s: %s", job.name, job.run())
         except Exception:
+            self._tally.add(NETWORK, f"failed_{job.name}")
             log.exception("job '%s' failed; it runs again in %s ms", job.name, job.interval_ms)
 
     def _holds(self, job: Job) -> bool:

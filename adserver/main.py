@@ -12,25 +12,30 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from adserver import jobs
-from adserver.config import Settings
+from adserver.config import METRICS_HERE, Settings
 from adserver.domain.feed_xml import FeedLimits
 from adserver.domain.installation import Installation
 from adserver.domain.memory import Memory, new_memory
 from adserver.domain.retention import Retention
 from adserver.domain.token import Secrets, TokenKeys
+from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.bill import Bill, BillingPolicy
 from adserver.flows.collect import Collect, CollectPolicy
+from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
 from adserver.flows.draw import Draw
 from adserver.flows.feed import ImportFeed
+from adserver.flows.hold_consent import HoldConsent
 from adserver.flows.manage import Manage
 from adserver.flows.manage.keys import PREFIX, digest_of
+from adserver.flows.measure import Measure
 from adserver.flows.notify import Notify
 from adserver.flows.picture import FetchPictures
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
 from adserver.flows.privacy import Privacy
 from adserver.flows.purge import Purge
+from adserver.flows.recognise import Recognise
 from adserver.flows.refresh import Refresh
 from adserver.flows.relay import Relay, RelayPolicy
 from adserver.flows.seal import Seal
@@ -92,26 +97,28 @@ class Server:
         self.refresh.load(self.clock())
         self.refresh.load_traffic(self.clock())
         self._make_flows()
+        self.draw = Draw(storage.media, self.pictures)
+        self.measure = Measure(self.memory, storage, self.clock, jobs.LEASE_MS)
         self.application: Application = self._make_application()
-        self.runner = jobs.Runner(self._jobs(), storage, self.clock, secrets.token_hex(8))
+        tally = self.memory.tally
+        self.runner = jobs.Runner(self._jobs(), storage, self.clock, secrets.token_hex(8), tally)
 
     def _make_flows(self) -> None:
         settings, storage = self.settings, self.storage
-        known = Secrets(
-            TokenKeys(self.keys.current, _ring(self.keys.tokens)), bytes.fromhex(self.keys.orders)
-        )
+        known = self._secrets()
         own_page = settings.house_url or settings.base_url
         self.collect = Collect(
-            self.memory, storage.writer, self.refresh.if_stale, self.clock, self.mint_key,
+            self.memory, storage, self.refresh.if_stale, self.clock, self.mint_key,
             secrets.token_bytes,
             CollectPolicy(
-                self.cookie_keys(), known.orders, settings.tcf_vendor_id, derived_key(self.keys, b"parties")
+                self.cookie_keys(), known.tokens, known.orders, settings.tcf_vendor_id,
+                derived_key(self.keys, b"parties"),
             ),
         )  # fmt: skip
         self.serve = Serve(
             self.memory, storage, self.refresh.if_stale, self.clock,
             Chance(self.mint_key, SystemRandom().random),
-            known, ServingPolicy(settings.base_url, settings.ranking_rates, settings.tcf_vendor_id),
+            known, self.serving_policy(),
         )  # fmt: skip
         parties = Parties(self.memory, storage.campaigns, self.refresh.poll)
         policy = BillingPolicy(own_page, settings.click_delay_ms)
@@ -124,13 +131,12 @@ class Server:
         self.relay = Relay(
             self.memory, storage, self.clock, known,
             RelayPolicy(derived_key(self.keys, b"parties"), settings.tcf_vendor_id),
-            self.collect.write_of, self.convert.convert,
+            self.collect, self.convert.convert,
         )  # fmt: skip
         self.postback = Postback(
             storage.accounts, self.clock, self.convert.convert, derived_key(self.keys, b"postbacks")
         )
         self.privacy = Privacy(self.memory, storage, self.clock, self.mint_key, known.tokens)
-        self.draw = Draw(storage.media, self.pictures)
         self.manage = self._manage()
         self._make_flows_that_go_out()
 
@@ -185,10 +191,20 @@ class Server:
             mint_secret=partial(secrets.token_urlsafe, 32),
             order_secret=bytes.fromhex(self.keys.orders),
             fetch_private=self.settings.fetch_private,
+            retention=self.settings.retention,
         )
 
-    def _pixel_doctor(self) -> PixelDoctor:
-        return PixelDoctor(self.storage.pixel, self.storage.catalogue, self.storage.feeds, self.clock)
+    def _pixel_doctor(self, arrivals: ArrivalReports) -> PixelDoctor:
+        storage = self.storage
+        return PixelDoctor(storage.pixel, storage.catalogue, storage.feeds, self.clock, arrivals.pages)
+
+    def serving_policy(self) -> ServingPolicy:
+        told = self.settings
+        return ServingPolicy(told.base_url, told.ranking_rates, self.cookie_keys(), told.tcf_vendor_id)
+
+    def _secrets(self) -> Secrets:
+        tokens = TokenKeys(self.keys.current, _ring(self.keys.tokens))
+        return Secrets(tokens, bytes.fromhex(self.keys.orders))
 
     def cookie_keys(self) -> KeyRing:
         return KeyRing(self.keys.current, _ring(self.keys.cookies))
@@ -207,14 +223,18 @@ class Server:
             dict.fromkeys(settings.strict_countries, Region.STRICT),
         )
         callers = Callers(policy, read_geo(settings))
+        arrivals = ArrivalReports(self.storage, self.clock)
         behind = make_app(
             manage=self.manage,
             convert=self.convert,
             importer=self.import_feed,
             notify=self.notify,
             shops=self.shops,
-            pixel_doctor=self._pixel_doctor(),
+            pixel_doctor=self._pixel_doctor(arrivals),
+            recognise=Recognise(self.storage.stats),
+            arrivals=arrivals,
             relay=self.relay,
+            proven=ProveConsent(self.storage.consents, derived_key(self.keys, b"parties")),
             postback=self.postback,
             books=books_of(self.storage, self.signer, self.clock, settings.timezone),
             base_url=settings.base_url,
@@ -222,7 +242,8 @@ class Server:
         )
         files = Files(self.storage.media, tag_script(), slot_script())
         flows = Flows(self.collect, self.serve, self.bill, self.draw)
-        checks = Checks(self.storage.answers, self._is_staff_key, settings.debug_headers)
+        measured = self.measure.families if settings.metrics == METRICS_HERE else None
+        checks = Checks(self.storage.answers, self._is_staff_key, settings.debug_headers, measured)
         return Hot(behind, callers, flows, files, checks)
 
     def _is_staff_key(self, text: str) -> bool:
@@ -240,6 +261,13 @@ class Server:
             self.notify,
             Seal(self.storage.writer, self.storage.seals, self.signer, self.clock),
             Purge(self.storage.writer, self.clock, self.settings.retention),
+            HoldConsent(
+                self.storage.accounts,
+                self.storage.inventory,
+                self.storage.stats,
+                self.storage.writer,
+                self.clock,
+            ),
             self.storage,
             self.clock,
         )

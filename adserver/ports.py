@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, Protocol
 
+from adserver.domain.arrival import Arrived, Grouped, Grouping
 from adserver.domain.attribution import PendingConversion
 from adserver.domain.audience import Audience
 from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.caller import Place
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import Feed, Product
+from adserver.domain.consent_record import ConsentRecord
 from adserver.domain.in_flight import Expected
 from adserver.domain.money import Micros
 from adserver.domain.notice import Notice
@@ -75,6 +77,11 @@ class Writer(Protocol):
     @property
     def records(self) -> bool:
         """Whether writes become durable: False while the disk is full or the writer is away."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """How many writes of all processes wait for the disk, as far as this one has heard."""
         ...
 
     def in_flight(self, campaign_key: int) -> Expected | None:
@@ -147,6 +154,12 @@ class Feeds(Protocol):
 class Profiles(Protocol):
     def profile(self, visitor_key: int) -> Profile | None: ...
     def export(self, visitor_key: int) -> dict[str, list[dict[str, object]]]: ...
+
+
+class Consents(Protocol):
+    """What profiles stand on or stood on, for whoever knows the visitor's id."""
+
+    def given(self, visitor_key: int) -> list[ConsentRecord]: ...
 
 
 class Ledger(Protocol):
@@ -233,9 +246,26 @@ class Origins(Protocol):
 
 class Stats(Protocol):
     def counts(self, owner_key: int | None, since_ms: int) -> dict[str, int]: ...
+    def named(self, owner_key: int, names: Sequence[str], since_ms: int, until_ms: int) -> dict[str, int]: ...
     def rates(self, since_ms: int) -> dict[int, Rates]: ...
     def hourly(self, owner_keys: Sequence[int], name: str, since_ms: int) -> list[tuple[int, int, int]]: ...
     def hourly_sum(self, owner_keys: Sequence[int], name: str, since_ms: int) -> dict[int, int]: ...
+
+
+class Vitals(Protocol):
+    """How a running server is, as its files tell."""
+
+    def leased_until_ms(self) -> dict[str, int]: ...
+    def sizes(self) -> dict[str, int]: ...
+
+
+class Arrivals(Protocol):
+    """What became of the clicks of an advertiser's ads in the UTC days that begin within [since, until)."""
+
+    def total(self, advertiser_key: int, since_ms: int, until_ms: int) -> Arrived: ...
+    def groups(
+        self, advertiser_key: int, since_ms: int, until_ms: int, by: Grouping, limit: int
+    ) -> list[Grouped]: ...
 
 
 class Pixel(Protocol):
@@ -282,6 +312,8 @@ class Stores(Protocol):
     @property
     def profiles(self) -> Profiles: ...
     @property
+    def consents(self) -> Consents: ...
+    @property
     def ledger(self) -> Ledger: ...
     @property
     def conversions(self) -> Conversions: ...
@@ -303,6 +335,10 @@ class Stores(Protocol):
     def origins(self) -> Origins: ...
     @property
     def stats(self) -> Stats: ...
+    @property
+    def vitals(self) -> Vitals: ...
+    @property
+    def arrivals(self) -> Arrivals: ...
     @property
     def pixel(self) -> Pixel: ...
     @property

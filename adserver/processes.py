@@ -15,7 +15,8 @@ from contextlib import suppress
 import uvicorn
 
 from adserver.config import Settings
-from adserver.main import POLL_SECONDS, Server, join_storage, sole_storage, tell_region
+from adserver.main import POLL_SECONDS, TALLY_SECONDS, Server, join_storage, sole_storage, tell_region
+from adserver.web.metrics import MetricsPort
 from adserver.web.protocol import CuttingProtocol
 
 log = logging.getLogger("adserver")
@@ -30,8 +31,9 @@ LIFELINE = "ADSERVER_PROCESS_LIFELINE"
 def serve_alone(settings: Settings, host: str, port: int, ready: Callable[[], None] | None = None) -> None:
     """Serve, commit and do the jobs in this one process, until a signal stops it, and the process with it."""
     tell_region(settings)
-    listener = _listen_or_end(host, port)
+    listener, measuring = _listen_or_end(host, port), _listen_for_metrics(settings)
     server = Server(settings, sole_storage(settings.database_path, settings.retention))
+    tell_metrics(server, measuring)
     thread = threading.Thread(target=server.runner.run, name="jobs", daemon=True)
     thread.start()
     try:
@@ -96,6 +98,17 @@ def _listen_or_end(host: str, port: int) -> socket.socket:
         raise SystemExit(f"adserver: cannot listen on {host}:{port}: {error.strerror}") from None
 
 
+def _listen_for_metrics(settings: Settings) -> socket.socket | None:
+    address = settings.metrics_address
+    return None if address is None else _listen_or_end(*address)
+
+
+def tell_metrics(server: Server, listener: socket.socket | None) -> None:
+    """Answer /metrics beside the requests, where it has a port of its own."""
+    if listener is not None:
+        MetricsPort(listener, server.measure.families).start()
+
+
 def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -115,6 +128,7 @@ class Supervisor:
     def __init__(self, host: str, port: int, workers: int, settings: Settings) -> None:
         tell_region(settings)
         self._listener = _listen_or_end(host, port)
+        self._measuring = _listen_for_metrics(settings)
         self._settings = settings
         self._lifeline_end, self._lifeline = os.pipe()
         self._stopping = False
@@ -123,6 +137,8 @@ class Supervisor:
         for number in range(1, workers + 1):
             self._commands[f"worker {number}"] = ["_worker", str(number), descriptor]
         self._commands["jobs"] = ["_jobs", str(workers + 1)]
+        if self._measuring is not None:
+            self._commands["jobs"].append(str(self._measuring.fileno()))
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def run(self, ready: Callable[[], None] | None = None) -> None:
@@ -142,7 +158,8 @@ class Supervisor:
         self._end()
 
     def _start(self, name: str) -> None:
-        inherited = (self._listener.fileno(), self._lifeline_end)
+        sockets = [one.fileno() for one in (self._listener, self._measuring) if one is not None]
+        inherited = (*sockets, self._lifeline_end)
         self._children[name] = subprocess.Popen(  # noqa: S603  our own program
             [sys.executable, "-m", "adserver", *self._commands[name]],
             pass_fds=inherited,
@@ -229,10 +246,11 @@ def run_worker_child(settings: Settings, number: int, descriptor: int) -> None:
     server.close()
 
 
-def run_jobs_child(settings: Settings, number: int) -> None:
-    """The jobs beside any number of workers (`adserver work`)."""
+def run_jobs_child(settings: Settings, number: int, descriptor: int | None = None) -> None:
+    """The jobs beside any number of workers (`adserver work`), and what a monitoring system asks."""
     watch_lifeline()
     server = Server(settings, join_storage(settings.database_path), number)
+    tell_metrics(server, None if descriptor is None else socket.socket(fileno=descriptor))
     signal.signal(signal.SIGTERM, lambda signal_number, frame: server.runner.stop())
     signal.signal(signal.SIGINT, lambda signal_number, frame: server.runner.stop())
     ended = threading.Event()
@@ -246,5 +264,9 @@ def run_jobs_child(settings: Settings, number: int) -> None:
 
 
 def _refresh_until(ended: threading.Event, server: Server) -> None:
+    told_at = time.monotonic()
     while not ended.wait(POLL_SECONDS):
         server.freshen()
+        if time.monotonic() - told_at >= TALLY_SECONDS:
+            told_at = time.monotonic()
+            server.report_counts()

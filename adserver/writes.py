@@ -7,12 +7,14 @@ import msgspec
 from adserver.domain.audience import Audience
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import Feed, Product
+from adserver.domain.consent_record import Ended
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pixel_sample import Sample
 from adserver.domain.pricing import AdEvent
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.visitor import Preference
+from pixel.consent_proof import ConsentProof
 from pixel.events import Event, EventName
 
 
@@ -44,7 +46,8 @@ class StoreEvent(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
     `first` says that the visitor's cookie was minted by this very request: a profile is made only when
     it comes back. `visitor_key` 0: consent for no more than a count. `conversion_key` is 0 where the event
-    is no order, lead, sign-up or form; `trusted` when the merchant trusts its pixel for billing.
+    is no order, lead, sign-up or form; `trusted` when the merchant trusts its pixel for billing. `proof` is
+    what the yes to a profile stands on.
     """
 
     event_key: int  # minted on arrival, so that a batch sent twice is stored once
@@ -56,6 +59,7 @@ class StoreEvent(msgspec.Struct, frozen=True, array_like=True, tag=True):
     conversion_key: int = 0
     has_reference: bool = True
     trusted: bool = False
+    proof: ConsentProof | None = None
 
 
 class AdRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -88,6 +92,20 @@ class RecordAd(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Ad events of one impression, in order; the outcome is the last one's."""
 
     records: tuple[AdRecord, ...]
+
+
+class RecordArrival(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """What followed a click: that its page was there, or anything later, which may say that somebody stayed.
+
+    `clicked_ms` is when the click was, and `loading_ms` how long its page took, as the browser tells it.
+    """
+
+    impression_id: int
+    advertiser_key: int
+    event: EventName
+    clicked_ms: int
+    at_ms: int
+    loading_ms: int | None = None
 
 
 class RecordDecision(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -314,8 +332,10 @@ class Aged(StrEnum):
     NOTICES = "notices"
     REFUSED_CHARGES = "refused_charges"
     COUNTS = "counts"
+    ARRIVALS = "arrivals"
     PIXEL_SAMPLES = "pixel_samples"
     ERASURES = "erasures"
+    CONSENTS = "consents"
 
 
 class PurgeAged(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -332,12 +352,24 @@ class PurgeAged(msgspec.Struct, frozen=True, array_like=True, tag=True):
 class ForgetVisitor(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Erase everything that holds the visitor; amounts stay in the ledger, without the visitor.
 
-    What is kept is the receipt, and a digest of the visitor, so that a beacon or page that was under way
-    does not bring them back.
+    What is kept is the receipt (0 where nobody is handed one), and a digest of the visitor, so that a beacon
+    or page that was under way does not bring them back.
     """
 
     visitor_key: int
     receipt_key: int
+    at_ms: int
+    because: Ended = Ended.FORGOTTEN
+
+
+class Withdraw(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Erase what one advertiser has of the visitor, who said no on its pages; others keep theirs.
+
+    FORGOTTEN where nothing is left of the visitor, so that the id itself is erased as in ForgetVisitor.
+    """
+
+    visitor_key: int
+    advertiser_key: int
     at_ms: int
 
 
@@ -381,6 +413,7 @@ class Together(msgspec.Struct, frozen=True, array_like=True, tag=True):
 Write = (
     StoreEvent
     | RecordAd
+    | RecordArrival
     | RecordDecision
     | CreditConversion
     | SettleConversion
@@ -399,6 +432,7 @@ Write = (
     | SetPicture
     | Receipt
     | ForgetVisitor
+    | Withdraw
     | TellPreference
     | AddCounts
     | KeepSamples
@@ -427,6 +461,7 @@ class Result(StrEnum):
     OTHER_CURRENCY = "other_currency"  # than the order's, in which returns are told
     DEPOSIT_EXISTS = "deposit_exists"  # the reference stands for another amount
     SAVED = "saved"
+    FORGOTTEN = "forgotten"  # a withdrawal left nothing of the visitor
     CURRENCY_FIXED = "currency_fixed"
     TIMEZONE_FIXED = "timezone_fixed"
     CONFLICT = "conflict"  # someone else changed it, or holds it

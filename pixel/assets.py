@@ -3,10 +3,8 @@
 from functools import cache
 from importlib.resources import files
 
-from pixel.compact import compact
-
 
 @cache
 def tag_script() -> bytes:
-    """tag.js as it is served at `/m/tag.js`."""
-    return compact(files("pixel").joinpath("tag.js").read_text(encoding="utf-8")).encode()
+    """tag.js as it is served at `/m/tag.js`: shortened, see `make scripts`."""
+    return files("pixel").joinpath("tag.min.js").read_bytes()

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from pixel.consent_proof import ConsentProof, digest_of
 from pixel.gpp import TCF_EU, US_PRIVACY, GppFlaw, UsChoices, choices_of, fields_of, sections_of
 from pixel.tcf import RestrictionType, TcFlaw, TcString, decode
 
@@ -47,8 +48,9 @@ NOTHING_SAID = Said()
 class Signals(msgspec.Struct, frozen=True):
     """Everything a decision on consent depends on: what the page said, who asks, where, and when.
 
-    `origin_verified` is true when the request came from one of the account's own domains, `has_cookie` when
-    it carries our visitor cookie. `vendor_id` is the operator's own on the IAB's Global Vendor List.
+    `origin_verified` is true when the request came from one of the account's own domains, of which `site` is
+    the host; `has_cookie` when it carries our visitor cookie. `vendor_id` is the operator's own on the IAB's
+    Global Vendor List. `assertions_held`: nobody ever says no on the account's pages, so its yes is none.
     """
 
     region: Region
@@ -59,6 +61,8 @@ class Signals(msgspec.Struct, frozen=True):
     global_privacy_control: bool = False
     opted_out: bool = False
     has_cookie: bool = False
+    site: str = ""
+    assertions_held: bool = False
 
 
 class Basis(StrEnum):
@@ -90,13 +94,15 @@ class Basis(StrEnum):
     VENDOR_REFUSED = "vendor_refused"
     NO_VENDOR_ID = "no_vendor_id"  # the operator has none, so that no TC string can speak of him
     UNPROVEN_ASSERTION = "unproven_assertion"
+    ASSERTION_HELD = "assertion_held"  # nobody ever says no there, so that a yes proves nothing
     NO_USABLE_STRING = "no_usable_string"
 
 
 class Consent(msgspec.Struct, frozen=True):
     """What the law and the visitor allow for one request.
 
-    `withdrawn`: the visitor was known and now says no, so what was stored on this site is to go.
+    `withdrawn`: the visitor was known and now says no, so what was stored on this site is to go. `proof` is
+    what the yes to a profile stands on; None without one, and where silence is allowed and nothing was said.
     """
 
     basis: Basis
@@ -105,6 +111,8 @@ class Consent(msgspec.Struct, frozen=True):
     may_personalise: bool  # choose products from the profile
     may_measure: bool  # count impressions, clicks, conversions by visitor
     withdrawn: bool = False
+    proof: ConsentProof | None = None
+    may_cap: bool = False  # count in a cookie of the page's site how often an ad was shown there
 
 
 # The EEA, its outermost regions with codes of their own, the United Kingdom and Switzerland; then territories
@@ -132,17 +140,25 @@ def region_of(country: str | None, default: Region, rules: Mapping[str, Region] 
 
 
 # What is allowed, as bits. Nothing is profiled that may not be stored, nor chosen from what is no profile.
-_STORE, _PROFILE, _PERSONALISE, _MEASURE = 1, 2, 4, 8
+_STORE, _PROFILE, _PERSONALISE, _MEASURE, _CAP = 1, 2, 4, 8, 16
 _NEEDS = (_STORE, _PROFILE, _PERSONALISE, _MEASURE)
 _NOTHING = 0
-_ALL = _STORE | _PROFILE | _PERSONALISE | _MEASURE
-_ALL_BUT_PROFILE = _STORE | _MEASURE
+_ALL = _STORE | _PROFILE | _PERSONALISE | _MEASURE | _CAP
+_ALL_BUT_PROFILE = _STORE | _MEASURE | _CAP
 _ALL_BUT_PERSONALISE = _ALL ^ _PERSONALISE
 _ALL_BUT_MEASURE = _ALL ^ _MEASURE
+_ALL_BUT_CAP = _ALL ^ _CAP
 
-# What is left where a purpose of the TCF is off: 1 storage, 3 a profile, 4 ads by it, 7 measurement.
-_WITHOUT_PURPOSE = {1: _NOTHING, 3: _ALL_BUT_PROFILE, 4: _ALL_BUT_PERSONALISE, 7: _ALL_BUT_MEASURE}
-_MEASUREMENT = 7  # the only one of them that may rest on legitimate interest
+# What is left where a purpose of the TCF is off: 1 storage, 2 choosing ads by little, 3 a profile, 4 ads by
+# it, 7 measurement.
+_WITHOUT_PURPOSE = {
+    1: _NOTHING,
+    2: _ALL_BUT_CAP,
+    3: _ALL_BUT_PROFILE,
+    4: _ALL_BUT_PERSONALISE,
+    7: _ALL_BUT_MEASURE,
+}
+_BY_INTEREST = (2, 7)  # those of them that may rest on legitimate interest
 
 _OLDEST_POLICY = 4  # TCF 2.2: before it, legitimate interest stood for profiles too
 _DAY_MS = 86_400_000
@@ -177,7 +193,8 @@ class _Heard(msgspec.Struct, frozen=True):
     gpp: _Gpp
     us_privacy: UsChoices | GppFlaw
     gdpr_applies: bool
-    tc_strings: tuple[TcString | TcFlaw, ...]  # read only where the GDPR applies
+    tc_texts: tuple[str, ...]  # only where the GDPR applies
+    tc_strings: tuple[TcString | TcFlaw, ...]  # what they say
 
 
 def decide(signals: Signals) -> Consent:
@@ -197,7 +214,9 @@ def decide(signals: Signals) -> Consent:
         may_profile=bool(allowed & _PROFILE),
         may_personalise=bool(allowed & _PERSONALISE),
         may_measure=bool(allowed & _MEASURE),
-        withdrawn=signals.has_cookie and (signals.opted_out or _refuses_storage(heard)),
+        withdrawn=signals.has_cookie and (signals.opted_out or _takes_back(heard)),
+        proof=_proof(heard) if allowed & _PROFILE else None,
+        may_cap=bool(allowed & _CAP),
     )
 
 
@@ -206,19 +225,58 @@ def _basis(ceilings: list[_Ceiling], heard: _Heard) -> Basis:
         for ceiling in ceilings:
             if not ceiling.allowed & need:
                 return ceiling.basis
+    return _footing(heard)
+
+
+def _footing(heard: _Heard) -> Basis:
+    """What a yes stands on."""
     if heard.tc_strings and heard.signals.vendor_id is not None:
         return Basis.TCF
     return Basis.ASSERTED if _asserted(heard.signals.said) else Basis.OPEN_REGION
 
 
-def _refuses_storage(heard: _Heard) -> bool:
-    """Whether a valid string has purpose 1 off: it is read once more, to withdraw."""
-    return any(
-        isinstance(string, TcString)
-        and _invalidity(string, heard.signals.now_ms) is None
-        and 1 not in string.purpose_consents
-        for string in heard.tc_strings
-    )
+def _proof(heard: _Heard) -> ConsentProof | None:
+    """Of a yes; an assertion's time is no part of its digest, since some tools tell a new one each day."""
+    kind, said, site = _footing(heard), heard.signals.said, heard.signals.site
+    if kind is Basis.OPEN_REGION:
+        return None
+    if kind is Basis.TCF and isinstance(first := heard.tc_strings[0], TcString):
+        return ConsentProof(
+            kind, digest_of(" ".join(heard.tc_texts)), str(first.cmp_id), first.updated_ms, site
+        )
+    tool, given_seconds = _said(said.asserted_by) or "", said.asserted_at_seconds
+    flags = (said.asserted, said.ad_storage, said.ad_user_data, said.ad_personalization)
+    digest = digest_of(" ".join([*map(_FLAG_LETTERS.__getitem__, flags), tool]))
+    return ConsentProof(kind, digest, tool, None if given_seconds is None else given_seconds * 1_000, site)
+
+
+_FLAG_LETTERS = {True: "1", False: "0", None: "-"}
+
+
+def _takes_back(heard: _Heard) -> bool:
+    """Whether the account's own page says an explicit no to storage or to the profile.
+
+    Silence is none, nor is a string that says nothing any more; what the browser or American law opts out
+    of is suppressed, not erased. Pages deny `ad_storage` by default: a yes of another kind speaks louder.
+    """
+    signals, said = heard.signals, heard.signals.said
+    strings = [
+        one
+        for one in heard.tc_strings
+        if isinstance(one, TcString) and _invalidity(one, signals.now_ms) is None
+    ]
+    if not signals.origin_verified:
+        return False
+    if said.asserted is False or any(_is_no(one, signals.vendor_id) for one in strings):
+        return True
+    return said.ad_storage is False and not strings and not said.asserted
+
+
+def _is_no(string: TcString, vendor_id: int | None) -> bool:
+    """A no to storage, to a profile, or to us, if the visitor was asked about us."""
+    if vendor_id is None or string.disclosed is None or vendor_id not in string.disclosed:
+        return not string.purpose_consents >= {1, 3}
+    return not string.purpose_consents >= {1, 3} or vendor_id not in string.vendor_consents
 
 
 # ---- reading ----
@@ -228,9 +286,11 @@ def _hear(signals: Signals) -> _Heard:
     said = signals.said
     gpp = _read_gpp(said)
     applies = _gdpr_applies(signals, gpp)
-    tc_texts = (_said(said.gdpr_consent), gpp.tc_text) if applies else ()
-    tc_strings = tuple([decode(text) for text in tc_texts if text is not None])
-    return _Heard(signals, gpp, _read_us_privacy(said), applies, tc_strings)
+    told = (_said(said.gdpr_consent), gpp.tc_text) if applies else ()
+    tc_texts = tuple([text for text in told if text is not None])
+    return _Heard(
+        signals, gpp, _read_us_privacy(said), applies, tc_texts, tuple([decode(text) for text in tc_texts])
+    )
 
 
 def _read_gpp(said: Said) -> _Gpp:
@@ -342,7 +402,7 @@ def _of_tc_strings(heard: _Heard) -> Iterator[_Ceiling]:
 
 
 def _rests_on_interest(string: TcString, purpose: int) -> bool:
-    return purpose == _MEASUREMENT and purpose in string.purpose_interests
+    return purpose in _BY_INTEREST and purpose in string.purpose_interests
 
 
 def _invalidity(string: TcString | TcFlaw, now_ms: int) -> Basis | None:
@@ -386,10 +446,12 @@ def _of_the_ground(heard: _Heard) -> Iterator[_Ceiling]:
     if not heard.gdpr_applies or (heard.tc_strings and signals.vendor_id is not None):
         return
     asserted = _asserted(signals.said)
-    if _is_proven(signals):
+    if _is_proven(signals) and not signals.assertions_held:
         yield _Ceiling(Basis.NO_USABLE_STRING, asserted)
     elif heard.tc_strings:
         yield _Ceiling(Basis.NO_VENDOR_ID, _NOTHING)
+    elif asserted and signals.assertions_held:
+        yield _Ceiling(Basis.ASSERTION_HELD, _NOTHING)
     else:
         yield _Ceiling(Basis.UNPROVEN_ASSERTION if asserted else Basis.NO_USABLE_STRING, _NOTHING)
 

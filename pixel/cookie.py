@@ -32,15 +32,24 @@ class CookieNames(msgspec.Struct, frozen=True):
     visitor: bytes
     opt_out: bytes
     test: bytes
+    site: bytes
     attributes: bytes
+    site_attributes: bytes
 
 
 # __Host- binds a cookie to this very host: a sister domain cannot plant one.
 SECURE_NAMES = CookieNames(
-    b"__Host-rt", b"__Host-rt-optout", b"rt-test", b"; Path=/; Secure; HttpOnly; SameSite=None"
+    b"__Host-rt",
+    b"__Host-rt-optout",
+    b"rt-test",
+    b"__Host-rt-site",
+    b"; Path=/; Secure; HttpOnly; SameSite=None",
+    b"; Path=/; Secure; HttpOnly; SameSite=None; Partitioned",
 )
 # Browsers refuse Secure cookies over plain http (Safari on loopback too): for development only.
-DEVELOPMENT_NAMES = CookieNames(b"rt", b"rt-optout", b"rt-test", b"; Path=/; HttpOnly; SameSite=Lax")
+DEVELOPMENT_NAMES = CookieNames(
+    b"rt", b"rt-optout", b"rt-test", b"rt-site", *[b"; Path=/; HttpOnly; SameSite=Lax"] * 2
+)
 
 
 def names_for(secure: bool) -> CookieNames:
@@ -82,7 +91,7 @@ def visitor_of(random_bytes: bytes) -> int:
 
 def read_visitor(cookie_header: bytes, keys: KeyRing, names: CookieNames) -> VisitorCookie:
     """The visitor a Cookie header names, if it is one of ours, and whether they opted out."""
-    if names.visitor not in cookie_header:  # also the beginning of the opt-out cookie's name
+    if names.visitor not in cookie_header:  # also the beginning of our other cookies' names
         return _NOBODY
     values = []
     opted_out = False

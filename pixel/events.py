@@ -84,6 +84,19 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
     landing_ms: int | None = None
 
 
+class Family(StrEnum):
+    """Whose rules a browser keeps cookies by: all that is kept of a user agent."""
+
+    CHROME = "chrome"
+    SAFARI = "safari"  # every browser on iOS too, whatever its name: Apple's rules hold for all of them
+    FIREFOX = "firefox"
+    EDGE = "edge"
+    SAMSUNG_INTERNET = "samsung_internet"
+    OPERA = "opera"
+    IN_APP = "in_app"  # a page inside an app, such as Instagram's: its cookies are not the browser's
+    OTHER = "other"
+
+
 class Rejection(StrEnum):
     """Why a hit, or one event of it, was not stored. Each is counted under its name."""
 

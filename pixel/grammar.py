@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from html import unescape
 from urllib.parse import unquote
 
 MAX_ID_LENGTH = 100
@@ -80,18 +81,24 @@ def page_from(given: object) -> str | None:
 
 
 def holds_email(text: str) -> bool:
-    """Whether `text` holds the shape of an e-mail address, plainly or percent-encoded to any depth."""
-    if "@" not in text and "%" not in text and text.isascii():
+    """Whether `text` holds the shape of an e-mail address, plainly or encoded for addresses or for HTML."""
+    if "@" not in text and "%" not in text and "&" not in text and text.isascii():
         return False
     for _ in range(_PERCENT_ROUNDS):
-        if not text.isascii():
-            text = text.translate(_LOOKALIKES)
+        text = _as_read(text)
         if _EMAIL.search(text):
             return True
-        if "%" not in text:
+        if "%" not in text and "&" not in text:
             return False
         text = unquote(_NESTED_PERCENT.sub("%", text), errors="replace")
-    return _EMAIL.search(text.translate(_LOOKALIKES)) is not None
+    return _EMAIL.search(_as_read(text)) is not None
+
+
+def _as_read(text: str) -> str:
+    """As people would read it on a page."""
+    if "&" in text:
+        text = unescape(text)
+    return text if text.isascii() else text.translate(_LOOKALIKES)
 
 
 def holds_email_anywhere(document: object) -> bool:
@@ -112,4 +119,4 @@ def holds_email_anywhere(document: object) -> bool:
 
 def may_hold_email(raw: bytes) -> bool:
     """A quick look at undecoded JSON: without one of these bytes no text in it can be of e-mail shape."""
-    return b"@" in raw or b"%" in raw or b"\\u" in raw or b"\xef" in raw
+    return b"@" in raw or b"%" in raw or b"&" in raw or b"\\u" in raw or b"\xef" in raw

@@ -8,6 +8,7 @@
   const MOST_EVENTS = 20; // of one request
   const MOST_KEPT = 100; // while they wait for a word or for the server
   const CLICK_SECONDS = 2592000; // 30 days
+  const MOST_ITEMS = 200; // GA4's limit, and the server's
   const SECOND_MS = 1000;
   const CAMPAIGN_PARAMS = /[?&](utm_\w+|\w*clid)=[^&]*/g;
 
@@ -47,9 +48,9 @@
   };
 
   // A mistake of ours, or in what a page hands us, must never stop the shop's own script.
-  const quietly = (action) => (given) => {
+  const quietly = (action) => (...given) => {
     try {
-      action(given);
+      action(...given);
     } catch (error) {
       if (options.debug) console.warn('rt', error);
     }
@@ -70,7 +71,8 @@
   // The strongest no wins. Silence is for the server to judge, which knows where the visitor is.
   const anybodySaid = (word) => Object.values(said).includes(word);
   const mayNot = () => anybodySaid(false);
-  const mustWait = () => !mayNot() && !anybodySaid(true) && (anybodySaid(null) || (options.wait && !answered));
+  const isOpen = () => !anybodySaid(true) && (anybodySaid(null) || (options.wait && !answered));
+  const mustWait = () => !mayNot() && (said.mode === null || isOpen()); // its update follows another tool's yes
   const mayKeep = () => !mayNot() && anybodySaid(true) && !signals.gpc;
 
   const keepClick = (id) => {
@@ -80,15 +82,24 @@
 
   const consentChanged = () => {
     answered = true;
-    if (mayKeep() && clickId()) keepClick(clickId());
+    if (mayKeep() && landing) keepClick(landing); // what is stored is not prolonged
     if (mayNot() || signals.gpc) keepClick();
     schedule();
   };
 
-  // A default of "granted" is nobody's consent, and one for some regions only is for the server to know.
+  // Who asked the visitor, and when.
+  const hearTool = (given) => {
+    const time = given.time || Date.now();
+    signals.consent_cmp = given.cmp;
+    signals.consent_time = Math.floor(new Date(time < 1e11 ? time * SECOND_MS : time) / SECOND_MS);
+  };
+
+  // A default of "granted" is nobody's consent, and one for some regions only is for the server to know. What
+  // an update grants is the visitor's answer, given now.
   const hearConsentMode = (isUpdate, given) => {
     MODE_FIELDS.forEach((name) => {
       if (given[name] && (isUpdate || (given[name] === 'denied' && !given.region))) signals[name] = given[name];
+      if (isUpdate && given[name] === 'granted') hearTool({ cmp: signals.consent_cmp || 'consent mode', ...given });
     });
     if (isUpdate && given.ad_storage) said.mode = given.ad_storage === 'granted';
     else if (signals.ad_storage && said.mode === undefined) said.mode = null;
@@ -97,11 +108,9 @@
 
   const hearPage = (given) => {
     Object.assign(signals, pick(given, SIGNAL_FIELDS));
-    if (given.granted !== undefined) {
-      const time = given.time || Date.now();
-      said.page = signals.consent = given.granted;
-      signals.consent_cmp = given.cmp;
-      signals.consent_time = Math.floor(new Date(time < 1e11 ? time * SECOND_MS : time) / SECOND_MS);
+    if (given.granted != null) {
+      said.page = signals.consent = given.granted === true;
+      hearTool(given);
     }
     hearConsentMode(true, given);
   };
@@ -110,7 +119,7 @@
     if (!/loaded|complete/.test(data.eventStatus)) return;
     signals.gdpr = { true: 1, false: 0 }[data.gdprApplies];
     signals.gdpr_consent = data.tcString;
-    said.tcf = data.gdprApplies === false || data.purpose.consents[1] === true;
+    said.__tcfapi = data.gdprApplies === false || data.purpose.consents[1] === true;
     consentChanged();
   });
 
@@ -118,19 +127,26 @@
     if (pingData.signalStatus !== 'ready') return;
     signals.gpp = pingData.gppString;
     signals.gpp_sid = [].concat(pingData.applicableSections).join();
-    said.gpp = undefined;
+    said.__gpp = undefined;
     consentChanged();
   });
 
-  const listenToConsentTools = () => {
-    if (window.__tcfapi && !('tcf' in said)) {
-      said.tcf = null;
-      window.__tcfapi('addEventListener', 2, hearTcf);
-    }
-    if (window.__gpp && !('gpp' in said)) {
-      said.gpp = null;
-      window.__gpp('addEventListener', hearGpp);
-    }
+  const hearUsPrivacy = (data) => {
+    signals.us_privacy = (data || 0).uspString;
+    said.__uspapi = undefined;
+    schedule();
+  };
+
+  const ask = (tool, ...question) => {
+    if (!window[tool] || tool in said) return;
+    said[tool] = null;
+    quietly(window[tool])(...question);
+  };
+
+  const askConsentTools = () => {
+    ask('__tcfapi', 'addEventListener', 2, hearTcf);
+    ask('__gpp', 'addEventListener', hearGpp);
+    ask('__uspapi', 'getUSPData', 1, hearUsPrivacy);
   };
 
   /* ---- the click that led here ---- */
@@ -150,7 +166,8 @@
 
   const arrive = () => {
     if (!landing) return;
-    tellOfLanding('landed', { landing_ms: Math.round(performance.now()) });
+    const shown = firstOf(performance.getEntriesByType('navigation')).activationStart || 0; // where it was prerendered
+    tellOfLanding('landed', { landing_ms: Math.round(performance.now() - shown) });
     setTimeout(() => document.hidden || tellEngaged(), 10 * SECOND_MS);
   };
 
@@ -164,7 +181,7 @@
 
   const itemsOf = (given) => {
     const listed = given.items || given.contents || given.content_ids || given.item;
-    return listed && [].concat(listed).map((item) =>
+    return listed && [].concat(listed).slice(0, MOST_ITEMS).map((item) =>
       pick(Object(item) === item ? { item_id: item.id, price: item.item_price, ...item } : { item_id: item }, ITEM_FIELDS));
   };
 
@@ -200,7 +217,7 @@
   const flush = quietly(() => {
     scheduled = false;
     settle();
-    if (!merchant || document.prerendering || mustWait()) return;
+    if (!merchant || mustWait()) return;
     if (mayNot()) {
       outbox = [];
       if (!refusalTold) transmit([]); // the no itself, so that what an earlier yes allowed is withdrawn
@@ -229,11 +246,11 @@
     const rtclid = clickId();
     events.forEach((event) => Object.assign(event, { rtclid }));
     const body = JSON.stringify({ m: merchant, events, consent: signals, debug: options.debug ? 1 : undefined });
-    const otherwise = () => navigator.sendBeacon(endpoint, body) || asImage(events);
+    const otherwise = () => (navigator.sendBeacon && navigator.sendBeacon(endpoint, body)) || asImage(events);
     if (options.debug) console.info('rt', body);
     // A text needs no preflight; a second delivery is harmless, since event_id tells it.
     fetch(endpoint, { method: 'POST', body, credentials: 'include', keepalive: true })
-      .then((answer) => answer.status === 503 && keepForLater(events), otherwise);
+      .then((answer) => answer.status > 501 && keepForLater(events), otherwise);
   };
 
   // What the server could not keep goes with the next event, once, if it is still allowed then.
@@ -245,7 +262,7 @@
   /* ---- pages, also those that a script turns ---- */
 
   const address = () => location.pathname + location.search.replace(CAMPAIGN_PARAMS, '').slice(1);
-  let page = address();
+  let page;
   let guessed;
 
   const meta = (name) => (document.querySelector('[property="product:' + name + '"]') || 0).content;
@@ -278,6 +295,7 @@
   });
 
   const openPage = () => {
+    page = address();
     if (options.pages !== false) tell('page_view', {}, GUESS);
     if (options.fallback !== false) guessSoon(page);
   };
@@ -286,7 +304,6 @@
     if (address() === page) return;
     settle();
     told = {};
-    page = address();
     tellEngaged();
     openPage();
   });
@@ -294,8 +311,8 @@
   const watchHistory = () => {
     words('pushState replaceState').forEach((name) => {
       const original = history[name];
-      history[name] = function () {
-        const result = original.apply(this, arguments);
+      history[name] = function (...given) {
+        const result = original.apply(this, given);
         turnPage();
         return result;
       };
@@ -312,7 +329,7 @@
 
   const tellOfForm = (name, form) => {
     const read = (attribute) => form.getAttribute(attribute);
-    tell(name, { form_id: read('data-rt-form') || read('id') || read('name'), fields: Array.from(begun.get(form) || []), item: read('data-rt-item') }, PAGE);
+    tell(name, { form_id: read('data-rt-form') || read('id') || read('name'), fields: [...(begun.get(form) || [])], item: read('data-rt-item') }, PAGE);
   };
 
   const hearField = ({ target }) => {
@@ -343,7 +360,7 @@
   const entries = new WeakSet();
   const pushes = {};
 
-  const readQueue = (name, action) => {
+  const readQueue = quietly((name, action) => {
     const queue = (window[name] = window[name] || []);
     const push = queue.push;
     if (push === pushes[name]) return;
@@ -352,14 +369,14 @@
       entries.add(entry);
     });
     Array.from(queue).forEach(hearOnce);
-    pushes[name] = queue.push = function () {
-      Array.from(arguments).forEach(hearOnce);
-      return push.apply(this, arguments);
+    pushes[name] = queue.push = function (...given) {
+      given.forEach(hearOnce);
+      return push.apply(this, given);
     };
-  };
+  });
 
   const hearDataLayer = (entry) => {
-    const [verb, name, given] = Array.from(entry);
+    const { 0: verb, 1: name, 2: given } = entry; // not all of it: it may say any length
     if (verb === 'consent') hearConsentMode(name === 'update', given);
     if (!options.dataLayer) return;
     if (verb === 'event') tellShop(name, given, DATA_LAYER);
@@ -376,7 +393,7 @@
   const hearCriteo = (entry) => tellForeign(entry.event, { transaction_id: entry.id, ...entry }, CRITEO);
 
   const hearFbq = quietly((call) => {
-    const [verb, ...rest] = Array.from(call);
+    const [verb, ...rest] = call;
     if (verb === 'trackSingle') rest.shift();
     const [name, given, about] = rest;
     const params = { ...given, ...about };
@@ -384,7 +401,7 @@
   });
 
   // Meta's snippet does nothing where `fbq` is there already, so it is not made but awaited.
-  const readFbq = () => {
+  const readFbq = quietly(() => {
     let fbq;
     const hearFrom = (given) => {
       if (typeof given !== 'function') return given;
@@ -398,16 +415,16 @@
     };
     if (window.fbq) window.fbq = hearFrom(window.fbq);
     else Object.defineProperty(window, 'fbq', { configurable: true, get: () => fbq, set: (given) => { fbq = hearFrom(given); } });
-  };
+  });
 
   // Whoever comes late, or replaced its queue when it was loaded, is heard from then on.
-  const listen = quietly(() => {
+  const listen = () => {
     if (!merchant) return;
     const layer = typeof options.dataLayer === 'string' ? options.dataLayer : 'dataLayer';
     if (options.dataLayer || window[layer]) readQueue(layer, hearDataLayer);
     if (options.criteo) readQueue('criteo_q', hearCriteo);
-    listenToConsentTools();
-  });
+    askConsentTools();
+  };
 
   /* ---- commands ---- */
 
@@ -431,13 +448,20 @@
 
   const run = quietly(([name, ...given]) => commands[name](...given));
 
-  window.rt = function () { run(arguments); };
+  // A page that is prerendered is nobody's visit yet.
+  const calls = (stub || 0).q || [];
+  const work = () => document.prerendering || calls.splice(0).forEach(run);
+
+  window.rt = (...call) => {
+    calls.push(call);
+    work();
+  };
   window.rt.ready = true;
-  ((stub || 0).q || []).forEach(run);
+  work();
 
   on(document, 'focusin input', hearField);
   on(document, 'submit', hearSubmit);
-  on(document, 'prerenderingchange', schedule);
+  on(document, 'prerenderingchange', work);
   on(document, 'load', listen);
   on(window, 'load', listen);
   on(window, 'pagehide', leave);

@@ -11,7 +11,7 @@ from adserver.domain.memory import Memory
 from adserver.domain.tally import Tally
 from adserver.domain.token import Secrets, TokenKeys
 from adserver.flows.refresh import Refresh
-from adserver.flows.serve import Chance, Serve, Served, ServingPolicy, SlotRequest
+from adserver.flows.serve import Chance, Serve, Served, SlotRequest
 from adserver.main import Server
 
 Heard = Callable[[SlotRequest, Caller, Decision | NoAd], None]
@@ -81,7 +81,7 @@ class DemoServer(Server):
             self.clock,
             Chance(self.mint_key, dice),
             Secrets(self.token_keys(), bytes.fromhex(self.keys.orders)),
-            ServingPolicy(self.settings.base_url, self.settings.ranking_rates, self.settings.tcf_vendor_id),
+            self.serving_policy(),
         )
 
     def token_keys(self) -> TokenKeys:

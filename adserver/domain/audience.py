@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from adserver.domain.pricing import Terms, rate_named
+from adserver.domain.retention import Retention
 from adserver.domain.visitor import DAY_MS, Profile
 from pixel.events import EventName
 
@@ -26,6 +27,15 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     exclusions: tuple[Rule, ...] = ()
     version: int = 1
     created_at_ms: int = 0
+
+
+def days_kept_instead(audience: Audience, retention: Retention) -> int | None:
+    """How long an event is kept that a rule asks for longer; None where each is kept for long enough."""
+    for rule in (*audience.inclusions, *audience.exclusions):
+        kept_days = retention.of_event(rule.event) // DAY_MS
+        if rule.retention_days > kept_days:
+            return kept_days
+    return None
 
 
 def is_member(audience: Audience, profile: Profile, now_ms: int) -> bool:

@@ -2,8 +2,9 @@
 
 import msgspec
 
+from adserver.domain.sightings import Seen
 from pixel.consent import Region
-from pixel.events import Rejection
+from pixel.events import Family, Rejection
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -18,7 +19,10 @@ class Caller(msgspec.Struct, frozen=True):
 
     `network` is its /24 or /48, as a number; None on this machine or network, where nothing is limited.
     `place` is where that is, if anybody knows.
+    `family` is all that is kept of the user agent. `from_own_site`: the browser itself says that the page
+    and this address are of one site, as where the merchant's own server passes requests on to us.
     `visitor_key` is our cookie's, 0 without one; `cookie_flaw` names a cookie that was not ours.
+    `seen_here` is what the page's site has of our ads by the cookie kept there, `site_cookie_flaw` its flaw.
     `robot` is why the request is a machine's, None for a person's. `test` marks a browser that its owner
     has excluded: it sees everything and bills nothing.
     """
@@ -34,6 +38,10 @@ class Caller(msgspec.Struct, frozen=True):
     secure: bool = True
     network: int | None = None
     place: Place | None = None
+    family: Family = Family.OTHER
+    from_own_site: bool = False
+    seen_here: tuple[Seen, ...] = ()
+    site_cookie_flaw: str | None = None
 
 
 def is_from(origin: str | None, domains: tuple[str, ...]) -> bool:

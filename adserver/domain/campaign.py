@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.item_id import ItemIdRule
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel, Terms
@@ -34,6 +35,8 @@ class Advertiser(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     landing_params: str = ""
     webhook_url: str | None = None  # of their own server, which is told of budgets and daily heads
     item_id_rule: ItemIdRule | None = None  # from ids that its pages name to the catalogue's
+    consent_hold: ConsentHold = ConsentHold.NONE
+    consent_held_at_ms: int | None = None
     version: int = 1
     created_at_ms: int = 0
 
@@ -88,6 +91,7 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     ends_at_ms: int | None = None
     pacing: Pacing = Pacing.ASAP
     frequency_cap: FrequencyCap | None = None
+    contextual: bool = False  # its messages may answer whom its audiences do not hold, or nobody knows
     audience_creatives: tuple[AudienceCreatives, ...] = ()  # an audience not named here sees them all
     landing_params: str = ""
     fallback_url: str | None = None

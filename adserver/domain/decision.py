@@ -9,7 +9,7 @@ from adserver.domain.campaign import Campaign, Creative, creatives_for
 from adserver.domain.catalogue import Product
 from adserver.domain.eligibility import Balance, Refusal, money_refusal, refusal
 from adserver.domain.pacing import dice_of
-from adserver.domain.pricing import AdEvent, PricingModel, rate_of
+from adserver.domain.pricing import CONTEXTUAL, AdEvent, PricingModel, rate_of
 from adserver.domain.slot import Slot
 from adserver.domain.snapshot import Rates
 from adserver.domain.visitor import (
@@ -51,7 +51,7 @@ class Candidate(msgspec.Struct, frozen=True):
 class Decision(msgspec.Struct, frozen=True):
     """The answer: a campaign's creative with its cards (none for a message), and what it beat.
 
-    `audience_key` is whose rate it is served at, 0 for the campaign's own.
+    `audience_key` is whose rate it is served at, 0 for the campaign's own, CONTEXTUAL if for the page.
     """
 
     campaign: Campaign
@@ -68,15 +68,19 @@ class NoAd(msgspec.Struct, frozen=True):
     refusals: dict[int, Refusal]
 
 
+_Shown = tuple[int, Creative, tuple[Product, ...]]  # whose rate it is served at, and what is seen
+
+
 def decide(
     request: Request,
-    profile: Profile,
+    profile: Profile | None,
     candidates: Sequence[Candidate],
     products: Mapping[int, Product],
     dice: float,
 ) -> Decision | NoAd:
     """The eligible campaign with the highest expected revenue, or NoAd.
 
+    `profile` is None where nothing may be remembered of the visitor.
     `products` holds the catalogue's entries for the profile's interests. `dice` in [0, 1) breaks ties,
     picks among a campaign's creatives and, hashed with a campaign's key, paces that campaign.
     """
@@ -101,7 +105,7 @@ def decide(
 
 def _offer(
     request: Request,
-    profile: Profile,
+    profile: Profile | None,
     candidate: Candidate,
     products: Mapping[int, Product],
     dice: float,
@@ -117,31 +121,48 @@ def _offer(
     )
     if no is not None:
         return no
-    shop = profile.shop(campaign.advertiser_key)
-    if shop is None:
-        return Refusal.NOT_IN_AUDIENCE
-    if shop.blocked_at_ms:
-        return Refusal.SHOP_UNWANTED
-    audience_key = audience_for(campaign.terms, candidate.audiences, profile, request.now_ms)
-    if audience_key is None:
-        return Refusal.NOT_IN_AUDIENCE
-    shown = _shown(request, candidate, audience_key, shop, products, dice)
+    shown = _shown(request, profile, candidate, products, dice)
     if isinstance(shown, Refusal):
         return shown
-    offer = _priced(request, candidate, audience_key, *shown)
+    offer = _priced(request, candidate, *shown)
     if isinstance(offer, Decision) and not request.test:
-        return money_refusal(campaign, candidate.balance, dice, audience_key) or offer
+        return money_refusal(campaign, candidate.balance, dice, offer.audience_key) or offer
     return offer
 
 
 def _shown(
+    request: Request,
+    profile: Profile | None,
+    candidate: Candidate,
+    products: Mapping[int, Product],
+    dice: float,
+) -> _Shown | Refusal:
+    """For the visitor's sake where the campaign's audience holds them, else for the page's."""
+    campaign = candidate.campaign
+    shop = profile.shop(campaign.advertiser_key) if profile is not None else None
+    if profile is not None and shop is not None:
+        if shop.blocked_at_ms:
+            return Refusal.SHOP_UNWANTED
+        audience_key = audience_for(campaign.terms, candidate.audiences, profile, request.now_ms)
+        if audience_key is not None:
+            return _shown_to_member(request, candidate, audience_key, shop, products, dice)
+    return _shown_for_page(candidate, dice) if campaign.contextual else Refusal.NOT_IN_AUDIENCE
+
+
+def _shown_for_page(candidate: Candidate, dice: float) -> _Shown | Refusal:
+    """A message: products are chosen by what a visitor did."""
+    messages = [creative for creative in candidate.creatives if creative.template == MESSAGE]
+    return (CONTEXTUAL, _one_of(messages, candidate, dice), ()) if messages else Refusal.NO_MESSAGE
+
+
+def _shown_to_member(
     request: Request,
     candidate: Candidate,
     audience_key: int,
     shop: Shop,
     products: Mapping[int, Product],
     dice: float,
-) -> tuple[Creative, tuple[Product, ...]] | Refusal:
+) -> _Shown | Refusal:
     """One of the creatives that the visitor's audience may see, with its products; none for a message."""
     campaign = candidate.campaign
     creatives = creatives_for(campaign, audience_key, candidate.creatives)
@@ -153,9 +174,13 @@ def _shown(
     if not showable:
         only_messages = all(one.template == MESSAGE for one in creatives)
         return Refusal.NO_OPEN_FORM if only_messages else _no_product(shop, products, request.now_ms)
-    # A throw of its own: the one that breaks ties would always give a campaign the same creative.
-    creative = showable[int(dice_of(campaign.key, dice, b"creative") * len(showable))]
-    return creative, () if creative.template == MESSAGE else chosen
+    creative = _one_of(showable, candidate, dice)
+    return audience_key, creative, () if creative.template == MESSAGE else chosen
+
+
+def _one_of(creatives: list[Creative], candidate: Candidate, dice: float) -> Creative:
+    """By a throw of its own: the one that breaks ties would always give a campaign the same creative."""
+    return creatives[int(dice_of(candidate.campaign.key, dice, b"creative") * len(creatives))]
 
 
 def eligible(answer: Decision | NoAd) -> Iterator[tuple[int, bool]]:

@@ -51,7 +51,7 @@ def delivery(campaign: Campaign, balances: Balances, has_creative: bool, now_ms:
         return Delivery.SCHEDULED
     if not has_creative:
         return Delivery.NO_CREATIVE
-    return _by_budget(balances, cheapest_price(campaign.terms))
+    return _by_budget(balances, cheapest_price(campaign.terms, contextual=campaign.contextual))
 
 
 def _by_budget(balances: Balances, price: Micros) -> Delivery:

@@ -25,10 +25,12 @@ class Refusal(StrEnum):
     BUDGET_EXHAUSTED = "budget_exhausted"
     PACED = "paced"
     FREQUENCY_CAP = "frequency_cap"
+    FREQUENCY_UNKNOWN = "frequency_unknown"  # it has a cap, and nothing may be kept to count by
     SHOP_UNWANTED = "shop_unwanted"  # the visitor said "not this shop"
     PRODUCT_UNWANTED = "product_unwanted"  # only products that the visitor said "not this" to
     NO_PRODUCT = "no_product"
     NO_OPEN_FORM = "no_open_form"
+    NO_MESSAGE = "no_message"  # it has cards only, and a page alone chooses no products
     NO_PICTURE_MEASURE = "not_measurable"
     BELOW_FLOOR = "below_floor"
     NO_EXCHANGE_RATE = "no_exchange_rate"
@@ -63,7 +65,7 @@ def _hold(buckets: tuple[Bucket, ...], micros: int) -> bool:
 def refusal(
     campaign: Campaign,
     creatives: list[Creative],
-    profile: Profile,
+    profile: Profile | None,
     image: bool,
     now_ms: int,
     *,
@@ -71,6 +73,7 @@ def refusal(
 ) -> Refusal | None:
     """The first reason against the campaign, before products and money are looked at; None for none.
 
+    `profile` is None where nothing may be remembered of the visitor, not even how often an ad was shown.
     `image` tells that the slot is a picture without scripts: viewability cannot be measured there.
     A `test` visitor's ads cost nothing and are not counted against anyone.
     """
@@ -130,9 +133,11 @@ def _day_budget(balance: Balance, price: Micros) -> DayBudget | None:
     )
 
 
-def _frequency_refusal(campaign: Campaign, profile: Profile, now_ms: int) -> Refusal | None:
+def _frequency_refusal(campaign: Campaign, profile: Profile | None, now_ms: int) -> Refusal | None:
     cap = campaign.frequency_cap
     if cap is None:
         return None
+    if profile is None:
+        return Refusal.FREQUENCY_UNKNOWN
     shown = profile.times_shown(campaign.key, now_ms - PERIOD_MS[cap.per])
     return Refusal.FREQUENCY_CAP if shown >= cap.impressions else None

@@ -5,6 +5,11 @@ from urllib.parse import quote, urlsplit, urlunsplit
 CLICK_ID = "rtclid"
 
 
+def page_of(target: str) -> str:
+    """The address of a page, whatever its query asks of it."""
+    return urlunsplit(urlsplit(target)._replace(query="", fragment=""))
+
+
 def landing_url(target: str, params: str, *, site: str, campaign: str, click_id: str) -> str:
     """`target` with `params` (`utm_source={site}&utm_campaign={campaign}`) filled in and `rtclid` added.
 

@@ -9,6 +9,7 @@ TABLES = {
     "decisions": "Ads that were chosen for you",
     "ad_events": "Ads you saw or clicked",
     "conversions": "Orders, forms and sign-ups, to tell whether an ad led to them",
+    "consents": "What you agreed to in each shop, as digests: kept as proof, also when all else is erased",
 }
 
 COLUMNS = {
@@ -21,6 +22,7 @@ COLUMNS = {
         "body": "the event: its name, the products with price and quantity, the value and currency of an"
         " order, the page without its query, a keyed digest of the order's id, the names of a form's fields"
         " (never what was typed), and how long a page took to come after an ad's click",
+        "proof": "what your consent was, as under `consents`, until that is written there",
     },
     "profiles": {
         "seen_ms": "when this was last changed",
@@ -48,6 +50,8 @@ COLUMNS = {
         "product_key": "the product, as a digest",
         "at_ms": "when",
         "not_billed": "why the shop pays nothing for it, if so",
+        "landed_ms": "when the shop's page was there after your click",
+        "engaged": "whether you were still there ten seconds later",
     },
     "conversions": {
         "conversion_key": "a digest of the order's or form's id",
@@ -69,5 +73,16 @@ COLUMNS = {
         "record": "what the shop would pay for that ad, until it has checked the order",
         "day": "the shop's day it was billed on",
         "amount_micros": "what the shop pays for it, in millionths of its currency",
+    },
+    "consents": {
+        "advertiser_key": "the shop",
+        "kind": "whether a TCF string said so, or the shop's page",
+        "proof": "a digest of what was said",
+        "cmp": "the consent tool: its number on the IAB's list, or its name",
+        "given_ms": "when you agreed, as the tool says",
+        "site": "the page's host that told us; empty where the shop's server did",
+        "first_seen_ms": "since when something is remembered on this ground",
+        "ended_ms": "when that ended",
+        "ended_by": "how it ended: withdrawn, opted out, forgotten, or expired with what was remembered",
     },
 }

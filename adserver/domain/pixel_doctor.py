@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
+from adserver.domain.arrival import Arrived
 from adserver.domain.catalogue import Feed, Product, card_of
+from adserver.domain.consent_hold import NO, YES
 from adserver.domain.finding import Finding, Severity
 from adserver.domain.item_id import ItemIdRule
 from adserver.domain.item_mapping import MatchedBy, Proposal
@@ -21,6 +23,8 @@ HISTORY_MS = SILENT_MS + WEEK_MS  # silence shows beside the week before it
 LEAST_BEFORE_SILENCE = 20  # events of that week: fewer may pause by chance
 LEAST_COUNTED = 20  # before a share says anything
 LEAST_SAMPLED = 5
+LEAST_CLICKS, LEAST_CLICKS_OF_PAGE = 50, 10  # in a week
+MOST_NAMED_PAGES = 3
 FEW, MANY = 0.05, 0.5
 MATCHED_ENOUGH = 0.9
 DOUBLES, REPEATED_ENOUGH = 0.1, 5
@@ -51,7 +55,9 @@ class PixelFacts(msgspec.Struct, frozen=True, kw_only=True):
     products: int
     feeds: list[Feed]
     rule: ItemIdRule | None = None
+    consent_held_at_ms: int | None = None
     proposal: Proposal | None = None
+    pages: list[tuple[str, Arrived]] = []  # where the week's clicks led
 
 
 class EventFigures(msgspec.Struct, frozen=True):
@@ -241,6 +247,20 @@ def _no_consent_signal(case: _Case) -> Iterator[Finding]:
     )
 
 
+def _consent_held(case: _Case) -> Iterator[Finding]:
+    held_at_ms = case.facts.consent_held_at_ms
+    if held_at_ms is None:
+        return
+    message = (
+        "The pages say that practically nobody refuses, which is not believed any more: events that stand on"
+        " their word alone are dropped. Let the tag wait for the consent tool and tell its noes too,"
+        " rt('consent', {granted: false}); then ask the operator to release consent_hold."
+    )
+    figures = {"held_days": (case.facts.now_ms - held_at_ms) / DAY_MS}
+    figures |= {name: float(case.counts.sum(name, WEEK_MS)) for name in (YES, NO)}
+    yield Finding("consent_held", Severity.ERROR, message, figures)
+
+
 def _foreign_origin(case: _Case) -> Iterator[Finding]:
     refused = case.counts.sum(f"rejected_{Rejection.FOREIGN_ORIGIN}", DAY_MS)
     share = refused / max(1, refused + case.counts.events(DAY_MS))
@@ -338,6 +358,33 @@ def _recent(facts: PixelFacts) -> Sequence[Named]:
     return of_day if len({one.sample.item_id for one in of_day}) >= LEAST_COUNTED else facts.named
 
 
+# ---- whether clicks arrive ----
+
+
+def _clicks_do_not_land(case: _Case) -> Iterator[Finding]:
+    pages = case.facts.pages
+    clicks = sum(arrived.clicks for _, arrived in pages)
+    landed = sum(arrived.landed for _, arrived in pages)
+    if clicks < LEAST_CLICKS or landed >= clicks * MANY:
+        return
+    dark = [page for page, arrived in pages if arrived.clicks >= LEAST_CLICKS_OF_PAGE and not arrived.landed]
+    message = f"Of {clicks:,} clicks in a week, {landed:,} landed on a page that ran the tag. "
+    if dark:
+        more = f" and {len(dark) - MOST_NAMED_PAGES} more" if len(dark) > MOST_NAMED_PAGES else ""
+        message += (
+            f"None did on {', '.join(dark[:MOST_NAMED_PAGES])}{more}: paste the tag there, and see that a"
+            " redirect keeps rtclid in the address."
+        )
+    else:
+        message += (
+            "The others left before the tag ran, or refused consent: load the tag early, make the pages that"
+            " take long to land faster, and see that a redirect keeps rtclid in the address."
+        )
+    figures = {"clicks": float(clicks), "landed": landed, "pages_without": len(dark)}
+    severity = Severity.WARNING if landed else Severity.ERROR
+    yield Finding("clicks_do_not_land", severity, message, figures, EventName.LANDED)
+
+
 # ---- the catalogue's source ----
 
 
@@ -380,9 +427,11 @@ _CHECKS: Iterable[Callable[[_Case], Iterator[Finding]]] = (
     _no_items,
     _feed,
     _no_consent_signal,
+    _consent_held,
     _foreign_origin,
     _no_transaction_id,
     _double_firing,
     _currency_differs,
     _price_differs,
+    _clicks_do_not_land,
 )

@@ -43,6 +43,9 @@ class AudienceRate(msgspec.Struct, frozen=True):
     rate_micros: Micros | None = None
 
 
+CONTEXTUAL = 2**63 - 1  # stands for an audience where an ad is shown for its page; no key is minted so large
+
+
 class AudienceNotInTerms(LookupError):
     """An event is to be priced for an audience that its terms do not name."""
 
@@ -58,7 +61,7 @@ class ProductMatch(StrEnum):
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What a campaign version promises to pay, and for what; copied onto the version, never edited.
 
-    With `audience_rates`, members of those audiences are served and nobody else.
+    With `audience_rates`, members of those audiences are served; of the rest only who sees it for the page.
     """
 
     pricing_model: PricingModel
@@ -75,8 +78,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rate_of(terms: Terms, audience_key: int = 0) -> Micros:
-    """The rate for an audience's members, the campaign's own for 0; AudienceNotInTerms for any other."""
-    if not audience_key:
+    """The rate for an audience's members, the campaign's own for 0 or CONTEXTUAL; else AudienceNotInTerms."""
+    if audience_key in (0, CONTEXTUAL):
         return terms.rate_micros
     for named in terms.audience_rates:
         if named.audience_key == audience_key:
@@ -127,7 +130,9 @@ def smallest_price(terms: Terms, audience_key: int = 0) -> Micros:
     return price_of(BILLED_EVENT[terms.pricing_model], terms, audience_key=audience_key)
 
 
-def cheapest_price(terms: Terms) -> Micros:
+def cheapest_price(terms: Terms, *, contextual: bool = False) -> Micros:
     """The least that an ad can cost for anyone: with less than this left, nobody is served."""
-    prices = (smallest_price(terms, named.audience_key) for named in terms.audience_rates)
-    return min(prices, default=smallest_price(terms))
+    keys = [named.audience_key for named in terms.audience_rates]
+    if contextual or not keys:
+        keys.append(CONTEXTUAL)
+    return min(smallest_price(terms, key) for key in keys)

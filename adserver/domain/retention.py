@@ -3,9 +3,10 @@
 import msgspec
 
 from adserver.domain.visitor import (
+    BOUGHT,
     DAY_MS,
-    EVENT_RETENTION_MS,
     FORM_RETENTION_MS,
+    FORMS,
     INTEREST_RETENTION_MS,
     PURCHASE_RETENTION_MS,
     TOUCH_RETENTION_MS,
@@ -21,9 +22,7 @@ COUNT_RETENTION_MS = 400 * DAY_MS  # a year, and the month it is compared with
 REFUSED_RETENTION_MS = COUNT_RETENTION_MS  # a statement names them: asked for again, it says the same
 SAMPLE_RETENTION_MS = 30 * DAY_MS  # of items that pages named, whoever looked at them
 ERASURE_RETENTION_MS = 5 * 365 * DAY_MS
-
-_BOUGHT = frozenset({EventName.PURCHASE, EventName.REFUND, EventName.GENERATE_LEAD, EventName.SIGN_UP})
-_FORMS = frozenset({EventName.FORM_START, EventName.FORM_SUBMIT, EventName.FORM_ABANDON})
+CONSENT_PROOF_RETENTION_DAYS = 1_826  # five years, in which a claim may be made
 
 
 class Retention(msgspec.Struct, frozen=True):
@@ -33,12 +32,13 @@ class Retention(msgspec.Struct, frozen=True):
     purchases_ms: int = PURCHASE_RETENTION_MS
     forms_ms: int = FORM_RETENTION_MS
     ads_ms: int = TOUCH_RETENTION_MS
+    consent_proofs_ms: int = CONSENT_PROOF_RETENTION_DAYS * DAY_MS  # after what they prove has ended
 
     def of_event(self, name: EventName) -> int:
         """Orders and leads as purchases, forms that were only begun or sent as forms, all else as views."""
-        if name in _BOUGHT:
+        if name in BOUGHT:
             return self.purchases_ms
-        return self.forms_ms if name in _FORMS else self.views_ms
+        return self.forms_ms if name in FORMS else self.views_ms
 
     @property
     def longest_ms(self) -> int:
@@ -67,8 +67,8 @@ def _let_go_at(shop: Shop, retention: Retention, now_ms: int) -> None:
         shop.form_started_ms = 0
     if shop.form_submitted_ms <= now_ms - retention.forms_ms:
         shop.form_submitted_ms = 0
-    oldest_ms = now_ms - EVENT_RETENTION_MS
-    shop.last_event_ms = {name: ms for name, ms in shop.last_event_ms.items() if ms > oldest_ms}
+    known = shop.last_event_ms.items()
+    shop.last_event_ms = {name: ms for name, ms in known if ms > now_ms - retention.of_event(name)}
 
 
 def _says_something(shop: Shop) -> bool:
@@ -85,7 +85,7 @@ def due_ms(profile: Profile, retention: Retention, seen_ms: int) -> int:
         times += [one.at_ms + retention.views_ms for one in shop.interests]
         times += [one.at_ms + retention.purchases_ms for one in shop.purchases]
         times += [ms + retention.forms_ms for ms in (shop.form_started_ms, shop.form_submitted_ms) if ms]
-        times += [ms + EVENT_RETENTION_MS for ms in shop.last_event_ms.values()]
+        times += [ms + retention.of_event(name) for name, ms in shop.last_event_ms.items()]
     times += [touch.at_ms + retention.ads_ms for touch in profile.touches]
     times += [shown.at_ms[0] + retention.ads_ms for shown in profile.shown]
     return min(times)

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.money import ZERO, Micros
 
 
@@ -32,6 +33,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     name: str
     domains: tuple[str, ...]
     click_prefixes: tuple[str, ...] = ()
+    consent_hold: ConsentHold = ConsentHold.NONE
+    consent_held_at_ms: int | None = None
     created_at_ms: int = 0
 
 

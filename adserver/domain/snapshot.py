@@ -38,6 +38,7 @@ class Snapshot:
         self.rates: dict[int, Rates] = {}
         self.traffic: dict[int, Traffic] = {}  # of campaigns whose day is paced
         self.old_terms: dict[tuple[int, int], Terms] = {}
+        self._contextual: dict[int, Campaign] = {}  # those of the live that may be shown for the page
         self._live: dict[int, dict[int, Campaign]] = {}  # by advertiser, then campaign
         self._creatives_of: dict[int, dict[int, Creative]] = {}
 
@@ -72,6 +73,10 @@ class Snapshot:
         """
         return list(self._live.get(advertiser_key, {}).values())
 
+    def contextual_campaigns(self) -> list[Campaign]:
+        """Live campaigns of any advertiser that may be shown for the page alone."""
+        return list(self._contextual.values())
+
     def paced_campaigns(self) -> list[Campaign]:
         """Live campaigns that spread a daily budget over its day."""
         return [
@@ -96,8 +101,10 @@ class Snapshot:
         if known is not None and known.version != campaign.version:
             self.old_terms[known.key, known.version] = known.terms
         self.campaigns[campaign.key] = campaign
+        is_live = campaign.status in (Status.ACTIVE, Status.PAUSED)
         live = self._live.setdefault(campaign.advertiser_key, {})
-        if campaign.status in (Status.ACTIVE, Status.PAUSED):
-            live[campaign.key] = campaign
-        else:
-            live.pop(campaign.key, None)
+        for index, belongs in ((live, is_live), (self._contextual, is_live and campaign.contextual)):
+            if belongs:
+                index[campaign.key] = campaign
+            else:
+                index.pop(campaign.key, None)

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 
+NETWORK = 0  # the owner of what is counted of the whole server
+BUCKETS_MS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000)
+
 
 class Tally:
     """Adds up (owner, name) until `take`; owner 0 is the network."""
@@ -12,6 +15,13 @@ class Tally:
     def add(self, owner_key: int, name: str, n: int = 1) -> None:
         key = (owner_key, name)
         self._counts[key] = self._counts.get(key, 0) + n
+
+    def observe(self, name: str, took_ms: int) -> None:
+        """How long something took: in the first bucket that it fits, and in the sum of all."""
+        took_ms = max(0, took_ms)  # the clock may have gone back
+        bucket = next((f"le_{most_ms}" for most_ms in BUCKETS_MS if took_ms <= most_ms), "over")
+        self.add(NETWORK, f"{name}_{bucket}")
+        self.add(NETWORK, f"{name}_ms", took_ms)
 
     def put_back(self, rows: Iterable[tuple[int, str, int, int]]) -> None:
         """Count again what could not be stored, in the hour in which it can."""

@@ -87,14 +87,16 @@ class Watch:
         self._strangers = Rate(limits.network_strangers, HOUR_MS, MOST_NETWORKS)
         self._pixel_visitors = Rate(limits.visitor_events, MINUTE_MS, MOST_VISITORS)
         self._pixel_networks = Rate(limits.network_events, MINUTE_MS, MOST_NETWORKS)
+        self._slot_visitors = Rate(limits.visitor_events, MINUTE_MS, MOST_VISITORS)
+        self._slot_networks = Rate(limits.network_events, MINUTE_MS, MOST_NETWORKS)
 
     def takes(self, caller: Caller, events: int, now_ms: int) -> bool:
         """Whether so many events of a shop's page are no flood."""
-        if caller.network is None:
-            return True
-        if caller.visitor_key and not self._pixel_visitors.passes(caller.visitor_key, now_ms, events):
-            return False
-        return self._pixel_networks.passes(caller.network, now_ms, events)
+        return _passes(self._pixel_visitors, self._pixel_networks, caller, now_ms, events)
+
+    def shows(self, caller: Caller, now_ms: int) -> bool:
+        """Whether one more ad is no flood: each that is decided on is a row that stays."""
+        return _passes(self._slot_visitors, self._slot_networks, caller, now_ms)
 
     def suspicion(self, event: AdEvent, token: AdToken, caller: Caller, now_ms: int) -> Suspicion | None:
         """Why what happened to an ad is not to be paid; counted, so ask once for each event."""
@@ -124,3 +126,12 @@ class Watch:
         if event is AdEvent.CLICK and not self._network_clicks.passes(network, now_ms):
             return Suspicion.NETWORK_RATE
         return None if self._network_events.passes(network, now_ms) else Suspicion.NETWORK_RATE
+
+
+def _passes(visitors: Rate, networks: Rate, caller: Caller, now_ms: int, n: int = 1) -> bool:
+    """Whether neither the visitor nor the network is past its limit; an address of ours has none."""
+    if caller.network is None:
+        return True
+    if caller.visitor_key and not visitors.passes(caller.visitor_key, now_ms, n):
+        return False
+    return networks.passes(caller.network, now_ms, n)

@@ -13,8 +13,14 @@ INTEREST_RETENTION_MS = 30 * DAY_MS
 PURCHASE_RETENTION_MS = 180 * DAY_MS
 FORM_RETENTION_MS = 14 * DAY_MS
 TOUCH_RETENTION_MS = 35 * DAY_MS
-EVENT_RETENTION_DAYS = 540
-EVENT_RETENTION_MS = EVENT_RETENTION_DAYS * DAY_MS
+
+BOUGHT = frozenset({EventName.PURCHASE, EventName.REFUND, EventName.GENERATE_LEAD, EventName.SIGN_UP})
+FORMS = frozenset({EventName.FORM_START, EventName.FORM_SUBMIT, EventName.FORM_ABANDON})
+EVENT_RETENTION_MS = {
+    **dict.fromkeys(EventName, INTEREST_RETENTION_MS),
+    **dict.fromkeys(BOUGHT, PURCHASE_RETENTION_MS),
+    **dict.fromkeys(FORMS, FORM_RETENTION_MS),
+}
 
 MOST_INTERESTS = 50  # of one shop; the coolest and oldest leave first
 MOST_PURCHASES = 500
@@ -56,6 +62,7 @@ class Shop(msgspec.Struct, array_like=True):
     unwanted: list[int] = []  # products the visitor asked us not to show
     blocked_at_ms: int = 0  # when the visitor asked for no more of this shop, 0 for never
     last_event_ms: dict[EventName, int] = {}  # when each kind of event came last
+    proof: int = 0  # digest of the consent it was last folded under, 0 where nothing was said
 
 
 class Preference(StrEnum):
@@ -193,9 +200,9 @@ def _shop_of(profile: Profile, advertiser_key: int, at_ms: int) -> Shop:
 
 
 def _note(shop: Shop, name: EventName, at_ms: int) -> None:
-    """Audiences are rules over these times; what is older than any of their windows leaves."""
-    oldest_ms = at_ms - EVENT_RETENTION_MS
-    shop.last_event_ms = {one: ms for one, ms in shop.last_event_ms.items() if ms > oldest_ms}
+    """Audiences are rules over these times, which are kept for no longer than the events themselves."""
+    known = shop.last_event_ms.items()
+    shop.last_event_ms = {one: ms for one, ms in known if ms > at_ms - EVENT_RETENTION_MS[one]}
     shop.last_event_ms[name] = at_ms
 
 

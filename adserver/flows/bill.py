@@ -20,7 +20,7 @@ from adserver.domain.token import (
 )
 from adserver.parties import Parties
 from adserver.ports import Clock, Deferred, Stores
-from adserver.writes import AdRecord, Outcome, RecordAd, Result
+from adserver.writes import AdRecord, Outcome, RecordAd
 
 # A valid click proves that its ad was seen, whether or not the beacons came; a suspect one proves nothing.
 CLICK_PROVES = {
@@ -125,12 +125,11 @@ class Bill:
         if len(found) < len(records):
             return self._refuse(INVALID)
         charge = self._writer.submit(RecordAd(found))
-        charge.then(self._count_unrecorded)
+        charge.then(self._count)
         return charge
 
-    def _count_unrecorded(self, outcome: Outcome) -> None:
-        if outcome.result is Result.UNRECORDED:
-            self._tally.add(0, Result.UNRECORDED)
+    def _count(self, outcome: Outcome) -> None:
+        self._tally.add(0, f"charge_{outcome.result}")
 
     def _record(
         self, event: AdEvent, token: AdToken, caller: Caller, now_ms: int, not_billed: str

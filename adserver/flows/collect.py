@@ -1,17 +1,24 @@
 """A pixel event comes in: named steps, each of which may end the walk with a Rejection."""
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
+from adserver.domain.arrival import STAY_MS, VISIT_MS, NoLanding, click_behind
 from adserver.domain.attribution import conversion_key
 from adserver.domain.caller import Caller, is_from
 from adserver.domain.campaign import Advertiser
+from adserver.domain.consent_hold import ConsentHold, count_answer
+from adserver.domain.consent_record import Ended
 from adserver.domain.item_id import ItemIdRule
 from adserver.domain.memory import Memory
 from adserver.domain.pricing import CONVERSION_EVENTS
-from adserver.ports import Clock, Deferred, Refreshed, Writer
-from adserver.writes import Outcome, Result, StoreEvent
+from adserver.domain.recognition import Side, count_request, kind_on_page
+from adserver.domain.token import TokenKeys
+from adserver.domain.visitor import Profile
+from adserver.ports import Clock, Deferred, Refreshed, Stores
+from adserver.writes import ForgetVisitor, Outcome, RecordArrival, Result, StoreEvent, Withdraw
 from pixel.consent import Basis, Consent, Signals, decide
 from pixel.cookie import (
     RANDOM_BYTES,
@@ -35,19 +42,24 @@ REJECTION_OF_BASIS = {
 
 
 class Collected(msgspec.Struct):
-    """What became of a hit: events under way to disk, or the Rejection that ended the walk."""
+    """What became of a hit: events under way to disk, or the Rejection that ended the walk.
+
+    `withdrawal` is an erasure under way, after which `set_cookie` may expire the visitor's.
+    """
 
     rejection: Rejection | None = None
     stored: list[Deferred] = []
     set_cookie: bytes | None = None
+    withdrawal: Deferred | None = None
 
 
 class CollectPolicy(msgspec.Struct, frozen=True):
-    """What signs the visitor's cookie, the keys of order digests and of merchants' ids for visitors, and
-    the operator's IAB id.
+    """What signs cookies and click ids, the keys of order digests and of merchants' ids for visitors, and the
+    operator's IAB id.
     """
 
     cookies: KeyRing
+    tokens: TokenKeys
     orders: bytes
     tcf_vendor_id: int | None = None
     parties: bytes = b""
@@ -59,7 +71,7 @@ class Collect:
     def __init__(
         self,
         memory: Memory,
-        writer: Writer,
+        stores: Stores,
         refresh: Refreshed,
         clock: Clock,
         mint_key: Callable[[], int],
@@ -71,7 +83,8 @@ class Collect:
         self._watch = memory.watch
         self._samples = memory.samples
         self._repeats = memory.repeats
-        self._writer = writer
+        self._profiles = stores.profiles
+        self._writer = stores.writer
         self._refresh = refresh
         self._clock = clock
         self._mint_key = mint_key
@@ -91,15 +104,12 @@ class Collect:
             return self._refuse(refused, advertiser.key)
         if not self._watch.takes(caller, max(1, len(hit.events)), self._clock()):
             return self._refuse(Rejection.TOO_MANY, advertiser.key)
-        consent = decide(self._signals(hit, caller, verified))
-        if not (consent.may_store and consent.may_profile):
-            return self._without_consent(consent, advertiser, caller)
-        for rejection in hit.rejections:
-            self._tally.add(advertiser.key, f"rejected_{rejection}")
-        if not hit.events:
-            return Collected(hit.rejections[0] if hit.rejections else Rejection.MALFORMED)
-        self._tally.add(advertiser.key, f"consent_{consent.basis}")
-        return self._store(hit, advertiser, caller)
+        consent = decide(self._signals(hit, advertiser, caller, verified))
+        self._count_signs(hit, consent, advertiser, caller)
+        collected = self._keep(hit, consent, advertiser, caller)
+        if consent.withdrawn:
+            self._withdraw(collected, consent, advertiser, caller)
+        return collected
 
     def party_id(self, hit: Hit | Rejection, caller: Caller) -> str | None:
         """The id by which this merchant's server may name the visitor; None without consent, or to others."""
@@ -107,21 +117,30 @@ class Collect:
         if isinstance(hit, Rejection) or advertiser is None or not caller.visitor_key:
             return None
         verified = is_from(caller.origin, advertiser.domains)
-        consent = decide(self._signals(hit, caller, verified))
+        consent = decide(self._signals(hit, advertiser, caller, verified))
         if not (verified and consent.may_store and consent.may_profile):
             return None
         return party_id(caller.visitor_key, advertiser.key, self._policy.parties)
 
-    def _signals(self, hit: Hit, caller: Caller, verified: bool) -> Signals:
+    def _count_signs(self, hit: Hit, consent: Consent, advertiser: Advertiser, caller: Caller) -> None:
+        """How the browser was known, and what the page says its visitor answered."""
+        has_click_id = any(event.click_id is not None for event in hit.events)
+        kind = kind_on_page(caller, consent, caller.from_own_site and caller.origin is not None, has_click_id)
+        count_request(self._tally, Side.PIXEL, kind, caller, advertiser.key)
+        count_answer(self._tally, advertiser.key, caller, consent.basis)
+
+    def _signals(self, hit: Hit, advertiser: Advertiser, caller: Caller, verified: bool) -> Signals:
         return Signals(
             region=caller.region,
             now_ms=self._clock(),
             said=hit.said,
             vendor_id=self._policy.tcf_vendor_id,
             origin_verified=verified,
+            assertions_held=advertiser.consent_hold is ConsentHold.HELD,
             global_privacy_control=caller.global_privacy_control,
             opted_out=caller.opted_out,
             has_cookie=bool(caller.visitor_key),
+            site=(caller.origin or "") if verified else "",
         )
 
     def _advertiser(self, public_id: str) -> Advertiser | None:
@@ -139,31 +158,81 @@ class Collect:
         self._tally.add(owner_key, f"rejected_{rejection}")
         return Collected(rejection)
 
-    def _without_consent(self, consent: Consent, advertiser: Advertiser, caller: Caller) -> Collected:
-        """Nothing is stored but the reason's count; of a browser that has opted out, our cookie goes too."""
+    def _keep(self, hit: Hit, consent: Consent, advertiser: Advertiser, caller: Caller) -> Collected:
+        """Submit what is allowed; where nothing may be stored, no more than the reason is counted."""
         self._tally.add(advertiser.key, f"consent_{consent.basis}")
-        collected = self._refuse(REJECTION_OF_BASIS.get(consent.basis, Rejection.NO_CONSENT), advertiser.key)
-        if consent.basis is Basis.OPTED_OUT and caller.visitor_key:
-            collected.set_cookie = expire_visitor(names_for(caller.secure))
+        if not consent.may_store:
+            return self._refuse(_rejection_of(consent), advertiser.key)
+        for rejection in hit.rejections:
+            self._tally.add(advertiser.key, f"rejected_{rejection}")
+        if not hit.events:
+            return Collected(hit.rejections[0] if hit.rejections else Rejection.MALFORMED)
+        return self._store(hit, consent, advertiser, caller)
+
+    def _store(self, hit: Hit, consent: Consent, advertiser: Advertiser, caller: Caller) -> Collected:
+        collected = Collected()
+        visitor_key, first = self._recognise(collected, advertiser, caller)
+        if not consent.may_profile:
+            visitor_key, first = 0, False
+        for event in hit.events:
+            arrival = self.arrival_of(event, advertiser, consent, self._clock())
+            if arrival is not None:
+                collected.stored.append(self._writer.submit(arrival))
+            if _may_keep(event, consent):
+                self._note(event, advertiser.key, visitor_key)
+                write = self.write_of(event, advertiser, visitor_key, consent, first)
+                stored = self._writer.submit(write)
+                stored.then(partial(self._note_outcome, write.at_ms))
+                collected.stored.append(stored)
+        if not collected.stored:
+            collected.rejection = self._refuse(_rejection_of(consent), advertiser.key).rejection
         return collected
 
-    def _store(self, hit: Hit, advertiser: Advertiser, caller: Caller) -> Collected:
-        collected = Collected()
-        visitor_key, first = caller.visitor_key, False
+    def _recognise(self, collected: Collected, advertiser: Advertiser, caller: Caller) -> tuple[int, bool]:
+        """The visitor, and whether this very answer gives them their cookie."""
         if caller.cookie_flaw:
             self._tally.add(advertiser.key, f"cookie_{caller.cookie_flaw}")
-        if not visitor_key:
-            random_bytes = self._random_bytes(RANDOM_BYTES)
-            visitor_key, first = visitor_of(random_bytes), True
-            cookie = mint(random_bytes, self._policy.cookies)
-            collected.set_cookie = set_visitor(cookie, names_for(caller.secure))
-        for event in hit.events:
-            self._note(event, advertiser.key, visitor_key)
-            write = self.write_of(event, advertiser, visitor_key, first)
-            stored = self._writer.submit(write)
-            stored.then(self._count_unrecorded)
-            collected.stored.append(stored)
-        return collected
+        if caller.visitor_key:
+            return caller.visitor_key, False
+        random_bytes = self._random_bytes(RANDOM_BYTES)
+        collected.set_cookie = set_visitor(mint(random_bytes, self._policy.cookies), names_for(caller.secure))
+        return visitor_of(random_bytes), True
+
+    def _withdraw(
+        self, collected: Collected, consent: Consent, advertiser: Advertiser, caller: Caller
+    ) -> None:
+        """Erase what an earlier yes allowed; the cookie goes with the last that is held by it, not before."""
+        profile = self._profiles.profile(caller.visitor_key)
+        if profile is None:
+            if not consent.may_store:
+                collected.set_cookie = expire_visitor(names_for(caller.secure))
+        elif caller.opted_out:
+            whole = ForgetVisitor(caller.visitor_key, 0, self._clock(), Ended.OPTED_OUT)
+            self._erase(whole, collected, advertiser, caller)
+        elif self._holds_part(profile, advertiser.key):
+            part = Withdraw(caller.visitor_key, advertiser.key, self._clock())
+            self._erase(part, collected, advertiser, caller)
+
+    def _holds_part(self, profile: Profile, advertiser_key: int) -> bool:
+        """Whether anything of a visitor was done at this shop, or shown by it."""
+        seen = {touch.campaign_key for touch in profile.touches} | {one.campaign_key for one in profile.shown}
+        campaigns = [self._snapshot.campaigns.get(key) for key in seen]
+        return profile.shop(advertiser_key) is not None or any(
+            campaign is not None and campaign.advertiser_key == advertiser_key for campaign in campaigns
+        )
+
+    def _erase(
+        self, write: Withdraw | ForgetVisitor, collected: Collected, advertiser: Advertiser, caller: Caller
+    ) -> None:
+        def note(outcome: Outcome) -> None:
+            if outcome.result is Result.UNRECORDED:
+                return
+            self._tally.add(advertiser.key, "withdrawn")
+            if isinstance(write, ForgetVisitor) or outcome.result is Result.FORGOTTEN:
+                collected.set_cookie = expire_visitor(names_for(caller.secure))
+
+        collected.withdrawal = self._writer.submit(write)
+        collected.withdrawal.then(note)
 
     def _note(self, event: Event, advertiser_key: int, visitor_key: int) -> None:
         """For the pixel's doctor: what pages say, before a rule changes its ids."""
@@ -173,15 +242,39 @@ class Collect:
             self._samples.offer(advertiser_key, event, now_ms)
         if event.name is EventName.PURCHASE and event.order_id is None:
             self._tally.add(advertiser_key, "missing_transaction_id")
-        if self._repeats.is_double(visitor_key, advertiser_key, event, now_ms):
+        if visitor_key and self._repeats.is_double(visitor_key, advertiser_key, event, now_ms):
             self._tally.add(advertiser_key, f"double_{event.name}")
 
-    def _count_unrecorded(self, outcome: Outcome) -> None:
+    def _note_outcome(self, arrived_ms: int, outcome: Outcome) -> None:
+        """From now on every worker's next slot request knows of it: how long did that take?"""
         if outcome.result is Result.UNRECORDED:
             self._tally.add(0, f"rejected_{Rejection.UNRECORDED}")
+        elif outcome.result is Result.DUPLICATE:
+            self._tally.add(0, "duplicate_events")
+        else:
+            self._tally.observe("lag", self._clock() - arrived_ms)
+
+    def arrival_of(
+        self, event: Event, advertiser: Advertiser, consent: Consent, at_ms: int
+    ) -> RecordArrival | None:
+        """What an event says of the click that led to its page; a landing that is none is counted by name."""
+        if event.click_id is None or not consent.may_measure:
+            return None
+        click = click_behind(event.click_id, advertiser.key, self._snapshot, self._policy.tokens, at_ms)
+        if isinstance(click, NoLanding):
+            if event.name is EventName.LANDED:
+                self._tally.add(advertiser.key, f"landing_{click}")
+            return None
+        clicked_ms = click.decided_at_ms
+        told_by_tag = event.name in (EventName.LANDED, EventName.ENGAGED)
+        if not told_by_tag and not STAY_MS <= at_ms - clicked_ms <= VISIT_MS:
+            return None
+        return RecordArrival(
+            click.impression_id, advertiser.key, event.name, clicked_ms, at_ms, event.landing_ms
+        )
 
     def write_of(
-        self, event: Event, advertiser: Advertiser, visitor_key: int, first: bool = False
+        self, event: Event, advertiser: Advertiser, visitor_key: int, consent: Consent, first: bool = False
     ) -> StoreEvent:
         """What is kept of an event, whether a browser or the merchant's server tells it."""
         for flaw in event.flaws:
@@ -189,9 +282,10 @@ class Collect:
         event_key = self._mint_key()
         reference = event.order_id if event.name is EventName.PURCHASE else event.lead_id
         key = 0
-        if event.name in CONVERSION_EVENTS and reference is not None:
+        counts = event.name in CONVERSION_EVENTS and consent.may_measure
+        if counts and reference is not None:
             key = conversion_key(self._policy.orders, advertiser.key, event.name, reference)
-        elif event.name in CONVERSION_EVENTS and event.name is not EventName.PURCHASE:
+        elif counts and event.name is not EventName.PURCHASE:
             key = event_key  # a lead without an id: attribution takes one of a visitor in thirty days
         return StoreEvent(
             event_key,
@@ -203,6 +297,7 @@ class Collect:
             key,
             reference is not None,
             advertiser.trust_pixel_conversions,
+            consent.proof,
         )
 
     def _without_references(self, event: Event, advertiser: Advertiser) -> Event:
@@ -215,6 +310,15 @@ class Collect:
         )
         order_id, lead_id = digests
         return msgspec.structs.replace(event, order_id=order_id, lead_id=lead_id)
+
+
+def _rejection_of(consent: Consent) -> Rejection:
+    return REJECTION_OF_BASIS.get(consent.basis, Rejection.NO_CONSENT)
+
+
+def _may_keep(event: Event, consent: Consent) -> bool:
+    """Without a profile no more than what measures the ads: orders and leads, of nobody."""
+    return consent.may_profile or (consent.may_measure and event.name in CONVERSION_EVENTS)
 
 
 def _under(rule: ItemIdRule | None, event: Event) -> Event:

@@ -65,6 +65,7 @@ class Convert:
         self, memory: Memory, stores: Stores, parties: Parties, clock: Clock, secrets: Secrets
     ) -> None:
         self._snapshot = memory.snapshot
+        self._tally = memory.tally
         self._parties = parties
         self._conversions = stores.conversions
         self._profiles = stores.profiles
@@ -78,8 +79,12 @@ class Convert:
         """Attribute orders and leads that arrived by pixel; how many were settled."""
         waiting = self._conversions.new(limit)
         writes = (self._attributed_or_left(conversion) for conversion in waiting)
-        self._writer.commit_many([write for write in writes if write is not None])
+        for outcome in self._writer.commit_many([write for write in writes if write is not None]):
+            self._count(outcome)
         return len(waiting)
+
+    def _count(self, outcome: Outcome) -> None:
+        self._tally.add(0, f"conversion_{outcome.result}")
 
     def _attributed_or_left(self, conversion: Conversion) -> CreditConversion | None:
         try:
@@ -137,10 +142,10 @@ class Convert:
     def _commit(self, write: CreditConversion, receipt: Receipt | None) -> Credited:
         context = (write.record.campaign_key if write.record else 0, write.reason)
         body = msgspec.msgpack.encode(context)
-        if receipt is None:
-            return credited(self._writer.commit(write), body)
-        kept = msgspec.structs.replace(receipt, body=body)
-        return credited(self._writer.commit(WithReceipt(write, kept)), body)
+        kept = None if receipt is None else msgspec.structs.replace(receipt, body=body)
+        outcome = self._writer.commit(write if kept is None else WithReceipt(write, kept))
+        self._count(outcome)
+        return credited(outcome, body)
 
     def _attributed(self, conversion: Conversion, arrival: Conversion | None = None) -> CreditConversion:
         touches = self._touches(conversion)

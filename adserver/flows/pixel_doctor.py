@@ -1,10 +1,11 @@
 """Examines an advertiser's pixel: figures by event, what is wrong, and a rule for its item ids."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
 
+from adserver.domain.arrival import Arrived
 from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Feed, Product
 from adserver.domain.identity import product_key
@@ -25,13 +26,24 @@ class Examined(msgspec.Struct, frozen=True):
 
 
 class PixelDoctor:
-    """Reads only; asks of the catalogue no more than a bounded part, however large it is."""
+    """Reads only; asks of the catalogue no more than a bounded part, however large it is.
 
-    def __init__(self, pixel: Pixel, catalogue: Catalogue, feeds: Feeds, clock: Clock) -> None:
+    `pages_of` tells where an advertiser's clicks of the week led, and what became of them.
+    """
+
+    def __init__(
+        self,
+        pixel: Pixel,
+        catalogue: Catalogue,
+        feeds: Feeds,
+        clock: Clock,
+        pages_of: Callable[[Advertiser], list[tuple[str, Arrived]]],
+    ) -> None:
         self._pixel = pixel
         self._catalogue = catalogue
         self._feeds = feeds
         self._clock = clock
+        self._pages_of = pages_of
 
     def examine(self, advertiser: Advertiser) -> Examined:
         now_ms = self._clock()
@@ -47,7 +59,9 @@ class PixelDoctor:
             products=product_count,
             feeds=self._feeds_of(advertiser),
             rule=advertiser.item_id_rule,
+            consent_held_at_ms=advertiser.consent_held_at_ms,
             proposal=proposal,
+            pages=self._pages_of(advertiser),
         )
         return Examined(diagnose(facts), proposal)
 

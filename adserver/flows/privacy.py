@@ -10,9 +10,10 @@ import msgspec
 from adserver.domain import meanings
 from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Product
+from adserver.domain.consent_record import Ended, write_proof
 from adserver.domain.identity import write_id
 from adserver.domain.memory import Memory
-from adserver.domain.pricing import AdEvent
+from adserver.domain.pricing import CONTEXTUAL, AdEvent
 from adserver.domain.token import AdToken, TokenKeys, verify
 from adserver.domain.visitor import Level, Preference, Profile, Shop
 from adserver.ports import Clock, Stores
@@ -28,10 +29,14 @@ class Reason(StrEnum):
     BOUGHT = "bought"  # since the ad was chosen
     FORM = "form"
     VISITED = "visited"  # all that is said of a discreet shop
+    PAGE = "page"  # the visitor is not what it was chosen by
 
 
 class Why(msgspec.Struct, frozen=True):
-    """Why an ad was shown. What concerns the visitor is there only for the visitor it was shown to."""
+    """Why an ad was shown. What concerns the visitor is there only for the visitor it was shown to.
+
+    That it was chosen for its page concerns nobody, and is said to all.
+    """
 
     shop: str
     payer: str
@@ -83,7 +88,9 @@ class Privacy:
         self, memory: Memory, stores: Stores, clock: Clock, mint_key: Callable[[], int], tokens: TokenKeys
     ) -> None:
         self._snapshot = memory.snapshot
+        self._tally = memory.tally
         self._profiles = stores.profiles
+        self._consents = stores.consents
         self._catalogue = stores.catalogue
         self._writer = stores.writer
         self._clock = clock
@@ -94,7 +101,13 @@ class Privacy:
 
     def show(self, visitor_key: int) -> dict[str, Holding]:
         """Everything that names the visitor, by table, with ids instead of keys and readable times."""
-        held = self._profiles.export(visitor_key) if visitor_key else {}
+        if not visitor_key:
+            return {}
+        given = [
+            msgspec.structs.asdict(one) | {"proof": write_proof(one.proof)}
+            for one in self._consents.given(visitor_key)
+        ]
+        held = self._profiles.export(visitor_key) | {"consents": given}
         return {
             table: Holding(
                 meanings.TABLES[table],
@@ -120,14 +133,15 @@ class Privacy:
             if (advertiser := self._snapshot.advertisers.get(shop.advertiser_key)) is not None
         ]
 
-    def forget(self, visitor_key: int) -> ErasureReceipt | None:
+    def forget(self, visitor_key: int, because: Ended) -> ErasureReceipt | None:
         """Erase the visitor everywhere; None where it could not be made durable, and nothing was erased."""
         held = self._profiles.export(visitor_key) if visitor_key else {}
         receipt_key, now_ms = self._mint_key(), self._clock()
         if visitor_key:
-            outcome = self._writer.commit(ForgetVisitor(visitor_key, receipt_key, now_ms))
+            outcome = self._writer.commit(ForgetVisitor(visitor_key, receipt_key, now_ms, because))
             if outcome.result is not Result.SAVED:
                 return None
+            self._tally.observe("lag", self._clock() - now_ms)
         erased = {table: len(rows) for table, rows in held.items() if rows}
         return ErasureReceipt(write_id("erasure", receipt_key), now_ms, erased)
 
@@ -140,13 +154,16 @@ class Privacy:
             return None
         brand = self._snapshot.creatives.get(ad.token.creative_key)
         shop_name = brand.brand.name if brand else ad.advertiser.name
+        for_page = ad.token.audience_key == CONTEXTUAL
         if not visitor_key or ad.token.visitor_key != visitor_key:
-            return Why(shop_name, ad.advertiser.name, is_yours=False)
+            return Why(shop_name, ad.advertiser.name, False, Reason.PAGE if for_page else None)
         profile = self._profiles.profile(visitor_key) or Profile(0)
         shop = profile.shop(ad.advertiser.key) or Shop(ad.advertiser.key)
         reason, seen_at_ms = reason_for(shop, ad.token.product_key)
         product = self._product(ad.token)
-        if ad.advertiser.discreet:
+        if for_page:
+            reason, seen_at_ms = Reason.PAGE, 0
+        elif ad.advertiser.discreet:
             reason, seen_at_ms, product = Reason.VISITED, shop.last_seen_ms, None
         shown = sum(
             touch.event is AdEvent.IMPRESSION and touch.campaign_key == ad.token.campaign_key
@@ -161,11 +178,13 @@ class Privacy:
             return Wish.NOT_YOURS
         if preference is not Preference.NOT_THIS_SHOP and not ad.token.product_key:
             return Wish.NOT_YOURS
-        write = TellPreference(
-            visitor_key, ad.advertiser.key, preference, ad.token.product_key, self._clock()
-        )
+        now_ms = self._clock()
+        write = TellPreference(visitor_key, ad.advertiser.key, preference, ad.token.product_key, now_ms)
         outcome: Outcome = self._writer.commit(write)
-        return Wish.UNRECORDED if outcome.result is Result.UNRECORDED else Wish.KEPT
+        if outcome.result is Result.UNRECORDED:
+            return Wish.UNRECORDED
+        self._tally.observe("lag", self._clock() - now_ms)
+        return Wish.KEPT
 
     def _ad(self, text: str) -> "_Ad | None":
         token = verify(text, self._tokens)

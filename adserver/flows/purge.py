@@ -29,8 +29,10 @@ class Purge:
             Aged.NOTICES: NOTICE_RETENTION_MS,
             Aged.REFUSED_CHARGES: REFUSED_RETENTION_MS,
             Aged.COUNTS: COUNT_RETENTION_MS,
+            Aged.ARRIVALS: COUNT_RETENTION_MS,
             Aged.PIXEL_SAMPLES: SAMPLE_RETENTION_MS,
             Aged.ERASURES: ERASURE_RETENTION_MS,
+            Aged.CONSENTS: retention.consent_proofs_ms,
         }
 
     def run(self) -> int:

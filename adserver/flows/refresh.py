@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from adserver.domain.campaign import Campaign
 from adserver.domain.decision import chance_of, ecpm_micros
-from adserver.domain.pricing import BILLED_EVENT
+from adserver.domain.pricing import BILLED_EVENT, CONTEXTUAL
 from adserver.domain.snapshot import Rates, Snapshot
 from adserver.domain.traffic import (
     DAYS,
@@ -135,6 +135,8 @@ def worth_of(campaign: Campaign, rates: Rates) -> tuple[float, float]:
 
     Before there are figures, one audience is as likely as another.
     """
-    audiences = [named.audience_key for named in campaign.terms.audience_rates] or [0]
+    audiences = [named.audience_key for named in campaign.terms.audience_rates]
+    if campaign.contextual or not audiences:
+        audiences.append(CONTEXTUAL)
     worth = sum(ecpm_micros(campaign, rates, key) for key in audiences) / len(audiences)
     return worth / 1000, chance_of(BILLED_EVENT[campaign.terms.pricing_model], rates)

@@ -8,13 +8,14 @@ import msgspec
 
 from adserver.domain.attribution import ServerOrder, may_have_occurred
 from adserver.domain.campaign import Advertiser
+from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.memory import Memory
 from adserver.domain.money import Micros
 from adserver.domain.pricing import CONVERSION_EVENTS
 from adserver.domain.token import LANDED, LANDING_VALID_MS, Secrets, verify
 from adserver.ports import Clock, Stores
-from adserver.writes import Outcome, Result, StoreEvent
-from pixel.consent import Region, Signals, decide
+from adserver.writes import Outcome, RecordArrival, Result, StoreEvent
+from pixel.consent import Consent, Region, Signals, decide
 from pixel.cookie import visitor_behind
 from pixel.events import Event, EventName, Rejection
 from pixel.parse import Record, events_from_records, said_in
@@ -37,6 +38,17 @@ class Credit(Protocol):
     def outcome(self) -> Outcome: ...
 
 
+class Collecting(Protocol):
+    """What a browser's event would become; see flows/collect.py."""
+
+    def write_of(
+        self, event: Event, advertiser: Advertiser, visitor_key: int, consent: Consent
+    ) -> StoreEvent: ...
+    def arrival_of(
+        self, event: Event, advertiser: Advertiser, consent: Consent, at_ms: int
+    ) -> RecordArrival | None: ...
+
+
 class RelayPolicy(msgspec.Struct, frozen=True):
     """The key of the ids that merchants know visitors by, and the operator's IAB id."""
 
@@ -45,14 +57,15 @@ class RelayPolicy(msgspec.Struct, frozen=True):
 
 
 class _Sound(msgspec.Struct, frozen=True):
-    """An event that may be kept, and the order in it."""
+    """An event that may be kept, the order in it, and what it says of an ad's click."""
 
     write: StoreEvent
     order: ServerOrder | None
+    arrival: RecordArrival | None
 
 
 class Relay:
-    """Hears merchants' servers. `write_of` makes of an event what a browser's would become."""
+    """Hears merchants' servers."""
 
     def __init__(
         self,
@@ -61,7 +74,7 @@ class Relay:
         clock: Clock,
         secrets: Secrets,
         policy: RelayPolicy,
-        write_of: Callable[[Event, Advertiser, int], StoreEvent],
+        collecting: Collecting,
         convert: Callable[[ServerOrder], Credit],
     ) -> None:
         self._snapshot = memory.snapshot
@@ -72,7 +85,7 @@ class Relay:
         self._clock = clock
         self._secrets = secrets
         self._policy = policy
-        self._write_of = write_of
+        self._collecting = collecting
         self._convert = convert
 
     def hear(self, advertiser: Advertiser, records: Sequence[object], consent: Record) -> list[Told]:
@@ -83,11 +96,22 @@ class Relay:
             for record, event in zip(records, outcomes, strict=True)
         ]
         sound = [one for one in judged if isinstance(one, _Sound)]
-        stored = iter(self._writer.commit_many([one.write for one in sound]))
+        arrivals = [one.arrival for one in sound if one.arrival is not None]
+        stored = iter(self._writer.commit_many([*(one.write for one in sound), *arrivals]))
         return [
             self._told(one, next(stored)) if isinstance(one, _Sound) else self._rejected(advertiser, one)
             for one in judged
         ]
+
+    def visitor(self, advertiser_key: int, told: str | None) -> int | Rejection:
+        """Whom a merchant's server names by the id that its page was told; 0 where it names nobody.
+
+        Whoever was forgotten stays so.
+        """
+        if told is None:
+            return 0
+        key = visitor_behind(told, advertiser_key, self._policy.parties)
+        return key if key and self._profiles.profile(key) else Rejection.UNKNOWN_VISITOR
 
     def _judge(
         self, advertiser: Advertiser, record: Record, event: Event | Rejection, shared: Record
@@ -99,14 +123,15 @@ class Relay:
             return Rejection.MALFORMED
         if not may_have_occurred(occurred_ms, self._clock()):
             return Rejection.OCCURRED_AT_OUT_OF_RANGE
-        if not self._may_keep(advertiser, _consent_in(record, shared)):
+        consent = self._consent(advertiser, _consent_in(record, shared))
+        if not consent.may_profile:
             return Rejection.NO_CONSENT
         visitor_key = self._visitor(advertiser, record.get("visitor"), event.click_id)
         if isinstance(visitor_key, Rejection):
             return visitor_key
-        return self._sound(advertiser, event, visitor_key, occurred_ms)
+        return self._sound(advertiser, event, visitor_key, occurred_ms, consent)
 
-    def _may_keep(self, advertiser: Advertiser, signals: Record) -> bool:
+    def _consent(self, advertiser: Advertiser, signals: Record) -> Consent:
         """Where the visitor is, nobody told us: so silence is a no, and a yes must name its consent tool."""
         consent = decide(
             Signals(
@@ -115,33 +140,33 @@ class Relay:
                 said=said_in(signals),
                 vendor_id=self._policy.tcf_vendor_id,
                 origin_verified=True,  # its key proves the account as well as its own pages do
+                assertions_held=advertiser.consent_hold is ConsentHold.HELD,
             )
         )
         self._tally.add(advertiser.key, f"consent_{consent.basis}")
-        return consent.may_store and consent.may_profile
+        return consent
 
     def _visitor(self, advertiser: Advertiser, given: object, click_id: str | None) -> int | Rejection:
-        """A visitor we know; 0 where only a click of theirs is known. Whoever was forgotten stays so."""
+        """A visitor we know; 0 for a click of somebody's: click ids name nobody."""
         if given is not None:
-            key = visitor_behind(str(given), advertiser.key, self._policy.parties)
-            return key if key and self._knows(key) else Rejection.UNKNOWN_VISITOR
+            return self.visitor(advertiser.key, str(given))
         token = verify(click_id or "", self._secrets.tokens, LANDED)
         if token is None or self._clock() - token.decided_at_ms > LANDING_VALID_MS:
             return Rejection.UNKNOWN_VISITOR
         campaign = self._campaigns.campaign(token.campaign_key)
         if campaign is None or campaign.advertiser_key != advertiser.key:
             return Rejection.UNKNOWN_VISITOR
-        return token.visitor_key if token.visitor_key and self._knows(token.visitor_key) else 0
+        return 0
 
-    def _knows(self, visitor_key: int) -> bool:
-        return self._profiles.profile(visitor_key) is not None
-
-    def _sound(self, advertiser: Advertiser, event: Event, visitor_key: int, occurred_ms: int) -> _Sound:
+    def _sound(
+        self, advertiser: Advertiser, event: Event, visitor_key: int, occurred_ms: int, consent: Consent
+    ) -> _Sound:
         """What is kept of it. An order that is named goes the way of orders that servers tell."""
-        write = self._write_of(event, advertiser, visitor_key)
+        write = self._collecting.write_of(event, advertiser, visitor_key, consent)
+        arrival = self._collecting.arrival_of(event, advertiser, consent, occurred_ms)
         reference = event.order_id if event.name is EventName.PURCHASE else event.lead_id
-        if event.name not in CONVERSION_EVENTS or reference is None:
-            return _Sound(msgspec.structs.replace(write, trusted=True), None)
+        if event.name not in CONVERSION_EVENTS or reference is None or not consent.may_measure:
+            return _Sound(msgspec.structs.replace(write, trusted=True), None, arrival)
         kept = write.event
         if kept.event_id is None:  # told twice, it is still one
             kept = msgspec.structs.replace(kept, event_id=kept.order_id or kept.lead_id)
@@ -156,11 +181,13 @@ class Relay:
             item_ids=tuple(item.item_id for item in kept.items),
             visitor_key=visitor_key,
         )
-        return _Sound(msgspec.structs.replace(write, event=kept, conversion_key=0), order)
+        return _Sound(msgspec.structs.replace(write, event=kept, conversion_key=0), order, arrival)
 
     def _told(self, sound: _Sound, stored: Outcome) -> Told:
         """An order is credited after its event is durable, and again where that was told before."""
         result = stored.result
+        if result is Result.DUPLICATE:
+            self._tally.add(0, "duplicate_events")
         order = None
         if sound.order is not None and result is not Result.UNRECORDED:
             order = self._convert(sound.order).outcome.result

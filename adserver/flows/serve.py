@@ -1,16 +1,17 @@
 """An ad goes out: snapshot and profile in, a document or picture with signed links out."""
 
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 import msgspec
 
 from adserver.domain.caller import Caller, is_from
-from adserver.domain.campaign import Campaign, Creative
+from adserver.domain.campaign import PERIOD_MS, Campaign, Creative
 from adserver.domain.catalogue import Product, card_of
+from adserver.domain.click_prefix import allowed_prefix
+from adserver.domain.consent_hold import ConsentHold, count_answer
 from adserver.domain.decision import (
     MESSAGE,
     Candidate,
@@ -23,11 +24,13 @@ from adserver.domain.decision import (
 )
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
-from adserver.domain.pricing import BILLED_EVENT, smallest_price
+from adserver.domain.pricing import BILLED_EVENT, CONTEXTUAL, smallest_price
+from adserver.domain.recognition import Side, count_request, kind_in_slot
+from adserver.domain.sightings import noted, profile_of, seconds_needed
 from adserver.domain.slot import OnEmpty, Site, Slot
 from adserver.domain.snapshot import Rates
 from adserver.domain.token import AdToken, Secrets, sign
-from adserver.domain.visitor import Profile
+from adserver.domain.visitor import Profile, Shop
 from adserver.ports import Clock, Refreshed, Stores
 from adserver.writes import RecordDecision
 from creatives.card import Card
@@ -45,19 +48,21 @@ from creatives.html import (
 )
 from pixel.consent import NOTHING_SAID, Consent, Said, Signals
 from pixel.consent import decide as decide_consent
+from pixel.cookie import KeyRing, names_for
+from pixel.site_cookie import expire_site, mint_site, set_site
 
 MOST_FRAGMENTS = 20_000  # ready cards kept in memory
 MOST_DOCUMENTS = 2_000
 CARDS_OF_IMAGE = 4  # frames of one GIF
 PRODUCTS_LOOKED_UP = 24  # of one shop: the warmest interests
-_CONFUSING = re.compile(r"[\s\\\x00-\x20\x7f-\x9f]")  # what browsers drop from an address, or read as `/`
 
 
 class ServingPolicy(msgspec.Struct, frozen=True):
-    """The operator's settings: our own address, what currencies are worth to the ranking, his IAB id."""
+    """The operator's settings: our own address, what currencies are worth to the ranking, keys, an IAB id."""
 
     base_url: str
     ranking_rates: Mapping[str, float]
+    cookie_keys: KeyRing
     tcf_vendor_id: int | None = None
 
 
@@ -84,6 +89,7 @@ class Served(msgspec.Struct):
     content_security_policy: str
     domains: tuple[str, ...]
     filled: bool
+    set_cookie: bytes | None = None
 
 
 class ServedImage(msgspec.Struct):
@@ -93,6 +99,19 @@ class ServedImage(msgspec.Struct):
     look: Look
     cards: list[Card]
     token: AdToken
+    set_cookie: bytes | None
+
+
+class Viewer(msgspec.Struct, frozen=True):
+    """Who looks at a slot, as far as this request's consent lets us know.
+
+    Without a `visitor_key` the profile holds what the cookie of their site counted, and is None where that
+    may not be kept either.
+    """
+
+    consent: Consent
+    visitor_key: int
+    profile: Profile | None
 
 
 class Serve:
@@ -133,12 +152,15 @@ class Serve:
             return None
         now_ms = self._clock()
         site = self._snapshot.sites[slot.site_key]
-        answer, visitor_key = self._decide(slot, site, ask, caller, now_ms, image=False)
+        answer, viewer = self._decide(slot, site, ask, caller, now_ms, image=False)
         if isinstance(answer, NoAd):
-            return self._house(slot, site)
-        token = self._token(answer, slot, visitor_key, now_ms, caller)
-        self._note(answer, token, now_ms)
-        return self._render(answer, token, slot, site, ask.click_prefix)
+            served = self._house(slot, site)
+        else:
+            token = self._token(answer, slot, viewer.visitor_key, now_ms, caller)
+            self._note(answer, token, now_ms)
+            served = self._render(answer, token, slot, site, ask.click_prefix)
+        served.set_cookie = self._site_cookie(answer, viewer, caller, now_ms)
+        return served
 
     def _render(
         self, answer: Decision, token: AdToken, slot: Slot, site: Site, click_prefix: str | None
@@ -156,7 +178,7 @@ class Serve:
             fragments.append(self._fragment(card, creative, look, format_))
             carried = msgspec.structs.replace(token, product_key=product.key)
             texts.append(sign(carried, self._secrets.tokens))
-        prefix = allowed_prefix(click_prefix, site)
+        prefix = allowed_prefix(click_prefix, site.click_prefixes)
         links = [self._link(f"/c?t={text}", prefix) for text in texts]
         beacons = Beacons(f"/i?t={texts[0]}", f"/v?t={texts[0]}", f"/why?t={texts[0]}")
         body = document.render(fragments, links, beacons)
@@ -199,24 +221,27 @@ class Serve:
             return None
         now_ms = self._clock()
         site = self._snapshot.sites[slot.site_key]
-        answer, visitor_key = self._decide(slot, site, ask, caller, now_ms, image=True)
+        answer, viewer = self._decide(slot, site, ask, caller, now_ms, image=True)
         if isinstance(answer, NoAd):
             return slot
-        token = self._token(answer, slot, visitor_key, now_ms, caller)
+        token = self._token(answer, slot, viewer.visitor_key, now_ms, caller)
         if answer.products:
             token = msgspec.structs.replace(token, product_key=answer.products[0].key)
-        self._note(answer, token, now_ms, image_key(ask, visitor_key))
+        self._note(answer, token, now_ms, image_key(ask, viewer.visitor_key))
         cards = [card_of(product, now_ms) for product in answer.products]
-        return ServedImage(FORMATS[slot.format_name], look_of(answer.creative, answer.products), cards, token)
+        look = look_of(answer.creative, answer.products)
+        set_cookie = self._site_cookie(answer, viewer, caller, now_ms)
+        return ServedImage(FORMATS[slot.format_name], look, cards, token, set_cookie)
 
     def image_token(self, ask: SlotRequest, caller: Caller) -> str | None:
-        """The token of the picture that this visitor was last shown under the embedder's key."""
+        """The token of the picture last shown under the embedder's key, to this visitor or to one unknown."""
         slot = self._slot(ask.slot_key)
         if slot is None:
             return None
         consent = self._consent(self._snapshot.sites[slot.site_key], ask, caller)
-        visitor_key = _visitor(caller, consent)
-        return self._ledger.image_token(image_key(ask, visitor_key)) if visitor_key else None
+        keys = dict.fromkeys((_visitor(caller, consent), 0))
+        texts = (self._ledger.image_token(image_key(ask, key)) for key in keys)
+        return next(filter(None, texts), None)
 
     # ---- the decision ----
 
@@ -226,8 +251,8 @@ class Serve:
         if slot is None:
             return None
         site = self._snapshot.sites[slot.site_key]
-        visitor_key = _visitor(caller, self._consent(site, ask, caller))
-        return self._judge(slot, site, visitor_key, caller, self._clock(), image=False)
+        viewer = self._viewer(site, ask, caller)
+        return self._judge(slot, site, viewer.profile, caller, self._clock(), image=False)
 
     def _slot(self, slot_key: int) -> Slot | None:
         self._refresh()
@@ -237,25 +262,35 @@ class Serve:
 
     def _decide(
         self, slot: Slot, site: Site, ask: SlotRequest, caller: Caller, now_ms: int, *, image: bool
-    ) -> tuple[Decision | NoAd, int]:
-        """The answer, counted; and the visitor it was made for (0 where we may not know them)."""
+    ) -> tuple[Decision | NoAd, Viewer]:
+        """The answer, counted; and whom it was made for."""
+        viewer = self._viewer(site, ask, caller)
+        answer: Decision | NoAd = NoAd({})
+        if self._memory.watch.shows(caller, now_ms):
+            answer = self._judge(slot, site, viewer.profile, caller, now_ms, image=image)
+        else:
+            self._memory.tally.add(slot.key, "flooded")
+        self._count(answer, slot, caller)
+        self._count_signs(viewer.consent, slot, site, caller)
+        return answer, viewer
+
+    def _viewer(self, site: Site, ask: SlotRequest, caller: Caller) -> Viewer:
         consent = self._consent(site, ask, caller)
         visitor_key = _visitor(caller, consent)
-        answer = self._judge(slot, site, visitor_key, caller, now_ms, image=image)
-        self._count(answer, slot, caller)
-        if consent is not None and not visitor_key:
-            self._memory.tally.add(slot.key, f"consent_{consent.basis}")
-        return answer, visitor_key
+        profile = self._profiles.profile(visitor_key) if visitor_key else None
+        if profile is not None:
+            return Viewer(consent, visitor_key, profile)
+        return Viewer(consent, 0, profile_of(caller.seen_here) if consent.may_cap else None)
 
     def _judge(
-        self, slot: Slot, site: Site, visitor_key: int, caller: Caller, now_ms: int, *, image: bool
+        self, slot: Slot, site: Site, profile: Profile | None, caller: Caller, now_ms: int, *, image: bool
     ) -> Decision | NoAd:
-        profile = self._profiles.profile(visitor_key) if visitor_key else None
-        foreign = caller.origin is not None and not is_from(caller.origin, site.domains)
-        if profile is None or foreign or caller.robot is not None or not self._writer.records:
+        is_person = caller.robot is None and not _is_foreign(caller, site)
+        if not is_person or not self._writer.records:
             return NoAd({})
-        candidates = self._candidates(profile, now_ms)
-        products = self._products(profile)
+        shops = profile.shops if profile is not None else []
+        candidates = self._candidates(shops, now_ms)
+        products = self._products(shops)
         cards = CARDS_OF_IMAGE if image else FORMATS[slot.format_name].cards
         request = Request(slot, cards, image, now_ms, caller.test)
         return decide(request, profile, candidates, products, self._dice())
@@ -271,6 +306,9 @@ class Serve:
         tally.add(slot.key, f"{'empty' if isinstance(answer, NoAd) else 'fills'}{apart}")
         if isinstance(answer, Decision):
             tally.add(answer.campaign.key, f"fills{apart}")
+            if answer.audience_key == CONTEXTUAL:
+                for owner_key in (answer.campaign.key, slot.key):
+                    tally.add(owner_key, f"contextual_fills{apart}")
         for campaign_key, refusal in answer.refusals.items():
             tally.add(campaign_key, f"refused_{refusal}{apart}")
         for campaign_key, passed in () if caller.test else eligible(answer):
@@ -278,10 +316,20 @@ class Serve:
             if passed:
                 tally.add(campaign_key, "passed")
 
-    def _consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent | None:
-        """What this site's request allows, and no other's; None where there is nobody to choose by."""
-        if not caller.visitor_key:
-            return None
+    def _count_signs(self, consent: Consent, slot: Slot, site: Site, caller: Caller) -> None:
+        """How the browser was known, and what it was that it was not chosen for."""
+        tally = self._memory.tally
+        if caller.visitor_key and not consent.may_personalise:
+            tally.add(slot.key, f"consent_{consent.basis}")
+        if caller.site_cookie_flaw:
+            tally.add(slot.key, f"site_cookie_{caller.site_cookie_flaw}")
+        if caller.robot is None and not _is_foreign(caller, site):
+            kind = kind_in_slot(caller, consent, bool(caller.seen_here))
+            count_request(tally, Side.SLOT, kind, caller, slot.key, site.publisher_key)
+            count_answer(tally, site.key, caller, consent.basis)
+
+    def _consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent:
+        """What this site's request allows, and no other's."""
         return decide_consent(
             Signals(
                 region=caller.region,
@@ -290,18 +338,17 @@ class Serve:
                 vendor_id=self._policy.tcf_vendor_id,
                 origin_verified=is_from(caller.origin, site.domains),
                 global_privacy_control=caller.global_privacy_control,
+                assertions_held=site.consent_hold is ConsentHold.HELD,
                 opted_out=caller.opted_out,
-                has_cookie=True,
+                has_cookie=bool(caller.visitor_key or caller.seen_here),
             )
         )
 
-    def _candidates(self, profile: Profile, now_ms: int) -> list[Candidate]:
-        """Campaigns of the shops this visitor knows; all others are out of audience unseen."""
-        campaigns = [
-            campaign
-            for shop in profile.shops
-            for campaign in self._snapshot.live_campaigns(shop.advertiser_key)
-        ]
+    def _candidates(self, shops: Sequence[Shop], now_ms: int) -> list[Candidate]:
+        """Contextual campaigns, and those of shops this visitor knows; others are out of audience unseen."""
+        live = [self._snapshot.live_campaigns(shop.advertiser_key) for shop in shops]
+        live.append(self._snapshot.contextual_campaigns())
+        campaigns = list({campaign.key: campaign for group in live for campaign in group}.values())
         rates = self._exchange_rates(campaigns)
         under_way = self._under_way(campaigns)
         self._refresh()  # after that: what is billed just now is counted twice for a moment, never left out
@@ -335,10 +382,10 @@ class Serve:
             return dict.fromkeys(currencies, 1.0)
         return self._policy.ranking_rates
 
-    def _products(self, profile: Profile) -> Mapping[int, Product]:
+    def _products(self, shops: Sequence[Shop]) -> Mapping[int, Product]:
         keys = [
             interest.product_key
-            for shop in profile.shops
+            for shop in shops
             if self._snapshot.live_campaigns(shop.advertiser_key)
             for interest in shop.interests[:PRODUCTS_LOOKED_UP]
         ]
@@ -360,6 +407,22 @@ class Serve:
             audience_key=answer.audience_key,
             test=caller.test,
         )
+
+    def _site_cookie(
+        self, answer: Decision | NoAd, viewer: Viewer, caller: Caller, now_ms: int
+    ) -> bytes | None:
+        """Counts an ad with a cap for whoever has no profile; leaves where the visitor withdraws."""
+        names, seen = names_for(caller.secure), caller.seen_here
+        if viewer.consent.withdrawn and seen:
+            return expire_site(names)
+        without_profile = viewer.profile is not None and not viewer.visitor_key
+        if isinstance(answer, NoAd) or answer.campaign.frequency_cap is None or not without_profile:
+            return None
+        known = map(self._snapshot.campaigns.get, {answer.campaign.key, *(key for key, _, _ in seen)})
+        periods_ms = {one.key: PERIOD_MS[one.frequency_cap.per] for one in known if one and one.frequency_cap}
+        seen = noted(seen, answer.campaign.key, now_ms, periods_ms)
+        value = mint_site(seen, self._policy.cookie_keys)
+        return set_site(value, seconds_needed(seen, now_ms, periods_ms), names)
 
     def _note(self, answer: Decision, token: AdToken, now_ms: int, image_key: int = 0) -> None:
         """The record of the decision joins the next batch; nobody waits for it, but it is expected to cost.
@@ -408,38 +471,19 @@ def look_of(creative: Creative, products: Sequence[Product]) -> Look:
     )
 
 
-def _visitor(caller: Caller, consent: Consent | None) -> int:
-    """The visitor's key where we may choose by it, else 0."""
-    return caller.visitor_key if consent is not None and consent.may_personalise else 0
+def _visitor(caller: Caller, consent: Consent) -> int:
+    """The visitor's key where we may choose by it, else 0; what is not measured could not be billed."""
+    return caller.visitor_key if consent.may_personalise and consent.may_measure else 0
+
+
+def _is_foreign(caller: Caller, site: Site) -> bool:
+    return caller.origin is not None and not is_from(caller.origin, site.domains)
 
 
 def image_key(ask: SlotRequest, visitor_key: int) -> int:
     """What ties an image slot's picture to its link: the slot, the embedder's key and the visitor."""
     text = f"{ask.slot_key}:{ask.embed_key}:{visitor_key}".encode()
     return int.from_bytes(blake2b(text, digest_size=8, person=b"image").digest(), "big") >> 1
-
-
-def allowed_prefix(click_prefix: str | None, site: Site) -> str | None:
-    """A publisher's click macro, if the site has named it: never an open redirect."""
-    if not click_prefix or _CONFUSING.search(click_prefix):
-        return None
-    given = _place_and_rest(click_prefix)
-    if given is None or "/.." in unquote(given[1]):
-        return None
-    for known in map(_place_and_rest, site.click_prefixes):
-        if known and given[0] == known[0] and given[1].startswith(known[1]):
-            return click_prefix
-    return None
-
-
-def _place_and_rest(address: str) -> tuple[tuple[str, str], str] | None:
-    """Scheme and host with port, compared whole; and path with query, compared by their beginning."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return None
-    rest = urlunsplit(("", "", parts.path or "/", parts.query, parts.fragment))
-    return (parts.scheme, parts.netloc.lower()), rest
 
 
 def _trim(cache: OrderedDict[tuple[object, ...], Document] | OrderedDict[tuple[object, ...], Fragment],

@@ -8,15 +8,19 @@ import msgspec
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from adserver.domain.arrival import FIGURES, ClickPlace
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId, admit, buckets_of, mark_passed
 from adserver.domain.chain import GENESIS, next_head
+from adserver.domain.consent_record import Ended
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.notice import budget_notice, budget_notice_key, kind_of_percent
 from adserver.domain.retention import Retention, due_ms, let_go
 from adserver.domain.visitor import Profile
+from adserver.storage import consents
 from adserver.storage.sqlite import prepared
 from adserver.storage.tables import (
     ad_events,
+    arrivals,
     budgets,
     chain_notes,
     charges,
@@ -74,6 +78,13 @@ _COUNT = prepared(
         index_elements=["owner_key", "name", "hour_ms"], set_={"n": counts.c.n + _count_row.excluded.n}
     )
 )
+_arrivals_row = upsert(arrivals)
+_ARRIVALS = prepared(
+    _arrivals_row.on_conflict_do_update(
+        index_elements=list(arrivals.primary_key.columns),
+        set_={name: arrivals.c[name] + _arrivals_row.excluded[name] for name in FIGURES},
+    )
+)
 _INSERTS = {
     table.name: prepared(insert(table))
     for table in (events, ad_events, charges, refunds, decisions, postings, chain_notes)
@@ -121,19 +132,21 @@ class Batch:
         self._profiles: dict[int, Profile | None] = {}
         self._changed_profiles: dict[int, int] = {}
         self._rows: dict[str, list[dict[str, Any]]] = {}
-        self._row_ids: set[tuple[str, int]] = set()
+        self._row_by_id: dict[tuple[str, int], dict[str, Any]] = {}
         self._counts: dict[tuple[int, str, int], int] = {}
+        self._arrivals: dict[ClickPlace, dict[str, int]] = {}
         self._postings: dict[tuple[str, str], int] = {}
 
     # ---- rows and counts ----
 
     def add_row(self, table: str, row: dict[str, Any], row_id: int = 0) -> None:
-        """Insert at the end of the batch, many at once; `row_id` lets `has_row` find it until then."""
+        """Insert at the end of the batch, many at once; `row_id` lets `pending_row` find it until then."""
         self._rows.setdefault(table, []).append(row)
-        self._row_ids.add((table, row_id))
+        self._row_by_id[table, row_id] = row
 
-    def has_row(self, table: str, row_id: int) -> bool:
-        return (table, row_id) in self._row_ids
+    def pending_row(self, table: str, row_id: int) -> dict[str, Any] | None:
+        """What is yet to be inserted; what is changed in it, is."""
+        return self._row_by_id.get((table, row_id))
 
     def pending_rows(self, table: str) -> list[dict[str, Any]]:
         return self._rows.get(table, [])
@@ -141,6 +154,12 @@ class Batch:
     def count(self, owner_key: int, name: str, at_ms: int, n: int = 1) -> None:
         key = (owner_key, name, at_ms - at_ms % HOUR_MS)
         self._counts[key] = self._counts.get(key, 0) + n
+
+    def count_click(self, place: ClickPlace, *figures: str) -> None:
+        """One more of each of these FIGURES."""
+        counted = self._arrivals.setdefault(place, dict.fromkeys(FIGURES, 0))
+        for figure in figures:
+            counted[figure] += 1
 
     # ---- profiles ----
 
@@ -295,10 +314,16 @@ class Batch:
         for (owner_key, name, hour_ms), n in self._counts.items():
             count = {"owner_key": owner_key, "name": name, "hour_ms": hour_ms, "n": n}
             self.connection.execute(_COUNT, count)
+        for place, figures in self._arrivals.items():
+            self.connection.execute(_ARRIVALS, msgspec.structs.asdict(place) | figures)
 
     def save_profile(self, visitor_key: int, profile: Profile, seen_ms: int, now_ms: int) -> None:
         """Write a profile without what it may not hold any longer."""
+        known = profile.shops
         let_go(profile, self.retention, now_ms)
+        for shop in known if len(profile.shops) < len(known) else ():
+            if profile.shop(shop.advertiser_key) is None:
+                consents.end(self.connection, visitor_key, Ended.EXPIRED, now_ms, shop.advertiser_key)
         row = {
             "visitor_key": visitor_key,
             "seen_ms": seen_ms,

@@ -4,8 +4,10 @@ import sqlite3
 from pathlib import Path
 
 from adserver.domain.retention import Retention
+from adserver.storage.arrivals import SqliteArrivals
 from adserver.storage.batch import DEFAULT_RETENTION
 from adserver.storage.catalogue import SqliteCatalogue
+from adserver.storage.consents import SqliteConsents
 from adserver.storage.conversions import SqliteConversions
 from adserver.storage.entities import (
     SqliteAccounts,
@@ -31,6 +33,7 @@ from adserver.storage.sqlite import Reader
 from adserver.storage.statements import SqliteStatements
 from adserver.storage.stats import SqliteStats
 from adserver.storage.visitors import SqliteProfiles
+from adserver.storage.vitals import FileVitals
 from adserver.storage.writer import FileOwned, LocalWriter
 
 
@@ -49,6 +52,7 @@ class Storage:
         self.catalogue = SqliteCatalogue(self.reader)
         self.feeds = SqliteFeeds(self.reader)
         self.profiles = SqliteProfiles(self.reader)
+        self.consents = SqliteConsents(self.reader)
         self.ledger = SqliteLedger(self.reader)
         self.conversions = SqliteConversions(self.reader)
         self.payments = SqlitePayments(self.reader)
@@ -60,6 +64,8 @@ class Storage:
         self.payouts = SqlitePayouts(self.reader)
         self.origins = SqliteOrigins(self.reader)
         self.stats = SqliteStats(self.reader)
+        self.vitals = FileVitals(path, self.reader)
+        self.arrivals = SqliteArrivals(self.reader)
         self.pixel = SqlitePixel(self.reader)
         self.changes = SqliteChanges(self.reader)
         self.media = MediaFolder(media)

@@ -16,11 +16,23 @@ from sqlalchemy import (
     update,
 )
 
+from adserver.domain.consent_record import Ended
 from adserver.domain.identity import key_of
+from adserver.domain.visitor import Profile
+from adserver.storage import consents
 from adserver.storage.batch import Batch
 from adserver.storage.sqlite import prepared
-from adserver.storage.tables import ad_events, conversions, decisions, erasures, metadata
-from adserver.writes import ForgetVisitor, Outcome, RecordDecision, Result, StoreEvent, Write
+from adserver.storage.tables import (
+    ad_events,
+    campaigns,
+    conversions,
+    decisions,
+    erasures,
+    events,
+    metadata,
+    profiles,
+)
+from adserver.writes import ForgetVisitor, Outcome, RecordDecision, Result, StoreEvent, Withdraw, Write
 
 UNDER_WAY_MS = 48 * 3_600_000  # a request that is on its way for longer is lost
 VISITOR_TABLES = [table for table in metadata.sorted_tables if "visitor_key" in table.c]
@@ -40,18 +52,52 @@ def forget_visitor(batch: Batch, write: ForgetVisitor) -> Outcome:
     for table in VISITOR_TABLES:
         statement = _BLANK[table.name] if table in _LEDGER_TABLES else _ERASE[table.name]
         batch.connection.execute(statement, {"visitor": write.visitor_key})
-    digest = _digest(write.visitor_key)
-    row = {"digest": digest, "receipt_key": write.receipt_key, "at_ms": write.at_ms}
-    batch.connection.execute(_REMEMBER, row)
+    consents.end(batch.connection, write.visitor_key, write.because, write.at_ms)
+    _remember(batch, write.visitor_key, write.receipt_key, write.at_ms)
     return Outcome(Result.SAVED)
 
 
-def _erase(table: Table) -> str:
-    return prepared(delete(table).where(*of_visitor(table)))
+def _remember(batch: Batch, visitor_key: int, receipt_key: int, at_ms: int) -> None:
+    row = {"digest": _digest(visitor_key), "receipt_key": receipt_key, "at_ms": at_ms}
+    batch.connection.execute(_REMEMBER, row)
 
 
-def _blank(table: Table) -> str:
-    return prepared(update(table).where(*of_visitor(table)).values(without_visitor(table)))
+def withdraw(batch: Batch, write: Withdraw) -> Outcome:
+    """Erase one advertiser's part, as all of it is erased; and the id, if that was all there was."""
+    of_both = {"visitor": write.visitor_key, "advertiser": write.advertiser_key}
+    for statement in _WITHDRAW:
+        batch.connection.execute(statement, of_both)
+    profile = batch.profile(write.visitor_key)
+    if profile is not None:
+        own = {key for (key,) in batch.connection.execute(_CAMPAIGNS, {"advertiser": write.advertiser_key})}
+        _take_out(profile, write.advertiser_key, own)
+        _save_what_is_left(batch, write, profile)
+    consents.end(batch.connection, write.visitor_key, Ended.WITHDRAWN, write.at_ms, write.advertiser_key)
+    if any(batch.connection.execute(held, {"visitor": write.visitor_key}).fetchone() for held in _HELD):
+        return Outcome(Result.SAVED)
+    _remember(batch, write.visitor_key, 0, write.at_ms)
+    return Outcome(Result.FORGOTTEN)
+
+
+def _take_out(profile: Profile, advertiser_key: int, campaign_keys: set[int]) -> None:
+    profile.shops = [shop for shop in profile.shops if shop.advertiser_key != advertiser_key]
+    profile.touches = [touch for touch in profile.touches if touch.campaign_key not in campaign_keys]
+    profile.shown = [shown for shown in profile.shown if shown.campaign_key not in campaign_keys]
+
+
+def _save_what_is_left(batch: Batch, write: Withdraw, profile: Profile) -> None:
+    if profile.shops or profile.touches or profile.shown:
+        batch.save_profile(write.visitor_key, profile, write.at_ms, write.at_ms)
+    else:
+        batch.connection.execute(_ERASE[profiles.name], {"visitor": write.visitor_key})
+
+
+def _erase(table: Table, *also: ColumnElement[bool]) -> str:
+    return prepared(delete(table).where(*of_visitor(table), *also))
+
+
+def _blank(table: Table, *also: ColumnElement[bool]) -> str:
+    return prepared(update(table).where(*of_visitor(table), *also).values(without_visitor(table)))
 
 
 def of_visitor(table: Table) -> tuple[ColumnElement[bool], ...]:
@@ -72,6 +118,19 @@ def _digest(visitor_key: int) -> int:
 _ERASE = {table.name: _erase(table) for table in VISITOR_TABLES}
 _BLANK = {table.name: _blank(table) for table in _LEDGER_TABLES}
 
+_own_campaigns = select(campaigns.c.key).where(campaigns.c.advertiser_key == bindparam("advertiser"))
+_CAMPAIGNS = prepared(_own_campaigns)
+_WITHDRAW = (
+    _erase(events, events.c.advertiser_key == bindparam("advertiser")),
+    _blank(ad_events, ad_events.c.campaign_key.in_(_own_campaigns)),
+    _blank(decisions, decisions.c.campaign_key.in_(_own_campaigns)),
+    _blank(conversions, conversions.c.advertiser_key == bindparam("advertiser")),
+)
+_HELD = tuple(
+    prepared(select(literal_column("1")).where(*of_visitor(table)).limit(literal_column("1")))
+    for table in VISITOR_TABLES
+)
+
 
 class Forgotten:
     """Who was erased lately, by digest: what another tab sent just before is kept without its visitor.
@@ -87,7 +146,7 @@ class Forgotten:
         self._at_ms = {known: when for known, when in self._at_ms.items() if when > oldest_ms}
         self._at_ms[digest] = at_ms
 
-    def hear(self, write: ForgetVisitor) -> None:
+    def hear(self, write: ForgetVisitor | Withdraw) -> None:
         self.add(_digest(write.visitor_key), write.at_ms)
 
     def without(self, write: Write) -> Write:
@@ -95,7 +154,7 @@ class Forgotten:
         match write:
             case StoreEvent() if self._knows(write.visitor_key):
                 event = msgspec.structs.replace(write.event, click_id=None)
-                return msgspec.structs.replace(write, visitor_key=0, event=event)
+                return msgspec.structs.replace(write, visitor_key=0, event=event, proof=None)
             case RecordDecision() if self._knows(write.visitor_key):
                 return msgspec.structs.replace(write, visitor_key=0, image_key=0, token="")
         return write

@@ -12,6 +12,7 @@ from adserver.domain.chain import charge_entry
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent
 from adserver.domain.visitor import Touch, fold_touch
+from adserver.storage.arrivals import count_click
 from adserver.storage.batch import Batch
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import (
@@ -74,7 +75,12 @@ def _record(batch: Batch, record: AdRecord) -> Outcome:
 
 def _redeem(batch: Batch, record: AdRecord) -> bool:
     """A valid event after a suspect one of the same kind is the first that counts."""
-    redeemed = batch.connection.execute(_REDEEM, {"of_id": charge_id(record)}).rowcount == 1
+    pending = batch.pending_row("ad_events", charge_id(record))
+    if pending is None:
+        redeemed = batch.connection.execute(_REDEEM, {"of_id": charge_id(record)}).rowcount == 1
+    else:
+        redeemed = bool(pending["not_billed"])
+        pending["not_billed"] = ""
     if redeemed:
         _fold(batch, record)
     return redeemed
@@ -131,7 +137,7 @@ def refuse(batch: Batch, record: AdRecord) -> None:
 def repeat(batch: Batch, table: str, record: AdRecord, first: Result) -> Outcome | None:
     """What a known event is answered: a repeat, or in a batch sent again what its first sending was."""
     event_id = charge_id(record)
-    if batch.has_row(table, event_id):
+    if batch.pending_row(table, event_id) is not None:
         return Outcome(Result.REPEATED)
     known = batch.connection.execute(_KNOWN[table], {"charge_id": event_id}).fetchone()
     if known is None:
@@ -146,6 +152,8 @@ def count(batch: Batch, record: AdRecord) -> None:
         name = f"{name}_{record.not_billed}"
     for owner_key in (record.campaign_key, record.slot_key):
         batch.count(owner_key, name, record.at_ms)
+    if record.event is AdEvent.CLICK:
+        count_click(batch, record)
 
 
 def _fold(batch: Batch, record: AdRecord) -> AdRecord:
@@ -188,6 +196,8 @@ def _ad_event_row(event_id: int, record: AdRecord) -> dict[str, Any]:
         "visitor_key": record.visitor_key,
         "at_ms": record.at_ms,
         "not_billed": record.not_billed,
+        "landed_ms": None,
+        "engaged": False,
     }
 
 

@@ -4,11 +4,15 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Table, bindparam, delete, select, tuple_, update
 
+from adserver.domain.consent_record import Ended
+from adserver.storage import consents as proofs
 from adserver.storage.batch import Batch, decode_profile
 from adserver.storage.erasure import without_visitor
 from adserver.storage.sqlite import prepared
 from adserver.storage.tables import (
     ad_events,
+    arrivals,
+    consents,
     conversions,
     counts,
     decisions,
@@ -47,8 +51,10 @@ _PURGE = {
     Aged.NOTICES: _deletes(notices, notices.c.at_ms, notices.c.due_ms.is_(None)),
     Aged.REFUSED_CHARGES: _deletes(refused_charges, refused_charges.c.first_seen_ms),
     Aged.COUNTS: _deletes(counts, counts.c.hour_ms),
+    Aged.ARRIVALS: _deletes(arrivals, arrivals.c.day_ms),
     Aged.PIXEL_SAMPLES: _deletes(pixel_samples, pixel_samples.c.at_ms),
     Aged.ERASURES: _deletes(erasures, erasures.c.at_ms),
+    Aged.CONSENTS: _deletes(consents, consents.c.ended_ms, consents.c.ended_ms.is_not(None)),
 }
 _DUE_PROFILES = prepared(
     select(profiles.c.visitor_key, profiles.c.seen_ms, profiles.c.body)
@@ -74,6 +80,7 @@ def _purge_profiles(batch: Batch, write: PurgeAged) -> int:
     for visitor_key, seen_ms, body in due:
         if seen_ms + batch.retention.longest_ms <= now_ms:
             batch.connection.execute(_DROP_PROFILE, {"visitor_key": visitor_key})
+            proofs.end(batch.connection, visitor_key, Ended.EXPIRED, now_ms)
         else:
             batch.save_profile(visitor_key, decode_profile(body), seen_ms, now_ms)
     return len(due)

@@ -23,10 +23,14 @@ _HEAD = 4
 
 
 class Batch(msgspec.Struct, array_like=True):
-    """`resent` when an earlier sending was not answered: it may have been committed."""
+    """`resent` when an earlier sending was not answered: it may have been committed.
+
+    `waiting` is what its sender keeps for the batches after it.
+    """
 
     resent: bool
     writes: list[Write]
+    waiting: int
 
 
 class Answer(msgspec.Struct, array_like=True):
@@ -36,6 +40,7 @@ class Answer(msgspec.Struct, array_like=True):
     outcomes: list[Outcome]
     records: bool
     in_flight: dict[int, Expected]
+    waiting: int  # for the disk, in all processes
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -69,6 +74,7 @@ class WriterSocket:
     def __init__(self, writer: LocalWriter, path: Path) -> None:
         self._writer = writer
         self._serving: list[threading.Thread] = []
+        self._waiting: dict[int, int] = {}  # of each connection's sender
         path.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -101,16 +107,21 @@ class WriterSocket:
         The sequence is read last: whoever hears of money that is no longer under way must hear, too, that
         there are charges to look at.
         """
+        number = connection.fileno()
         with connection, self._writer.listening() as news:
             try:
                 while True:
                     batch = _decode_batch(_receive(connection))
+                    self._waiting[number] = batch.waiting
                     outcomes = self._writer.commit_all(batch.writes, batch.resent)
                     told = news()
-                    answer = Answer(self._writer.sequence, outcomes, self._writer.records, told)
+                    waiting = self._writer.waiting + sum(list(self._waiting.values()))
+                    answer = Answer(self._writer.sequence, outcomes, self._writer.records, told, waiting)
                     _send(connection, _encode(answer))
             except (ConnectionError, OSError):
                 return  # the worker is gone; what it sent is committed, and will be sent again
+            finally:
+                self._waiting.pop(number, None)
 
 
 class RemoteWriter:
@@ -125,6 +136,7 @@ class RemoteWriter:
         self._connection: socket.socket | None = None
         self.sequence = 0
         self.records = True
+        self.waiting = 0
         self._in_flight: dict[int, Expected] = {}
         self._away_since: float | None = None
         self._postbox = Postbox(self._deliver, "postbox", LISTEN_SECONDS)
@@ -150,7 +162,7 @@ class RemoteWriter:
         resent = False
         while True:
             try:
-                return self._exchange(Batch(resent, writes))
+                return self._exchange(Batch(resent, writes, self._postbox.waiting))
             except OSError:
                 self._hang_up()
                 resent = True
@@ -172,6 +184,7 @@ class RemoteWriter:
         self.sequence = max(self.sequence, answer.sequence)
         self._in_flight.update(answer.in_flight)  # after the sequence, as a decision reads them the other way
         self.records = answer.records
+        self.waiting = answer.waiting
         self._away_since = None
         return answer.outcomes
 

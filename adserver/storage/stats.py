@@ -32,6 +32,17 @@ _ALL_SUMS = prepared(
     .where(counts.c.hour_ms >= bindparam("since_ms"))
     .group_by(counts.c.name)
 )
+_names = func.json_each(bindparam("names")).table_valued("value")
+_NAMED = prepared(
+    select(counts.c.name, func.sum(counts.c.n))
+    .where(
+        counts.c.owner_key == bindparam("owner_key"),
+        counts.c.name.in_(select(_names.c.value)),
+        counts.c.hour_ms >= bindparam("since_ms"),
+        counts.c.hour_ms < bindparam("until_ms"),
+    )
+    .group_by(counts.c.name)
+)
 _RATES = prepared(
     select(counts.c.owner_key, counts.c.name, func.sum(counts.c.n))
     .where(
@@ -83,6 +94,16 @@ class SqliteStats:
         else:
             rows = self._reader.rows(_SUMS, {"owner_key": owner_key, "since_ms": since_ms})
         return {str(name): int(n) for name, n in rows}
+
+    def named(self, owner_key: int, names: Sequence[str], since_ms: int, until_ms: int) -> dict[str, int]:
+        """Sums of an owner's counters by name, of the hours that began within [since, until)."""
+        parameters = {
+            "owner_key": owner_key,
+            "names": msgspec.json.encode(names).decode(),
+            "since_ms": since_ms,
+            "until_ms": until_ms,
+        }
+        return {str(name): int(n) for name, n in self._reader.rows(_NAMED, parameters)}
 
     def rates(self, since_ms: int) -> dict[int, Rates]:
         """Impressions, clicks and conversions of each campaign (and slot) in the hours from `since_ms`."""

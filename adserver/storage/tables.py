@@ -16,6 +16,8 @@ from sqlalchemy import (
     Table,
 )
 
+from adserver.domain.arrival import FIGURES
+
 metadata = MetaData()
 
 
@@ -246,13 +248,15 @@ events = Table(
     Column("dedupe_key", BigInteger),
     Column("due_ms", BigInteger, nullable=False, index=True),  # when it is let go
     Column("body", LargeBinary, nullable=False),
+    Column("proof", LargeBinary),  # of the consent it came with, where a profile is yet to be made of it
 )
 Index("events_by_visitor", events.c.visitor_key, sqlite_where=events.c.visitor_key != 0)
 
 profiles = Table(
     "profiles",
     metadata,
-    _key("visitor_key"),
+    # Not the row's own number: SQLite keeps copies of those to find its way by, and erases them never.
+    Column("visitor_key", BigInteger, nullable=False, unique=True),
     Column("seen_ms", BigInteger, nullable=False),
     Column("due_ms", BigInteger, nullable=False, index=True),  # when something of it is next let go
     Column("body", LargeBinary, nullable=False),
@@ -270,6 +274,8 @@ ad_events = Table(
     Column("visitor_key", BigInteger, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("not_billed", String, nullable=False),
+    Column("landed_ms", BigInteger),  # of a click: when the page that it led to ran the tag
+    Column("engaged", Boolean, nullable=False),  # and who landed did not leave at once
 )
 Index("ad_events_by_visitor", ad_events.c.visitor_key, sqlite_where=ad_events.c.visitor_key != 0)
 Index("ad_events_by_age", ad_events.c.at_ms, sqlite_where=ad_events.c.visitor_key != 0)
@@ -357,6 +363,24 @@ erasures = Table(
     Column("at_ms", BigInteger, nullable=False, index=True),
 )
 
+# What profiles stand on, by visitor's digest; kept for years after the profile, as proof.
+consents = Table(
+    "consents",
+    metadata,
+    Column("digest", BigInteger, primary_key=True, autoincrement=False),
+    Column("advertiser_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("proof", BigInteger, primary_key=True, autoincrement=False),  # digest of what was said
+    Column("first_seen_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),
+    Column("cmp", String, nullable=False),
+    Column("given_ms", BigInteger),
+    Column("site", String, nullable=False),
+    Column("ended_ms", BigInteger),
+    Column("ended_by", String),
+    sqlite_with_rowid=False,
+)
+Index("consents_ended", consents.c.ended_ms, sqlite_where=consents.c.ended_ms.is_not(None))
+
 counts = Table(
     "counts",
     metadata,
@@ -364,6 +388,20 @@ counts = Table(
     Column("name", String, primary_key=True),
     Column("hour_ms", BigInteger, primary_key=True, autoincrement=False, index=True),
     Column("n", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What became of clicks, for reports; nothing of whose they were.
+arrivals = Table(
+    "arrivals",
+    metadata,
+    Column("advertiser_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("day_ms", BigInteger, primary_key=True, autoincrement=False, index=True),  # of the click, in UTC
+    Column("campaign_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("slot_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("product_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("creative_key", BigInteger, primary_key=True, autoincrement=False),  # 0: a product's click
+    *(_amount(name) for name in FIGURES),
     sqlite_with_rowid=False,
 )
 

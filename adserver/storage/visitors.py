@@ -8,19 +8,22 @@ from sqlalchemy import bindparam, select
 
 from adserver.domain.identity import key_of, product_key
 from adserver.domain.visitor import Profile, fold_event, fold_preference
+from adserver.storage import consents
 from adserver.storage.batch import Batch, decode_profile
 from adserver.storage.erasure import VISITOR_TABLES, of_visitor
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import conversions, events, profiles
 from adserver.writes import Outcome, Result, StoreEvent, TellPreference
+from pixel.consent_proof import ConsentProof
 from pixel.events import Event
 
-encode_event = encode_keys = msgspec.msgpack.Encoder().encode
+encode_event = encode_keys = encode_proof = msgspec.msgpack.Encoder().encode
 decode_event = msgspec.msgpack.Decoder(Event).decode
+decode_proof = msgspec.msgpack.Decoder(ConsentProof).decode
 
 _EVENT_EXISTS = prepared(select(events.c.event_key).where(events.c.event_key == bindparam("event_key")))
 _EVENTS_OF = prepared(
-    select(events.c.advertiser_key, events.c.at_ms, events.c.body)
+    select(events.c.advertiser_key, events.c.at_ms, events.c.body, events.c.proof)
     .where(*of_visitor(events))
     .order_by(events.c.event_key)
 )
@@ -46,6 +49,7 @@ def store_event(batch: Batch, write: StoreEvent, recent: "RecentIds", resent: bo
     if write.visitor_key and not write.first:
         profile = known_profile(batch, write.visitor_key, write.at_ms) or Profile(write.at_ms)
         fold_event(profile, write.advertiser_key, event, write.at_ms)
+        stand_on(batch, write.visitor_key, profile, write.advertiser_key, write.proof, write.at_ms)
         batch.keep_profile(write.visitor_key, profile, write.at_ms)
     due_ms = write.at_ms + batch.retention.of_event(event.name)
     batch.add_row("events", _event_row(write, dedupe_key, due_ms))
@@ -65,6 +69,7 @@ def _event_row(write: StoreEvent, dedupe_key: int | None, due_ms: int) -> dict[s
         "due_ms": due_ms,
         # The click id did its work with the order; it would only tie this event to another browser's ad.
         "body": encode_event(msgspec.structs.replace(write.event, click_id=None)),
+        "proof": encode_proof(write.proof) if write.first and write.proof else None,
     }
 
 
@@ -105,13 +110,31 @@ def known_profile(batch: Batch, visitor_key: int, at_ms: int) -> Profile | None:
     earlier = batch.connection.execute(_EVENTS_OF, {"visitor": visitor_key}).fetchall()
     for row in batch.pending_rows("events"):
         if row["visitor_key"] == visitor_key:
-            earlier.append((row["advertiser_key"], row["at_ms"], row["body"]))
+            earlier.append((row["advertiser_key"], row["at_ms"], row["body"], row["proof"]))
     if not earlier:
         return None
     profile = Profile(at_ms)
-    for advertiser_key, earlier_ms, body in earlier:
+    for advertiser_key, earlier_ms, body, proof in earlier:
         fold_event(profile, advertiser_key, decode_event(body), earlier_ms)
+        told = decode_proof(proof) if proof else None
+        stand_on(batch, visitor_key, profile, advertiser_key, told, earlier_ms)
     return profile
+
+
+def stand_on(
+    batch: Batch,
+    visitor_key: int,
+    profile: Profile,
+    advertiser_key: int,
+    proof: ConsentProof | None,
+    at_ms: int,
+) -> None:
+    """Prove what a shop's part of the profile stands on; nothing is written while that stays the same."""
+    shop = profile.shop(advertiser_key)
+    if proof is None or shop is None or shop.proof == proof.digest:
+        return
+    shop.proof = proof.digest
+    consents.begin(batch.connection, visitor_key, advertiser_key, proof, at_ms)
 
 
 def tell_preference(batch: Batch, write: TellPreference) -> Outcome:
@@ -177,7 +200,7 @@ class SqliteProfiles:
         if not rows:
             return None
         profile = Profile(rows[0][1])
-        for advertiser_key, at_ms, body in rows:
+        for advertiser_key, at_ms, body, _ in rows:
             fold_event(profile, advertiser_key, decode_event(body), at_ms)
         return profile
 
@@ -198,6 +221,8 @@ class SqliteProfiles:
 def _readable(table: str, name: str, value: object) -> object:
     if isinstance(value, bytes) and name == "body":
         return _with_names(decode_event(value) if table == "events" else decode_profile(value))
+    if isinstance(value, bytes) and name == "proof":
+        return _with_names(decode_proof(value))
     return value.hex() if isinstance(value, bytes) else value
 
 

@@ -10,15 +10,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from sqlalchemy import bindparam, func, select
 
 from adserver.domain.identity import KEY_TIME_SHIFT
 from adserver.domain.in_flight import Expected
 from adserver.domain.retention import Retention
+from adserver.domain.tally import NETWORK, Tally
 from adserver.ports import Deferred, resolve_all
 from adserver.storage import (
+    arrivals,
     cancellations,
     catalogue,
     conversions,
@@ -52,6 +54,7 @@ from adserver.writes import (
     PurgeReceipts,
     Receipt,
     RecordAd,
+    RecordArrival,
     RecordDecision,
     RefundCharge,
     RemoveProductsNotIn,
@@ -67,6 +70,7 @@ from adserver.writes import (
     TakeLease,
     TellPreference,
     Together,
+    Withdraw,
     WithReceipt,
     Write,
 )
@@ -94,6 +98,7 @@ _DISK_TROUBLES = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READ
 # Hot writes live in the batch's memory until it is flushed; management writes see and change the file.
 _HOT: dict[type, Callable[[Batch, Any], Outcome]] = {
     RecordAd: ledger.record_ad,
+    RecordArrival: arrivals.record_arrival,
     RecordDecision: ledger.record_decision,
     CreditConversion: conversions.credit_conversion,
     SettleConversion: settlement.settle_conversion,
@@ -108,6 +113,7 @@ _COLD: dict[type, Callable[[Batch, Any], Outcome]] = {
     RemoveProductsNotIn: catalogue.remove_products_not_in,
     SetPicture: catalogue.set_picture,
     ForgetVisitor: erasure.forget_visitor,
+    Withdraw: erasure.withdraw,
     TakeLease: stats.take_lease,
     PurgeReceipts: entities.purge_receipts,
     PurgeAged: purge.purge_aged,
@@ -122,6 +128,7 @@ _COLD: dict[type, Callable[[Batch, Any], Outcome]] = {
 # After any other outcome a management write leaves nothing behind; a cancellation leaves its note.
 _DONE = (
     Result.SAVED,
+    Result.FORGOTTEN,
     Result.REFUNDED,
     Result.DECLINED,
     Result.PENDING,
@@ -134,6 +141,11 @@ _DONE = (
 def _is_hot(write: Write) -> bool:
     inner = write.write if isinstance(write, WithReceipt) else write
     return type(inner) in _HOT or isinstance(inner, StoreEvent)
+
+
+def _is_forgotten(write: Write, outcome: Outcome) -> TypeGuard[ForgetVisitor | Withdraw]:
+    """Whether the visitor's id itself was erased."""
+    return isinstance(write, ForgetVisitor) or outcome.result is Result.FORGOTTEN
 
 
 class Committer:
@@ -204,7 +216,7 @@ class Committer:
             outcomes.append(self._apply_cold(batch, write))
             touched |= batch.touched_balances
             batch = self._batch(resent, after=batch)
-            if isinstance(write, ForgetVisitor):
+            if _is_forgotten(write, outcomes[-1]):
                 self._forgotten.hear(write)
         batch.flush()
         self._connection.execute("COMMIT")
@@ -257,7 +269,7 @@ class Committer:
         Whatever comes of that, the writes are durable by now, and must not be answered otherwise. A long
         reading of the file holds the log; it is tried again after later batches until it succeeds.
         """
-        is_erasure = any(isinstance(write, ForgetVisitor) for write in writes)
+        is_erasure = any(isinstance(write, ForgetVisitor | Withdraw) for write in writes)
         waited = time.monotonic() - self._truncation_tried_at
         if not is_erasure and not (self._owes_truncation and waited >= TRUNCATION_RETRY_SECONDS):
             return
@@ -326,6 +338,11 @@ class Postbox:
         self._wake: Deliver = resolve_all
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many writes the next batches will take."""
+        return len(self._waiting)
 
     def on_loop(self, wake: Deliver) -> None:
         """How to resolve what the event loop waits for (`loop.call_soon_threadsafe` around resolve_all)."""
@@ -412,7 +429,8 @@ class LocalWriter:
         self._lock = take_lock(path)
         migrate(path)
         self._committer = Committer(path, retention)
-        self._postbox = Postbox(self._committer.commit, "writer")
+        self._tally = Tally()
+        self._postbox = Postbox(self._commit, "writer")
         self.submit = self._postbox.submit
         self.commit = self._postbox.commit
         self.commit_many = self._postbox.commit_many
@@ -427,12 +445,29 @@ class LocalWriter:
     def records(self) -> bool:
         return self._committer.records
 
+    @property
+    def waiting(self) -> int:
+        return self._postbox.waiting
+
     def in_flight(self, campaign_key: int) -> Expected | None:
         return self._committer.under_way.expected(campaign_key)
 
     def listening(self) -> AbstractContextManager[News]:
         """For another process that writes through us; see storage/socket.py."""
         return self._committer.under_way.listening()
+
+    def _commit(self, writes: list[Write], resent: bool) -> list[Outcome]:
+        """The batch; our own counts go to disk with those of a worker."""
+        hours = [write.counts[0][0] for write in writes if isinstance(write, AddCounts) and write.counts]
+        own = [AddCounts(self._tally.take(hours[0]))] if hours else []
+        began = time.monotonic()
+        outcomes = self._committer.commit([*writes, *own], resent)
+        self._tally.observe("commit", round((time.monotonic() - began) * 1000))
+        self._tally.add(NETWORK, "commit_writes", len(writes))
+        for counts in own:
+            if outcomes.pop().result is Result.UNRECORDED:
+                self._tally.put_back(counts.counts)
+        return outcomes
 
     def close(self) -> None:
         self._postbox.close()

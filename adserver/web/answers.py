@@ -2,6 +2,8 @@
 
 import msgspec
 
+from adserver.web.metrics import CONTENT_TYPE
+
 Headers = list[tuple[bytes, bytes]]
 
 GIF = (
@@ -79,6 +81,10 @@ def script(body: bytes) -> Answer:
 def json(body: object) -> Answer:
     headers = [(b"content-type", b"application/json"), _NEVER_KEPT, _NO_SNIFFING]
     return Answer(200, headers, msgspec.json.encode(body))
+
+
+def figures(body: bytes) -> Answer:
+    return Answer(200, [(b"content-type", CONTENT_TYPE.encode()), _NEVER_KEPT, _NO_SNIFFING], body)
 
 
 def plain(status: int, text: str) -> Answer:

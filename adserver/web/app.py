@@ -12,25 +12,31 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from adserver.flows.arrivals import ArrivalReports
+from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
 from adserver.flows.feed import ImportFeed
 from adserver.flows.manage import Manage
 from adserver.flows.notify import Notify
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
+from adserver.flows.recognise import Recognise
 from adserver.flows.relay import Relay
 from adserver.flows.shops import Shops
 from adserver.web import docs, hot, privacy_routes
 from adserver.web.api import (
     advertisers,
+    arrivals,
     audiences,
     campaigns,
+    consents,
     conversions,
     creatives,
     deposits,
     events,
     feeds,
     hooks,
+    identity,
     keys,
     pixel,
     postback,
@@ -59,6 +65,9 @@ RESOURCES = (
     events,
     postback,
     pixel,
+    identity,
+    arrivals,
+    consents,
     products,
     feeds,
     audiences,
@@ -91,7 +100,10 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     notify: Notify,
     shops: Shops,
     pixel_doctor: PixelDoctor,
+    recognise: Recognise,
+    arrivals: ArrivalReports,
     relay: Relay,
+    proven: ProveConsent,
     postback: Postback,
     books: Books,
     base_url: str,
@@ -118,7 +130,10 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         notify=notify,
         shops=shops,
         pixel_doctor=pixel_doctor,
+        recognise=recognise,
+        arrivals=arrivals,
         relay=relay,
+        consents=proven,
         postback=postback,
         books=books,
         base_url=base_url,

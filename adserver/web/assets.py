@@ -6,5 +6,5 @@ from importlib.resources import files
 
 @cache
 def slot_script() -> bytes:
-    """The script that publishers' pages load."""
-    return files("adserver.web").joinpath("slot.js").read_bytes()
+    """slot.js as it is served to publishers' pages: shortened, see `make scripts`."""
+    return files("adserver.web").joinpath("slot.min.js").read_bytes()

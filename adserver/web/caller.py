@@ -9,18 +9,21 @@ import msgspec
 
 from adserver.domain.caller import Caller, Place
 from adserver.ports import Geo
+from pixel.browsers import family
 from pixel.consent import Region, region_of
 from pixel.cookie import KeyRing, names_for, read_visitor
 from pixel.events import Rejection
 from pixel.robots import robot
+from pixel.site_cookie import read_site
 
 _TEST_COOKIE = b"rt-test=1"  # one name everywhere: it excludes, and proves nothing
 _PURPOSE = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")  # today's name first, then older browsers'
+_OWN_SITE = (b"same-origin", b"same-site")
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 _WANTED = frozenset(
     {
         b"host", b"cookie", b"origin", b"referer", b"user-agent", b"sec-gpc", b"sec-purpose", b"purpose",
-        b"x-purpose", b"x-moz", b"x-forwarded-for", b"authorization",
+        b"sec-fetch-site", b"x-purpose", b"x-moz", b"x-forwarded-for", b"authorization",
     }
 )  # fmt: skip
 
@@ -83,6 +86,7 @@ class Callers:
         cookie_header = head.values.get(b"cookie", b"")
         secure = policy.secure or self._name(head).endswith(".localhost")
         cookie = read_visitor(cookie_header, policy.cookie_keys, names_for(secure))
+        site_cookie = read_site(cookie_header, policy.cookie_keys, names_for(secure))
         purpose = next((text for name in _PURPOSE if (text := head.text(name))), "")
         address = self._address(head, client)
         place = self._geo.place(address) if self._geo is not None else None
@@ -98,6 +102,10 @@ class Callers:
             secure=secure,
             network=network_of(address),
             place=place,
+            family=family(head.text(b"user-agent")),
+            from_own_site=head.values.get(b"sec-fetch-site") in _OWN_SITE,
+            seen_here=site_cookie.seen,
+            site_cookie_flaw=site_cookie.flaw,
         )
 
     def _robot(self, head: Head, purpose: str) -> Rejection | None:

@@ -36,6 +36,7 @@ _PROBLEM = {
         "code": {"type": "string", "enum": list(PROBLEMS)},
         "detail": {"type": "string"},
         "figure_micros": {"type": "integer"},
+        "kept_days": {"type": "integer"},
         "errors": {
             "type": "array",
             "items": {

@@ -6,6 +6,8 @@ import msgspec
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from adserver.flows.arrivals import ArrivalReports
+from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
 from adserver.flows.feed import ImportFeed
 from adserver.flows.manage import Manage
@@ -13,6 +15,7 @@ from adserver.flows.notify import Notify
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
 from adserver.flows.prove import Prove
+from adserver.flows.recognise import Recognise
 from adserver.flows.relay import Relay
 from adserver.flows.shops import Shops
 from adserver.flows.statement import AdvertiserStatements, Ports, PublisherStatements
@@ -46,7 +49,10 @@ class Flows(msgspec.Struct, frozen=True):
     notify: Notify
     shops: Shops
     pixel_doctor: PixelDoctor
+    recognise: Recognise
+    arrivals: ArrivalReports
     relay: Relay
+    consents: ProveConsent
     postback: Postback
     books: Books
     base_url: str

@@ -17,7 +17,7 @@ from adserver.flows.collect import Collect, Collected
 from adserver.flows.draw import Draw
 from adserver.flows.serve import Serve, ServedImage, SlotRequest
 from adserver.ports import Deferred, FrameNotDrawn, Media
-from adserver.web import answers
+from adserver.web import answers, metrics
 from adserver.web.answers import Answer
 from adserver.web.caller import Callers, Head, read_head
 from adserver.writes import Outcome, Result
@@ -51,6 +51,7 @@ ADDRESSES = (
     "GET /media/{name}",
     "GET /healthz",
     "GET /readyz",
+    "GET /metrics",
 )
 _READ_BY_PAGES = ("/m/e", "/m/id")
 _BEACONS = {"/i": AdEvent.IMPRESSION, "/v": AdEvent.VIEWABLE_IMPRESSION}
@@ -89,11 +90,15 @@ class Files(msgspec.Struct, frozen=True):
 
 
 class Checks(msgspec.Struct, frozen=True):
-    """What an answer depends on besides the request: health, staff keys, and whether anyone may debug."""
+    """What an answer depends on besides the request: health, staff keys, and whether anyone may debug.
+
+    `measured` tells an operator's key the figures, where they are told here at all.
+    """
 
     is_ready: Callable[[], bool]
     is_staff_key: Callable[[str], bool]
     debug_headers: bool
+    measured: metrics.Measured | None = None
 
 
 class Hot:
@@ -110,6 +115,13 @@ class Hot:
         self._draw = flows.draw
         self._files = files
         self._checks = checks
+        self._named: dict[str, Handler] = {
+            "/healthz": self._health,
+            "/readyz": self._health,
+            metrics.PATH: self._metrics,
+            "/m/tag.js": self._script,
+            "/slot.js": self._script,
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -152,11 +164,7 @@ class Hot:
             return self._slot
         if path.startswith("/media/"):
             return self._picture
-        if path in ("/healthz", "/readyz"):
-            return self._health
-        if path in ("/m/tag.js", "/slot.js"):
-            return self._script
-        return None
+        return self._named.get(path)
 
     def _ask(self, scope: Scope, head: Head) -> Ask:
         client = scope["client"][0] if scope.get("client") else ""
@@ -196,8 +204,7 @@ class Hot:
         name = await self._recorded(collected)
         if name == Result.UNRECORDED:
             return answers.try_again()
-        if collected.set_cookie is not None:
-            answer.headers.append((b"set-cookie", collected.set_cookie))
+        _with_cookie(answer, collected.set_cookie)
         if ask.explain or (self._checks.debug_headers and isinstance(hit, Hit) and hit.debug):
             answer.headers.append((b"x-event", name.encode()))
         return answer
@@ -207,7 +214,11 @@ class Hot:
         return answers.json({"visitor": self._collect.party_id(from_query(ask.query), ask.caller)})
 
     async def _recorded(self, collected: Collected) -> str:
-        """The worst of what became of a hit's events, once they are durable."""
+        """The worst of what became of a hit's events, once they are durable, and of what it withdrew."""
+        if collected.withdrawal is not None:
+            withdrawn = await settled(collected.withdrawal)
+            if withdrawn.result is Result.UNRECORDED:
+                return Result.UNRECORDED
         if collected.rejection is not None:
             return collected.rejection
         results = [(await settled(deferred)).result for deferred in collected.stored]
@@ -230,7 +241,7 @@ class Hot:
             return answers.plain(404, "no such slot")
         answer = answers.document(served.body, served.content_security_policy, _ancestors(served.domains))
         answer.headers.append((b"x-slot", b"filled" if served.filled else b"empty"))
-        return answer
+        return _with_cookie(answer, served.set_cookie)
 
     async def _image(self, ask: Ask, slot_id: str) -> Answer:
         request = _slot_request(ask, slot_id)
@@ -254,7 +265,8 @@ class Hot:
         name = await _charge_name(self._bill.image_shown(image.token, ask.caller), SHOPPER_SECONDS)
         if name in (Result.CAP_REACHED, Result.UNRECORDED):
             return self._explained(await self._house(image.format), ask, name)
-        return self._explained(answers.picture(body), ask, name)
+        picture = _with_cookie(answers.picture(body), image.set_cookie)
+        return self._explained(picture, ask, name)
 
     async def _house(self, format_: Format) -> Answer:
         return answers.picture(await asyncio.to_thread(self._draw.house, format_))
@@ -301,6 +313,12 @@ class Hot:
             return answers.plain(503, "not ready: the database cannot be read")
         return answers.plain(200, "ok")
 
+    async def _metrics(self, ask: Ask, receive: Receive) -> Answer:
+        measured = self._checks.measured
+        if measured is None or not self._has_staff_key(ask.head):
+            return answers.plain(404, "no such address")
+        return answers.figures(await asyncio.to_thread(lambda: metrics.exposition(measured())))
+
 
 async def settled(deferred: Deferred) -> Outcome:
     """Wait for a batch's outcome on the event loop."""
@@ -343,6 +361,12 @@ async def _send(send: Send, answer: Answer, head_only: bool = False) -> None:
         headers.pop()
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head_only else answer.body})
+
+
+def _with_cookie(answer: Answer, set_cookie: bytes | None) -> Answer:
+    if set_cookie is not None:
+        answer.headers.append((b"set-cookie", set_cookie))
+    return answer
 
 
 def _token(query: bytes) -> str:

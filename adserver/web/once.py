@@ -15,6 +15,7 @@ from adserver.web.auth import Caller
 from adserver.web.flows import flows_of
 from adserver.web.problems import Problem, refuse
 from adserver.writes import Answered, Outcome, Receipt, Result
+from pixel.grammar import holds_email
 
 Made = TypeVar("Made")
 
@@ -128,8 +129,8 @@ class Once:
 
 def key_of_request(request: Request) -> str | None:
     key = request.headers.get("idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
-        message = "1 to 255 visible ASCII letters"
+    if key is not None and (not _KEY.fullmatch(key) or holds_email(key)):
+        message = "1 to 255 visible ASCII letters, and no e-mail address"
         flaw = {"field": "header.Idempotency-Key", "code": "bad_key", "message": message}
         raise Problem("invalid_request", errors=[flaw])
     return key

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from adserver.domain import meanings
 from adserver.domain.caller import Caller
+from adserver.domain.consent_record import Ended
 from adserver.domain.visitor import Preference
 from adserver.flows.privacy import Privacy, Wish, rfc3339
 from adserver.ports import Clock
@@ -130,7 +131,7 @@ class _Pages:
 
     async def opt_out(self, request: Request, caller: Caller) -> Response:
         """The refusal holds whatever becomes of the erasure, which may be tried again."""
-        answer = await self._erase(caller, opted_out=True)
+        answer = await self._erase(caller, Ended.OPTED_OUT)
         _set_cookie(answer, set_opt_out(names_for(caller.secure)))
         return answer
 
@@ -140,12 +141,13 @@ class _Pages:
         return answer
 
     async def forget(self, request: Request, caller: Caller) -> Response:
-        return await self._erase(caller, opted_out=caller.opted_out)
+        return await self._erase(caller, Ended.FORGOTTEN)
 
-    async def _erase(self, caller: Caller, *, opted_out: bool) -> Response:
-        receipt = await run_in_threadpool(self._privacy.forget, caller.visitor_key)
+    async def _erase(self, caller: Caller, because: Ended) -> Response:
+        receipt = await run_in_threadpool(self._privacy.forget, caller.visitor_key, because)
         if receipt is None:
             return page("try_again.html", status=503)
+        opted_out = caller.opted_out or because is Ended.OPTED_OUT
         answer = page("receipt.html", receipt=receipt, opted_out=opted_out, tables=meanings.TABLES)
         _set_cookie(answer, expire_visitor(names_for(caller.secure)))
         return answer

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from adserver.flows.manage import Refused
+from adserver.flows.manage import Refused, Why
 
 MEDIA_TYPE = "application/problem+json"
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -77,6 +77,9 @@ PROBLEMS = {
     "unknown_owner": Kind(422, "There is no such account", "Name an advertiser or publisher that exists."),
     "unknown_currency": Kind(422, "There is no such currency", "Use an ISO 4217 code such as EUR."),
     "unknown_timezone": Kind(422, "There is no such time zone", "Use an IANA name such as Europe/Paris."),
+    "bad_period": Kind(
+        422, "There is no such period", "Let `from` be no later than `to`, and 400 days at most."
+    ),
     "bad_month": Kind(422, "There is no such month", "Write it like 2026-11, from the year 2000 on."),
     "unknown_format": Kind(
         422, "No creative fits this size", "Use 300x250, 728x90, 160x600, 300x600 or 320x50."
@@ -103,6 +106,9 @@ PROBLEMS = {
         422, "The feed was not imported", "`fatal` says why; what was live before is live still."
     ),
     "bad_sale_price": Kind(422, "No sale", "A sale price is lower than the price it replaces."),
+    "longer_than_kept": Kind(
+        422, "The event is not kept for so long", "Give at most `kept_days` as that event's `retention_days`."
+    ),
     "nothing_to_import": Kind(422, "Nothing to import", "Send the file as the body, or set `url`."),
     "message_incomplete": Kind(422, "The message is incomplete", "A message has `message` and `link`."),
     "message_unused": Kind(422, "Cards have no message", "Leave `message` and `link` out, or use `message`."),
@@ -141,6 +147,9 @@ PROBLEMS = {
     "replayed": Kind(
         409, "The postback was heard before", "Take a new `nonce` for each; an order counts once."
     ),
+    "unknown_visitor": Kind(
+        422, "Nobody we know", "Stop sending this `visitor`: it was forgotten, or is not this advertiser's."
+    ),
     "secret_needed": Kind(422, "The shop has its own secret", "Copy `secret` from the shop's admin."),
     "occurred_at_out_of_range": Kind(
         422, "Too long ago, or not yet", "Give `occurred_at` within the last 7 days, or leave it out."
@@ -160,6 +169,8 @@ class Problem(Exception):
 def refuse(refused: Refused) -> Problem:
     """The flow's no as an answer; a figure is money that the caller may see."""
     code = str(refused.reason)
+    if refused.reason is Why.LONGER_THAN_KEPT:
+        return Problem(code, kept_days=refused.figure)
     if refused.figure or code in _WITH_FIGURE:
         return Problem(code, figure_micros=refused.figure)
     return Problem(code)

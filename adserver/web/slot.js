@@ -11,6 +11,8 @@
   const said = {}; // what the page's consent tools said, as query parameters
   const unheard = new Set(); // tools that are present and have not spoken yet
   const tools = {};
+  const entries = new WeakSet(); // of the dataLayer, heard
+  let push; // ours, of the dataLayer
   let patient = true;
 
   // A mistake of ours, or in what a page hands us, must never stop the publisher's own script.
@@ -26,7 +28,7 @@
 
   const heard = (tool) => {
     unheard.delete(tool);
-    showAll();
+    Promise.resolve().then(showAll); // what several tools say at one moment goes with one request
   };
 
   const hearTcf = quietly((data, success) => {
@@ -44,6 +46,44 @@
     heard('gpp');
   });
 
+  const hearUsPrivacy = quietly((data) => {
+    said.us_privacy = (data || {}).uspString;
+    heard('usp');
+  });
+
+  // Google's Consent Mode. A default is nobody's consent, and one for some regions only is no denial here; what
+  // an update grants is the visitor's answer, given now.
+  const hearConsentMode = (isUpdate, given) => {
+    ['ad_storage', 'ad_user_data', 'ad_personalization'].forEach((name) => {
+      if (!isUpdate && (given[name] !== 'denied' || given.region)) return;
+      if (given[name]) said[name] = given[name];
+      if (given[name] !== 'granted') return;
+      said.consent_cmp = said.consent_cmp || 'consent mode';
+      said.consent_time = Math.floor(Date.now() / 1000);
+    });
+    if (isUpdate && given.ad_storage) {
+      tools.mode = true;
+      heard('mode');
+    } else if (said.ad_storage && !tools.mode) unheard.add('mode');
+  };
+
+  const hearEntry = quietly((entry) => {
+    if (entries.has(entry)) return;
+    entries.add(entry);
+    if (entry[0] === 'consent') hearConsentMode(entry[1] === 'update', entry[2]);
+  });
+
+  const listenToLayer = quietly(() => {
+    const layer = window.dataLayer;
+    if (!layer || !layer.push || layer.push === push) return;
+    const original = layer.push;
+    Array.from(layer).forEach(hearEntry);
+    push = layer.push = function () {
+      Array.from(arguments).forEach(hearEntry);
+      return original.apply(this, arguments);
+    };
+  });
+
   // What the page itself asserts, where there is no IAB tool: { granted, cmp, time }.
   const setConsent = quietly((given) => {
     const time = given.time === undefined ? new Date() : new Date(given.time < 1e11 ? given.time * 1000 : given.time);
@@ -57,12 +97,14 @@
     if (typeof window[name] !== 'function' || tools[tool]) return;
     tools[tool] = true;
     unheard.add(tool);
-    hear(window[name]);
+    quietly(hear)(window[name]);
   };
 
   const listenToTools = quietly(() => {
     listen('__tcfapi', 'tcf', (api) => api('addEventListener', 2, hearTcf));
     listen('__gpp', 'gpp', (api) => api('addEventListener', hearGpp));
+    listen('__uspapi', 'usp', (api) => api('getUSPData', 1, hearUsPrivacy));
+    listenToLayer();
   });
 
   const consentOf = () => {
@@ -107,6 +149,7 @@
   };
 
   const show = quietly((div) => {
+    if (document.prerendering || document.readyState === 'loading') return; // who comes later may say no
     const known = places.get(div);
     if (known && known.frame) known.frame.remove();
     if (known && known.style !== undefined) div.style.cssText = known.style;
@@ -191,11 +234,16 @@
     });
   }
   ((earlier && earlier.q) || []).forEach((given) => setConsent(given[0]));
-  setTimeout(() => {
-    patient = false;
-    showAll();
-  }, PATIENCE_MS);
-  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', begin);
-  else begin();
+  const start = () => {
+    setTimeout(() => {
+      patient = false;
+      showAll();
+    }, PATIENCE_MS);
+    begin();
+  };
+
+  if (document.prerendering) document.addEventListener('prerenderingchange', start);
+  else start();
+  document.addEventListener('DOMContentLoaded', begin);
   window.addEventListener('load', begin);
 })(window, document);

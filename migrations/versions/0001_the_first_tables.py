@@ -24,6 +24,8 @@ def upgrade() -> None:
         sa.Column("visitor_key", sa.BigInteger(), nullable=False),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.Column("not_billed", sa.String(), nullable=False),
+        sa.Column("landed_ms", sa.BigInteger(), nullable=True),
+        sa.Column("engaged", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("charge_id"),
     )
     with op.batch_alter_table("ad_events", schema=None) as batch_op:
@@ -54,6 +56,52 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key"),
         sa.UniqueConstraint("digest"),
     )
+    op.create_table(
+        "arrivals",
+        sa.Column("advertiser_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("day_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("campaign_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("slot_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("product_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("creative_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("clicks", sa.BigInteger(), nullable=False),
+        sa.Column("clicks_suspect", sa.BigInteger(), nullable=False),
+        sa.Column("landed", sa.BigInteger(), nullable=False),
+        sa.Column("engaged", sa.BigInteger(), nullable=False),
+        sa.Column("took_0", sa.BigInteger(), nullable=False),
+        sa.Column("took_1", sa.BigInteger(), nullable=False),
+        sa.Column("took_2", sa.BigInteger(), nullable=False),
+        sa.Column("took_3", sa.BigInteger(), nullable=False),
+        sa.Column("took_4", sa.BigInteger(), nullable=False),
+        sa.Column("took_5", sa.BigInteger(), nullable=False),
+        sa.Column("took_6", sa.BigInteger(), nullable=False),
+        sa.Column("took_7", sa.BigInteger(), nullable=False),
+        sa.Column("took_8", sa.BigInteger(), nullable=False),
+        sa.Column("took_9", sa.BigInteger(), nullable=False),
+        sa.Column("took_10", sa.BigInteger(), nullable=False),
+        sa.Column("took_11", sa.BigInteger(), nullable=False),
+        sa.Column("took_12", sa.BigInteger(), nullable=False),
+        sa.Column("loaded_0", sa.BigInteger(), nullable=False),
+        sa.Column("loaded_1", sa.BigInteger(), nullable=False),
+        sa.Column("loaded_2", sa.BigInteger(), nullable=False),
+        sa.Column("loaded_3", sa.BigInteger(), nullable=False),
+        sa.Column("loaded_4", sa.BigInteger(), nullable=False),
+        sa.Column("loaded_5", sa.BigInteger(), nullable=False),
+        sa.Column("loaded_6", sa.BigInteger(), nullable=False),
+        sa.Column("loaded_7", sa.BigInteger(), nullable=False),
+        sa.Column("loaded_8", sa.BigInteger(), nullable=False),
+        sa.Column("loaded_9", sa.BigInteger(), nullable=False),
+        sa.Column("loaded_10", sa.BigInteger(), nullable=False),
+        sa.Column("loaded_11", sa.BigInteger(), nullable=False),
+        sa.Column("loaded_12", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "advertiser_key", "day_ms", "campaign_key", "slot_key", "product_key", "creative_key"
+        ),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("arrivals", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_arrivals_day_ms"), ["day_ms"], unique=False)
+
     op.create_table(
         "audiences",
         sa.Column(
@@ -157,6 +205,26 @@ def upgrade() -> None:
     with op.batch_alter_table("charges", schema=None) as batch_op:
         batch_op.create_index("charges_by_campaign", ["campaign_key", "entry"], unique=True)
         batch_op.create_index("charges_by_publisher", ["publisher_key", "at_ms"], unique=False)
+
+    op.create_table(
+        "consents",
+        sa.Column("digest", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("advertiser_key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("proof", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("first_seen_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("cmp", sa.String(), nullable=False),
+        sa.Column("given_ms", sa.BigInteger(), nullable=True),
+        sa.Column("site", sa.String(), nullable=False),
+        sa.Column("ended_ms", sa.BigInteger(), nullable=True),
+        sa.Column("ended_by", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("digest", "advertiser_key", "proof", "first_seen_ms"),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("consents", schema=None) as batch_op:
+        batch_op.create_index(
+            "consents_ended", ["ended_ms"], unique=False, sqlite_where=sa.text("ended_ms IS NOT NULL")
+        )
 
     op.create_table(
         "conversions",
@@ -328,6 +396,7 @@ def upgrade() -> None:
         sa.Column("dedupe_key", sa.BigInteger(), nullable=True),
         sa.Column("due_ms", sa.BigInteger(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("proof", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("event_key"),
     )
     with op.batch_alter_table("events", schema=None) as batch_op:
@@ -430,16 +499,11 @@ def upgrade() -> None:
 
     op.create_table(
         "profiles",
-        sa.Column(
-            "visitor_key",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
-        ),
+        sa.Column("visitor_key", sa.BigInteger(), nullable=False),
         sa.Column("seen_ms", sa.BigInteger(), nullable=False),
         sa.Column("due_ms", sa.BigInteger(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("visitor_key"),
+        sa.UniqueConstraint("visitor_key"),
     )
     with op.batch_alter_table("profiles", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_profiles_due_ms"), ["due_ms"], unique=False)

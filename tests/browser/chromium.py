@@ -1,4 +1,4 @@
-"""Debian's Chromium with third-party cookies allowed, as four browsers in five have them and none in incognito."""
+"""Debian's Chromium in both worlds: third-party cookies allowed, as four browsers in five have them, or refused."""
 
 import json
 import os
@@ -18,17 +18,32 @@ ARGUMENTS = (
 ).split()
 
 
+SENDS = {"cookie_controls_mode": 0, "block_third_party_cookies": False}
+REFUSES = {"cookie_controls_mode": 1, "block_third_party_cookies": True}
+
+
 @contextmanager
 def sends_cookies_to_frames(folder: Path, timeout_ms: int, **options: Any) -> Iterator[BrowserContext]:
-    """A browser over a new profile; only a profile's preferences let frames of other sites have cookies.
+    """A browser over a new profile; only a profile's preferences let frames of other sites have cookies."""
+    with _chromium(folder, SENDS, timeout_ms, **options) as context:
+        yield context
 
-    Without Chromium the test is skipped, which is a failure where CI=true.
-    """
+
+@contextmanager
+def refuses_cookies_to_frames(folder: Path, timeout_ms: int, **options: Any) -> Iterator[BrowserContext]:
+    with _chromium(folder, REFUSES, timeout_ms, **options) as context:
+        yield context
+
+
+@contextmanager
+def _chromium(
+    folder: Path, cookies: dict[str, Any], timeout_ms: int, **options: Any
+) -> Iterator[BrowserContext]:
+    """Without Chromium the test is skipped, which is a failure where CI=true."""
     if not Path(CHROMIUM).exists():
         pytest.skip(f"missing: Chromium at {CHROMIUM}; name it with ADSERVER_TEST_CHROMIUM")
-    preferences = {"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": False}}
-    (folder / "Default").mkdir()
-    (folder / "Default" / "Preferences").write_text(json.dumps(preferences))
+    (folder / "Default").mkdir(parents=True)
+    (folder / "Default" / "Preferences").write_text(json.dumps({"profile": cookies}))
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             folder, executable_path=CHROMIUM, args=ARGUMENTS, **options

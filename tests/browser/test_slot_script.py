@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import socket
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,6 +32,19 @@ TCF = """let tell;window.__tcfapi=(command,version,callback)=>{tell=callback;cal
 window.answer=(status='useractioncomplete')=>tell({eventStatus:status,gdprApplies:true,tcString:'CPtc'},true);"""
 GPP = """window.__gpp=(command,callback)=>{window.answer=()=>callback({pingData:{signalStatus:'ready',gppString:'DBAA~x',
 applicableSections:[7,8]}});callback({eventName:'listenerRegistered',pingData:{signalStatus:'not ready'}})};"""
+
+US_PRIVACY = (
+    """window.__uspapi=(command,version,callback)=>{window.answer=()=>callback({uspString:'1YYN'},true)};"""
+)
+MODE = """window.dataLayer=[];function gtag(){dataLayer.push(arguments)};"""
+DENIED = (
+    MODE
+    + "gtag('consent','default',{ad_storage:'denied',ad_user_data:'denied',ad_personalization:'denied'});"
+)
+GRANT = "gtag('consent','update',{ad_storage:'granted',ad_user_data:'granted',ad_personalization:'granted'})"
+GRANTED = {"ad_storage": "granted", "ad_user_data": "granted", "ad_personalization": "granted"}
+PRERENDERED = """let shown=false;Object.defineProperty(document,'prerendering',{get:()=>!shown});
+window.show=()=>{shown=true;document.dispatchEvent(new Event('prerenderingchange'))};"""
 
 
 class News:
@@ -276,6 +290,66 @@ def test_a_gpp_tool_is_waited_for(stage: Stage, reader: Reader) -> None:
     reader.asks_nothing()
     reader.page.evaluate("answer()")
     assert reader.questions(1) == [{"gpp": "DBAA~x", "gpp_sid": "7,8"}]
+
+
+def test_a_us_privacy_tool_is_waited_for(stage: Stage, reader: Reader) -> None:
+    reader.read(place(stage), US_PRIVACY)
+    reader.asks_nothing()
+    reader.page.evaluate("answer()")
+    assert reader.questions(1) == [{"us_privacy": "1YYN"}]
+
+
+def test_tools_that_have_their_answers_already_are_all_heard_before_anything_is_asked(
+    stage: Stage, reader: Reader
+) -> None:
+    ready = """window.__tcfapi=(c,v,callback)=>callback({eventStatus:'tcloaded',gdprApplies:true,tcString:'CPtc'},true);
+        window.__gpp=(c,callback)=>callback({pingData:{signalStatus:'ready',gppString:'DBAA~x',applicableSections:[7]}});"""
+    reader.read(place(stage), ready)
+    assert reader.questions(1) == [{"gdpr": "1", "gdpr_consent": "CPtc", "gpp": "DBAA~x", "gpp_sid": "7"}]
+
+
+def test_consent_mode_is_waited_for_and_what_its_update_grants_is_asserted(
+    stage: Stage, reader: Reader
+) -> None:
+    reader.read(place(stage), DENIED)
+    reader.asks_nothing()
+    before = int(time.time())
+    reader.page.evaluate(GRANT)
+    (asked,) = reader.questions(1)
+    assert before <= int(asked.pop("consent_time")) <= time.time()
+    assert asked == GRANTED | {"consent_cmp": "consent mode"}
+    assert reader.page.evaluate("dataLayer.push({event: 'x'})") == 3
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("'default',{ad_storage:'granted'}", {}),
+        ("'default',{ad_storage:'denied',region:['FR']}", {}),
+        ("'update',{analytics_storage:'granted'}", {}),
+        ("'update',{ad_storage:'denied',ad_user_data:'denied'}", {"ad_storage": "denied", "ad_user_data": "denied"}),
+    ],
+)  # fmt: skip
+def test_of_consent_mode_only_what_speaks_of_this_visitor_is_told(
+    stage: Stage, reader: Reader, said: str, asked: dict[str, str]
+) -> None:
+    reader.read(place(stage), MODE + f"gtag('consent',{said})")
+    assert reader.questions(1) == [asked]
+
+
+def test_consent_mode_without_an_update_is_a_no_until_there_is_one(stage: Stage, reader: Reader) -> None:
+    reader.read(place(stage), DENIED, 'data-timeout="200"')
+    assert reader.questions(1)[0] == dict.fromkeys(GRANTED, "denied") | {"consent": "0"}
+    reader.page.evaluate(GRANT)
+    assert reader.questions(2)[1].items() >= GRANTED.items()
+
+
+def test_a_page_that_is_prerendered_asks_for_nothing_until_it_is_shown(stage: Stage, reader: Reader) -> None:
+    reader.read(place(stage), PRERENDERED, 'data-timeout="50"')
+    reader.page.evaluate("rtSlots.refresh(); rtSlots.refresh(a); rtConsent({granted: true, cmp: 'own'})")
+    reader.asks_nothing()
+    reader.page.evaluate("show()")
+    assert reader.questions(1)[0]["consent"] == "1"
 
 
 def test_a_silent_consent_tool_is_a_no_until_it_speaks(stage: Stage, reader: Reader) -> None:

@@ -70,7 +70,7 @@ def no_dedupe_of_a_charge(patch: Patch) -> None:
 
 
 def a_duplicate_within_one_batch_is_taken_twice(patch: Patch) -> None:
-    patch.setattr(Batch, "has_row", lambda self, table, row_id: False)
+    patch.setattr(Batch, "pending_row", lambda self, table, row_id: None)
     _insert_or_ignore(patch)
 
 

@@ -1,6 +1,7 @@
 """What a process hears of the others with each answer of the writer's, and soon where it writes nothing."""
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -193,6 +194,27 @@ def test_whoever_is_idle_hears_of_a_full_disk_and_of_its_end(
         wait_until(lambda: not idle.writer.records, "the full disk is known")
     storage.writer.commit(AddCounts(()))
     wait_until(lambda: idle.writer.records, "it is known that the disk takes writes again")
+
+
+def test_whoever_is_idle_hears_how_much_waits_in_all_processes(
+    storage: Storage, idle: Storage, busy: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, may_go_on = Committer.commit, threading.Event()
+
+    def slow(self: Committer, writes: list[Write], resent: bool = False) -> list[Outcome]:
+        may_go_on.wait(20)
+        return commit(self, writes, resent)
+
+    with monkeypatch.context() as stalled:
+        stalled.setattr(Committer, "commit", slow)
+        waiting = [storage.writer.submit(AddCounts(()))]
+        wait_until(lambda: storage.writer.waiting == 0, "the first is on its way")
+        waiting += [storage.writer.submit(AddCounts(())) for _ in range(3)]
+        waiting += [busy.writer.submit(AddCounts(()))]
+        wait_until(lambda: idle.writer.waiting == storage.writer.waiting == 4, "what waits is known")
+        may_go_on.set()
+    wait_until(lambda: idle.writer.waiting == storage.writer.waiting == 0, "nothing waits")
+    assert len(waiting) == 5
 
 
 def test_asking_for_the_news_commits_nothing(

@@ -5,7 +5,7 @@ from itertools import count
 import msgspec
 import pytest
 
-from adserver.domain.identity import product_key
+from adserver.domain.identity import key_of, product_key
 from adserver.domain.pricing import AdEvent
 from adserver.storage.embedded import Storage
 from adserver.storage.visitors import RecentIds
@@ -179,6 +179,36 @@ def test_no_byte_of_a_forgotten_visitor_stays_in_the_file(storage: Storage) -> N
     files = [path.read_bytes() for path in storage.path.parent.glob("adserver.db*")]
     for said in (b"the token", b"https://shop.example/boots"):
         assert not any(said in held for held in files)
+
+
+def test_an_ad_decided_before_its_visitor_was_forgotten_is_kept_without_them(storage: Storage) -> None:
+    live_through_everything(storage)
+    decided = RecordDecision(2, NOW_MS, SLOT, CAMPAIGN, 700, VISITOR, (9,), 45, "a late token")
+    storage.writer.commit_all([ForgetVisitor(VISITOR, 77, NOW_MS), decided], False)  # type: ignore[union-attr]
+    storage.writer.commit(msgspec.structs.replace(decided, impression_id=3))
+    late_rows = "SELECT visitor_key, token FROM decisions WHERE impression_id IN (2, 3)"
+    assert [row for row in rows_of(storage, late_rows) if any(row)] == []
+    assert rows_of(storage, "SELECT impression_id FROM decisions") == [(1,), (2,), (3,)]
+
+
+def as_row_number(key: int) -> bytes:
+    """As SQLite writes a row's own number of 57 bits or more: seven bits a byte, and eight in the ninth."""
+    return bytes([*((key >> shift & 0x7F) | 0x80 for shift in range(57, 7, -7)), key & 0xFF])
+
+
+def test_of_many_visitors_each_that_is_forgotten_leaves_no_byte_in_the_file(storage: Storage) -> None:
+    visitors = [key_of(b"visitor", bytes([number])) | 1 << 62 for number in range(100)]
+    for visitor in visitors:
+        event = make_event(EventName.VIEW_ITEM, "boots", url=f"https://shop.example/{'long/' * 50}")
+        for _ in range(2):
+            write = StoreEvent(next(_event_keys), ADVERTISER, visitor, False, event, NOW_MS)
+            storage.writer.commit(write)
+    storage.reader.close()
+    for visitor in visitors[::3]:
+        assert storage.writer.commit(ForgetVisitor(visitor, 77, NOW_MS)).result is Result.SAVED
+    held = b"".join(path.read_bytes() for path in storage.path.parent.glob("adserver.db*"))
+    for form in (as_row_number, lambda key: key.to_bytes(8, "big")):
+        assert [visitor for visitor in visitors[::3] if form(visitor) in held] == []
 
 
 def test_amounts_stay_when_their_visitor_is_forgotten(storage: Storage) -> None:

@@ -162,7 +162,7 @@ def test_what_is_folded_later_does_not_keep_what_was_done_at_another_shop(storag
     storage.writer.commit(other)
     profile = storage.profiles.profile(VISITOR)
     assert profile is not None
-    assert [len(shop.interests) for shop in profile.shops] == [0, 1]
+    assert [shop.advertiser_key for shop in profile.shops] == [99]
 
 
 @pytest.mark.parametrize(("table", "also"), [("ad_events", ()), ("decisions", ("token", "image_key"))])
@@ -201,10 +201,15 @@ def test_notices_leave_once_they_are_settled(storage: Storage) -> None:
     assert number_of(storage, "notices") == 0
 
 
-def test_what_a_cap_refused_and_hourly_counts_stay_for_400_days(storage: Storage) -> None:
+def test_what_a_cap_refused_and_counts_by_hour_and_day_stay_for_400_days(storage: Storage) -> None:
     save(storage, make_campaign(version=2, total_budget_micros=0))
     storage.writer.commit(RecordAd((make_record(1),)))
+    day_ms = NOW_MS - NOW_MS % DAY_MS
     storage.writer.commit(AddCounts(((NOW_MS, "requests", SLOT, 1),)))
+    purge_at(storage, day_ms + 400 * DAY_MS - 1)
+    assert storage.arrivals.total(ADVERTISER, 0, NOW_MS).clicks == 1
+    purge_at(storage, day_ms + 400 * DAY_MS)
+    assert storage.arrivals.total(ADVERTISER, 0, NOW_MS).clicks == 0
     purge_at(storage, NOW_MS + 400 * DAY_MS - HOUR_MS)
     assert storage.ledger.unbilled_at_cap(CAMPAIGN) == 1
     assert storage.stats.counts(SLOT, 0)["requests"] == 1

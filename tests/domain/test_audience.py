@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adserver.domain.audience import Audience, Rule, audience_for, is_member
+from adserver.domain.audience import Audience, Rule, audience_for, days_kept_instead, is_member
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AudienceRate, rate_of
-from adserver.domain.visitor import EVENT_RETENTION_MS, Profile, fold_event
+from adserver.domain.retention import Retention
+from adserver.domain.visitor import Profile, fold_event
 from pixel.events import EventName
 from tests.domain.makers import (
     ADVERTISER,
@@ -122,15 +123,24 @@ def test_an_exclusion_never_lets_anyone_in_and_an_inclusion_never_keeps_out(
     assert is_member(stricter, profile, NOW_MS) <= member <= is_member(wider, profile, NOW_MS)
 
 
-def test_the_longest_window_is_what_a_profile_remembers() -> None:
-    longest = make_audience(VIEW, 540)
+@pytest.mark.parametrize(("event", "days"), [(VIEW, 30), (BUY, 180), (EventName.FORM_START, 14)])
+def test_the_longest_window_is_what_a_profile_remembers(event: EventName, days: int) -> None:
+    longest, ends_ms = make_audience(event, days), NOW_MS + days * DAY_MS
+    assert days_kept_instead(longest, Retention()) is None
     profile = Profile(NOW_MS)
-    fold_event(profile, ADVERTISER, make_event(VIEW, "boots"), NOW_MS)
-    fold_event(profile, ADVERTISER, make_event(CART, "boots"), NOW_MS + EVENT_RETENTION_MS - 1)
-    assert is_member(longest, profile, NOW_MS + EVENT_RETENTION_MS - 1)
-    fold_event(profile, ADVERTISER, make_event(CART, "boots"), NOW_MS + EVENT_RETENTION_MS)
+    fold_event(profile, ADVERTISER, make_event(event, "boots"), NOW_MS)
+    fold_event(profile, ADVERTISER, make_event(CART, "boots"), ends_ms - 1)
+    assert is_member(longest, profile, ends_ms - 1)
+    fold_event(profile, ADVERTISER, make_event(CART, "boots"), ends_ms)
     assert set(profile.shops[0].last_event_ms) == {CART}
-    assert not is_member(longest, profile, NOW_MS + EVENT_RETENTION_MS)
+    assert not is_member(longest, profile, ends_ms)
+
+
+def test_a_window_beyond_what_is_kept_is_told_with_the_days_that_are() -> None:
+    short = Retention(views_ms=7 * DAY_MS)
+    assert days_kept_instead(make_audience(VIEW, 31), Retention()) == 30
+    assert days_kept_instead(make_audience(CART, 8), short) == 7
+    assert days_kept_instead(make_audience(CART, 7, exclusions=(Rule(BUY, 181),)), short) == 180
 
 
 # ---- whose rate ----

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from adserver.domain.arrival import Arrived
 from adserver.domain.catalogue import Feed, ImportReport
 from adserver.domain.finding import Finding, Severity
 from adserver.domain.item_id import ItemIdRule
@@ -158,6 +159,14 @@ def test_no_events_tell_what_refused_them() -> None:
     assert "no_events" not in codes(examined(hours(3, event_login=1)))
 
 
+def test_a_held_shop_is_told_since_when_and_by_which_answers() -> None:
+    answers = hours(0, 3, asserted_yes=2_000, asserted_no=1)
+    held = the(examined(WELL + answers, consent_held_at_ms=NOW_MS - 2 * DAY_MS), "consent_held")
+    assert held.figures == {"held_days": 2.0, "asserted_yes": 4_000.0, "asserted_no": 2.0}
+    assert held.severity is Severity.ERROR
+    assert "consent_held" not in codes(examined(WELL + answers))
+
+
 def test_a_missing_vendor_id_is_the_operators_to_mend() -> None:
     assert (
         "ADSERVER_TCF_VENDOR_ID"
@@ -238,6 +247,40 @@ def test_a_shop_without_products_is_told_unless_it_only_wants_leads() -> None:
 def test_a_feed_that_is_old_or_failed_is_found(feed: Feed, code: str | None) -> None:
     trouble = feed_trouble(feed, NOW_MS)
     assert (trouble and trouble.code) == code
+
+
+def make_arrived(clicks: int, landed: int) -> Arrived:
+    return Arrived((clicks, 0, landed, *Arrived().figures[3:]))
+
+
+def test_clicks_that_do_not_land_are_found_with_the_pages_where_none_did() -> None:
+    pages = [("https://shop.example/a", make_arrived(1_000, 310))]
+    pages += [(f"https://shop.example/dark{n}", make_arrived(60, 0)) for n in range(4)]
+    pages += [("https://shop.example/few", make_arrived(9, 0))]
+    found = the(examined(WELL, ids("sku"), pages=pages), "clicks_do_not_land")
+    assert (found.severity, found.event) == (Severity.WARNING, "landed")
+    assert found.figures == {"clicks": 1_249, "landed": 310, "pages_without": 4}
+    assert found.message.startswith("Of 1,249 clicks in a week, 310 landed on a page that ran the tag.")
+    assert "None did on https://shop.example/dark0, https://shop.example/dark1" in found.message
+    assert "and 1 more: paste the tag there" in found.message
+
+
+def test_where_every_page_loses_some_the_advice_is_another() -> None:
+    pages = [(f"https://shop.example/{n}", make_arrived(30, 14)) for n in range(2)]
+    found = the(examined(WELL, ids("sku"), pages=pages), "clicks_do_not_land")
+    assert "load the tag early" in found.message and "https://shop.example" not in found.message
+
+
+@pytest.mark.parametrize(
+    ("clicks", "landed", "severity"),
+    [(49, 0, None), (50, 0, Severity.ERROR), (50, 24, Severity.WARNING), (50, 25, None)],
+)
+def test_half_of_fifty_clicks_say_that_something_is_lost(
+    clicks: int, landed: int, severity: Severity | None
+) -> None:
+    pages = [("https://shop.example/a", make_arrived(clicks, landed))]
+    findings = examined(WELL, ids("sku"), pages=pages).findings
+    assert [finding.severity for finding in findings] == ([severity] if severity else [])
 
 
 def test_errors_come_before_warnings() -> None:

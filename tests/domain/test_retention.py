@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from adserver.domain.pricing import AdEvent
 from adserver.domain.retention import Retention, due_ms, let_go
 from adserver.domain.visitor import (
-    EVENT_RETENTION_MS,
     Preference,
     Profile,
     fold_event,
@@ -78,13 +77,23 @@ def test_a_wish_stays_for_as_long_as_the_profile() -> None:
     assert profile.shops[0].blocked_at_ms == NOW_MS
 
 
-def test_when_each_event_came_last_stays_for_as_long_as_an_audience_may_ask() -> None:
-    profile = Profile(NOW_MS)
-    fold_event(profile, ADVERTISER, make_event(EventName.VIEW_ITEM, "boots"), NOW_MS)
-    let_go(profile, KEPT, NOW_MS + EVENT_RETENTION_MS - 1)
-    assert profile.shops[0].last_event_ms == {EventName.VIEW_ITEM: NOW_MS}
-    let_go(profile, KEPT, NOW_MS + EVENT_RETENTION_MS)
+@pytest.mark.parametrize("name", list(EventName))
+def test_when_an_event_came_last_is_known_for_as_long_as_the_event_itself(name: EventName) -> None:
+    profile = make_profile(make_shop(last_event_ms={name: NOW_MS}))
+    ends_ms = NOW_MS + KEPT.of_event(name)
+    assert due_ms(profile, KEPT, NOW_MS) == ends_ms
+    let_go(profile, KEPT, ends_ms - 1)
+    assert profile.shops[0].last_event_ms == {name: NOW_MS}
+    let_go(profile, KEPT, ends_ms)
     assert profile.shops == []
+
+
+@pytest.mark.parametrize("name", [name for name in EventName if name is not EventName.LOGIN])
+def test_the_next_event_lets_go_of_times_that_are_past_the_contract(name: EventName) -> None:
+    for age_ms, known in ((KEPT.of_event(name) - 1, {name}), (KEPT.of_event(name), set())):
+        profile = make_profile(make_shop(last_event_ms={name: NOW_MS - age_ms}))
+        fold_event(profile, ADVERTISER, make_event(EventName.LOGIN), NOW_MS)
+        assert set(profile.shops[0].last_event_ms) == {EventName.LOGIN} | known
 
 
 def test_shorter_times_are_the_operators_choice() -> None:

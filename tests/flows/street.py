@@ -80,12 +80,14 @@ class Street:
     def register(self, vendor_id: int | None = None) -> None:
         """The flows that ask for consent, of an operator with this id on the IAB's vendor list."""
         stores, clock, mint_key = self.storage, self.clock, lambda: next(self.keys)
-        policy = CollectPolicy(KeyRing(1, {1: b"c" * 32}), self.secrets.orders, vendor_id)
+        policy = CollectPolicy(
+            KeyRing(1, {1: b"c" * 32}), self.secrets.tokens, self.secrets.orders, vendor_id
+        )
         self.collect = Collect(
-            self.memory, stores.writer, self.refresh.if_stale, clock, mint_key, self.dice.randbytes, policy
+            self.memory, stores, self.refresh.if_stale, clock, mint_key, self.dice.randbytes, policy
         )
         chance = Chance(mint_key, self.dice.random)
-        serving = ServingPolicy(HOUSE_URL, {"EUR": 1.0, "USD": 0.9}, vendor_id)
+        serving = ServingPolicy(HOUSE_URL, {"EUR": 1.0, "USD": 0.9}, policy.cookies, vendor_id)
         self.serve = Serve(self.memory, stores, self.refresh.if_stale, clock, chance, self.secrets, serving)
 
     def close(self) -> None:
@@ -198,11 +200,12 @@ class Street:
         return self.rows("SELECT by_server, state, reason FROM conversions ORDER BY arrived_at_ms, by_server")
 
     def counted(self, owner_key: int = ADVERTISER) -> dict[str, int]:
-        """What was counted of an owner, in memory and on disk."""
+        """What was counted of an owner, in memory and on disk, but not of the writer's own batches."""
         rows = self.memory.tally.take(0)
         if rows:
             self.storage.writer.commit(AddCounts(rows))
-        return self.storage.stats.counts(owner_key, 0)
+        counts = self.storage.stats.counts(owner_key, 0)
+        return {name: n for name, n in counts.items() if not name.startswith("commit_")}
 
     def assert_audit_is_clean(self) -> None:
         assert not [finding.violations for finding in audit(self.storage.path) if finding.violation_count]

@@ -6,6 +6,7 @@ from adserver.domain.identity import product_key
 from adserver.domain.item_id import ItemIdRule
 from adserver.domain.item_mapping import MatchedBy
 from adserver.flows import pixel_doctor
+from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.pixel_doctor import Examined, PixelDoctor
 from adserver.writes import AddCounts, KeepSamples, SaveProducts
 from tests.contract.stores import save
@@ -51,7 +52,8 @@ def sampled(shop: Street) -> int:
 
 def examine(shop: Street, **advertiser: object) -> Examined:
     storage = shop.storage
-    doctor = PixelDoctor(storage.pixel, storage.catalogue, storage.feeds, shop.clock)
+    pages_of = ArrivalReports(storage, shop.clock).pages
+    doctor = PixelDoctor(storage.pixel, storage.catalogue, storage.feeds, shop.clock, pages_of)
     return doctor.examine(make_advertiser(**advertiser))
 
 

@@ -33,24 +33,27 @@ def told(name: str, taken: list[float]) -> str:
     return f"{name:32} p50 {p50:7.1f} us   p99 {p99:7.1f} us   p99.9 {p999:7.1f} us   ({len(taken)} calls)"
 
 
-def main() -> None:
+def figures() -> dict[str, list[float]]:
+    """What is measured, and how long each call of it took."""
     path = SHARED_DATA / "consent" / "tc_strings.jsonl"
     texts = [json.loads(line)["tc"] for line in path.read_text().splitlines()] if path.exists() else []
     texts += [make_tc(), make_tc(vendors=range(1, 1_000, 2), disclosed=range(1, 1_000))]
     gpp = make_gpp({7: make_usnat()})
-    print(told("tcf.decode", microseconds(decode, texts)))
 
     def decided(text: str) -> object:
         said = Said(gdpr="1", gdpr_consent=text, gpp=gpp, gpp_sid="7")
         return decide(Signals(Region.STRICT, NOW_MS, said, VENDOR))
 
-    print(told("consent.decide, TCF and GPP", microseconds(decided, texts)))
-    print(
-        told(
-            "consent.decide, nothing said",
-            microseconds(lambda _: decide(Signals(Region.OPEN, NOW_MS)), texts),
-        )
-    )
+    return {
+        "tcf.decode": microseconds(decode, texts),
+        "consent.decide, TCF and GPP": microseconds(decided, texts),
+        "consent.decide, nothing said": microseconds(lambda _: decide(Signals(Region.OPEN, NOW_MS)), texts),
+    }
+
+
+def main() -> None:
+    for name, taken in figures().items():
+        print(told(name, taken))
 
 
 if __name__ == "__main__":

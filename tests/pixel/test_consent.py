@@ -1,13 +1,17 @@
 """What each signal does to a Consent: TCF, American laws, Consent Mode, assertions, regions."""
 
 import re
+from hashlib import sha256
 from urllib.parse import parse_qsl
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel.consent import STRICT_COUNTRIES, Basis, Consent, Region, Said, Signals, decide, region_of
+from pixel import consent
+from pixel.consent import STRICT_COUNTRIES, Basis, Consent, Region, Said, Signals, region_of
+from pixel.consent_proof import ConsentProof
 from pixel.parse import said_in
 from tests.pixel.consent_strings import NOW_MS, VENDOR, make_gpp, make_tc, make_usnat, restriction
 from tests.shared_data import PROJECT
@@ -16,6 +20,11 @@ DAY_MS = 86_400_000
 ALL = (True, True, True, True)  # store, profile, personalise, measure
 NONE = (False, False, False, False)
 PROVEN = {"asserted": True, "asserted_by": "Klaro", "asserted_at_seconds": NOW_MS // 1_000 - 60}
+
+
+def decide(signals: Signals) -> Consent:
+    """What is allowed; what proves it, and whether ads may be counted, are asked for by themselves, below."""
+    return msgspec.structs.replace(consent.decide(signals), proof=None, may_cap=False)
 
 
 def make_signals(region: Region = Region.OPEN, **fields: object) -> Signals:
@@ -95,6 +104,41 @@ def test_a_restriction_of_the_publisher_is_as_if_the_purpose_were_off(
     assert with_tc(others) == Consent(Basis.TCF, *ALL)
 
 
+@pytest.mark.parametrize(
+    ("string", "expected"),
+    [
+        ({"purposes": (1, 2)}, True),
+        ({"purposes": (1, 2, 3, 4, 7), "restrictions": [restriction(2, 0)]}, False),
+        ({"purposes": (1,), "interests": (2,), "vendor_interests": (VENDOR,)}, True),
+        ({"purposes": (1,), "interests": (2,)}, False),
+        ({"purposes": (2,)}, False),
+        ({"purposes": (1, 3, 4, 7)}, False),
+    ],
+)
+def test_counting_ads_for_a_site_needs_storage_and_the_limited_choice_of_ads(
+    string: dict[str, object], expected: bool
+) -> None:
+    text = make_tc(**string)  # type: ignore[arg-type]
+    signals = make_signals(Region.STRICT, gdpr="1", gdpr_consent=text, vendor_id=VENDOR)
+    assert consent.decide(signals).may_cap is expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({}, True),
+        ({"ad_user_data": False}, True),
+        ({"ad_personalization": False}, True),
+        ({"coppa": "1"}, False),
+    ],
+)
+def test_where_no_string_speaks_what_may_be_stored_may_be_counted(
+    said: dict[str, object], expected: bool
+) -> None:
+    allowed = consent.decide(make_signals(**said))
+    assert allowed.may_cap is allowed.may_store is expected
+
+
 def test_measurement_may_rest_on_legitimate_interest_unless_restricted_to_consent() -> None:
     lawful = {"purposes": (1, 3, 4), "interests": (7,), "vendor_interests": (VENDOR,)}
     assert with_tc(make_tc(**lawful, restrictions=[restriction(7, 2)])).may_measure  # type: ignore[arg-type]
@@ -149,35 +193,110 @@ def test_the_documentations_examples_are_true() -> None:
 # ---- withdrawal ----
 
 
-def test_a_valid_no_to_storage_while_our_cookie_is_sent_withdraws() -> None:
-    refusing = make_tc(purposes=(3, 4, 7))
-    assert with_tc(refusing, has_cookie=True).withdrawn
-    assert with_tc(refusing, has_cookie=True, vendor_id=None).withdrawn
-    assert not with_tc(refusing).withdrawn
+KNOWN = {"has_cookie": True, "origin_verified": True}
+DENIED = {"ad_storage": False}
+NOES: list[dict[str, object]] = [
+    {"gdpr_consent": make_tc(purposes=(3, 4, 7))},
+    {"gdpr_consent": make_tc(purposes=(1, 4, 7))},
+    {"gdpr_consent": make_tc(vendors=())},
+    {"gdpr_consent": make_tc(), "gpp": make_gpp({2: make_tc(purposes=())}), "gpp_sid": "2"},
+    {"gdpr_consent": make_tc(purposes=()), "asserted": True},
+    {"gdpr_consent": make_tc(), "asserted": False},
+    {"asserted": False, "gdpr": "0"},
+    DENIED,
+    DENIED | {"gdpr_consent": make_tc(purposes=(), updated_ms=0)},
+    DENIED | {"global_privacy_control": True},
+]
+
+
+@pytest.mark.parametrize("said", NOES)
+def test_an_explicit_no_on_the_accounts_own_page_withdraws(said: dict[str, object]) -> None:
+    assert decide(make_signals(Region.STRICT, vendor_id=VENDOR, **KNOWN, **said)).withdrawn
+
+
+@pytest.mark.parametrize("said", [*NOES, {}])
+@pytest.mark.parametrize("missing", [{"has_cookie": False}, {"origin_verified": False}])
+def test_it_takes_our_cookie_and_an_own_page(said: dict[str, object], missing: dict[str, object]) -> None:
+    signals = make_signals(Region.STRICT, vendor_id=VENDOR, **{**KNOWN, **missing}, **said)
+    assert not decide(signals).withdrawn
+
+
+def test_our_opt_out_withdraws_wherever_it_is_sent() -> None:
     assert decide(make_signals(opted_out=True, has_cookie=True)).withdrawn
     assert not decide(make_signals(opted_out=True)).withdrawn
 
 
+def test_without_an_iab_id_a_string_may_take_back_what_is_not_about_vendors() -> None:
+    assert with_tc(make_tc(purposes=(1, 4)), vendor_id=None, **KNOWN).withdrawn
+    assert not with_tc(make_tc(vendors=()), vendor_id=None, **KNOWN).withdrawn
+
+
 @pytest.mark.parametrize(
-    "text",
+    "said",
     [
-        make_tc(),
-        make_tc(purposes=(1,)),
-        make_tc(vendors=()),
-        make_tc(purposes=(), updated_ms=NOW_MS - 400 * DAY_MS),
-        make_tc(purposes=(), policy=2),
-        make_tc(purposes=(), service_specific=False),
-        "nonsense!",
-        "",
+        {},
+        {"gdpr_consent": ""},
+        {"gdpr_consent": "nonsense!"},
+        {"gdpr_consent": make_tc()},
+        {"gdpr_consent": make_tc(purposes=(1, 3))},
+        {"gdpr_consent": make_tc(restrictions=[restriction(3, 0)])},  # the publisher's no, not the visitor's
+        {"gdpr_consent": make_tc(vendors=(), disclosed=(VENDOR - 1,))},  # who was not asked about us
+        {"gdpr_consent": make_tc(vendors=(), disclosed=None)},
+        {"gdpr_consent": make_tc(purposes=(), updated_ms=NOW_MS - 400 * DAY_MS)},
+        {"gdpr_consent": make_tc(purposes=(), policy=2)},
+        {"gdpr_consent": make_tc(purposes=(), service_specific=False)},
+        {"gdpr_consent": make_tc(), **DENIED},
+        {"asserted": True, **DENIED},
+        {"ad_user_data": False},
+        {"ad_personalization": False},
+        {"global_privacy_control": True},
+        {"us_privacy": "1YYN"},
+        {"gpp": make_gpp({7: make_usnat(sale=1)})},
+        {"gpp": "undefined"},
+        {"coppa": "1"},
     ],
 )
-def test_nothing_else_withdraws(text: str) -> None:
-    assert not with_tc(text, has_cookie=True).withdrawn
+def test_nothing_else_withdraws(said: dict[str, object]) -> None:
+    assert not decide(make_signals(Region.STRICT, vendor_id=VENDOR, **KNOWN, **said)).withdrawn
 
 
 def test_where_the_gdpr_does_not_apply_a_string_withdraws_nothing() -> None:
-    signals = make_signals(gdpr="0", gdpr_consent=make_tc(purposes=()), has_cookie=True)
+    signals = make_signals(gdpr="0", gdpr_consent=make_tc(purposes=()), **KNOWN)
     assert decide(signals) == Consent(Basis.OPEN_REGION, *ALL)
+
+
+# ---- proof ----
+
+
+def proof(**fields: object) -> ConsentProof | None:
+    own = {"vendor_id": VENDOR, "origin_verified": True, "site": "www.shop.example"}
+    return consent.decide(make_signals(Region.STRICT, **{**own, **fields})).proof
+
+
+def test_a_string_proves_the_yes_by_its_digest() -> None:
+    text = make_tc(updated_ms=NOW_MS - 86_400_000)
+    digest = int(sha256(text.encode()).hexdigest()[:16], 16) >> 1
+    expected = ConsentProof(Basis.TCF, digest, "880", NOW_MS - 86_400_000, "www.shop.example")
+    assert proof(gdpr_consent=text) == expected
+    both = proof(gdpr_consent=text, gpp=make_gpp({2: make_tc()}), gpp_sid="2")
+    assert both is not None and both.digest not in (digest, proof(gdpr_consent=make_tc()).digest)  # type: ignore[union-attr]
+
+
+def test_an_assertion_proves_the_yes_whenever_it_is_told() -> None:
+    told = {"vendor_id": None, **PROVEN}
+    first, later = proof(**told), proof(**{**told, "asserted_at_seconds": NOW_MS // 1_000 - 1})
+    assert first is not None and later is not None
+    assert (first.kind, first.cmp, first.given_ms) == (Basis.ASSERTED, "Klaro", NOW_MS - 60_000)
+    assert first.digest == later.digest and later.given_ms == NOW_MS - 1_000
+    others = [proof(**{**told, "asserted_by": "Didomi"}), proof(**told, ad_personalization=False)]
+    assert len({first.digest, *(one.digest for one in others if one)}) == 3
+
+
+def test_the_yes_that_is_proven_is_the_one_to_a_profile() -> None:
+    assert proof(gdpr_consent=make_tc(purposes=(1, 3))) is not None
+    assert proof(gdpr_consent=make_tc(purposes=(1, 4, 7))) is None
+    assert proof(gdpr_consent=make_tc(), asserted=False) is None
+    assert consent.decide(make_signals(Region.OPEN)).proof is None  # nobody was asked
 
 
 # ---- American laws, children, the browser's own control ----

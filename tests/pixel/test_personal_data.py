@@ -45,6 +45,11 @@ DISGUISES = [
     lambda email: f"https://shop.example/{email}/orders",
     lambda email: "".join(f"%25{byte:02x}" for byte in email.encode()),
     lambda email: email.replace("@", "%25%34%30"),
+    lambda email: email.upper(),
+    lambda email: email.replace("@", "&#64;"),
+    lambda email: email.replace("@", "&commat;").replace(".", "&period;"),
+    lambda email: quote(email.replace("@", "&#x40;"), safe=""),
+    lambda email: email.replace("@", "&amp;#64;"),
 ]
 emails = st.emails().filter(lambda email: not email.partition("@")[0].endswith("/"))
 

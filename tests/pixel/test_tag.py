@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import time
 
 import pytest
 
@@ -27,6 +28,18 @@ window.__gpp = (command, callback) => {
   callback({eventName: 'listenerRegistered', pingData: {signalStatus: 'not ready'}}) };
 """
 MODE = "window.dataLayer = []; function gtag() { dataLayer.push(arguments) };"
+US_PRIVACY = """
+window.__uspapi = (command, version, callback) => {
+  window.answer = () => callback({version: 1, uspString: '1YYN'}, true) };
+"""
+# What the tag sees of a page that is prerendered, until `show` makes it a visit.
+PRERENDERED = """
+let shown = false;
+performance.now = () => 15000;
+Object.defineProperty(document, 'prerendering', {get: () => !shown});
+Object.defineProperty(PerformanceNavigationTiming.prototype, 'activationStart', {get: () => (shown ? 14250 : 0)});
+window.show = () => { shown = true; document.dispatchEvent(new Event('prerenderingchange')) };
+"""
 GPC = "Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})"
 
 
@@ -79,6 +92,39 @@ def test_commands_after_loading_run_at_once(shop: ShopPage, visit: Shopper) -> N
 def test_more_than_twenty_events_become_several_requests(shop: ShopPage, visit: Shopper) -> None:
     visit(INIT + "for (let i = 0; i < 45; i++) rt('event', 'login')")
     assert sorted(len(hit.events) for hit in shop.hits(3)) == [5, 20, 20]
+
+
+def test_of_a_flood_in_one_moment_the_last_hundred_are_sent(shop: ShopPage, visit: Shopper) -> None:
+    visit(INIT + "for (let i = 0; i < 1000; i++) rt('event', 'login', {event_id: 'E' + i})")
+    hits = shop.hits(5)
+    told = {event.event_id for hit in hits for event in hit.events}
+    assert told == {f"E{number}" for number in range(900, 1_000)}
+
+
+def test_of_one_events_items_as_many_are_sent_as_the_server_takes(shop: ShopPage, visit: Shopper) -> None:
+    visit(
+        INIT
+        + "rt('event', 'view_item_list', {items: Array.from({length: 300}, (_, i) => ({item_id: 'A' + i}))})"
+    )
+    assert [item.item_id for item in shop.events(1)[0].items] == [f"A{number}" for number in range(200)]
+
+
+def test_the_snippets_own_line_may_be_missing(shop: ShopPage, visit: Shopper) -> None:
+    visit("window.rt = undefined").evaluate(INIT + "rt('event', 'login')")
+    assert shop.told(1) == ["login"]
+
+
+def test_a_page_that_is_prerendered_is_nobodys_visit_until_it_is_shown(
+    shop: ShopPage, visit: Shopper
+) -> None:
+    page = visit("rt('init', 's'); rt('event', 'search')", query="?rtclid=click.1", before=PRERENDERED)
+    page.evaluate("history.pushState(0, '', '/shop/ready?rtclid=click.1'); rt('event', 'login')")
+    assert shop.hits(0) == []
+    page.evaluate("show()")
+    events = shop.events(4)
+    assert [event.name for event in events] == ["landed", "search", "login", "page_view"]
+    assert {event.url for event in events} == {f"{shop.shop}/shop/ready"}
+    assert events[0].landing_ms == 750
 
 
 def test_a_mistake_of_the_page_never_stops_its_own_script_and_is_told_when_asked(
@@ -137,7 +183,7 @@ def test_the_time_of_consent_may_be_written_in_any_usual_way(
     assert shop.hits(1)[0].said.asserted_at_seconds == 1_790_000_000
 
 
-@pytest.mark.parametrize("how", ["{granted: false}", "{ad_storage: 'denied'}"])
+@pytest.mark.parametrize("how", ["{granted: false}", "{granted: 'denied'}", "{ad_storage: 'denied'}"])
 def test_a_refusal_drops_what_waited_and_is_told_once_without_any_event(
     shop: ShopPage, visit: Shopper, how: str
 ) -> None:
@@ -187,6 +233,25 @@ def test_a_gpp_tool_is_waited_for_and_its_string_attached(shop: ShopPage, visit:
     assert (hit.said.gpp, hit.said.gpp_sid) == ("DBAA~x", "7,8")
 
 
+def test_a_us_privacy_tool_is_waited_for_and_its_string_attached(shop: ShopPage, visit: Shopper) -> None:
+    page = visit(US_PRIVACY + INIT + "rt('event', 'login')")
+    assert shop.hits(0) == []
+    page.evaluate("answer()")
+    assert shop.hits(1)[0].said.us_privacy == "1YYN"
+
+
+def test_a_tool_is_heard_on_a_page_that_has_frozen_what_others_listen_to(
+    shop: ShopPage, visit: Shopper
+) -> None:
+    frozen = """Object.freeze(window.dataLayer = []); window.__gpp = () => { throw new Error('not ready') };
+        Object.defineProperty(window, 'fbq', {value: () => 7});"""
+    page = visit(frozen + TCF + "rt('init', 's', {pages: false, dataLayer: true, fbq: true})")
+    page.evaluate("rt('event', 'login')")
+    assert shop.hits(0) == []
+    page.evaluate("answer({1: true})")
+    assert shop.hits(1)[0].said.gdpr_consent == "CPtc"
+
+
 def test_a_consent_tool_that_comes_late_is_found(shop: ShopPage, visit: Shopper) -> None:
     page = visit(WAIT + "rt('event', 'login')", third_party=TCF)
     visit.load_third_party(page)
@@ -204,6 +269,45 @@ def test_google_consent_mode_is_waited_for_and_told(shop: ShopPage, visit: Shopp
     page.evaluate("gtag('consent', 'update', {ad_storage: 'denied'})")
     assert shop.hits(2)[1].events == ()
     assert visit.click_ids() == []
+
+
+def test_consent_mode_is_waited_for_where_another_tool_has_said_yes(shop: ShopPage, visit: Shopper) -> None:
+    page = visit(
+        MODE + "gtag('consent', 'default', {ad_storage: 'denied'});" + TCF + INIT + "rt('event', 'login')"
+    )
+    page.evaluate("answer({1: true})")
+    assert shop.hits(0) == []
+    page.evaluate("gtag('consent', 'update', {ad_storage: 'granted'})")
+    (hit,) = shop.hits(1)
+    assert (hit.said.gdpr_consent, hit.said.ad_storage) == ("CPtc", True)
+
+
+@pytest.mark.parametrize(
+    ("said", "tool"),
+    [("", "consent mode"), ("rt('consent', {granted: true, cmp: 'Klaro', time: 1790000000});", "Klaro")],
+)
+def test_what_an_update_grants_is_the_visitors_answer_given_now(
+    shop: ShopPage, visit: Shopper, said: str, tool: str
+) -> None:
+    page = visit(MODE + "gtag('consent', 'default', {ad_storage: 'denied'});" + WAIT + said)
+    before = time.time()
+    page.evaluate("gtag('consent', 'update', {ad_storage: 'granted'}); rt('event', 'login')")
+    (hit,) = shop.hits(1)
+    assert hit.said.asserted_by == tool
+    assert before - 1 <= (hit.said.asserted_at_seconds or 0) <= time.time() + 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "'default', {ad_storage: 'granted'}",
+        "'update', {analytics_storage: 'granted', ad_user_data: 'denied'}",
+    ],
+)
+def test_what_no_visitor_granted_names_no_tool(shop: ShopPage, visit: Shopper, said: str) -> None:
+    visit(MODE + INIT + f"gtag('consent', {said}); rt('event', 'login')")
+    (hit,) = shop.hits(1)
+    assert (hit.said.asserted_by, hit.said.asserted_at_seconds) == (None, None)
 
 
 @pytest.mark.parametrize("default", ["{ad_storage: 'granted'}", "{ad_storage: 'denied', region: ['FR']}"])
@@ -238,6 +342,14 @@ def test_a_click_id_is_sent_from_the_landing_page_and_stored_only_with_consent(
     assert shop.events(1)[0].click_id == "click.1"
     page.evaluate("rt('consent', {granted: false, cmp: 'c'})")
     assert visit.click_ids() == []
+
+
+def test_a_stored_click_id_is_not_prolonged(shop: ShopPage, visit: Shopper) -> None:
+    said = INIT + "rt('consent', {granted: true, cmp: 'c'}); rt('event', 'login')"
+    visit(said, query="?rtclid=click.1")
+    (stored,) = visit.context.cookies()
+    visit(said)
+    assert visit.context.cookies() == [stored]
 
 
 def test_a_tool_without_an_answer_for_storage_leaves_the_click_id_alone(
@@ -276,10 +388,12 @@ def test_ten_seconds_or_a_second_page_are_no_bounce(shop: ShopPage, visit: Shopp
 # ---- transport ----
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
 def test_what_the_server_could_not_keep_is_sent_again_with_the_next_event(
-    shop: ShopPage, visit: Shopper
+    shop: ShopPage, visit: Shopper, status: int
 ) -> None:
-    shop.bearable, shop.statuses = "503", [503]
+    """Nor what a proxy could not bring to it."""
+    shop.bearable, shop.statuses = str(status), [status]
     page = visit(INIT + "rt('event', 'login')")
     (lost,) = shop.events(1)
     page.evaluate("rt('event', 'search')")
@@ -330,6 +444,15 @@ def test_an_image_says_the_same_where_nothing_else_works(shop: ShopPage, visit: 
     assert shop.requests[0]["method"] == "GET"
     assert fetched == posted
     assert posted.said.us_privacy == "1YNN"
+
+
+def test_an_image_is_asked_for_where_there_is_no_beacon(shop: ShopPage, visit: Shopper) -> None:
+    visit(
+        INIT + "rt('event', 'login')",
+        before="window.fetch = () => Promise.reject(); navigator.sendBeacon = undefined",
+    )
+    assert shop.told(1) == ["login"]
+    assert shop.requests[0]["method"] == "GET"
 
 
 # Chromium may call the delivered fetch of a page that is gone a failure; the beacon after it has the same id.

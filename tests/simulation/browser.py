@@ -27,6 +27,7 @@ class Connection:
     """One connection, one request at a time. ConnectionError when the server goes; the next one reconnects."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self._host, self._port = urlsplit(url).hostname, urlsplit(url).port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -35,6 +36,12 @@ class Connection:
 
     async def __aexit__(self, *error: object) -> None:
         self.close()
+
+    @property
+    def port(self) -> int:
+        """Ours, by which the kernel tells who answers us."""
+        assert self._streams is not None
+        return int(self._streams[1].get_extra_info("sockname")[1])
 
     async def open(self) -> None:
         if self._streams is None:

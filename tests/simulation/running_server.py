@@ -44,7 +44,12 @@ class RunningServer:
         self._key: str | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            if self._process is not None:
+                self.stop()
+            raise
         return self
 
     def __exit__(
@@ -221,3 +226,15 @@ def sockets_of(pid: int) -> int:
     """How many sockets a process holds: a worker's connections, and a few of its own."""
     descriptors = Path(f"/proc/{pid}/fd")
     return sum(str(descriptor.readlink()).startswith("socket:") for descriptor in descriptors.iterdir())
+
+
+def answered_by(port: int, server: RunningServer) -> str:
+    """Which child of a server took the connection that comes from a port of ours."""
+    ends = (f":{server.port:04X}", f":{port:04X}")
+    lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    inode = next(words[9] for words in lines if words[1].endswith(ends[0]) and words[2].endswith(ends[1]))
+    for name, pid in server.children().items():
+        descriptors = Path(f"/proc/{pid}/fd").iterdir()
+        if any(str(descriptor.readlink()) == f"socket:[{inode}]" for descriptor in descriptors):
+            return name
+    raise AssertionError("nobody took it")

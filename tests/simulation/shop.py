@@ -56,10 +56,8 @@ def make_shop(
 ) -> Shop:
     """A shop with products and active campaigns, and a news page with slots."""
     with server.api() as api:
-        shop = _post(
-            api, "/advertisers", name="Shop", domains=[SHOP_PAGE], currency="EUR",
-            timezone="Europe/Paris", country="FR", **advertiser,
-        )  # fmt: skip
+        fields = {"domains": [SHOP_PAGE], "currency": "EUR", "timezone": "Europe/Paris", "country": "FR"}
+        shop = _post(api, "/advertisers", name="Shop", **(fields | advertiser))
         put_products(api, shop["id"], products)
         publisher = _post(api, "/publishers", name="News")
         site = _post(api, "/sites", publisher_id=publisher["id"], name="news", domains=[NEWS_PAGE])

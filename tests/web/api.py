@@ -17,13 +17,16 @@ from adserver.domain.memory import new_memory
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent
 from adserver.domain.token import LANDED, AdToken, Secrets, TokenKeys, sign
+from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.collect import Collect, CollectPolicy
+from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
 from adserver.flows.feed import ImportFeed
 from adserver.flows.manage import Manage, Reach
 from adserver.flows.notify import Notify
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
+from adserver.flows.recognise import Recognise
 from adserver.flows.refresh import Refresh
 from adserver.flows.relay import Relay, RelayPolicy
 from adserver.flows.shops import Shops
@@ -78,12 +81,13 @@ class Api:
             self.convert.convert, self.convert.cancel,
         )  # fmt: skip
         collect = Collect(
-            memory, self.storage.writer, self.refresh.if_stale, self.clock, KeyMint(1, self.clock),
-            secrets.token_bytes, CollectPolicy(KeyRing(1, {1: b"c" * 32}), self.secrets.orders),
+            memory, self.storage, self.refresh.if_stale, self.clock, KeyMint(1, self.clock),
+            secrets.token_bytes,
+            CollectPolicy(KeyRing(1, {1: b"c" * 32}), self.secrets.tokens, self.secrets.orders),
         )  # fmt: skip
         self.relay = Relay(
             memory, self.storage, self.clock, self.secrets, RelayPolicy(PARTIES),
-            collect.write_of, self.convert.convert,
+            collect, self.convert.convert,
         )  # fmt: skip
         self.manage = self._manage()
         self.importer = ImportFeed(
@@ -94,6 +98,7 @@ class Api:
             clock=self.clock,
             mint_key=KeyMint(0, self.clock),
         )
+        arrivals = ArrivalReports(self.storage, self.clock)
         self.app = make_app(
             manage=self.manage,
             convert=self.convert,
@@ -101,9 +106,12 @@ class Api:
             notify=self._notify(),
             shops=self.shops,
             pixel_doctor=PixelDoctor(
-                self.storage.pixel, self.storage.catalogue, self.storage.feeds, self.clock
+                self.storage.pixel, self.storage.catalogue, self.storage.feeds, self.clock, arrivals.pages
             ),
+            arrivals=arrivals,
+            recognise=Recognise(self.storage.stats),
             relay=self.relay,
+            proven=ProveConsent(self.storage.consents, PARTIES),
             postback=Postback(self.storage.accounts, self.clock, self.convert.convert, b"p" * 32),
             books=books_of(self.storage, HeadSigner(b"s" * 32), self.clock, NETWORK_ZONE),
             base_url=BASE_URL,

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from adserver.web.app import api_addresses
+from pixel.cookie import party_id
 from tests.web.api import (
+    PARTIES,
     Api,
     World,
     advertiser_body,
@@ -15,6 +17,7 @@ from tests.web.api import (
     cards_body,
     conversion_body,
     everything,
+    key_behind,
     product_body,
     reserve,
     sell,
@@ -31,6 +34,7 @@ SIGNED = {("POST", f"/hooks/{shop}/{{advertiser_id}}") for shop in ("shopify", "
 OPERATORS_ONLY = {
     ("POST", "/advertisers"),
     ("POST", "/publishers"),
+    ("GET", "/identity"),
     ("GET", "/keys"),
     ("POST", "/keys"),
     ("DELETE", "/keys/{key_id}"),
@@ -113,7 +117,13 @@ def filters(of: World) -> dict[Route, dict[str, str]]:
         ("POST", "/conversions/settle"): {"advertiser_id": of.advertiser},
         ("GET", "/refunds"): {"advertiser_id": of.advertiser},
         ("GET", "/deposits"): {"advertiser_id": of.advertiser},
+        ("GET", "/advertisers/{advertiser_id}/consents"): {"visitor": visitor_id(of)},
     }
+
+
+def visitor_id(of: World) -> str:
+    """Somebody, as this advertiser knows them."""
+    return party_id(4_242, key_behind(of.advertiser), PARTIES)
 
 
 def routes() -> list[Route]:

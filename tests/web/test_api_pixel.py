@@ -129,6 +129,7 @@ def test_what_browsers_send_reaches_the_doctor_within_a_second_of_a_worker(tmp_p
         for item in ("gla_boots", "scarf"):
             assert browser.view(item, price="59", currency="EUR") == "accepted"
         world.server.report_counts()  # a worker does so each second
+        world.storage.writer.commit(AddCounts(()))  # behind them in the queue
         answer = world.change("GET", f"/advertisers/{world.advertiser}/pixel")
     finally:
         world.close()

@@ -55,6 +55,11 @@ def named_audiences(*given: dict[str, object], **fields: object) -> Ask:
     return ask
 
 
+def audience_change(**rule: object) -> Ask:
+    return change(lambda world: f"/audiences/{world.audience}", inclusions=[{"event": "view_item", **rule}])
+
+
+TOMORROW = "2026-11-19T00:00:00Z"
 SHARE = {"pricing_model": "cpa", "basket_bps": 500, "max_charge_micros": 9_000_000}
 
 
@@ -179,6 +184,8 @@ CASES: list[tuple[str, int, Ask]] = [
     ("audience_twice", 422, named_audiences({}, {})),
     ("basket_has_no_rate", 422, named_audiences({"rate_micros": 1}, **SHARE)),
     ("cpm_not_exact", 422, named_audiences({"rate_micros": 1_001}, pricing_model="cpm")),
+    ("bad_period", 422, lambda api, world: api.call("GET", f"/identity?from={TOMORROW}")),
+    ("longer_than_kept", 422, audience_change(retention_days=31)),
     ("unknown_audience", 422, campaign(audiences=[{"audience_id": "aud_0000000000000"}])),
     ("unknown_creative", 422, named_audiences({"creative_ids": ["crv_0000000000000"]})),
     ("timezone_fixed", 409, timezone_after_spend),
@@ -242,7 +249,7 @@ CASES: list[tuple[str, int, Ask]] = [
     ("occurred_at_out_of_range", 422, conversion(occurred_at="2026-11-18T11:11:41Z")),
 ]
 # Told by the writer, or caught before a handler: see below; test_api_shapes for currencies, _settle for files,
-# test_shop_hooks and test_postback for what is signed.
+# test_shop_hooks and test_postback for what is signed, test_orders_of_visitors for visitors.
 ELSEWHERE = {
     "conflict",
     "unrecorded",
@@ -253,6 +260,7 @@ ELSEWHERE = {
     "too_many_rows",
     "too_old",
     "replayed",
+    "unknown_visitor",
 }
 
 

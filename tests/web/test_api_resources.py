@@ -241,7 +241,7 @@ def test_an_api_key_of_a_publisher_makes_its_own_places(api: Api, world: World) 
 
 def test_an_audience_is_made_read_listed_and_changed(api: Api, world: World) -> None:
     rule = {"event": "add_to_cart", "retention_days": 14}
-    bought = {"event": "purchase", "retention_days": 540}
+    bought = {"event": "purchase", "retention_days": 180}
     made = api.make("/audiences", audience_body(world.advertiser, exclusions=[bought]), world.advertiser_key)
     assert (made["inclusions"], made["exclusions"], made["version"]) == ([rule], [bought], 1)
     assert made["advertiser_id"] == world.advertiser
@@ -257,6 +257,20 @@ def test_an_audience_is_made_read_listed_and_changed(api: Api, world: World) -> 
     assert [one["id"] for one in api.call("GET", "/audiences", key=other.advertiser_key).json()["items"]] == [
         other.audience
     ]
+
+
+def test_an_audience_of_events_that_are_forgotten_sooner_is_refused_with_the_days_they_are_kept(
+    api: Api, world: World
+) -> None:
+    before = api.call("GET", f"/audiences/{world.audience}").json()
+    for event, days in (("view_item", 30), ("purchase", 180), ("form_abandon", 14)):
+        rules = {"exclusions": [{"event": event, "retention_days": days + 1}]}
+        made = api.call("POST", "/audiences", audience_body(world.advertiser, **rules), world.advertiser_key)
+        changed = api.call("PATCH", f"/audiences/{world.audience}", rules, world.advertiser_key)
+        for answer in (made, changed):
+            assert (answer.status_code, answer.json()["code"]) == (422, "longer_than_kept")
+            assert answer.json()["kept_days"] == days
+    assert api.call("GET", f"/audiences/{world.audience}").json() == before
 
 
 def test_a_campaign_names_audiences_with_their_rates_and_creatives(api: Api, world: World) -> None:

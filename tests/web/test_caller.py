@@ -7,7 +7,7 @@ from adserver.domain.caller import Caller, Place
 from adserver.web.caller import CallerPolicy, Callers, network_of, read_head
 from pixel.consent import Region
 from pixel.cookie import KeyRing
-from pixel.events import Rejection
+from pixel.events import Family, Rejection
 
 STRICT, OPEN = Region.STRICT, Region.OPEN
 BROWSER = b"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
@@ -141,3 +141,20 @@ def test_a_question_about_a_page_is_no_visit() -> None:
     head = read_head([(b"host", b"cards.example"), (b"user-agent", BROWSER)])
     assert Callers(POLICY).caller(head, "8.8.8.8", asks_only=True).robot is Rejection.PREFETCH
     assert Callers(POLICY).caller(head, "8.8.8.8").robot is None
+
+
+# ---- which browser ----
+
+
+def test_a_user_agent_leaves_its_family_only() -> None:
+    assert ask().family is Family.FIREFOX
+    assert ask(user_agent="").family is Family.OTHER
+    assert "Mozilla" not in repr(ask())
+
+
+@pytest.mark.parametrize(
+    ("said", "own"),
+    [("same-origin", True), ("same-site", True), ("cross-site", False), ("none", False), (None, False)],
+)
+def test_the_browser_says_whether_page_and_address_are_of_one_site(said: str | None, own: bool) -> None:
+    assert ask(**({} if said is None else {"sec_fetch_site": said})).from_own_site is own

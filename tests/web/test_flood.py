@@ -6,7 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from adserver.domain.identity import read_id
 from adserver.domain.validity import Limits
+from adserver.writes import AddCounts, Result
 from tests.web.visiting import BASE_URL, NEWS, Browser, Visiting
 
 
@@ -45,3 +47,17 @@ def test_a_flood_of_events_is_told_apart_and_stores_no_more(world: Visiting) -> 
     assert stored is not None and stored[0] <= Limits().visitor_events + 2
     assert reading.is_shown_an_ad()
     assert reading.view() == "accepted"
+
+
+def test_a_flood_of_slot_requests_is_shown_the_house_ad_and_stores_no_more(world: Visiting) -> None:
+    flooding, reading = browser_at(world, "8.8.8.8"), browser_at(world, "8.8.8.9")
+    assert flooding.view() == reading.view() == "accepted"
+    most = Limits().visitor_events
+    shown = [flooding.is_shown_an_ad() for _ in range(most + 5)]
+    assert shown == [True] * most + [False] * 5
+    decided = world.storage.reader.row("SELECT COUNT(*) FROM decisions")
+    assert decided is not None and decided[0] <= most
+    assert reading.is_shown_an_ad()
+    world.server.report_counts()
+    assert world.storage.writer.commit(AddCounts(())).result is Result.SAVED  # behind what was reported
+    assert world.storage.stats.counts(read_id("slot", world.slot), 0)["flooded"] == 5

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from adserver import __main__, jobs
 from adserver.config import Settings
 from adserver.domain.retention import Retention
+from adserver.domain.tally import Tally
 from adserver.domain.validity import Limits
 from adserver.domain.visitor import DAY_MS
 from adserver.main import create_operator_key, read_geo, tell_region
@@ -39,6 +40,7 @@ def holding(result: Result) -> Any:
         ("TCF_VENDOR_ID", "0", "greater than or equal to 1"),
         ("KEEP_VIEWS_DAYS", "31", "less than or equal to 30"),
         ("KEEP_PURCHASES_DAYS", "0", "greater than or equal to 1"),
+        ("KEEP_CONSENT_PROOF_DAYS", "0", "greater than or equal to 1"),
         ("MOST_VISITOR_CLICKS", "-1", "greater than or equal to 0"),
     ],
 )
@@ -59,10 +61,11 @@ def test_hosts_and_levels_may_be_written_in_capitals(monkeypatch: pytest.MonkeyP
 
 def test_what_is_kept_and_allowed_is_the_operators_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADSERVER_KEEP_VIEWS_DAYS", "7")
+    monkeypatch.setenv("ADSERVER_KEEP_CONSENT_PROOF_DAYS", "30")
     monkeypatch.setenv("ADSERVER_MOST_NETWORK_CLICKS", "0")
     monkeypatch.setenv("ADSERVER_STRICT_COUNTRIES", "br, in")
     settings = Settings()
-    assert settings.retention == Retention(views_ms=7 * DAY_MS)
+    assert settings.retention == Retention(views_ms=7 * DAY_MS, consent_proofs_ms=30 * DAY_MS)
     assert settings.limits == Limits(network_clicks=0)
     assert settings.strict_countries == ("BR", "IN")
 
@@ -122,7 +125,7 @@ def test_one_failing_advertiser_does_not_hold_up_the_next(caplog: pytest.LogCapt
 def test_a_lease_is_taken_again_where_the_clock_has_gone_back_under_its_holder() -> None:
     now_ms, taken = [10_000_000], []
     kept: Any = SimpleNamespace(writer=SimpleNamespace(commit=lambda lease: taken.append(lease) or TAKEN))
-    runner = jobs.Runner([], kept, lambda: now_ms[0], "me")
+    runner = jobs.Runner([], kept, lambda: now_ms[0], "me", Tally())
     job = jobs.Job("any", 10, lambda: 0)
     for clock, times in ((10_000_000, 1), (10_000_001, 1), (5_000_000, 2), (5_000_001, 2)):
         now_ms[0] = clock
@@ -139,7 +142,7 @@ def test_a_job_at_work_does_not_keep_the_server_from_stopping(monkeypatch: pytes
         end.wait(30)
         return 0
 
-    runner = jobs.Runner([jobs.Job("slow", 10, run)], holding(Result.SAVED), lambda: 0, "me")
+    runner = jobs.Runner([jobs.Job("slow", 10, run)], holding(Result.SAVED), lambda: 0, "me", Tally())
     running = threading.Thread(target=runner.run, daemon=True)
     running.start()
     assert at_work.wait(5)

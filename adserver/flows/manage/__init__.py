@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from adserver.domain.retention import Retention
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.audiences import ManageAudiences
 from adserver.flows.manage.campaigns import ManageCampaigns, Standing
@@ -65,6 +66,7 @@ class Manage:
         mint_secret: Callable[[], str],
         order_secret: bytes,
         fetch_private: bool = False,
+        retention: Retention = Retention(),  # noqa: B008  it is frozen
     ) -> None:
         desk = Desk(
             writer=writer,
@@ -83,6 +85,7 @@ class Manage:
             mint_secret=mint_secret,
             order_secret=order_secret,
             fetch_private=fetch_private,
+            retention=retention,
         )
         self.clock = clock
         self.accounts = ManageAccounts(desk)

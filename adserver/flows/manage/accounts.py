@@ -8,7 +8,7 @@ from adserver.domain.budget import local_day
 from adserver.domain.campaign import Advertiser
 from adserver.domain.identity import write_id
 from adserver.domain.slot import Publisher
-from adserver.flows.manage.checks import owner_may, sound_advertiser
+from adserver.flows.manage.checks import dated_hold, owner_may, sound_advertiser
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why, until_settled
 from adserver.writes import Scope
 
@@ -59,7 +59,7 @@ class ManageAccounts:
         if not (reach.is_operator or owner_may(known, wished)):
             return Refused(Why.FORBIDDEN)
         changed = replace(
-            wished,
+            dated_hold(known, wished, self._desk.clock()),
             key=known.key,
             public_id=known.public_id,
             version=known.version + 1,

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from adserver.domain.audience import Audience
+from adserver.domain.audience import Audience, days_kept_instead
 from adserver.flows.manage.accounts import ManageAccounts
-from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, until_settled
+from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why, until_settled
 from adserver.writes import Scope
 
 
@@ -39,6 +39,9 @@ class ManageAudiences:
         owner = self._accounts.advertiser(reach, draft.advertiser_key)
         if isinstance(owner, Refused):
             return owner
+        refused = self._asks_for_longer(draft)
+        if refused is not None:
+            return refused
         key, now_ms = self._desk.mint_key(), self._desk.clock()
         return self._desk.create(replace(draft, key=key, version=1, created_at_ms=now_ms), receipt_of)
 
@@ -57,4 +60,8 @@ class ManageAudiences:
             version=known.version + 1,
             created_at_ms=known.created_at_ms,
         )
-        return self._desk.replace(changed)
+        return self._asks_for_longer(changed) or self._desk.replace(changed)
+
+    def _asks_for_longer(self, audience: Audience) -> Refused | None:
+        kept_days = days_kept_instead(audience, self._desk.retention)
+        return None if kept_days is None else Refused(Why.LONGER_THAN_KEPT, kept_days)

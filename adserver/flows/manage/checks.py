@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from functools import cache
 from ipaddress import ip_address
+from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import available_timezones
 
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import Feed, Product
+from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.link import LinkRejection, domain_from, read_link
 from adserver.domain.slot import Site, Slot
 from adserver.flows.manage.desk import Why
@@ -17,7 +19,10 @@ from creatives.formats import FORMATS
 from pixel.amounts import CURRENCIES
 
 CARDS = "cards"
-VOUCHED_FOR = ("domains", "currency", "country", "validation_days", "refund_days", "prepaid")
+VOUCHED_FOR = (
+    "domains", "currency", "country", "validation_days", "refund_days", "prepaid", "consent_hold",
+)  # fmt: skip
+Holder = TypeVar("Holder", Advertiser, Site)
 WHY_NOT_LINK = {LinkRejection.BAD_LINK: Why.BAD_LINK, LinkRejection.FOREIGN_LINK: Why.WRONG_DOMAIN}
 
 
@@ -36,6 +41,13 @@ def sound_advertiser(advertiser: Advertiser, *, fetch_private: bool = False) -> 
 def owner_may(known: Advertiser, wished: Advertiser) -> bool:
     """Whether an advertiser may change this alone: for domains and terms, the operator vouches."""
     return all(getattr(known, name) == getattr(wished, name) for name in VOUCHED_FOR)
+
+
+def dated_hold(known: Holder, wished: Holder, now_ms: int) -> Holder:
+    """A hold tells since when."""
+    if wished.consent_hold is known.consent_hold:
+        return wished
+    return replace(wished, consent_held_at_ms=now_ms if wished.consent_hold is ConsentHold.HELD else None)
 
 
 def sound_campaign(campaign: Campaign, advertiser: Advertiser) -> Campaign | Why:

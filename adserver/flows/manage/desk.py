@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from adserver.domain.campaign import Refusal
+from adserver.domain.retention import Retention
 from adserver.ports import (
     Accounts,
     Audiences,
@@ -55,6 +56,7 @@ class Why(StrEnum):
     MESSAGE_INCOMPLETE = "message_incomplete"
     MESSAGE_UNUSED = "message_unused"
     OFFER_UNUSED = "offer_unused"
+    LONGER_THAN_KEPT = "longer_than_kept"
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -104,6 +106,7 @@ class Desk:
     mint_secret: Callable[[], str]
     order_secret: bytes  # with which orders are found by their merchant's id
     fetch_private: bool = False  # whether what advertisers name may lie on private addresses
+    retention: Retention = Retention()  # noqa: RUF009  it is frozen
 
     def create(
         self, entity: Saved, receipt_of: ReceiptOf[Saved] | None = None, today: int = 0

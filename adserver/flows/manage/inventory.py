@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from adserver.domain.slot import Site, Slot
 from adserver.flows.manage.accounts import ManageAccounts
-from adserver.flows.manage.checks import sound_site, sound_slot
+from adserver.flows.manage.checks import dated_hold, sound_site, sound_slot
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why
 from adserver.writes import Scope
 
@@ -45,12 +45,16 @@ class ManageInventory:
         return self._desk.create(replace(sound, key=key, created_at_ms=now_ms), receipt_of)
 
     def change_site(self, reach: Reach, key: int, edit: Callable[[Site], Site]) -> Site | Refused:
+        """Change a site; whether its assertions of consent are believed, only the operator says."""
         known = self.site(reach, key)
         if isinstance(known, Refused):
             return known
         wished = sound_site(edit(known))
         if isinstance(wished, Why):
             return Refused(wished)
+        if wished.consent_hold is not known.consent_hold and not reach.is_operator:
+            return Refused(Why.FORBIDDEN)
+        wished = dated_hold(known, wished, self._desk.clock())
         fixed = {"publisher_key": known.publisher_key, "created_at_ms": known.created_at_ms}
         return self._desk.replace(replace(wished, key=known.key, **fixed))
 

@@ -71,7 +71,7 @@ def change_advertiser(
     advertiser_id: str, change: AdvertiserChange, manage: CurrentManage, caller: CurrentCaller
 ) -> Response:
     """Change an account. The operator alone changes what it vouches for: `domains`, `currency`, `country`,
-    `validation_days` and `prepaid`."""
+    `validation_days` and `prepaid`; and whether its pages' word for consent is believed: `consent_hold`."""
     key = key_from("adv", advertiser_id)
     changed = found(manage.accounts.change_advertiser(caller.reach, key, change.edit))
     return answer(_show(manage, changed))

@@ -1,16 +1,18 @@
 """How routes answer: an entity, a page of them, or a no."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field, SerializeAsAny
 
 from adserver.domain.identity import read_id, write_id
 from adserver.flows.manage import Refused
+from adserver.web import sheet
 from adserver.web.once import answer
 from adserver.web.problems import MEDIA_TYPE, Problem, refuse
 from adserver.web.schemas.fields import Paging, Strict
+from pixel.events import Rejection
 
 Item = TypeVar("Item", bound=BaseModel)
 Found = TypeVar("Found")
@@ -53,6 +55,19 @@ def found(result: Found | Refused) -> Found:
     if isinstance(result, Refused):
         raise refuse(result)
     return result
+
+
+def sheet_of(kind: type[BaseModel], pieces: Iterable[Iterable[BaseModel]], name: str) -> Response:
+    """Rows as a file to keep."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return StreamingResponse(sheet.sheet(kind, pieces), headers=headers, media_type=sheet.MEDIA_TYPE)
+
+
+def known(visitor: int | Rejection) -> int:
+    """The visitor whom a merchant's server names, unless it is nobody we know."""
+    if isinstance(visitor, Rejection):
+        raise Problem(visitor.value)
+    return visitor
 
 
 def page(

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from adserver.domain.attribution import may_have_occurred
 from adserver.flows.convert import credited
 from adserver.flows.manage import Manage, Refused, Settled
-from adserver.web.api.answers import Page, each, found, key_from, page, problems
+from adserver.web.api.answers import Page, each, found, key_from, known, page, problems
 from adserver.web.auth import ADVERTISERS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentFlows, CurrentManage
 from adserver.web.once import CurrentOnce, answer
@@ -53,7 +53,7 @@ def report_conversion(
     def submit(receipt: Receipt) -> Outcome:
         found(flows.manage.accounts.advertiser(caller.reach, body.advertiser_id))
         now_ms = flows.manage.clock()
-        order = body.order(now_ms)
+        order = body.order(now_ms, known(flows.relay.visitor(body.advertiser_id, body.visitor)))
         if not may_have_occurred(order.occurred_at_ms, now_ms):
             raise Problem("occurred_at_out_of_range")
         return flows.convert.convert(order, receipt).outcome

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from adserver.domain.identity import read_id
 from adserver.flows.postback import Unproved
-from adserver.web.api.answers import found, key_from, problems
+from adserver.web.api.answers import found, key_from, known, problems
 from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows
 from adserver.web.once import answer
@@ -57,7 +57,9 @@ def hear_postback(advertiser_id: str, request: Request, flows: CurrentFlows) -> 
     signed = flows.postback.is_signed(read_id("adv", advertiser_id), parameters)
     if not signed or len(parameters) < len(pairs):
         raise Problem(Unproved.BAD_SIGNATURE.value)
-    heard = flows.postback.hear(read_postback(advertiser_id, parameters).posted(flows.postback.clock()))
+    query = read_postback(advertiser_id, parameters)
+    visitor_key = known(flows.relay.visitor(query.advertiser_id, query.visitor))
+    heard = flows.postback.hear(query.posted(flows.postback.clock(), visitor_key))
     if isinstance(heard, Unproved):
         raise Problem(heard.value)
     if heard.outcome.result is Result.UNRECORDED:

@@ -39,5 +39,6 @@ def get_site(site_id: str, manage: CurrentManage, caller: CurrentCaller) -> Resp
 
 @router.patch("/{site_id}", response_model=SiteAnswer, responses=problems(409))
 def change_site(site_id: str, change: SiteChange, manage: CurrentManage, caller: CurrentCaller) -> Response:
+    """Change a site. `consent_hold`: the operator only."""
     key = key_from("site", site_id)
     return answer(show_site(found(manage.inventory.change_site(caller.reach, key, change.edit))))

@@ -1,19 +1,16 @@
 """/api/v1/.../statements: an advertiser's and a publisher's month, down to the event, as JSON and CSV."""
 
-from collections.abc import Iterable
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from fastapi.responses import Response, StreamingResponse
-from pydantic import BaseModel
+from fastapi.responses import Response
 
 from adserver.domain.campaign import Advertiser
 from adserver.domain.slot import Publisher
 from adserver.domain.statement import FIRST_PLACE, read_month
 from adserver.flows.statement.advertiser import FIRST
-from adserver.web import sheet
-from adserver.web.api.answers import found, key_from, problems
+from adserver.web.api.answers import found, key_from, problems, sheet_of
 from adserver.web.auth import ADVERTISERS_ONLY, PUBLISHERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.once import answer
@@ -61,11 +58,6 @@ def _month(text: str) -> tuple[int, int]:
     return month
 
 
-def _sheet(kind: type[BaseModel], pieces: Iterable[Iterable[BaseModel]], name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return StreamingResponse(sheet.sheet(kind, pieces), headers=headers, media_type=sheet.MEDIA_TYPE)
-
-
 @router.get(
     _OF_ADVERTISER, response_model=StatementAnswer, responses=problems(), dependencies=[ADVERTISERS_ONLY]
 )
@@ -80,7 +72,7 @@ def get_statement(
     advertiser = _advertiser(flows, caller, advertiser_id)
     statement = flows.books.advertisers.statement(advertiser, *_month(month))
     if asked.format == "csv":
-        return _sheet(CampaignRow, [campaign_rows(advertiser, statement)], f"{advertiser_id}-{month}")
+        return sheet_of(CampaignRow, [campaign_rows(advertiser, statement)], f"{advertiser_id}-{month}")
     return answer(show_statement(advertiser, statement, flows.books.prove.public_key))
 
 
@@ -103,7 +95,7 @@ def list_statement_lines(
     if asked.format == "csv":
         pieces = statements.pieces(advertiser, year, number)
         shown = (map(show_line, piece) for piece in pieces)
-        return _sheet(LineAnswer, shown, f"{advertiser_id}-{month}-events")
+        return sheet_of(LineAnswer, shown, f"{advertiser_id}-{month}-events")
     after = read_place(asked.cursor, line_places, FIRST)
     lines, place = statements.page(advertiser, year, number, after, asked.limit)
     return answer(Lines[LineAnswer](items=list(map(show_line, lines)), next_cursor=write_place(place)))
@@ -123,7 +115,7 @@ def get_payout(
     to_operator = caller.reach.is_operator
     if asked.format == "csv":
         rows = slot_rows(statement, to_operator=to_operator)
-        return _sheet(SlotPartAnswer, [rows], f"{publisher_id}-{month}")
+        return sheet_of(SlotPartAnswer, [rows], f"{publisher_id}-{month}")
     timezone = flows.books.publishers.timezone
     return answer(show_payout(publisher, statement, timezone, to_operator=to_operator))
 
@@ -147,7 +139,7 @@ def list_payout_lines(
     payouts = flows.books.publishers
     if asked.format == "csv":
         shown = (map(show, piece) for piece in payouts.pieces(publisher, year, number))
-        return _sheet(PayoutLineAnswer, shown, f"{publisher_id}-{month}-events")
+        return sheet_of(PayoutLineAnswer, shown, f"{publisher_id}-{month}-events")
     after = read_place(asked.cursor, payout_line_places, FIRST_PLACE)
     lines, place = payouts.page(publisher, year, number, after, asked.limit)
     return answer(Lines[PayoutLineAnswer](items=list(map(show, lines)), next_cursor=write_place(place)))

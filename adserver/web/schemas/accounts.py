@@ -6,6 +6,7 @@ from msgspec.structs import asdict, replace
 from pydantic import Field, model_validator
 
 from adserver.domain.campaign import Advertiser
+from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.identity import read_id, write_id
 from adserver.domain.item_id import ItemIdRule, LetterCase
 from adserver.domain.payment import Funds
@@ -99,6 +100,7 @@ class AdvertiserChange(Change):
     landing_params: LandingParams | None = None
     webhook_url: Link | None = None
     item_id_rule: ItemIdRuleBody | None = None
+    consent_hold: ConsentHold | None = Field(default=None, description="the operator's to change")
 
     def edit(self, advertiser: Advertiser) -> Advertiser:
         given = self.given()
@@ -129,6 +131,8 @@ class AdvertiserAnswer(Strict):
     landing_params: str
     webhook_url: str | None = Field(description="where notices are posted, see its `/webhook`")
     item_id_rule: ItemIdRuleBody | None = Field(description="see `/pixel`, which proposes one")
+    consent_hold: ConsentHold = Field(description="`held`: its pages' word for consent is not believed")
+    consent_held_at: ShownTime | None
     created_at: ShownTime
 
 
@@ -153,6 +157,8 @@ def show_advertiser(advertiser: Advertiser, funds: Funds) -> AdvertiserAnswer:
         landing_params=advertiser.landing_params,
         webhook_url=advertiser.webhook_url,
         item_id_rule=show_rule(advertiser.item_id_rule),
+        consent_hold=advertiser.consent_hold,
+        consent_held_at=advertiser.consent_held_at_ms,
         created_at=advertiser.created_at_ms,
     )
 

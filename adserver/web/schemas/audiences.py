@@ -7,13 +7,14 @@ from pydantic import Field
 
 from adserver.domain.audience import Audience, Rule
 from adserver.domain.identity import write_id
-from adserver.domain.visitor import EVENT_RETENTION_DAYS
 from adserver.web.schemas.fields import AdvertiserId, Change, Name, Paging, ShownTime, Strict
 from pixel.events import EventName
 
 MOST_RULES = 20
 
-RetentionDays = Annotated[int, Field(strict=True, ge=1, le=EVENT_RETENTION_DAYS)]
+RetentionDays = Annotated[
+    int, Field(strict=True, ge=1, le=540, description="no more than the event is kept: `longer_than_kept`")
+]
 
 
 class RuleBody(Strict):

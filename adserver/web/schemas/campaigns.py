@@ -77,6 +77,11 @@ Audiences = Annotated[
     ),
 ]
 
+Contextual = Annotated[
+    Flag,
+    Field(description="its messages may also answer whom no audience of it holds, or nobody knows"),
+]
+
 TERMS = frozenset(
     {
         "pricing_model",
@@ -116,7 +121,7 @@ def _named_audiences(named: list[CampaignAudienceBody]) -> dict[str, Any]:
 
 
 class CampaignDraft(Strict):
-    """A new campaign. `contextual` and `targeting` are not in this version."""
+    """A new campaign. `targeting` is not in this version."""
 
     advertiser_id: AdvertiserId
     name: Name
@@ -134,6 +139,7 @@ class CampaignDraft(Strict):
     pacing: Pacing = Pacing.ASAP
     frequency_cap: FrequencyCapBody | None = None
     audiences: Audiences = Field(default_factory=list)
+    contextual: Contextual = False
     click_window_days: ClickWindow = 30
     view_window_days: ViewWindow = 1
     bill_post_view: Flag = False
@@ -179,6 +185,7 @@ class CampaignChange(Change):
     pacing: Pacing | None = None
     frequency_cap: FrequencyCapBody | None = None
     audiences: Audiences | None = None
+    contextual: Contextual | None = None
     click_window_days: ClickWindow | None = None
     view_window_days: ViewWindow | None = None
     bill_post_view: Flag | None = None
@@ -221,6 +228,7 @@ class CampaignAnswer(Strict):
     pacing: Pacing
     frequency_cap: FrequencyCapBody | None
     audiences: list[CampaignAudienceAnswer]
+    contextual: bool
     click_window_days: int
     view_window_days: int
     bill_post_view: bool
@@ -256,6 +264,7 @@ def show_campaign(campaign: Campaign, standing: Standing) -> CampaignAnswer:
         pacing=campaign.pacing,
         frequency_cap=None if cap is None else FrequencyCapBody(impressions=cap.impressions, per=cap.per),
         audiences=_show_audiences(campaign),
+        contextual=campaign.contextual,
         click_window_days=terms.click_window_days,
         view_window_days=terms.view_window_days,
         bill_post_view=terms.bill_post_view,

@@ -17,9 +17,9 @@ from adserver.web.schemas.fields import (
     Cap,
     Currency,
     GivenTime,
-    Line,
     Micros,
     Paging,
+    Reason,
     ShownTime,
     Strict,
 )
@@ -43,6 +43,7 @@ def _grammar(read: Callable[[object], str | None]) -> AfterValidator:
 
 Reference = Annotated[str, _grammar(record_id_from)]
 ClickId = Annotated[str, _grammar(click_id_from)]
+VisitorId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{32}$")]
 
 
 class ItemBody(Strict):
@@ -73,12 +74,11 @@ class NamedConversion(Strict):
 
 
 class ConversionBody(NamedConversion):
-    """`visitor` is not in this version."""
-
     value_micros: Micros | None = Field(default=None, description="without tax and shipping")
     currency: Currency | None = None
     items: Annotated[list[ItemBody], Field(default_factory=list, max_length=MAX_ITEMS)]
     rtclid: ClickId | None = Field(default=None, description="the click id of the landing page")
+    visitor: VisitorId | None = Field(default=None, description="whose it is, as `/m/id` told the page")
     occurred_at: GivenTime | None = Field(default=None, description="now, if left out")
 
     @model_validator(mode="after")
@@ -87,7 +87,7 @@ class ConversionBody(NamedConversion):
             raise ValueError("value_micros and currency go together")
         return self
 
-    def order(self, now_ms: int) -> ServerOrder:
+    def order(self, now_ms: int, visitor_key: int) -> ServerOrder:
         return ServerOrder(
             advertiser_key=self.advertiser_id,
             event=self.event,
@@ -97,6 +97,7 @@ class ConversionBody(NamedConversion):
             click_id=self.rtclid,
             occurred_at_ms=now_ms if self.occurred_at is None else self.occurred_at,
             item_ids=tuple(item.item_id for item in self.items),
+            visitor_key=visitor_key,
         )
 
 
@@ -151,7 +152,7 @@ def show_pending(pending: PendingConversion) -> PendingAnswer:
 
 
 class DeclineBody(Strict):
-    reason: Line
+    reason: Reason
 
 
 class SettledAnswer(Strict):
@@ -170,7 +171,7 @@ class CancelBody(NamedConversion):
         default=None, description="value of the goods that came back, without tax and shipping"
     )
     currency: Currency | None = None
-    reason: Line
+    reason: Reason
 
     @model_validator(mode="after")
     def _has_its_currency(self) -> Self:

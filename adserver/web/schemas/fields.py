@@ -24,6 +24,7 @@ from pydantic_core.core_schema import ValidationInfo
 from adserver.domain import money
 from adserver.domain.identity import read_id, write_id
 from pixel.amounts import CURRENCIES
+from pixel.grammar import holds_email
 
 LARGEST_MS = 4_102_444_800_000  # the year 2100
 
@@ -76,6 +77,12 @@ def _plain(text: str) -> str:
     return text
 
 
+def _of_nobody(text: str) -> str:
+    if holds_email(text):
+        raise PydanticCustomError("personal_data", "The text holds an e-mail address, which is kept nowhere")
+    return text
+
+
 def _read_time(given: object) -> int:
     """Milliseconds of an RFC 3339 time; a time without a zone could mean anything and is refused."""
     found = _RFC_3339.fullmatch(given) if isinstance(given, str) else None
@@ -125,6 +132,7 @@ Name = Annotated[
 Line = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_plain)
 ]
+Reason = Annotated[Line, AfterValidator(_of_nobody)]  # of what was done to an order
 Link = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
 Domain = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=253)]
 Domains = Annotated[list[Domain], Field(min_length=1, max_length=50)]

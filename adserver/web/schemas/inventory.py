@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from msgspec.structs import replace
 from pydantic import Field
 
+from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.identity import write_id
 from adserver.domain.money import ZERO
 from adserver.domain.slot import OnEmpty, Site, Slot
@@ -47,6 +48,7 @@ class SiteChange(Change):
     name: Name | None = None
     domains: Domains | None = None
     click_prefixes: ClickPrefixes | None = None
+    consent_hold: ConsentHold | None = Field(default=None, description="the operator's to change")
 
     def edit(self, site: Site) -> Site:
         given = self.given()
@@ -65,6 +67,8 @@ class SiteAnswer(Strict):
     name: str
     domains: list[str]
     click_prefixes: list[str]
+    consent_hold: ConsentHold = Field(description="`held`: its pages' word for consent is not believed")
+    consent_held_at: ShownTime | None
     created_at: ShownTime
 
 
@@ -75,6 +79,8 @@ def show_site(site: Site) -> SiteAnswer:
         name=site.name,
         domains=list(site.domains),
         click_prefixes=list(site.click_prefixes),
+        consent_hold=site.consent_hold,
+        consent_held_at=site.consent_held_at_ms,
         created_at=site.created_at_ms,
     )
 

@@ -15,8 +15,8 @@ from adserver.web.schemas.fields import (
     AdvertiserId,
     CampaignId,
     Cap,
-    Line,
     Paging,
+    Reason,
     ShownTime,
     Strict,
     id_reader,
@@ -62,7 +62,7 @@ class RefundBody(Strict):
         default=WHOLE, description="your name for it: the same again is the same; a part has one of its own"
     )
     amount_micros: Cap | None = Field(default=None, description="what is left of the charge, if left out")
-    reason: Line
+    reason: Reason
 
     @model_validator(mode="after")
     def _names_one_charge(self) -> Self:

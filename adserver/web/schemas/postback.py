@@ -13,7 +13,7 @@ from adserver.domain.money import Micros
 from adserver.flows.postback import Credit, Posted
 from adserver.web.gate import API
 from adserver.web.schemas.campaigns import ConversionEvent
-from adserver.web.schemas.conversions import ClickId, NamedConversion
+from adserver.web.schemas.conversions import ClickId, NamedConversion, VisitorId
 from adserver.web.schemas.fields import Currency, Strict
 from adserver.writes import Result
 from pixel.amounts import micros_from
@@ -35,6 +35,7 @@ class PostbackQuery(NamedConversion):
     value: Annotated[int, BeforeValidator(_read_amount)] | None = None
     currency: Currency | None = None
     rtclid: ClickId | None = None
+    visitor: VisitorId | None = None
 
     @model_validator(mode="after")
     def _has_its_currency(self) -> Self:
@@ -42,7 +43,7 @@ class PostbackQuery(NamedConversion):
             raise ValueError("value and currency go together")
         return self
 
-    def posted(self, now_ms: int) -> Posted:
+    def posted(self, now_ms: int, visitor_key: int) -> Posted:
         order = ServerOrder(
             advertiser_key=self.advertiser_id,
             event=self.event,
@@ -51,6 +52,7 @@ class PostbackQuery(NamedConversion):
             currency=self.currency,
             click_id=self.rtclid,
             occurred_at_ms=now_ms,
+            visitor_key=visitor_key,
         )
         return Posted(order, self.ts, self.nonce)
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from adserver.flows.manage import Wish
 from adserver.web.schemas.campaigns import ConversionEvent
 from adserver.web.schemas.conversions import Reference
-from adserver.web.schemas.fields import AdvertiserId, ConversionId, Line, Strict
+from adserver.web.schemas.fields import AdvertiserId, ConversionId, Reason, Strict
 from pixel.events import EventName
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class _RowBody(Strict):
         EventName.PURCHASE
     )
     decision: Literal["approve", "decline"]
-    reason: Annotated[Line | None, BeforeValidator(_none_if_empty)]
+    reason: Annotated[Reason | None, BeforeValidator(_none_if_empty)]
 
     @model_validator(mode="after")
     def _has_its_reason(self) -> Self:

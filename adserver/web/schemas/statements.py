@@ -10,7 +10,7 @@ from pydantic import Field
 from adserver.domain.campaign import Advertiser
 from adserver.domain.identity import LARGEST_KEY, write_id
 from adserver.domain.payment import Payment
-from adserver.domain.pricing import AdEvent, PricingModel
+from adserver.domain.pricing import CONTEXTUAL, AdEvent, PricingModel
 from adserver.domain.slot import Publisher
 from adserver.domain.statement import MODEL_OF_EVENT, Kind, Month, Sums
 from adserver.flows.statement import (
@@ -203,7 +203,9 @@ class LineAnswer(Strict):
     slot: str
     creative_id: str
     item_id: str | None
-    audience_id: str | None
+    audience_id: str | None = Field(
+        description="whose rate it was; `contextual` where it was shown for the page"
+    )
     currency: str
     amount_micros: int
     day: str = Field(description="the advertiser's local day whose budgets it moved")
@@ -237,7 +239,7 @@ def show_line(named: NamedLine) -> LineAnswer:
         slot=named.slot,
         creative_id=write_id("crv", line.creative_key),
         item_id=named.item_id,
-        audience_id=write_id("aud", line.audience_key) if line.audience_key else None,
+        audience_id=_audience_id(line.audience_key),
         currency=line.currency,
         amount_micros=line.amount,
         day=_date(line.day),
@@ -251,6 +253,12 @@ def show_line(named: NamedLine) -> LineAnswer:
         occurred_at=order.occurred_ms if order else None,
         checks=list(named.checks),
     )
+
+
+def _audience_id(key: int) -> str | None:
+    if key == CONTEXTUAL:
+        return "contextual"
+    return write_id("aud", key) if key else None
 
 
 # ---- a publisher's month ----

@@ -1,0 +1,48 @@
+"""What a monitoring system asks: figures of all processes together, none of a visitor."""
+
+from collections import Counter
+
+from adserver.domain.memory import Memory
+from adserver.domain.metrics import Condition, Family, families
+from adserver.domain.visitor import DAY_MS
+from adserver.ports import Clock, Stores
+
+
+class Measure:
+    """Counters are sums of the UTC day: they start anew at midnight, as after a restart, and no purge of
+    old counts ever makes them fall in between.
+    """
+
+    def __init__(self, memory: Memory, stores: Stores, clock: Clock, lease_ms: int) -> None:
+        self._snapshot = memory.snapshot
+        self._stats = stores.stats
+        self._vitals = stores.vitals
+        self._writer = stores.writer
+        self._clock = clock
+        self._lease_ms = lease_ms
+
+    def families(self) -> list[Family]:
+        """Everything that is told, as of now."""
+        now_ms = self._clock()
+        return families(self._stats.counts(None, now_ms - now_ms % DAY_MS), self._condition())
+
+    def _condition(self) -> Condition:
+        sizes = self._vitals.sizes()
+        leased = self._vitals.leased_until_ms()
+        return Condition(
+            records=self._writer.records,
+            waiting=self._writer.waiting,
+            under_way_micros=self._under_way(),
+            free_bytes=sizes.pop("free"),
+            file_bytes=sizes,
+            ran_ms={job: until_ms - self._lease_ms for job, until_ms in leased.items()},
+        )
+
+    def _under_way(self) -> dict[str, int]:
+        """By currency: what all campaigns' ads of a moment ago will probably cost."""
+        micros: Counter[str] = Counter()
+        for campaign in list(self._snapshot.campaigns.values()):
+            expected = self._writer.in_flight(campaign.key)
+            if expected is not None:
+                micros[campaign.terms.currency] += expected.micros
+        return dict(micros)

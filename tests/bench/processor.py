@@ -1,0 +1,53 @@
+"""What the kernel says of a server's processes: the processor's time they took, and the memory they hold."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.simulation.running_server import child_name, children_of
+
+ALONE = "server"  # one process that answers, commits and does the jobs
+
+
+class Taken(NamedTuple):
+    """Ticks of user and system time so far: of the threads that answer, and of all else of the server."""
+
+    answering: int
+    others: int
+
+    def since(self, before: "Taken") -> "Taken":
+        return Taken(self.answering - before.answering, self.others - before.others)
+
+
+def family(pid: int) -> dict[int, str]:
+    """The process and all below it; of ours by name, others by that of whoever started them."""
+    named = {pid: ALONE}
+    for parent in (pid, *children_of(pid)):
+        for child in children_of(parent):
+            named[child] = child_name(child) or f"child of {named.get(parent, ALONE)}"
+    return named
+
+
+def taken(pid: int) -> Taken:
+    """In a worker, and in a server alone, the first thread answers; the others commit, draw and do jobs."""
+    members = family(pid)
+    answering = sum(
+        _ticks(Path(f"/proc/{one}/task/{one}/stat"))
+        for one, name in members.items()
+        if name == ALONE or name.startswith("worker")
+    )
+    return Taken(answering, sum(_ticks(Path(f"/proc/{one}/stat")) for one in members) - answering)
+
+
+def _ticks(stat: Path) -> int:
+    fields = stat.read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def resident_mb(pid: int) -> dict[str, float]:
+    """The memory of each process by name."""
+    return {f"{name} ({one})": _resident_kb(one) / 1024 for one, name in family(pid).items()}
+
+
+def _resident_kb(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
