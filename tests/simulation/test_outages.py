@@ -116,7 +116,7 @@ def test_while_nothing_can_be_recorded_nothing_is_acknowledged_shoppers_notice_n
         with server.api() as api:
             change_campaign(api, shop.campaigns["cpc"], name="other")
         wait_until(lambda: server.count("rejected_unrecorded") >= 4, "refused events are counted")
-        wait_until(lambda: server.count("unrecorded") >= 6, "unrecorded ad events are counted")
+        wait_until(lambda: server.count("charge_unrecorded") >= 6, "unrecorded ad events are counted")
         assert server.stop() == 0
         assert faults_of(server, Acknowledged(events={known})) == []
         server.assert_audit_is_clean()
