@@ -59,8 +59,9 @@ from adserver.web import privacy_routes
 from adserver.web.app import make_app
 from adserver.web.assets import slot_script
 from adserver.web.caller import CallerPolicy, Callers
+from adserver.web.doors import Application, Door
 from adserver.web.flows import books_of
-from adserver.web.hot import Application, Checks, Files, Flows, Hot
+from adserver.web.hot import Checks, Files, Flows, Hot
 from adserver.writes import AddCounts, ApiKey, KeepSamples, Outcome, Result, SaveEntity, Scope
 from pixel.assets import tag_script
 from pixel.consent import Region
@@ -244,7 +245,7 @@ class Server:
         flows = Flows(self.collect, self.serve, self.bill, self.draw)
         measured = self.measure.families if settings.metrics == METRICS_HERE else None
         checks = Checks(self.storage.answers, self._is_staff_key, settings.debug_headers, measured)
-        return Hot(behind, callers, flows, files, checks)
+        return Door(Hot(callers, flows, files, checks), behind)
 
     def _is_staff_key(self, text: str) -> bool:
         """Whether a bearer's text is an operator's key, who may ask what became of a request."""

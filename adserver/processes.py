@@ -17,7 +17,7 @@ import uvicorn
 from adserver.config import Settings
 from adserver.main import POLL_SECONDS, TALLY_SECONDS, Server, join_storage, sole_storage, tell_region
 from adserver.web.metrics import MetricsPort
-from adserver.web.protocol import CuttingProtocol
+from adserver.web.protocol import CuttingProtocol, protocol_for
 
 log = logging.getLogger("adserver")
 
@@ -60,9 +60,14 @@ class _Uvicorn(uvicorn.Server):
 
 def run_worker(server: Server, listener: socket.socket, ready: Callable[[], None] | None = None) -> None:
     """Answer HTTP on `listener` until SIGTERM or SIGINT; requests under way are finished first."""
+    protocol = protocol_for()
+    if protocol is CuttingProtocol:
+        log.warning(
+            "not tested with uvicorn %s: hot addresses are answered over ASGI, slower", uvicorn.__version__
+        )
     config = uvicorn.Config(
         server.application,
-        http=CuttingProtocol,
+        http=protocol,
         loop="uvloop",
         lifespan="off",
         access_log=False,

@@ -14,7 +14,7 @@ from adserver.demo.story import STRANGER, Story
 from adserver.demo.telling import Reader, Telling
 from adserver.domain.pricing import AdEvent
 from adserver.web.caller import is_test, read_head
-from adserver.web.hot import Application
+from adserver.web.doors import Application
 from pixel.cookie import names_for, read_visitor
 from pixel.parse import from_body, from_query
 

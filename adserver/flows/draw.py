@@ -5,7 +5,7 @@ from collections import OrderedDict
 
 from adserver.ports import Media, Pictures
 from creatives.card import Card, Look
-from creatives.formats import Format
+from creatives.formats import FORMATS, Format
 from creatives.gif import house_gif, splice
 
 MOST_FRAMES_BYTES = 64 * 2**20
@@ -20,26 +20,28 @@ class Draw:
         self._frames: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
         self._kept_bytes = 0
         self._lock = threading.Lock()
-        self._houses: dict[str, bytes] = {}
+        self._houses = {name: house_gif(format_, "en") for name, format_ in FORMATS.items()}
 
     def gif(self, cards: list[Card], look: Look, format_: Format) -> bytes:
         """One frame for each card, or one with the look's message where there are none."""
-        shown: list[Card | None] = [*cards] or [None]
-        frames = [self._frame(card, look, format_) for card in shown]
-        return splice(frames, format_)
+        return splice([self._frame(card, look, format_) for card in _shown(cards)], format_)
+
+    def at_hand(self, cards: list[Card], look: Look, format_: Format) -> bytes | None:
+        """The same, where every frame was drawn before; None where one must be."""
+        with self._lock:
+            frames = [self._kept((card, look, format_.name)) for card in _shown(cards)]
+        return None if None in frames else splice([frame for frame in frames if frame], format_)
 
     def house(self, format_: Format) -> bytes:
-        """The picture of an empty slot."""
-        if format_.name not in self._houses:
-            self._houses[format_.name] = house_gif(format_, "en")
+        """The picture of an empty slot; drawn before the first request."""
         return self._houses[format_.name]
 
     def _frame(self, card: Card | None, look: Look, format_: Format) -> bytes:
         key = (card, look, format_.name)
         with self._lock:
-            if key in self._frames:
-                self._frames.move_to_end(key)
-                return self._frames[key]
+            kept = self._kept(key)
+        if kept is not None:
+            return kept
         frame = self._drawn(card, look, format_)
         with self._lock:
             if key not in self._frames:  # another thread may have drawn it meanwhile
@@ -49,6 +51,12 @@ class Draw:
                 self._kept_bytes -= len(self._frames.popitem(last=False)[1])
         return frame
 
+    def _kept(self, key: tuple[object, ...]) -> bytes | None:
+        """A frame that was drawn before; under the lock."""
+        if key in self._frames:
+            self._frames.move_to_end(key)
+        return self._frames.get(key)
+
     def _drawn(self, card: Card | None, look: Look, format_: Format) -> bytes:
         if card is None:
             message = look.message
@@ -57,3 +65,8 @@ class Draw:
             return self._pictures.message_frame(look, format_, picture)
         picture = self._media.get(f"{card.picture}.jpg") if card.picture else None
         return self._pictures.frame(card, look, format_, picture)
+
+
+def _shown(cards: list[Card]) -> list[Card] | list[None]:
+    """Frames of no card show the look's message."""
+    return cards or [None]

@@ -1,9 +1,9 @@
-"""The few hot addresses, answered before the framework: pixel, slots, beacons and clicks."""
+"""The few hot addresses, as functions from a request to its answer: pixel, slots, beacons and clicks."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -18,20 +18,16 @@ from adserver.flows.draw import Draw
 from adserver.flows.serve import Serve, ServedImage, SlotRequest
 from adserver.ports import Deferred, FrameNotDrawn, Media
 from adserver.web import answers, metrics
-from adserver.web.answers import Answer
+from adserver.web.answers import Answer, Headers
 from adserver.web.caller import Callers, Head, read_head
 from adserver.writes import Outcome, Result
-from creatives.formats import FORMATS, Format
+from creatives.formats import FORMATS
 from pixel.parse import MAX_BODY_BYTES, Hit, from_body, from_query, said_in
 
 log = logging.getLogger("adserver.web")
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 MOST_QUERY_BYTES = 8_192
+MOST_BODY_BYTES = MAX_BODY_BYTES + 1  # of which is kept: one too many says that it was longer
 SHOPPER_SECONDS = 1.0  # a click or picture waits no longer for its charge
 LATE = "late"  # a charge that nobody waited for any longer; it may still be taken
 ADDRESSES = (
@@ -53,23 +49,37 @@ ADDRESSES = (
     "GET /readyz",
     "GET /metrics",
 )
-_READ_BY_PAGES = ("/m/e", "/m/id")
+METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS"})
+_READ_BY_PAGES = frozenset({"/m/e", "/m/id"})
 _BEACONS = {"/i": AdEvent.IMPRESSION, "/v": AdEvent.VIEWABLE_IMPRESSION}
 _MEDIA_TYPES = {"jpg": b"image/jpeg", "png": b"image/png", "webp": b"image/webp", "gif": b"image/gif"}
 
 
-class Ask(msgspec.Struct):
-    """One request to a hot address."""
+class Request(NamedTuple):
+    """One request as it came in at a door; of a longer body, MOST_BODY_BYTES."""
 
     method: str
     path: str
     query: bytes
+    headers: Headers
+    client: str
+    body: bytes = b""
+
+
+class Ask(msgspec.Struct):
+    """A request to a hot address, once its head was read."""
+
+    method: str
+    path: str
+    query: bytes
+    body: bytes
     head: Head
     caller: Caller
     explain: bool  # whether the answer may say what became of it
 
 
-Handler = Callable[[Ask, Receive], Awaitable[Answer]]
+Reply = Answer | Awaitable[Answer]  # what is at hand, else what waits for its batch or picture
+Handler = Callable[[Ask], Reply]
 
 
 class Flows(msgspec.Struct, frozen=True):
@@ -102,12 +112,9 @@ class Checks(msgspec.Struct, frozen=True):
 
 
 class Hot:
-    """An ASGI application in front of another: answers its own addresses, passes the rest on."""
+    """What the hot addresses answer; web/doors.py brings the requests. Nothing here waits."""
 
-    def __init__(
-        self, behind: Application, callers: Callers, flows: Flows, files: Files, checks: Checks
-    ) -> None:
-        self._behind = behind
+    def __init__(self, callers: Callers, flows: Flows, files: Files, checks: Checks) -> None:
         self._callers = callers
         self._collect = flows.collect
         self._serve = flows.serve
@@ -115,126 +122,104 @@ class Hot:
         self._draw = flows.draw
         self._files = files
         self._checks = checks
-        self._named: dict[str, Handler] = {
+        self._handlers: dict[str, Handler] = {
+            "/m/e": self._pixel,
+            "/m/id": self._visitor_id,
+            "/m/tag.js": self._script,
+            "/slot.js": self._script,
+            "/i": self._beacon,
+            "/v": self._beacon,
+            "/c": self._click,
             "/healthz": self._health,
             "/readyz": self._health,
             metrics.PATH: self._metrics,
-            "/m/tag.js": self._script,
-            "/slot.js": self._script,
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._behind(scope, receive, send)
-        head = read_head(scope["headers"])
-        if not self._callers.knows_host(head):
-            return await _send(
-                send, answers.plain(400, "unknown host: set ADSERVER_HOSTS or ADSERVER_BASE_URL")
-            )
-        answer = self._route(scope["path"])
-        if answer is None or scope["method"] not in ("GET", "POST", "HEAD", "OPTIONS"):
-            return await self._behind(scope, receive, send)
-        ask = self._ask(scope, head)
-        asked_first = ask.method == "OPTIONS"  # a question about a request is not yet one, and bills nothing
-        given = _preflight() if asked_first else await self._whatever_happens(answer, ask, receive)
-        shared = self._shared(given, ask) if ask.path in _READ_BY_PAGES else given
-        await _send(send, shared, ask.method == "HEAD")
-        return None
-
-    async def _whatever_happens(self, answer: Handler, ask: Ask, receive: Receive) -> Answer:
-        """A shopper never sees an error: a fault of ours is logged, and the page gets what it can bear."""
-        try:
-            return await answer(ask, receive)
-        except Exception:
-            log.exception("a fault at %s", ask.path.split("/", 2)[1])
-            if ask.path == "/c" or ask.path.endswith("/click"):
-                return answers.redirect(self._bill.house_url)
-            if ask.path.startswith("/slot/"):
-                return answers.nothing()
-            return answers.try_again()
-
-    def _route(self, path: str) -> Handler | None:
-        if path in _READ_BY_PAGES:
-            return self._pixel if path == "/m/e" else self._visitor_id
-        if path in _BEACONS:
-            return self._beacon
-        if path == "/c":
-            return self._click
+    def handler(self, method: str, path: str) -> Handler | None:
+        """What answers here; None where the address is the framework's."""
+        if method not in METHODS:
+            return None
         if path.startswith("/slot/"):
             return self._slot
         if path.startswith("/media/"):
             return self._picture
-        return self._named.get(path)
+        return self._handlers.get(path)
 
-    def _ask(self, scope: Scope, head: Head) -> Ask:
-        client = scope["client"][0] if scope.get("client") else ""
-        query = scope["query_string"]
-        caller = self._callers.caller(head, client, asks_only=scope["method"] == "HEAD")
-        explain = (self._checks.debug_headers and b"debug=1" in query) or self._has_staff_key(head)
-        return Ask(scope["method"], scope["path"], query, head, caller, explain)
+    def stranger(self, headers: Headers) -> Answer | None:
+        """The answer to whoever names a host that is not ours: it may come of a poisoned cache or link."""
+        return self._stranger(read_head(headers))
+
+    def _stranger(self, head: Head) -> Answer | None:
+        if self._callers.knows_host(head):
+            return None
+        return answers.plain(400, "unknown host: set ADSERVER_HOSTS or ADSERVER_BASE_URL")
+
+    def answer(self, handler: Handler, request: Request) -> Reply:
+        """A shopper never sees an error: a fault of ours is logged, and the page gets what it can bear."""
+        head = read_head(request.headers)
+        stranger = self._stranger(head)
+        if stranger is not None:
+            return stranger
+        if request.method == "OPTIONS":  # a question about a request is not yet one, and bills nothing
+            return _preflight(request.path, head)
+        try:
+            return handler(self._ask(request, head))
+        except Exception:
+            return self.instead(request)
+
+    def instead(self, request: Request) -> Answer:
+        """The answer where a fault of ours is being handled."""
+        path = request.path
+        log.exception("a fault at %s", path.split("/", 2)[1])
+        if path == "/c" or path.endswith("/click"):
+            return answers.redirect(self._bill.house_url)
+        if path.startswith("/slot/"):
+            return answers.nothing()
+        return _shared(answers.try_again(), path, read_head(request.headers))
+
+    def _ask(self, request: Request, head: Head) -> Ask:
+        caller = self._callers.caller(head, request.client, asks_only=request.method == "HEAD")
+        explain = (self._checks.debug_headers and b"debug=1" in request.query) or self._has_staff_key(head)
+        return Ask(request.method, request.path, request.query, request.body, head, caller, explain)
 
     def _has_staff_key(self, head: Head) -> bool:
         scheme, _, key = head.text(b"authorization").partition(" ")
         return scheme.lower() == "bearer" and self._checks.is_staff_key(key)
 
-    def _shared(self, answer: Answer, ask: Ask) -> Answer:
-        """Lets a merchant's page read what became of its event: it sent its cookie, so it is not `*`.
-
-        Only there: an ad is personal, and no page may read what its visitor is shown.
-        """
-        origin = ask.head.values.get(b"origin")
-        if origin:
-            answer.headers += [
-                (b"access-control-allow-origin", origin.strip()),
-                (b"access-control-allow-credentials", b"true"),
-                (b"access-control-expose-headers", b"X-Event"),
-                (b"vary", b"Origin"),
-            ]
-        return answer
-
     # ---- from merchants' pages ----
 
-    async def _pixel(self, ask: Ask, receive: Receive) -> Answer:
-        if ask.method == "POST":
-            body = await _body(receive, MAX_BODY_BYTES)
-            hit, answer = from_body(body), answers.no_content()
-        else:
-            hit, answer = from_query(ask.query), answers.gif()
+    def _pixel(self, ask: Ask) -> Reply:
+        is_post = ask.method == "POST"
+        hit = from_body(ask.body) if is_post else from_query(ask.query)
         collected = self._collect.take(hit, ask.caller)
-        name = await self._recorded(collected)
-        if name == Result.UNRECORDED:
-            return answers.try_again()
-        _with_cookie(answer, collected.set_cookie)
-        if ask.explain or (self._checks.debug_headers and isinstance(hit, Hit) and hit.debug):
-            answer.headers.append((b"x-event", name.encode()))
-        return answer
+        explain = ask.explain or (self._checks.debug_headers and isinstance(hit, Hit) and hit.debug)
 
-    async def _visitor_id(self, ask: Ask, receive: Receive) -> Answer:
+        def told(name: str) -> Answer:
+            if name == Result.UNRECORDED:
+                return _shared(answers.try_again(), ask.path, ask.head)
+            answer = _with_cookie(answers.no_content() if is_post else answers.gif(), collected.set_cookie)
+            if explain:
+                answer.headers.append((b"x-event", name.encode()))
+            return _shared(answer, ask.path, ask.head)
+
+        waited = [*collected.stored, collected.withdrawal] if collected.withdrawal else collected.stored
+        if not waited:
+            return told(_name_of(collected, []))
+        return _when(waited, lambda results: told(_name_of(collected, results)))
+
+    def _visitor_id(self, ask: Ask) -> Reply:
         """What the merchant's server may call this visitor in `/api/v1/events`; null without consent."""
-        return answers.json({"visitor": self._collect.party_id(from_query(ask.query), ask.caller)})
-
-    async def _recorded(self, collected: Collected) -> str:
-        """The worst of what became of a hit's events, once they are durable, and of what it withdrew."""
-        if collected.withdrawal is not None:
-            withdrawn = await settled(collected.withdrawal)
-            if withdrawn.result is Result.UNRECORDED:
-                return Result.UNRECORDED
-        if collected.rejection is not None:
-            return collected.rejection
-        results = [(await settled(deferred)).result for deferred in collected.stored]
-        for bad in (Result.UNRECORDED, Result.DUPLICATE):
-            if bad in results:
-                return bad
-        return results[0]
+        told = answers.json({"visitor": self._collect.party_id(from_query(ask.query), ask.caller)})
+        return _shared(told, ask.path, ask.head)
 
     # ---- to publishers' pages ----
 
-    async def _slot(self, ask: Ask, receive: Receive) -> Answer:
+    def _slot(self, ask: Ask) -> Reply:
         name = ask.path.removeprefix("/slot/")
         if name.endswith("/click"):
-            return await self._image_click(ask, name.removesuffix("/click"))
+            return self._image_click(ask, name.removesuffix("/click"))
         if name.endswith(".gif"):
-            return await self._image(ask, name.removesuffix(".gif"))
+            return self._image(ask, name.removesuffix(".gif"))
         request = _slot_request(ask, name)
         served = self._serve.document(request, ask.caller) if request else None
         if served is None:
@@ -243,124 +228,162 @@ class Hot:
         answer.headers.append((b"x-slot", b"filled" if served.filled else b"empty"))
         return _with_cookie(answer, served.set_cookie)
 
-    async def _image(self, ask: Ask, slot_id: str) -> Answer:
+    def _image(self, ask: Ask, slot_id: str) -> Reply:
         request = _slot_request(ask, slot_id)
         image = self._serve.image(request, ask.caller) if request else None
         if image is None:
             return answers.plain(404, "no such slot")
         if isinstance(image, Slot):
-            return await self._house(FORMATS[image.format_name])
-        return await self._charged_image(ask, image)
+            return answers.picture(self._draw.house(FORMATS[image.format_name]))
+        body = self._draw.at_hand(image.cards, image.look, image.format)
+        return self._drawn_image(ask, image) if body is None else self._charged_image(ask, image, body)
 
-    async def _charged_image(self, ask: Ask, image: ServedImage) -> Answer:
-        """The picture is its own impression, sent once its charge is durable; the house's if it was refused.
-
-        A late charge may yet be taken, so its picture is sent: nobody pays for what was not shown.
-        """
+    async def _drawn_image(self, ask: Ask, image: ServedImage) -> Answer:
         try:
             body = await asyncio.to_thread(self._draw.gif, image.cards, image.look, image.format)
         except FrameNotDrawn as fault:
             log.error("a frame could not be drawn: %s", fault)
-            return await self._house(image.format)
-        name = await _charge_name(self._bill.image_shown(image.token, ask.caller), SHOPPER_SECONDS)
-        if name in (Result.CAP_REACHED, Result.UNRECORDED):
-            return self._explained(await self._house(image.format), ask, name)
-        picture = _with_cookie(answers.picture(body), image.set_cookie)
-        return self._explained(picture, ask, name)
+            return answers.picture(self._draw.house(image.format))
+        reply = self._charged_image(ask, image, body)
+        return reply if isinstance(reply, Answer) else await reply
 
-    async def _house(self, format_: Format) -> Answer:
-        return answers.picture(await asyncio.to_thread(self._draw.house, format_))
+    def _charged_image(self, ask: Ask, image: ServedImage, body: bytes) -> Reply:
+        """The picture is its own impression, sent once its charge is durable; the house's if it was refused.
 
-    async def _image_click(self, ask: Ask, slot_id: str) -> Answer:
+        A late charge may yet be taken, so its picture is sent: nobody pays for what was not shown.
+        """
+
+        def told(name: str) -> Answer:
+            if name in (Result.CAP_REACHED, Result.UNRECORDED):
+                return _explained(answers.picture(self._draw.house(image.format)), ask, name)
+            return _explained(_with_cookie(answers.picture(body), image.set_cookie), ask, name)
+
+        return _charged(self._bill.image_shown(image.token, ask.caller), told, SHOPPER_SECONDS)
+
+    def _image_click(self, ask: Ask, slot_id: str) -> Reply:
         request = _slot_request(ask, slot_id)
         token = self._serve.image_token(request, ask.caller) if request and request.embed_key else None
-        return await self._land(ask, token or "")
+        return self._land(ask, token or "")
 
-    async def _beacon(self, ask: Ask, receive: Receive) -> Answer:
-        charge = self._bill.beacon(_BEACONS[ask.path], _token(ask.query), ask.caller)
-        name = await _charge_name(charge)
-        if name == Result.UNRECORDED:
-            return answers.try_again()
-        return self._explained(answers.no_content() if ask.method == "POST" else answers.gif(), ask, name)
+    def _beacon(self, ask: Ask) -> Reply:
+        def told(name: str) -> Answer:
+            if name == Result.UNRECORDED:
+                return answers.try_again()
+            return _explained(answers.no_content() if ask.method == "POST" else answers.gif(), ask, name)
 
-    async def _click(self, ask: Ask, receive: Receive) -> Answer:
-        return await self._land(ask, _token(ask.query))
+        return _charged(self._bill.beacon(_BEACONS[ask.path], _token(ask.query), ask.caller), told)
 
-    async def _land(self, ask: Ask, token: str) -> Answer:
+    def _click(self, ask: Ask) -> Reply:
+        return self._land(ask, _token(ask.query))
+
+    def _land(self, ask: Ask, token: str) -> Reply:
         landing = self._bill.click(token, ask.caller)
-        name = await _charge_name(landing.charge, SHOPPER_SECONDS)
-        return self._explained(answers.redirect(landing.location), ask, name)
-
-    def _explained(self, answer: Answer, ask: Ask, name: str) -> Answer:
-        if ask.explain:
-            answer.headers.append((b"x-charge", name.encode()))
-        return answer
+        location = landing.location
+        return _charged(
+            landing.charge, lambda name: _explained(answers.redirect(location), ask, name), SHOPPER_SECONDS
+        )
 
     # ---- files ----
 
-    async def _picture(self, ask: Ask, receive: Receive) -> Answer:
+    def _picture(self, ask: Ask) -> Reply:
         name = ask.path.removeprefix("/media/")
         body = self._files.media.get(name)
         if body is None:
             return answers.plain(404, "no such picture")
         return answers.media(body, _MEDIA_TYPES[name.rsplit(".", 1)[1]])
 
-    async def _script(self, ask: Ask, receive: Receive) -> Answer:
+    def _script(self, ask: Ask) -> Reply:
         return answers.script(self._files.tag if ask.path == "/m/tag.js" else self._files.slot)
 
-    async def _health(self, ask: Ask, receive: Receive) -> Answer:
+    def _health(self, ask: Ask) -> Reply:
         if ask.path == "/readyz" and not self._checks.is_ready():
             return answers.plain(503, "not ready: the database cannot be read")
         return answers.plain(200, "ok")
 
-    async def _metrics(self, ask: Ask, receive: Receive) -> Answer:
+    def _metrics(self, ask: Ask) -> Reply:
         measured = self._checks.measured
         if measured is None or not self._has_staff_key(ask.head):
             return answers.plain(404, "no such address")
-        return answers.figures(await asyncio.to_thread(lambda: metrics.exposition(measured())))
+        return _figures(measured)
 
 
-async def settled(deferred: Deferred) -> Outcome:
-    """Wait for a batch's outcome on the event loop."""
-    future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-    def resolve(outcome: Outcome) -> None:
-        if not future.done():  # the client may have gone
-            future.set_result(outcome)
-
-    deferred.then(resolve)
-    return await future
+async def _figures(measured: metrics.Measured) -> Answer:
+    return answers.figures(await asyncio.to_thread(lambda: metrics.exposition(measured())))
 
 
-async def _charge_name(charge: Deferred | str, most_seconds: float | None = None) -> str:
-    """What became of a charge; LATE where that is not known in time."""
+def _when(stored: Sequence[Deferred], told: Callable[[list[Result]], Answer]) -> Awaitable[Answer]:
+    """The answer once all of them are durable, or are not."""
+    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    results: list[Result] = []
+
+    def hear(outcome: Outcome) -> None:
+        results.append(outcome.result)
+        if len(results) == len(stored):
+            _give(answer, lambda: told(results))
+
+    for deferred in stored:
+        deferred.then(hear)
+    return answer
+
+
+def _name_of(collected: Collected, results: list[Result]) -> str:
+    """The worst of what became of a hit's events, and of what it withdrew."""
+    if Result.UNRECORDED in results:
+        return Result.UNRECORDED
+    if collected.rejection is not None:
+        return collected.rejection
+    return Result.DUPLICATE if Result.DUPLICATE in results else results[0]
+
+
+def _charged(
+    charge: Deferred | str, told: Callable[[str], Answer], most_seconds: float | None = None
+) -> Reply:
+    """The answer once it is known what became of a charge, or LATE where that is not known in time."""
     if isinstance(charge, str):
-        return charge
+        return told(charge)
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Answer] = loop.create_future()
+    late = most_seconds and loop.call_later(most_seconds, _give, answer, lambda: told(LATE))
+
+    def hear(outcome: Outcome) -> None:
+        if late:
+            late.cancel()
+        _give(answer, lambda: told(outcome.result))
+
+    charge.then(hear)
+    return answer
+
+
+def _give(answer: asyncio.Future[Answer], made: Callable[[], Answer]) -> None:
+    """Once; a client that has gone, or a fault in making its answer, holds up none of its batch."""
+    if answer.done():
+        return
     try:
-        return (await asyncio.wait_for(settled(charge), most_seconds)).result
-    except TimeoutError:
-        return LATE
+        answer.set_result(made())
+    except Exception as fault:
+        answer.set_exception(fault)
 
 
-async def _body(receive: Receive, most_bytes: int) -> bytes:
-    """The body, or one byte too many of it: the rest is read and dropped, so that the answer arrives."""
-    kept = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return bytes(kept)
-        if len(kept) <= most_bytes:
-            kept += message.get("body", b"")
-        if not message.get("more_body"):
-            return bytes(kept[: most_bytes + 1])
+def _explained(answer: Answer, ask: Ask, name: str) -> Answer:
+    if ask.explain:
+        answer.headers.append((b"x-charge", name.encode()))
+    return answer
 
 
-async def _send(send: Send, answer: Answer, head_only: bool = False) -> None:
-    headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
-    if answer.status == 204:
-        headers.pop()
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head_only else answer.body})
+def _shared(answer: Answer, path: str, head: Head) -> Answer:
+    """Lets a merchant's page read what became of its event: it sent its cookie, so it is not `*`.
+
+    Only there: an ad is personal, and no page may read what its visitor is shown.
+    """
+    origin = head.values.get(b"origin")
+    if origin and path in _READ_BY_PAGES:
+        answer.headers += [
+            (b"access-control-allow-origin", origin.strip()),
+            (b"access-control-allow-credentials", b"true"),
+            (b"access-control-expose-headers", b"X-Event"),
+            (b"vary", b"Origin"),
+        ]
+    return answer
 
 
 def _with_cookie(answer: Answer, set_cookie: bytes | None) -> Answer:
@@ -403,11 +426,11 @@ def _ancestors(domains: tuple[str, ...]) -> str:
     return " ".join(sources) or "'none'"
 
 
-def _preflight() -> Answer:
+def _preflight(path: str, head: Head) -> Answer:
     answer = answers.no_content()
     answer.headers += [
         (b"access-control-allow-methods", b"GET, POST"),
         (b"access-control-allow-headers", b"content-type"),
         (b"access-control-max-age", b"86400"),
     ]
-    return answer
+    return _shared(answer, path, head)

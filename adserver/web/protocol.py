@@ -1,9 +1,23 @@
-"""HTTP as it arrives: an address that is far too long is cut, so that whoever answers it still can."""
+"""HTTP as it arrives under uvicorn: the hot addresses are answered here, without ASGI in between.
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+llhttp still parses every byte, and everything else stays uvicorn's: what is not hot, or cannot be answered at
+once in its turn, goes its usual way to the ASGI application. Tested with the uvicorns below, and no other.
+"""
+
+import asyncio
+from functools import lru_cache, partial
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE, STATUS_LINE, HttpToolsProtocol
+
+from adserver.web.answers import Answer, Headers
+from adserver.web.doors import Door
+from adserver.web.hot import MOST_BODY_BYTES, Handler, Hot, Request
 
 # Ours judge anything over 8 KB as too long; from 64 KB on, the parser would refuse the whole request.
 MOST_ADDRESS_BYTES = 32_768
+TESTED_UVICORNS = frozenset({"0.54.0"})
 
 
 class CuttingProtocol(HttpToolsProtocol):
@@ -11,3 +25,141 @@ class CuttingProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url[: MOST_ADDRESS_BYTES - len(self.url)])
+
+
+class _Unheard:
+    """Uvicorn wakes whoever reads a request's body; here nobody waits for it."""
+
+    def set(self) -> None:
+        """Nobody hears."""
+
+
+class _Turn:
+    """A hot request's turn on its connection, where uvicorn keeps a cycle: what comes behind it waits."""
+
+    message_event = _Unheard()
+
+    def __init__(self, handler: Handler, request: Request, keep_alive: bool) -> None:
+        self.handler = handler
+        self.request = request
+        self.body = bytearray()
+        self.keep_alive = keep_alive
+        self.response_complete = False
+        self.disconnected = False
+
+
+class HotProtocol(CuttingProtocol):
+    """Uvicorn's protocol, which asks the hot room first."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._hot: Hot | None = self.app.hot if isinstance(self.app, Door) else None
+
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
+    def on_headers_complete(self) -> None:
+        turn = self._turn()
+        if turn is None:
+            self._pass_on()
+        else:
+            self.cycle = turn  # type: ignore[assignment]
+
+    def _turn(self) -> _Turn | None:
+        """The request's turn, if it is hot, plain, and nothing before it waits for its answer."""
+        if self._hot is None or self.limit_concurrency is not None or self.flow.write_paused:
+            return None
+        before: _Turn | None = self.cycle  # type: ignore[assignment]  # or a cycle
+        if before is not None and not before.response_complete:
+            return None
+        path, _, query = self.url.partition(b"?")
+        if path[:1] != b"/" or b"%" in path or b"#" in self.url or not self.url.isascii():
+            return None
+        if self.expect_100_continue or self.parser.should_upgrade():
+            return None
+        method, address = self.parser.get_method().decode("ascii"), path.decode("ascii")
+        handler = self._hot.handler(method, address)
+        if handler is None:
+            return None
+        keep_alive = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+        client = self.client[0] if self.client else ""
+        return _Turn(handler, Request(method, address, query, self.headers, client), keep_alive)
+
+    def _pass_on(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        turn: object = self.cycle
+        if isinstance(turn, _Turn):
+            turn.body += body[: MOST_BODY_BYTES - len(turn.body)]
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        turn: object = self.cycle
+        if isinstance(turn, _Turn):
+            self._take(turn)
+        else:
+            super().on_message_complete()
+
+    def _take(self, turn: _Turn) -> None:
+        assert self._hot is not None
+        if turn.body:
+            turn.request = turn.request._replace(body=bytes(turn.body))
+        reply = self._hot.answer(turn.handler, turn.request)
+        if isinstance(reply, Answer):
+            self._end(turn, reply)
+        else:
+            asyncio.ensure_future(reply).add_done_callback(partial(self._hear, turn))
+
+    def _hear(self, turn: _Turn, reply: "asyncio.Future[Answer]") -> None:
+        assert self._hot is not None
+        try:
+            answer = reply.result()
+        except Exception:
+            answer = self._hot.instead(turn.request)
+        self._end(turn, answer)
+
+    def _end(self, turn: _Turn, answer: Answer) -> None:
+        """Its turn is over: with its answer, unless the client has gone; then whoever waits is next."""
+        turn.response_complete = True
+        if turn.disconnected:
+            return
+        self.transport.write(_written(answer, turn, self.server_state.default_headers))
+        if not turn.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+
+def _written(answer: Answer, turn: _Turn, default_headers: Headers) -> bytes:
+    parts = [STATUS_LINE[answer.status]]
+    parts += [_line(*header) for header in default_headers]
+    parts += [_line(*header) for header in answer.headers]
+    if not turn.keep_alive:
+        parts.append(b"connection: close\r\n")
+    if answer.status == 204:
+        parts.append(b"\r\n")
+    else:
+        parts.append(b"content-length: %d\r\n\r\n" % len(answer.body))
+        if turn.request.method != "HEAD":
+            parts.append(answer.body)
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=512)
+def _line(name: bytes, value: bytes) -> bytes:
+    """A header as it is sent; most are the same in every answer."""
+    if HEADER_VALUE_RE.search(value):
+        raise ValueError("a header's value may hold no line break")
+    return b"%s: %s\r\n" % (name, value)
+
+
+def protocol_for(version: str = uvicorn.__version__) -> type[HttpToolsProtocol]:
+    """The shorter way where it was tested; elsewhere uvicorn's own."""
+    return HotProtocol if version in TESTED_UVICORNS else CuttingProtocol
