@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     most_network_clicks: int = Field(default=60, ge=0)  # of a /24 or /48 in a minute
     most_network_events: int = Field(default=6_000, ge=0)  # in a minute
     most_network_strangers: int = Field(default=2_000, ge=0)  # visitors first seen in an hour
+    most_nameless_clicks: int = Field(default=20, ge=0)  # of a network on a campaign's ads, in an hour
+    most_nameless_views: int = Field(default=2_000, ge=0)
     keep_views_days: int = Field(default=30, ge=1, le=30)
     keep_purchases_days: int = Field(default=180, ge=1, le=180)
     keep_forms_days: int = Field(default=14, ge=1, le=14)
@@ -185,6 +187,8 @@ class Settings(BaseSettings):
             self.most_network_clicks,
             self.most_network_events,
             self.most_network_strangers,
+            self.most_nameless_clicks,
+            self.most_nameless_views,
         )
 
     @property

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import resource
 import secrets
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -99,7 +100,7 @@ class Server:
         self.refresh.load_traffic(self.clock())
         self._make_flows()
         self.draw = Draw(storage.media, self.pictures)
-        self.measure = Measure(self.memory, storage, self.clock, jobs.LEASE_MS)
+        self.measure = Measure(self.memory, storage, self.clock, jobs.LEASE_MS, time.monotonic)
         self.application: Application = self._make_application()
         tally = self.memory.tally
         self.runner = jobs.Runner(self._jobs(), storage, self.clock, secrets.token_hex(8), tally)
@@ -108,6 +109,8 @@ class Server:
         settings, storage = self.settings, self.storage
         known = self._secrets()
         own_page = settings.house_url or settings.base_url
+        parties = Parties(self.memory, storage.campaigns, self.refresh.poll)
+        self.convert = Convert(self.memory, storage, parties, self.clock, known)
         self.collect = Collect(
             self.memory, storage, self.refresh.if_stale, self.clock, self.mint_key,
             secrets.token_bytes,
@@ -115,16 +118,15 @@ class Server:
                 self.cookie_keys(), known.tokens, known.orders, settings.tcf_vendor_id,
                 derived_key(self.keys, b"parties"),
             ),
+            self.convert.submit_credits,
         )  # fmt: skip
         self.serve = Serve(
             self.memory, storage, self.refresh.if_stale, self.clock,
             Chance(self.mint_key, SystemRandom().random),
             known, self.serving_policy(),
         )  # fmt: skip
-        parties = Parties(self.memory, storage.campaigns, self.refresh.poll)
         policy = BillingPolicy(own_page, settings.click_delay_ms)
         self.bill = Bill(self.memory, storage, parties, self.clock, known, policy)
-        self.convert = Convert(self.memory, storage, parties, self.clock, known)
         self.shops = Shops(
             storage.accounts, storage.stats, self.memory.tally, self.clock,
             self.convert.convert, self.convert.cancel,
@@ -137,7 +139,9 @@ class Server:
         self.postback = Postback(
             storage.accounts, self.clock, self.convert.convert, derived_key(self.keys, b"postbacks")
         )
-        self.privacy = Privacy(self.memory, storage, self.clock, self.mint_key, known.tokens)
+        self.privacy = Privacy(
+            self.memory, storage, self.clock, self.mint_key, known.tokens, self.convert.credit_visitor
+        )
         self.manage = self._manage()
         self._make_flows_that_go_out()
 

@@ -353,24 +353,28 @@ class ForgetVisitor(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Erase everything that holds the visitor; amounts stay in the ledger, without the visitor.
 
     What is kept is the receipt (0 where nobody is handed one), and a digest of the visitor, so that a beacon
-    or page that was under way does not bring them back.
+    or page that was under way does not bring them back. `if_credited`: UNCREDITED, and nothing is erased,
+    while an order or lead of theirs waits for attribution, which asks what they saw and clicked.
     """
 
     visitor_key: int
     receipt_key: int
     at_ms: int
     because: Ended = Ended.FORGOTTEN
+    if_credited: bool = False
 
 
 class Withdraw(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Erase what one advertiser has of the visitor, who said no on its pages; others keep theirs.
 
-    FORGOTTEN where nothing is left of the visitor, so that the id itself is erased as in ForgetVisitor.
+    FORGOTTEN where nothing is left of the visitor, so that the id itself is erased as in ForgetVisitor;
+    `if_credited` as there.
     """
 
     visitor_key: int
     advertiser_key: int
     at_ms: int
+    if_credited: bool = False
 
 
 class TellPreference(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -462,6 +466,7 @@ class Result(StrEnum):
     DEPOSIT_EXISTS = "deposit_exists"  # the reference stands for another amount
     SAVED = "saved"
     FORGOTTEN = "forgotten"  # a withdrawal left nothing of the visitor
+    UNCREDITED = "uncredited"  # an erasure waits for the visitor's orders
     CURRENCY_FIXED = "currency_fixed"
     TIMEZONE_FIXED = "timezone_fixed"
     CONFLICT = "conflict"  # someone else changed it, or holds it

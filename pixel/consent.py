@@ -25,6 +25,7 @@ class Said(msgspec.Struct, frozen=True):
     `asserted` is the page's own statement of consent (the tag's `rt('consent', {...})`, or `consent=1`),
     `asserted_by` the consent tool it names, `asserted_at_seconds` when it was given. The three `ad_` fields
     are Google's Consent Mode. `global_privacy_control` was read by a script, where the header is missing.
+    `unheard`: a consent tool has not spoken yet, or what was said could not be read; that is nobody's answer.
     """
 
     gdpr: str | None = None
@@ -40,6 +41,7 @@ class Said(msgspec.Struct, frozen=True):
     ad_user_data: bool | None = None
     ad_personalization: bool | None = None
     global_privacy_control: bool = False
+    unheard: bool = False
 
 
 NOTHING_SAID = Said()
@@ -77,6 +79,7 @@ class Basis(StrEnum):
     PRIVACY_CONTROL = "privacy_control"
     SALE_OPT_OUT = "sale_opt_out"  # GPP or us_privacy: of sale, of sharing or of targeted advertising
     REFUSED = "refused"  # by the page: consent=0
+    UNHEARD = "unheard"  # consent=unheard: nobody has answered yet
     AD_STORAGE_DENIED = "ad_storage_denied"
     AD_USER_DATA_DENIED = "ad_user_data_denied"
     AD_PERSONALIZATION_DENIED = "ad_personalization_denied"
@@ -257,7 +260,8 @@ def _takes_back(heard: _Heard) -> bool:
     """Whether the account's own page says an explicit no to storage or to the profile.
 
     Silence is none, nor is a string that says nothing any more; what the browser or American law opts out
-    of is suppressed, not erased. Pages deny `ad_storage` by default: a yes of another kind speaks louder.
+    of is suppressed, not erased. Pages deny `ad_storage` by default: a yes of another kind speaks louder, and
+    before anybody has answered it is no no.
     """
     signals, said = heard.signals, heard.signals.said
     strings = [
@@ -269,7 +273,7 @@ def _takes_back(heard: _Heard) -> bool:
         return False
     if said.asserted is False or any(_is_no(one, signals.vendor_id) for one in strings):
         return True
-    return said.ad_storage is False and not strings and not said.asserted
+    return said.ad_storage is False and not (strings or said.asserted or said.unheard)
 
 
 def _is_no(string: TcString, vendor_id: int | None) -> bool:
@@ -370,6 +374,8 @@ def _of_the_page(heard: _Heard) -> Iterator[_Ceiling]:
     said = heard.signals.said
     if said.asserted is False:
         yield _Ceiling(Basis.REFUSED, _NOTHING)
+    if said.unheard:
+        yield _Ceiling(Basis.UNHEARD, _NOTHING)
     if said.ad_storage is False:
         yield _Ceiling(Basis.AD_STORAGE_DENIED, _NOTHING)
     if said.ad_user_data is False:

@@ -28,6 +28,7 @@ MAX_EVENTS = 20
 MAX_QUANTITY = 1_000_000
 MAX_FIELDS = 30
 MAX_LANDING_MS = 600_000
+UNHEARD = "unheard"  # as `consent`: neither a yes nor a no has been heard yet
 
 Record = Mapping[str, object]
 
@@ -36,7 +37,7 @@ class Hit(msgspec.Struct, frozen=True):
     """What one request of a merchant's page said: its events, what was wrong with the others, its signals.
 
     What it said about privacy is judged by `pixel.consent`. A bare Rejection instead of a Hit means that
-    nothing of the request could be read.
+    nothing of the request could be read. `posted`: the page's script sent it, since no picture posts.
     """
 
     merchant: str
@@ -44,6 +45,7 @@ class Hit(msgspec.Struct, frozen=True):
     rejections: tuple[Rejection, ...] = ()
     said: Said = NOTHING_SAID
     debug: bool = False
+    posted: bool = False
 
 
 def from_query(query: bytes) -> Hit | Rejection:
@@ -82,7 +84,7 @@ def from_body(body: bytes) -> Hit | Rejection:
     outcomes = events_from_records(records) if suspect else [_event(record) for record in records]
     consent = envelope.get("consent")
     signals = {**envelope, **consent} if isinstance(consent, dict) else envelope
-    return _hit(merchant, outcomes, envelope, signals)
+    return msgspec.structs.replace(_hit(merchant, outcomes, envelope, signals), posted=True)
 
 
 def events_from_records(records: Sequence[object]) -> list[Event | Rejection]:
@@ -293,6 +295,7 @@ def said_in(signals: Record) -> Said:
     if _SIGNAL_NAMES.isdisjoint(signals):
         return NOTHING_SAID
     get = signals.get
+    asserted = get("granted", get("consent"))
     return Said(
         gdpr=_verbatim(get("gdpr")),
         gdpr_consent=_verbatim(get("gdpr_consent")),
@@ -300,13 +303,14 @@ def said_in(signals: Record) -> Said:
         gpp_sid=_verbatim(get("gpp_sid")),
         us_privacy=_verbatim(get("us_privacy")),
         coppa=_verbatim(get("coppa")),
-        asserted=_flag(get("granted", get("consent"))),
+        asserted=_flag(asserted),
         asserted_by=consent_tool_from(get("cmp", get("consent_cmp"))),
         asserted_at_seconds=_unix_seconds(get("time", get("consent_time"))),
         ad_storage=_flag(get("ad_storage")),
         ad_user_data=_flag(get("ad_user_data")),
         ad_personalization=_flag(get("ad_personalization")),
         global_privacy_control=_flag(get("gpc")) is True,
+        unheard=asserted == UNHEARD,
     )
 
 

@@ -1,6 +1,7 @@
 """The cookie that keeps, within one publisher's site, how often this browser was shown which campaign there.
 
-It names nobody: what it says is all there is. Browsers keep one for each site that embeds us.
+It names nobody: what it says is all there is. Browsers keep one for each site that embeds us; it says which
+site that was, since not all of them do.
 """
 
 import hmac
@@ -17,33 +18,35 @@ MOST_TIMES = 255  # of one campaign in one hour
 
 Seen = tuple[int, int, int]  # a campaign's key, an hour since 1970, and how often it was shown in that hour
 
-# Key id (1 byte), 12 bytes for each hour of a campaign, MAC (17): whole groups of base64, so that every list
-# has one spelling only, without padding or spare bits.
+# Key id (1 byte), site (8), 12 bytes for each hour of a campaign, MAC (18): whole groups of base64, so that
+# every list has one spelling only, without padding or spare bits.
+_HEAD = Struct(">BQ")
 _ENTRY = Struct(">QI")
-_MAC_BYTES = 17
-_EMPTY_LENGTH, _ENTRY_LENGTH = 24, 16
+_MAC_BYTES = 18
+_EMPTY_LENGTH, _ENTRY_LENGTH = 36, 16
 
 
 class SiteCookie(msgspec.Struct, frozen=True):
     """What a request's cookie says was shown on its site, oldest first; nothing where there is a flaw."""
 
     seen: tuple[Seen, ...] = ()
+    site_key: int = 0
     flaw: CookieFlaw | None = None
 
 
 _NOTHING = SiteCookie()
 
 
-def mint_site(seen: tuple[Seen, ...], keys: KeyRing) -> str:
-    """The cookie's value for what was shown, of which it holds the newest."""
+def mint_site(seen: tuple[Seen, ...], site_key: int, keys: KeyRing) -> str:
+    """The cookie's value for what was shown on the site, of which it holds the newest."""
     newest = seen[-MOST_SEEN:]
     entries = [_ENTRY.pack(key, hour << 8 | min(times, MOST_TIMES)) for key, hour, times in newest]
-    body = bytes([keys.current]) + b"".join(entries)
+    body = _HEAD.pack(keys.current, site_key) + b"".join(entries)
     return urlsafe_b64encode(body + _mac(body, keys.keys[keys.current])).decode("ascii")
 
 
 def read_site(cookie_header: bytes, keys: KeyRing, names: CookieNames) -> SiteCookie:
-    """What a Cookie header says was shown here, if it is a list of ours."""
+    """What a Cookie header says was shown, and on which site, if it is a list of ours."""
     if names.site not in cookie_header:
         return _NOTHING
     pairs = [pair.partition(b"=") for pair in cookie_header.split(b";")]
@@ -53,10 +56,10 @@ def read_site(cookie_header: bytes, keys: KeyRing, names: CookieNames) -> SiteCo
     if len(values) > 1:
         return SiteCookie(flaw=CookieFlaw.DOUBLED)
     found = _verified(values[0], keys)
-    return SiteCookie(flaw=found) if isinstance(found, CookieFlaw) else SiteCookie(found)
+    return SiteCookie(flaw=found) if isinstance(found, CookieFlaw) else found
 
 
-def _verified(value: bytes, keys: KeyRing) -> tuple[Seen, ...] | CookieFlaw:
+def _verified(value: bytes, keys: KeyRing) -> SiteCookie | CookieFlaw:
     count, rest = divmod(len(value) - _EMPTY_LENGTH, _ENTRY_LENGTH)
     if rest or not 0 < count <= MOST_SEEN:
         return CookieFlaw.MALFORMED
@@ -70,7 +73,9 @@ def _verified(value: bytes, keys: KeyRing) -> tuple[Seen, ...] | CookieFlaw:
     key = keys.keys.get(raw[0])
     if key is None or not hmac.compare_digest(mac, _mac(body, key)):
         return CookieFlaw.FORGED
-    return tuple((key, packed >> 8, packed & MOST_TIMES) for key, packed in _ENTRY.iter_unpack(body[1:]))
+    entries = _ENTRY.iter_unpack(body[_HEAD.size :])
+    seen = tuple((key, packed >> 8, packed & MOST_TIMES) for key, packed in entries)
+    return SiteCookie(seen, _HEAD.unpack_from(body)[1])
 
 
 def _mac(body: bytes, key: bytes) -> bytes:

@@ -14,6 +14,9 @@ class Place(msgspec.Struct, frozen=True):
     region: str | None = None
 
 
+FOREIGN = "foreign"  # the flaw of a site's cookie that the browser sends on others too
+
+
 class Caller(msgspec.Struct, frozen=True):
     """One request's sender. `origin` is the host of the page it came from, None where it does not say.
 
@@ -22,7 +25,8 @@ class Caller(msgspec.Struct, frozen=True):
     `family` is all that is kept of the user agent. `from_own_site`: the browser itself says that the page
     and this address are of one site, as where the merchant's own server passes requests on to us.
     `visitor_key` is our cookie's, 0 without one; `cookie_flaw` names a cookie that was not ours.
-    `seen_here` is what the page's site has of our ads by the cookie kept there, `site_cookie_flaw` its flaw.
+    `seen_here` is what a page's site has of our ads by the cookie kept there, `seen_site_key` which site that
+    is, `site_cookie_flaw` the cookie's flaw.
     `robot` is why the request is a machine's, None for a person's. `test` marks a browser that its owner
     has excluded: it sees everything and bills nothing.
     """
@@ -41,7 +45,15 @@ class Caller(msgspec.Struct, frozen=True):
     family: Family = Family.OTHER
     from_own_site: bool = False
     seen_here: tuple[Seen, ...] = ()
+    seen_site_key: int = 0
     site_cookie_flaw: str | None = None
+
+
+def on_site(caller: Caller, site_key: int) -> Caller:
+    """The caller as that site may know them: what was shown on another counts for nothing here."""
+    if not caller.seen_here or caller.seen_site_key == site_key:
+        return caller
+    return msgspec.structs.replace(caller, seen_here=(), site_cookie_flaw=FOREIGN)
 
 
 def is_from(origin: str | None, domains: tuple[str, ...]) -> bool:

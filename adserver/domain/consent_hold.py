@@ -4,7 +4,6 @@ from enum import StrEnum
 from math import sqrt
 
 from adserver.domain.caller import Caller
-from adserver.domain.tally import Tally
 from pixel.consent import Basis, Region
 
 WATCHED_MS = 7 * 86_400_000
@@ -34,14 +33,16 @@ class ConsentHold(StrEnum):
     RELEASED = "released"  # the operator has looked into it: they are believed, and not held again
 
 
-def count_answer(tally: Tally, owner_key: int, caller: Caller, basis: Basis) -> None:
-    """What an account's page says its visitor answered, from where silence is a no."""
-    if caller.test or caller.region is not Region.STRICT:
-        return
+def answer_of(caller: Caller, basis: Basis) -> str | None:
+    """What an account's page says its visitor answered, from where silence is a no.
+
+    Of what says no origin nobody knows whose page it was; ask not about foreign ones.
+    """
+    if caller.test or caller.region is not Region.STRICT or caller.origin is None:
+        return None
     if basis is Basis.ASSERTED:
-        tally.add(owner_key, YES)
-    elif basis in _NOES:
-        tally.add(owner_key, NO)
+        return YES
+    return NO if basis in _NOES else None
 
 
 def nobody_was_asked(yes: int, no: int) -> bool:

@@ -1,10 +1,11 @@
 """What a profile stood on and for how long: the proof that outlives it."""
 
 from enum import StrEnum
+from hashlib import blake2b
 
 import msgspec
 
-from adserver.domain.identity import key_of
+MOST_PROOFS = 20  # of one visitor at one shop; beyond them the oldest leaves, first one that has ended
 
 
 class Ended(StrEnum):
@@ -35,6 +36,10 @@ def write_proof(proof: int) -> str:
     return f"{proof:016x}"
 
 
-def digest_of_visitor(visitor_key: int) -> int:
-    """Finds a visitor's consents for whoever has their id; the id cannot be found by it."""
-    return key_of(b"consent", visitor_key.to_bytes(8, "big"))
+def digest_of_visitor(visitor_key: int, advertiser_key: int, key: bytes) -> int:
+    """Finds a visitor's consents to one shop, for whoever has their id and the server's key.
+
+    Another at each shop: where the id is erased, what is kept no longer says that two were one visitor.
+    """
+    said = visitor_key.to_bytes(8, "big") + advertiser_key.to_bytes(8, "big")
+    return int.from_bytes(blake2b(said, digest_size=8, key=key, person=b"consent").digest(), "big") >> 1

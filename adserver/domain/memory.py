@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import msgspec
 
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId, Calendar, DaySpan
+from adserver.domain.caller import Caller
 from adserver.domain.campaign import Campaign
+from adserver.domain.consent_hold import answer_of
 from adserver.domain.eligibility import Balance
 from adserver.domain.in_flight import Unconfirmed
 from adserver.domain.money import Micros
@@ -13,6 +15,7 @@ from adserver.domain.pixel_sample import Repeats, Samples
 from adserver.domain.snapshot import Snapshot
 from adserver.domain.tally import Tally
 from adserver.domain.validity import Limits, Watch
+from pixel.consent import Basis
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -47,6 +50,12 @@ class Memory(msgspec.Struct, frozen=True):
             return True
         buckets = self._buckets(campaign, self._day(campaign, now_ms).day)
         return any(bucket.cap is not None for bucket in buckets)
+
+    def count_answer(self, owner_key: int, caller: Caller, basis: Basis, now_ms: int) -> None:
+        """Count what an account's page says its visitor answered, as far as one network may say."""
+        answer = answer_of(caller, basis)
+        if answer is not None and self.watch.hears(caller, owner_key, now_ms):
+            self.tally.add(owner_key, answer)
 
     def _day(self, campaign: Campaign, now_ms: int) -> DaySpan:
         return self.calendar.span(now_ms, self.snapshot.advertisers[campaign.advertiser_key].timezone)

@@ -12,8 +12,10 @@ from adserver.domain.token import AdToken
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
 MOST_VISITORS = 50_000  # that one worker keeps count of; those longest unseen are forgotten
 MOST_NETWORKS = 20_000
+ANSWERS_A_DAY = 24  # about consent, of a network: headers are easily forged, and a hold takes many of them
 
 
 class Suspicion(StrEnum):
@@ -23,6 +25,8 @@ class Suspicion(StrEnum):
     VISITOR_CLICKS = "visitor_clicks"
     VISITOR_RATE = "visitor_rate"
     NETWORK_RATE = "network_rate"
+    NAMELESS_CLICKS = "nameless_clicks"  # of one network, on a campaign's ads that name no visitor
+    NAMELESS_VIEWS = "nameless_views"
     STRANGERS = "strangers"  # one of very many visitors of one network that nobody has seen before
 
 
@@ -34,6 +38,8 @@ class Limits(msgspec.Struct, frozen=True):
     network_clicks: int = 60  # in a minute
     network_events: int = 6_000  # in a minute
     network_strangers: int = 2_000  # in an hour
+    nameless_clicks: int = 20  # from one network on one campaign's ads that name nobody, in an hour
+    nameless_views: int = 2_000  # the same of impressions, and as many views
 
 
 class Rate:
@@ -85,10 +91,13 @@ class Watch:
         self._network_clicks = Rate(limits.network_clicks, MINUTE_MS, MOST_NETWORKS)
         self._network_events = Rate(limits.network_events, MINUTE_MS, MOST_NETWORKS)
         self._strangers = Rate(limits.network_strangers, HOUR_MS, MOST_NETWORKS)
+        self._nameless_clicks = Rate(limits.nameless_clicks, HOUR_MS, MOST_NETWORKS)
+        self._nameless_views = Rate(limits.nameless_views, HOUR_MS, MOST_NETWORKS)
         self._pixel_visitors = Rate(limits.visitor_events, MINUTE_MS, MOST_VISITORS)
         self._pixel_networks = Rate(limits.network_events, MINUTE_MS, MOST_NETWORKS)
         self._slot_visitors = Rate(limits.visitor_events, MINUTE_MS, MOST_VISITORS)
         self._slot_networks = Rate(limits.network_events, MINUTE_MS, MOST_NETWORKS)
+        self._answers = Rate(ANSWERS_A_DAY, DAY_MS, MOST_NETWORKS)
 
     def takes(self, caller: Caller, events: int, now_ms: int) -> bool:
         """Whether so many events of a shop's page are no flood."""
@@ -98,29 +107,44 @@ class Watch:
         """Whether one more ad is no flood: each that is decided on is a row that stays."""
         return _passes(self._slot_visitors, self._slot_networks, caller, now_ms)
 
+    def hears(self, caller: Caller, owner_key: int, now_ms: int) -> bool:
+        """Whether what a visitor answered about consent on an account's page counts, yes and no alike."""
+        return caller.network is None or self._answers.passes((caller.network, owner_key), now_ms)
+
     def suspicion(self, event: AdEvent, token: AdToken, caller: Caller, now_ms: int) -> Suspicion | None:
         """Why what happened to an ad is not to be paid; counted, so ask once for each event."""
         if token.visitor_key and caller.visitor_key and token.visitor_key != caller.visitor_key:
             return Suspicion.OTHER_VISITOR
         if caller.network is None:
             return None
-        if token.visitor_key:
-            suspected = self._of_visitor(event, token, caller.network, now_ms)
-            if suspected is not None:
-                return suspected
-        return self._of_network(event, caller.network, now_ms)
+        suspected = None
+        visitor_key = token.visitor_key or caller.visitor_key
+        if visitor_key:
+            suspected = self._of_visitor(event, visitor_key, token.campaign_key, caller.network, now_ms)
+        if suspected is None and not token.visitor_key:
+            suspected = self._of_nobody(event, token.campaign_key, caller.network, now_ms)
+        return suspected or self._of_network(event, caller.network, now_ms)
 
-    def _of_visitor(self, event: AdEvent, token: AdToken, network: int, now_ms: int) -> Suspicion | None:
-        visitor_key = token.visitor_key
+    def _of_visitor(
+        self, event: AdEvent, visitor_key: int, campaign_key: int, network: int, now_ms: int
+    ) -> Suspicion | None:
         is_stranger = not self._visitor_events.knows(visitor_key)
         if is_stranger and not self._strangers.passes(network, now_ms):
             return Suspicion.STRANGERS
         if not self._visitor_events.passes(visitor_key, now_ms):
             return Suspicion.VISITOR_RATE
-        on_campaign = (visitor_key, token.campaign_key)
+        on_campaign = (visitor_key, campaign_key)
         if event is AdEvent.CLICK and not self._visitor_clicks.passes(on_campaign, now_ms):
             return Suspicion.VISITOR_CLICKS
         return None
+
+    def _of_nobody(self, event: AdEvent, campaign_key: int, network: int, now_ms: int) -> Suspicion | None:
+        """An ad that names nobody can be asked for without end by one browser that keeps no cookie."""
+        if event is AdEvent.CLICK:
+            passes = self._nameless_clicks.passes((network, campaign_key), now_ms)
+            return None if passes else Suspicion.NAMELESS_CLICKS
+        passes = self._nameless_views.passes((network, campaign_key, event), now_ms)
+        return None if passes else Suspicion.NAMELESS_VIEWS
 
     def _of_network(self, event: AdEvent, network: int, now_ms: int) -> Suspicion | None:
         if event is AdEvent.CLICK and not self._network_clicks.passes(network, now_ms):

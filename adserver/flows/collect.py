@@ -1,5 +1,6 @@
 """A pixel event comes in: named steps, each of which may end the walk with a Rejection."""
 
+import logging
 from collections.abc import Callable
 from functools import partial
 
@@ -9,7 +10,7 @@ from adserver.domain.arrival import STAY_MS, VISIT_MS, NoLanding, click_behind
 from adserver.domain.attribution import conversion_key
 from adserver.domain.caller import Caller, is_from
 from adserver.domain.campaign import Advertiser
-from adserver.domain.consent_hold import ConsentHold, count_answer
+from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.consent_record import Ended
 from adserver.domain.item_id import ItemIdRule
 from adserver.domain.memory import Memory
@@ -32,6 +33,8 @@ from pixel.cookie import (
 )
 from pixel.events import Event, EventName, Rejection
 from pixel.parse import Hit
+
+log = logging.getLogger("adserver.collect")
 
 REJECTION_OF_BASIS = {
     Basis.OPTED_OUT: Rejection.OPTED_OUT,
@@ -66,9 +69,9 @@ class CollectPolicy(msgspec.Struct, frozen=True):
 
 
 class Collect:
-    """Takes hits from merchants' pages."""
+    """Takes hits from merchants' pages. `credit` submits what a visitor ordered to be credited."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  its ports and what signs, and what main hands in
         self,
         memory: Memory,
         stores: Stores,
@@ -77,12 +80,14 @@ class Collect:
         mint_key: Callable[[], int],
         random_bytes: Callable[[int], bytes],
         policy: CollectPolicy,
+        credit: Callable[[int], None],
     ) -> None:
         self._snapshot = memory.snapshot
         self._tally = memory.tally
         self._watch = memory.watch
         self._samples = memory.samples
         self._repeats = memory.repeats
+        self._count_answer = memory.count_answer
         self._profiles = stores.profiles
         self._writer = stores.writer
         self._refresh = refresh
@@ -90,6 +95,7 @@ class Collect:
         self._mint_key = mint_key
         self._random_bytes = random_bytes
         self._policy = policy
+        self._credit = credit
 
     def take(self, hit: Hit | Rejection, caller: Caller) -> Collected:
         """Judge a hit and submit its events; counted under its name where it is refused."""
@@ -107,7 +113,7 @@ class Collect:
         consent = decide(self._signals(hit, advertiser, caller, verified))
         self._count_signs(hit, consent, advertiser, caller)
         collected = self._keep(hit, consent, advertiser, caller)
-        if consent.withdrawn:
+        if consent.withdrawn and (hit.posted or caller.opted_out):
             self._withdraw(collected, consent, advertiser, caller)
         return collected
 
@@ -127,7 +133,7 @@ class Collect:
         has_click_id = any(event.click_id is not None for event in hit.events)
         kind = kind_on_page(caller, consent, caller.from_own_site and caller.origin is not None, has_click_id)
         count_request(self._tally, Side.PIXEL, kind, caller, advertiser.key)
-        count_answer(self._tally, advertiser.key, caller, consent.basis)
+        self._count_answer(advertiser.key, caller, consent.basis, self._clock())
 
     def _signals(self, hit: Hit, advertiser: Advertiser, caller: Caller, verified: bool) -> Signals:
         return Signals(
@@ -202,19 +208,24 @@ class Collect:
         self, collected: Collected, consent: Consent, advertiser: Advertiser, caller: Caller
     ) -> None:
         """Erase what an earlier yes allowed; the cookie goes with the last that is held by it, not before."""
-        profile = self._profiles.profile(caller.visitor_key)
-        if profile is None:
-            if not consent.may_store:
-                collected.set_cookie = expire_visitor(names_for(caller.secure))
-        elif caller.opted_out:
-            whole = ForgetVisitor(caller.visitor_key, 0, self._clock(), Ended.OPTED_OUT)
+        visitor_key, now_ms = caller.visitor_key, self._clock()
+        if caller.opted_out and self._profiles.holds(visitor_key):
+            whole = ForgetVisitor(visitor_key, 0, now_ms, Ended.OPTED_OUT, if_credited=True)
             self._erase(whole, collected, advertiser, caller)
-        elif self._holds_part(profile, advertiser.key):
-            part = Withdraw(caller.visitor_key, advertiser.key, self._clock())
+        elif not caller.opted_out and self._holds_part(visitor_key, advertiser.key):
+            part = Withdraw(visitor_key, advertiser.key, now_ms, if_credited=True)
             self._erase(part, collected, advertiser, caller)
+        elif not consent.may_store and not self._profiles.holds(visitor_key):
+            collected.set_cookie = expire_visitor(names_for(caller.secure))
 
-    def _holds_part(self, profile: Profile, advertiser_key: int) -> bool:
-        """Whether anything of a visitor was done at this shop, or shown by it."""
+    def _holds_part(self, visitor_key: int, advertiser_key: int) -> bool:
+        """Whether anything of a visitor was done at this shop, or shown by it.
+
+        A full profile lets shops and ads go before their rows, and keeps what rows no longer tell.
+        """
+        if self._profiles.holds(visitor_key, advertiser_key):
+            return True
+        profile = self._profiles.profile(visitor_key) or Profile(0)
         seen = {touch.campaign_key for touch in profile.touches} | {one.campaign_key for one in profile.shown}
         campaigns = [self._snapshot.campaigns.get(key) for key in seen]
         return profile.shop(advertiser_key) is not None or any(
@@ -224,15 +235,31 @@ class Collect:
     def _erase(
         self, write: Withdraw | ForgetVisitor, collected: Collected, advertiser: Advertiser, caller: Caller
     ) -> None:
-        def note(outcome: Outcome) -> None:
-            if outcome.result is Result.UNRECORDED:
-                return
-            self._tally.add(advertiser.key, "withdrawn")
-            if isinstance(write, ForgetVisitor) or outcome.result is Result.FORGOTTEN:
-                collected.set_cookie = expire_visitor(names_for(caller.secure))
+        """What was ordered is credited first: afterwards nobody knows what they clicked."""
+        done = collected.withdrawal = Deferred()
 
-        collected.withdrawal = self._writer.submit(write)
-        collected.withdrawal.then(note)
+        def note(outcome: Outcome) -> None:
+            if outcome.result is Result.UNCREDITED:
+                self._credit_first(write).then(note)
+                return
+            if outcome.result is not Result.UNRECORDED:
+                self._tally.add(advertiser.key, "withdrawn")
+                if isinstance(write, ForgetVisitor) or outcome.result is Result.FORGOTTEN:
+                    collected.set_cookie = expire_visitor(names_for(caller.secure))
+            done.resolve(outcome)
+
+        self._writer.submit(write).then(note)
+
+    def _credit_first(self, write: Withdraw | ForgetVisitor) -> Deferred:
+        """Runs among the outcomes of a batch, which others wait for too: a fault is an outcome as well."""
+        try:
+            self._credit(write.visitor_key)
+        except Exception:
+            log.exception("orders could not be credited, so that nothing was erased")
+            failed = Deferred()
+            failed.resolve(Outcome(Result.UNRECORDED))
+            return failed
+        return self._writer.submit(msgspec.structs.replace(write, if_credited=False))
 
     def _note(self, event: Event, advertiser_key: int, visitor_key: int) -> None:
         """For the pixel's doctor: what pages say, before a rule changes its ids."""

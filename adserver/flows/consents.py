@@ -17,4 +17,4 @@ class ProveConsent:
         visitor_key = visitor_behind(visitor, advertiser_key, self._parties)
         if visitor_key is None:
             return None
-        return [one for one in self._consents.given(visitor_key) if one.advertiser_key == advertiser_key]
+        return self._consents.given(visitor_key, advertiser_key)

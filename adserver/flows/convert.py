@@ -1,6 +1,7 @@
 """An order or lead is credited to the ad that led to it, billed once, and given back when it is cancelled."""
 
 import logging
+from collections.abc import Sequence
 
 import msgspec
 
@@ -78,10 +79,26 @@ class Convert:
     def credit_new(self, limit: int = 200) -> int:
         """Attribute orders and leads that arrived by pixel; how many were settled."""
         waiting = self._conversions.new(limit)
-        writes = (self._attributed_or_left(conversion) for conversion in waiting)
-        for outcome in self._writer.commit_many([write for write in writes if write is not None]):
+        for outcome in self._writer.commit_many(self._credits(waiting)):
             self._count(outcome)
         return len(waiting)
+
+    def credit_visitor(self, visitor_key: int) -> None:
+        """Attribute what one visitor ordered, before they are erased, and what they clicked with them."""
+        for outcome in self._writer.commit_many(self.credits_of(visitor_key)):
+            self._count(outcome)
+
+    def submit_credits(self, visitor_key: int) -> None:
+        """The same from the event loop: on its way before whatever is submitted next."""
+        for write in self.credits_of(visitor_key):
+            self._writer.submit(write).then(self._count)
+
+    def credits_of(self, visitor_key: int) -> list[CreditConversion]:
+        return self._credits(self._conversions.new_of(visitor_key))
+
+    def _credits(self, waiting: Sequence[Conversion]) -> list[CreditConversion]:
+        writes = (self._attributed_or_left(conversion) for conversion in waiting)
+        return [write for write in writes if write is not None]
 
     def _count(self, outcome: Outcome) -> None:
         self._tally.add(0, f"conversion_{outcome.result}")

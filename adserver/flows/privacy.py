@@ -82,10 +82,16 @@ class Holding(msgspec.Struct, frozen=True):
 
 
 class Privacy:
-    """Answers visitors, who are known by their cookie alone."""
+    """Answers visitors, who are known by their cookie alone. `credit` settles what one of them ordered."""
 
     def __init__(
-        self, memory: Memory, stores: Stores, clock: Clock, mint_key: Callable[[], int], tokens: TokenKeys
+        self,
+        memory: Memory,
+        stores: Stores,
+        clock: Clock,
+        mint_key: Callable[[], int],
+        tokens: TokenKeys,
+        credit: Callable[[int], None],
     ) -> None:
         self._snapshot = memory.snapshot
         self._tally = memory.tally
@@ -96,6 +102,7 @@ class Privacy:
         self._clock = clock
         self._mint_key = mint_key
         self._tokens = tokens
+        self._credit = credit
 
     # ---- what we hold ----
 
@@ -105,7 +112,8 @@ class Privacy:
             return {}
         given = [
             msgspec.structs.asdict(one) | {"proof": write_proof(one.proof)}
-            for one in self._consents.given(visitor_key)
+            for advertiser_key in sorted(self._snapshot.advertisers)
+            for one in self._consents.given(visitor_key, advertiser_key)
         ]
         held = self._profiles.export(visitor_key) | {"consents": given}
         return {
@@ -138,12 +146,20 @@ class Privacy:
         held = self._profiles.export(visitor_key) if visitor_key else {}
         receipt_key, now_ms = self._mint_key(), self._clock()
         if visitor_key:
-            outcome = self._writer.commit(ForgetVisitor(visitor_key, receipt_key, now_ms, because))
+            outcome = self._erase(ForgetVisitor(visitor_key, receipt_key, now_ms, because))
             if outcome.result is not Result.SAVED:
                 return None
             self._tally.observe("lag", self._clock() - now_ms)
         erased = {table: len(rows) for table, rows in held.items() if rows}
         return ErasureReceipt(write_id("erasure", receipt_key), now_ms, erased)
+
+    def _erase(self, write: ForgetVisitor) -> Outcome:
+        """What they ordered is credited first: afterwards nobody knows what they clicked."""
+        outcome = self._writer.commit(msgspec.structs.replace(write, if_credited=True))
+        if outcome.result is not Result.UNCREDITED:
+            return outcome
+        self._credit(write.visitor_key)
+        return self._writer.commit(write)
 
     # ---- why this ad ----
 

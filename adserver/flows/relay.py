@@ -103,15 +103,17 @@ class Relay:
             for one in judged
         ]
 
-    def visitor(self, advertiser_key: int, told: str | None) -> int | Rejection:
+    def visitor(self, advertiser_key: int, told: str | None, click_id: str | None = None) -> int | Rejection:
         """Whom a merchant's server names by the id that its page was told; 0 where it names nobody.
 
-        Whoever was forgotten stays so.
+        Whoever was forgotten stays so: they are nobody where a valid click stands beside, else refused.
         """
         if told is None:
             return 0
         key = visitor_behind(told, advertiser_key, self._policy.parties)
-        return key if key and self._profiles.profile(key) else Rejection.UNKNOWN_VISITOR
+        if key and self._profiles.profile(key):
+            return key
+        return self._clicker(advertiser_key, click_id)
 
     def _judge(
         self, advertiser: Advertiser, record: Record, event: Event | Rejection, shared: Record
@@ -149,12 +151,16 @@ class Relay:
     def _visitor(self, advertiser: Advertiser, given: object, click_id: str | None) -> int | Rejection:
         """A visitor we know; 0 for a click of somebody's: click ids name nobody."""
         if given is not None:
-            return self.visitor(advertiser.key, str(given))
+            return self.visitor(advertiser.key, str(given), click_id)
+        return self._clicker(advertiser.key, click_id)
+
+    def _clicker(self, advertiser_key: int, click_id: str | None) -> int | Rejection:
+        """0 for a click of somebody's on an ad of this merchant's, for as long as it may be credited."""
         token = verify(click_id or "", self._secrets.tokens, LANDED)
         if token is None or self._clock() - token.decided_at_ms > LANDING_VALID_MS:
             return Rejection.UNKNOWN_VISITOR
         campaign = self._campaigns.campaign(token.campaign_key)
-        if campaign is None or campaign.advertiser_key != advertiser.key:
+        if campaign is None or campaign.advertiser_key != advertiser_key:
             return Rejection.UNKNOWN_VISITOR
         return 0
 

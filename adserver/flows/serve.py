@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from adserver.domain.caller import Caller, is_from
+from adserver.domain.caller import Caller, is_from, on_site
 from adserver.domain.campaign import PERIOD_MS, Campaign, Creative
 from adserver.domain.catalogue import Product, card_of
 from adserver.domain.click_prefix import allowed_prefix
-from adserver.domain.consent_hold import ConsentHold, count_answer
+from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.decision import (
     MESSAGE,
     Candidate,
@@ -110,8 +110,8 @@ class Viewer(msgspec.Struct, frozen=True):
     """
 
     consent: Consent
-    visitor_key: int
-    profile: Profile | None
+    visitor_key: int = 0
+    profile: Profile | None = None
 
 
 class Serve:
@@ -152,14 +152,14 @@ class Serve:
             return None
         now_ms = self._clock()
         site = self._snapshot.sites[slot.site_key]
-        answer, viewer = self._decide(slot, site, ask, caller, now_ms, image=False)
+        answer, viewer = self._decide(slot, site, ask, on_site(caller, site.key), now_ms, image=False)
         if isinstance(answer, NoAd):
             served = self._house(slot, site)
         else:
             token = self._token(answer, slot, viewer.visitor_key, now_ms, caller)
             self._note(answer, token, now_ms)
             served = self._render(answer, token, slot, site, ask.click_prefix)
-        served.set_cookie = self._site_cookie(answer, viewer, caller, now_ms)
+        served.set_cookie = self._site_cookie(answer, viewer, site, caller, now_ms)
         return served
 
     def _render(
@@ -221,16 +221,16 @@ class Serve:
             return None
         now_ms = self._clock()
         site = self._snapshot.sites[slot.site_key]
-        answer, viewer = self._decide(slot, site, ask, caller, now_ms, image=True)
+        answer, viewer = self._decide(slot, site, ask, on_site(caller, site.key), now_ms, image=True)
         if isinstance(answer, NoAd):
             return slot
         token = self._token(answer, slot, viewer.visitor_key, now_ms, caller)
         if answer.products:
             token = msgspec.structs.replace(token, product_key=answer.products[0].key)
-        self._note(answer, token, now_ms, image_key(ask, viewer.visitor_key))
+        self._note(answer, token, now_ms, image_key(ask, viewer.visitor_key) if ask.embed_key else 0)
         cards = [card_of(product, now_ms) for product in answer.products]
         look = look_of(answer.creative, answer.products)
-        set_cookie = self._site_cookie(answer, viewer, caller, now_ms)
+        set_cookie = self._site_cookie(answer, viewer, site, caller, now_ms)
         return ServedImage(FORMATS[slot.format_name], look, cards, token, set_cookie)
 
     def image_token(self, ask: SlotRequest, caller: Caller) -> str | None:
@@ -239,7 +239,7 @@ class Serve:
         if slot is None:
             return None
         consent = self._consent(self._snapshot.sites[slot.site_key], ask, caller)
-        keys = dict.fromkeys((_visitor(caller, consent), 0))
+        keys = dict.fromkeys((_visitor(caller, consent), 0)) if consent.may_store else {}  # the house's
         texts = (self._ledger.image_token(image_key(ask, key)) for key in keys)
         return next(filter(None, texts), None)
 
@@ -251,8 +251,8 @@ class Serve:
         if slot is None:
             return None
         site = self._snapshot.sites[slot.site_key]
-        viewer = self._viewer(site, ask, caller)
-        return self._judge(slot, site, viewer.profile, caller, self._clock(), image=False)
+        consent = self._consent(site, ask, caller)
+        return self._judge(slot, site, consent, on_site(caller, site.key), self._clock(), image=False)[0]
 
     def _slot(self, slot_key: int) -> Slot | None:
         self._refresh()
@@ -264,18 +264,20 @@ class Serve:
         self, slot: Slot, site: Site, ask: SlotRequest, caller: Caller, now_ms: int, *, image: bool
     ) -> tuple[Decision | NoAd, Viewer]:
         """The answer, counted; and whom it was made for."""
-        viewer = self._viewer(site, ask, caller)
+        consent = self._consent(site, ask, caller)
         answer: Decision | NoAd = NoAd({})
-        if self._memory.watch.shows(caller, now_ms):
-            answer = self._judge(slot, site, viewer.profile, caller, now_ms, image=image)
-        else:
+        viewer = Viewer(consent)
+        if not self._memory.watch.shows(caller, now_ms):
             self._memory.tally.add(slot.key, "flooded")
+        elif image and ask.embed_key and not consent.may_store:
+            self._memory.tally.add(slot.key, "untied")  # a key of each recipient's would name them
+        else:
+            answer, viewer = self._judge(slot, site, consent, caller, now_ms, image=image)
         self._count(answer, slot, caller)
-        self._count_signs(viewer.consent, slot, site, caller)
+        self._count_signs(consent, slot, site, caller)
         return answer, viewer
 
-    def _viewer(self, site: Site, ask: SlotRequest, caller: Caller) -> Viewer:
-        consent = self._consent(site, ask, caller)
+    def _viewer(self, consent: Consent, caller: Caller) -> Viewer:
         visitor_key = _visitor(caller, consent)
         profile = self._profiles.profile(visitor_key) if visitor_key else None
         if profile is not None:
@@ -283,17 +285,18 @@ class Serve:
         return Viewer(consent, 0, profile_of(caller.seen_here) if consent.may_cap else None)
 
     def _judge(
-        self, slot: Slot, site: Site, profile: Profile | None, caller: Caller, now_ms: int, *, image: bool
-    ) -> Decision | NoAd:
+        self, slot: Slot, site: Site, consent: Consent, caller: Caller, now_ms: int, *, image: bool
+    ) -> tuple[Decision | NoAd, Viewer]:
         is_person = caller.robot is None and not _is_foreign(caller, site)
         if not is_person or not self._writer.records:
-            return NoAd({})
-        shops = profile.shops if profile is not None else []
+            return NoAd({}), Viewer(consent)
+        viewer = self._viewer(consent, caller)
+        shops = viewer.profile.shops if viewer.profile is not None else []
         candidates = self._candidates(shops, now_ms)
         products = self._products(shops)
         cards = CARDS_OF_IMAGE if image else FORMATS[slot.format_name].cards
         request = Request(slot, cards, image, now_ms, caller.test)
-        return decide(request, profile, candidates, products, self._dice())
+        return decide(request, viewer.profile, candidates, products, self._dice()), viewer
 
     def _count(self, answer: Decision | NoAd, slot: Slot, caller: Caller) -> None:
         """Requests and fills, every no by its name, and the traffic that pacing forecasts from.
@@ -326,7 +329,7 @@ class Serve:
         if caller.robot is None and not _is_foreign(caller, site):
             kind = kind_in_slot(caller, consent, bool(caller.seen_here))
             count_request(tally, Side.SLOT, kind, caller, slot.key, site.publisher_key)
-            count_answer(tally, site.key, caller, consent.basis)
+            self._memory.count_answer(site.key, caller, consent.basis, self._clock())
 
     def _consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent:
         """What this site's request allows, and no other's."""
@@ -409,10 +412,10 @@ class Serve:
         )
 
     def _site_cookie(
-        self, answer: Decision | NoAd, viewer: Viewer, caller: Caller, now_ms: int
+        self, answer: Decision | NoAd, viewer: Viewer, site: Site, caller: Caller, now_ms: int
     ) -> bytes | None:
         """Counts an ad with a cap for whoever has no profile; leaves where the visitor withdraws."""
-        names, seen = names_for(caller.secure), caller.seen_here
+        names, seen = names_for(caller.secure), on_site(caller, site.key).seen_here
         if viewer.consent.withdrawn and seen:
             return expire_site(names)
         without_profile = viewer.profile is not None and not viewer.visitor_key
@@ -421,7 +424,7 @@ class Serve:
         known = map(self._snapshot.campaigns.get, {answer.campaign.key, *(key for key, _, _ in seen)})
         periods_ms = {one.key: PERIOD_MS[one.frequency_cap.per] for one in known if one and one.frequency_cap}
         seen = noted(seen, answer.campaign.key, now_ms, periods_ms)
-        value = mint_site(seen, self._policy.cookie_keys)
+        value = mint_site(seen, site.key, self._policy.cookie_keys)
         return set_site(value, seconds_needed(seen, now_ms, periods_ms), names)
 
     def _note(self, answer: Decision, token: AdToken, now_ms: int, image_key: int = 0) -> None:

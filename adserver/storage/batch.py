@@ -16,7 +16,7 @@ from adserver.domain.money import ZERO, Micros
 from adserver.domain.notice import budget_notice, budget_notice_key, kind_of_percent
 from adserver.domain.retention import Retention, due_ms, let_go
 from adserver.domain.visitor import Profile
-from adserver.storage import consents
+from adserver.storage.consents import Proving
 from adserver.storage.sqlite import prepared
 from adserver.storage.tables import (
     ad_events,
@@ -119,10 +119,12 @@ class Batch:
         self,
         connection: sqlite3.Connection,
         sequence: int,
+        consents_key: bytes,
         resent: bool = False,
         retention: Retention = DEFAULT_RETENTION,
     ) -> None:
         self.connection = connection
+        self.consents = Proving(connection, consents_key)
         self.sequence = sequence
         self.resent = resent  # what is in it may have been committed before
         self.retention = retention
@@ -321,9 +323,9 @@ class Batch:
         """Write a profile without what it may not hold any longer."""
         known = profile.shops
         let_go(profile, self.retention, now_ms)
-        for shop in known if len(profile.shops) < len(known) else ():
-            if profile.shop(shop.advertiser_key) is None:
-                consents.end(self.connection, visitor_key, Ended.EXPIRED, now_ms, shop.advertiser_key)
+        if len(profile.shops) < len(known):
+            left = {shop.advertiser_key for shop in known} - {shop.advertiser_key for shop in profile.shops}
+            self.consents.end(visitor_key, left, Ended.EXPIRED, now_ms)
         row = {
             "visitor_key": visitor_key,
             "seen_ms": seen_ms,

@@ -1,10 +1,12 @@
 """Proof of consent: what each profile stands on, written with its fold, and kept for years after its end."""
 
 import sqlite3
+from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import bindparam, exists, insert, select, update
+from sqlalchemy import bindparam, delete, exists, insert, literal_column, select, tuple_, update
 
-from adserver.domain.consent_record import ConsentRecord, Ended, digest_of_visitor
+from adserver.domain.consent_record import MOST_PROOFS, ConsentRecord, Ended, digest_of_visitor
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import consents
 from pixel.consent_proof import ConsentProof
@@ -21,60 +23,77 @@ _BEGIN = prepared(
     .prefix_with("OR REPLACE")
     .from_select(_STATEMENT, select(*[bindparam(name) for name in _STATEMENT]).where(~_IS_OPEN))
 )
-_end = (
+_of_shop = (
+    consents.c.digest == bindparam("of_visitor"),
+    consents.c.advertiser_key == bindparam("of_advertiser"),
+)
+_END = prepared(
     update(consents)
-    .where(consents.c.digest == bindparam("of_visitor"), consents.c.ended_ms.is_(None))
+    .where(*_of_shop, consents.c.ended_ms.is_(None))
     .values(ended_ms=bindparam("at_ms"), ended_by=bindparam("by"))
 )
-_END_ALL = prepared(_end)
-_END = prepared(_end.where(consents.c.advertiser_key == bindparam("of_advertiser")))
+_too_many = (
+    select(consents.c.proof, consents.c.first_seen_ms)
+    .where(*_of_shop)
+    .order_by(consents.c.ended_ms.is_not(None), consents.c.first_seen_ms.desc())
+    .limit(literal_column("-1"))
+    .offset(bindparam("most"))
+)
+_LEAVE = prepared(
+    delete(consents).where(*_of_shop, tuple_(consents.c.proof, consents.c.first_seen_ms).in_(_too_many))
+)
 _COLUMNS = tuple(consents.c[name] for name in ConsentRecord.__struct_fields__)
 _OF_VISITOR = prepared(
-    select(*_COLUMNS)
-    .where(consents.c.digest == bindparam("digest"))
-    .order_by(consents.c.advertiser_key, consents.c.first_seen_ms, consents.c.proof)
+    select(*_COLUMNS).where(*_of_shop).order_by(consents.c.first_seen_ms, consents.c.proof)
 )
 
 
-def begin(
-    connection: sqlite3.Connection,
-    visitor_key: int,
-    advertiser_key: int,
-    proof: ConsentProof,
-    at_ms: int,
-) -> None:
-    """From now on the advertiser's part of the profile stands on this; once, until it ends."""
-    row = {
-        "digest": digest_of_visitor(visitor_key),
-        "advertiser_key": advertiser_key,
-        "proof": proof.digest,
-        "first_seen_ms": at_ms,
-        "kind": proof.kind,
-        "cmp": proof.cmp,
-        "given_ms": proof.given_ms,
-        "site": proof.site,
-    }
-    connection.execute(_BEGIN, row)
+class Proving:
+    """Writes proofs within a transaction, under digests that only this installation's key makes."""
+
+    def __init__(self, connection: sqlite3.Connection, key: bytes) -> None:
+        self._connection = connection
+        self._key = key
+
+    def begin(self, visitor_key: int, advertiser_key: int, proof: ConsentProof, at_ms: int) -> None:
+        """From now on the advertiser's part of the profile stands on this; once, until it ends.
+
+        No page can write more than a few for one visitor, whatever it says.
+        """
+        shop = _shop(visitor_key, advertiser_key, self._key)
+        row = {
+            "digest": shop["of_visitor"],
+            "advertiser_key": advertiser_key,
+            "proof": proof.digest,
+            "first_seen_ms": at_ms,
+            "kind": proof.kind,
+            "cmp": proof.cmp,
+            "given_ms": proof.given_ms,
+            "site": proof.site,
+        }
+        if self._connection.execute(_BEGIN, row).rowcount:
+            self._connection.execute(_LEAVE, shop | {"most": MOST_PROOFS})
+
+    def end(self, visitor_key: int, advertiser_keys: Iterable[int], by: Ended, at_ms: int) -> None:
+        """Nothing stands on the visitor's consents to these advertisers any longer."""
+        for advertiser_key in advertiser_keys:
+            shop = _shop(visitor_key, advertiser_key, self._key)
+            self._connection.execute(_END, shop | {"at_ms": at_ms, "by": by})
 
 
-def end(
-    connection: sqlite3.Connection, visitor_key: int, by: Ended, at_ms: int, advertiser_key: int = 0
-) -> None:
-    """Nothing stands on the visitor's consents any longer: those to one advertiser, or 0 for all."""
-    row = {"of_visitor": digest_of_visitor(visitor_key), "at_ms": at_ms, "by": by}
-    if advertiser_key:
-        connection.execute(_END, row | {"of_advertiser": advertiser_key})
-    else:
-        connection.execute(_END_ALL, row)
+def _shop(visitor_key: int, advertiser_key: int, key: bytes) -> dict[str, Any]:
+    digest = digest_of_visitor(visitor_key, advertiser_key, key)
+    return {"of_visitor": digest, "of_advertiser": advertiser_key}
 
 
 class SqliteConsents:
     """Consents as those may read them who know the visitor's id."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, key: bytes) -> None:
         self._reader = reader
+        self._key = key
 
-    def given(self, visitor_key: int) -> list[ConsentRecord]:
-        """All of a visitor's, the oldest of each advertiser first."""
-        rows = self._reader.rows(_OF_VISITOR, {"digest": digest_of_visitor(visitor_key)})
+    def given(self, visitor_key: int, advertiser_key: int) -> list[ConsentRecord]:
+        """All that the visitor gave to the advertiser, the oldest first."""
+        rows = self._reader.rows(_OF_VISITOR, _shop(visitor_key, advertiser_key, self._key))
         return [ConsentRecord(*row) for row in rows]

@@ -14,6 +14,7 @@ from adserver.domain.attribution import (
 from adserver.domain.money import ZERO, Micros
 from adserver.storage import ledger, returns
 from adserver.storage.batch import Batch
+from adserver.storage.erasure import of_visitor
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import conversions
 from adserver.writes import AdRecord, Conversion, CreditConversion, Outcome, Result
@@ -257,6 +258,11 @@ _NEW_CONVERSIONS = prepared(
 )
 
 
+_NEW_OF_VISITOR = prepared(
+    select(*(conversions.c[name] for name in Conversion.__struct_fields__)).where(
+        *of_visitor(conversions), conversions.c.state == literal_column(f"'{NEW}'")
+    )
+)
 _BROWSER = prepared(
     select(conversions.c.visitor_key).where(
         conversions.c.conversion_key == bindparam("conversion_key"),
@@ -275,6 +281,11 @@ class SqliteConversions:
     def new(self, limit: int) -> list[Conversion]:
         """Orders and leads that wait for attribution, oldest first."""
         rows = self._reader.rows(_NEW_CONVERSIONS, {"most": limit})
+        return [_conversion(row) for row in rows]
+
+    def new_of(self, visitor_key: int) -> list[Conversion]:
+        """Those of one visitor that wait for attribution."""
+        rows = self._reader.rows(_NEW_OF_VISITOR, {"visitor": visitor_key})
         return [_conversion(row) for row in rows]
 
     def visitor_of(self, conversion_key: int) -> int:

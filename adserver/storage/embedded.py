@@ -27,6 +27,7 @@ from adserver.storage.payouts import SqlitePayouts
 from adserver.storage.pixel import SqlitePixel
 from adserver.storage.proofs import SqliteProofs
 from adserver.storage.seals import SqliteSeals
+from adserver.storage.secrets import consents_key, load_keys
 from adserver.storage.settlement import SqlitePending
 from adserver.storage.socket import RemoteWriter, WriterSocket
 from adserver.storage.sqlite import Reader
@@ -52,7 +53,7 @@ class Storage:
         self.catalogue = SqliteCatalogue(self.reader)
         self.feeds = SqliteFeeds(self.reader)
         self.profiles = SqliteProfiles(self.reader)
-        self.consents = SqliteConsents(self.reader)
+        self.consents = SqliteConsents(self.reader, consents_key(load_keys(path.parent)))
         self.ledger = SqliteLedger(self.reader)
         self.conversions = SqliteConversions(self.reader)
         self.payments = SqlitePayments(self.reader)

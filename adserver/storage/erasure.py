@@ -7,19 +7,19 @@ from sqlalchemy import (
     ColumnElement,
     Table,
     bindparam,
+    case,
     delete,
     func,
-    insert,
     literal_column,
     null,
     select,
     update,
 )
+from sqlalchemy.dialects.sqlite import insert as upsert
 
 from adserver.domain.consent_record import Ended
 from adserver.domain.identity import key_of
 from adserver.domain.visitor import Profile
-from adserver.storage import consents
 from adserver.storage.batch import Batch
 from adserver.storage.sqlite import prepared
 from adserver.storage.tables import (
@@ -39,7 +39,19 @@ VISITOR_TABLES = [table for table in metadata.sorted_tables if "visitor_key" in 
 _LEDGER_TABLES = (ad_events, decisions, conversions)  # keep their rows; only the visitor leaves them
 _NAME_THE_VISITOR = ("click_id", "token", "image_key")  # tokens hold the visitor, the image's key its hash
 
-_REMEMBER = prepared(insert(erasures).prefix_with("OR REPLACE"))
+_erasure = upsert(erasures)
+_REMEMBER = prepared(
+    _erasure.on_conflict_do_update(
+        index_elements=["digest"],
+        set_={
+            "at_ms": _erasure.excluded.at_ms,
+            "receipt_key": case(  # nobody is handed a 0: the receipt that was given stands
+                (_erasure.excluded.receipt_key == literal_column("0"), erasures.c.receipt_key),
+                else_=_erasure.excluded.receipt_key,
+            ),
+        },
+    )
+)
 LATELY_FORGOTTEN = prepared(
     select(erasures.c.digest, erasures.c.at_ms).where(
         erasures.c.at_ms > select(func.max(erasures.c.at_ms) - bindparam("under_way_ms")).scalar_subquery()
@@ -49,12 +61,21 @@ LATELY_FORGOTTEN = prepared(
 
 def forget_visitor(batch: Batch, write: ForgetVisitor) -> Outcome:
     """Erase the visitor wherever a table can name one; the ledger's rows stay, without the visitor."""
+    if write.if_credited and _awaits_credit(batch, write.visitor_key):
+        return Outcome(Result.UNCREDITED)
+    profile = batch.profile(write.visitor_key)
+    shops = profile.shops if profile is not None else ()
     for table in VISITOR_TABLES:
         statement = _BLANK[table.name] if table in _LEDGER_TABLES else _ERASE[table.name]
         batch.connection.execute(statement, {"visitor": write.visitor_key})
-    consents.end(batch.connection, write.visitor_key, write.because, write.at_ms)
+    agreed = [shop.advertiser_key for shop in shops]
+    batch.consents.end(write.visitor_key, agreed, write.because, write.at_ms)
     _remember(batch, write.visitor_key, write.receipt_key, write.at_ms)
     return Outcome(Result.SAVED)
+
+
+def _awaits_credit(batch: Batch, visitor_key: int) -> bool:
+    return batch.connection.execute(_NEW, {"visitor": visitor_key}).fetchone() is not None
 
 
 def _remember(batch: Batch, visitor_key: int, receipt_key: int, at_ms: int) -> None:
@@ -64,6 +85,8 @@ def _remember(batch: Batch, visitor_key: int, receipt_key: int, at_ms: int) -> N
 
 def withdraw(batch: Batch, write: Withdraw) -> Outcome:
     """Erase one advertiser's part, as all of it is erased; and the id, if that was all there was."""
+    if write.if_credited and _awaits_credit(batch, write.visitor_key):
+        return Outcome(Result.UNCREDITED)
     of_both = {"visitor": write.visitor_key, "advertiser": write.advertiser_key}
     for statement in _WITHDRAW:
         batch.connection.execute(statement, of_both)
@@ -72,8 +95,8 @@ def withdraw(batch: Batch, write: Withdraw) -> Outcome:
         own = {key for (key,) in batch.connection.execute(_CAMPAIGNS, {"advertiser": write.advertiser_key})}
         _take_out(profile, write.advertiser_key, own)
         _save_what_is_left(batch, write, profile)
-    consents.end(batch.connection, write.visitor_key, Ended.WITHDRAWN, write.at_ms, write.advertiser_key)
-    if any(batch.connection.execute(held, {"visitor": write.visitor_key}).fetchone() for held in _HELD):
+    batch.consents.end(write.visitor_key, [write.advertiser_key], Ended.WITHDRAWN, write.at_ms)
+    if any(batch.connection.execute(held, {"visitor": write.visitor_key}).fetchone() for held in HELD):
         return Outcome(Result.SAVED)
     _remember(batch, write.visitor_key, 0, write.at_ms)
     return Outcome(Result.FORGOTTEN)
@@ -100,6 +123,10 @@ def _blank(table: Table, *also: ColumnElement[bool]) -> str:
     return prepared(update(table).where(*of_visitor(table), *also).values(without_visitor(table)))
 
 
+def _any(table: Table, *also: ColumnElement[bool]) -> str:
+    return prepared(select(literal_column("1")).where(*of_visitor(table), *also).limit(literal_column("1")))
+
+
 def of_visitor(table: Table) -> tuple[ColumnElement[bool], ...]:
     """Rows of a visitor. The indexes leave out those of nobody: unless this says so too, none is used."""
     return table.c.visitor_key == bindparam("visitor"), table.c.visitor_key != 0
@@ -120,16 +147,18 @@ _BLANK = {table.name: _blank(table) for table in _LEDGER_TABLES}
 
 _own_campaigns = select(campaigns.c.key).where(campaigns.c.advertiser_key == bindparam("advertiser"))
 _CAMPAIGNS = prepared(_own_campaigns)
-_WITHDRAW = (
-    _erase(events, events.c.advertiser_key == bindparam("advertiser")),
-    _blank(ad_events, ad_events.c.campaign_key.in_(_own_campaigns)),
-    _blank(decisions, decisions.c.campaign_key.in_(_own_campaigns)),
-    _blank(conversions, conversions.c.advertiser_key == bindparam("advertiser")),
+_OF_ADVERTISER = (
+    (events, events.c.advertiser_key == bindparam("advertiser")),
+    (ad_events, ad_events.c.campaign_key.in_(_own_campaigns)),
+    (decisions, decisions.c.campaign_key.in_(_own_campaigns)),
+    (conversions, conversions.c.advertiser_key == bindparam("advertiser")),
 )
-_HELD = tuple(
-    prepared(select(literal_column("1")).where(*of_visitor(table)).limit(literal_column("1")))
-    for table in VISITOR_TABLES
+_WITHDRAW = tuple(
+    _blank(table, own) if table in _LEDGER_TABLES else _erase(table, own) for table, own in _OF_ADVERTISER
 )
+_NEW = _any(conversions, conversions.c.state == literal_column("'new'"))
+HELD = tuple(_any(table) for table in VISITOR_TABLES)
+HELD_BY_ADVERTISER = tuple(_any(table, own) for table, own in _OF_ADVERTISER)
 
 
 class Forgotten:

@@ -31,7 +31,12 @@ _CHARGE = prepared(select(charges.c.at_ms).where(charges.c.charge_id == _CHARGE_
 _REDEEM = prepared(
     update(ad_events)
     .where(ad_events.c.charge_id == bindparam("of_id"), ad_events.c.not_billed != literal_column("''"))
-    .values(not_billed=literal_column("''"))
+    .values(
+        not_billed=literal_column("''"),
+        product_key=bindparam("of_product"),
+        creative_key=bindparam("of_creative"),
+        at_ms=bindparam("redeemed_ms"),
+    )
 )
 _KNOWN = {"ad_events": _AD_EVENT, "charges": _CHARGE}
 _REFUSED_DAY = prepared(select(refused_charges.c.day).where(refused_charges.c.charge_id == _CHARGE_ID))
@@ -74,16 +79,30 @@ def _record(batch: Batch, record: AdRecord) -> Outcome:
 
 
 def _redeem(batch: Batch, record: AdRecord) -> bool:
-    """A valid event after a suspect one of the same kind is the first that counts."""
+    """A valid event after a suspect one of the same kind is the first that counts, as if it had come alone.
+
+    What follows a click, such as its landing, is counted at this one's card and day.
+    """
     pending = batch.pending_row("ad_events", charge_id(record))
     if pending is None:
-        redeemed = batch.connection.execute(_REDEEM, {"of_id": charge_id(record)}).rowcount == 1
+        redeemed = batch.connection.execute(_REDEEM, _redeeming(record)).rowcount == 1
     else:
         redeemed = bool(pending["not_billed"])
-        pending["not_billed"] = ""
+        if redeemed:
+            told = ("not_billed", "product_key", "creative_key", "at_ms")
+            pending.update({name: getattr(record, name) for name in told})
     if redeemed:
         _fold(batch, record)
     return redeemed
+
+
+def _redeeming(record: AdRecord) -> dict[str, int]:
+    return {
+        "of_id": charge_id(record),
+        "of_product": record.product_key,
+        "of_creative": record.creative_key,
+        "redeemed_ms": record.at_ms,
+    }
 
 
 def bill(batch: Batch, record: AdRecord) -> Outcome:

@@ -5,11 +5,11 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Table, bindparam, delete, select, tuple_, update
 
 from adserver.domain.consent_record import Ended
-from adserver.storage import consents as proofs
 from adserver.storage.batch import Batch, decode_profile
 from adserver.storage.erasure import without_visitor
 from adserver.storage.sqlite import prepared
 from adserver.storage.tables import (
+    MAY_NAME_ONE,
     ad_events,
     arrivals,
     consents,
@@ -37,16 +37,16 @@ def _deletes(table: Table, since: Column[Any], *also: ColumnElement[bool]) -> st
     return prepared(delete(table).where(_among_old(table, since, *also)))
 
 
-def _blanks(table: Table, since: Column[Any]) -> str:
+def _blanks(table: Table, since: Column[Any], names_one: ColumnElement[bool] | None = None) -> str:
     """The row stays, as part of the ledger; its visitor leaves."""
-    old = _among_old(table, since, table.c.visitor_key != 0)
+    old = _among_old(table, since, table.c.visitor_key != 0 if names_one is None else names_one)
     return prepared(update(table).where(old).values(without_visitor(table)))
 
 
 _PURGE = {
     Aged.EVENTS: _deletes(events, events.c.due_ms),
     Aged.AD_EVENTS: _blanks(ad_events, ad_events.c.at_ms),
-    Aged.DECISIONS: _blanks(decisions, decisions.c.at_ms),
+    Aged.DECISIONS: _blanks(decisions, decisions.c.at_ms, MAY_NAME_ONE),
     Aged.CONVERSIONS: _blanks(conversions, conversions.c.arrived_at_ms),
     Aged.NOTICES: _deletes(notices, notices.c.at_ms, notices.c.due_ms.is_(None)),
     Aged.REFUSED_CHARGES: _deletes(refused_charges, refused_charges.c.first_seen_ms),
@@ -80,7 +80,8 @@ def _purge_profiles(batch: Batch, write: PurgeAged) -> int:
     for visitor_key, seen_ms, body in due:
         if seen_ms + batch.retention.longest_ms <= now_ms:
             batch.connection.execute(_DROP_PROFILE, {"visitor_key": visitor_key})
-            proofs.end(batch.connection, visitor_key, Ended.EXPIRED, now_ms)
+            shops = [shop.advertiser_key for shop in decode_profile(body).shops]
+            batch.consents.end(visitor_key, shops, Ended.EXPIRED, now_ms)
         else:
             batch.save_profile(visitor_key, decode_profile(body), seen_ms, now_ms)
     return len(due)

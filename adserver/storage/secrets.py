@@ -36,6 +36,11 @@ def derived_key(keys: KeyFile, purpose: bytes) -> bytes:
     return hmac.digest(bytes.fromhex(keys.orders), b"key for " + purpose, "sha256")
 
 
+def consents_key(keys: KeyFile) -> bytes:
+    """What visitors are known by in proofs of consent: to their writer, and to whoever reads them."""
+    return derived_key(keys, b"consents")
+
+
 def _make(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     written = _write(path.parent, KeyFile(1, {1: _new()}, {1: _new()}, _new(), _new()))

@@ -14,6 +14,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    or_,
 )
 
 from adserver.domain.arrival import FIGURES
@@ -295,7 +296,9 @@ decisions = Table(
 )
 Index("decisions_by_image", decisions.c.image_key, sqlite_where=decisions.c.image_key.is_not(None))
 Index("decisions_by_visitor", decisions.c.visitor_key, sqlite_where=decisions.c.visitor_key != 0)
-Index("decisions_by_age", decisions.c.at_ms, sqlite_where=decisions.c.visitor_key != 0)
+# The embedder's key of a picture may be a person's, even where nobody knows the visitor.
+MAY_NAME_ONE = or_(decisions.c.visitor_key != 0, decisions.c.image_key.is_not(None))
+Index("decisions_by_age", decisions.c.at_ms, sqlite_where=MAY_NAME_ONE)
 
 conversions = Table(
     "conversions",

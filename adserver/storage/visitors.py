@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
+from adserver.domain.consent_record import Ended
 from adserver.domain.identity import key_of, product_key
-from adserver.domain.visitor import Profile, fold_event, fold_preference
-from adserver.storage import consents
+from adserver.domain.visitor import MOST_SHOPS, Profile, Shop, fold_event, fold_preference
 from adserver.storage.batch import Batch, decode_profile
-from adserver.storage.erasure import VISITOR_TABLES, of_visitor
+from adserver.storage.erasure import HELD, HELD_BY_ADVERTISER, VISITOR_TABLES, of_visitor
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import conversions, events, profiles
 from adserver.writes import Outcome, Result, StoreEvent, TellPreference
@@ -48,7 +48,9 @@ def store_event(batch: Batch, write: StoreEvent, recent: "RecentIds", resent: bo
         batch.new_dedupe_keys[dedupe_key] = write.at_ms
     if write.visitor_key and not write.first:
         profile = known_profile(batch, write.visitor_key, write.at_ms) or Profile(write.at_ms)
+        known = list(profile.shops)
         fold_event(profile, write.advertiser_key, event, write.at_ms)
+        end_of_who_left(batch, write.visitor_key, known, profile, write.at_ms)
         stand_on(batch, write.visitor_key, profile, write.advertiser_key, write.proof, write.at_ms)
         batch.keep_profile(write.visitor_key, profile, write.at_ms)
     due_ms = write.at_ms + batch.retention.of_event(event.name)
@@ -115,7 +117,9 @@ def known_profile(batch: Batch, visitor_key: int, at_ms: int) -> Profile | None:
         return None
     profile = Profile(at_ms)
     for advertiser_key, earlier_ms, body, proof in earlier:
+        known = list(profile.shops)
         fold_event(profile, advertiser_key, decode_event(body), earlier_ms)
+        end_of_who_left(batch, visitor_key, known, profile, earlier_ms)
         told = decode_proof(proof) if proof else None
         stand_on(batch, visitor_key, profile, advertiser_key, told, earlier_ms)
     return profile
@@ -134,14 +138,25 @@ def stand_on(
     if proof is None or shop is None or shop.proof == proof.digest:
         return
     shop.proof = proof.digest
-    consents.begin(batch.connection, visitor_key, advertiser_key, proof, at_ms)
+    batch.consents.begin(visitor_key, advertiser_key, proof, at_ms)
+
+
+def end_of_who_left(batch: Batch, visitor_key: int, known: list[Shop], profile: Profile, at_ms: int) -> None:
+    """A full profile lets a shop go for one that is new; nothing stands on what was said to it any longer."""
+    if len(known) < MOST_SHOPS or profile.shops[-1] is known[-1]:
+        return
+    kept = {shop.advertiser_key for shop in profile.shops}
+    left = [shop.advertiser_key for shop in known if shop.advertiser_key not in kept]
+    batch.consents.end(visitor_key, left, Ended.EXPIRED, at_ms)
 
 
 def tell_preference(batch: Batch, write: TellPreference) -> Outcome:
     """Fold a visitor's wish into their profile; of one who was forgotten meanwhile, nothing is kept."""
     profile = known_profile(batch, write.visitor_key, write.at_ms)
     if profile is not None:
+        known = list(profile.shops)
         fold_preference(profile, write.advertiser_key, write.preference, write.product_key, write.at_ms)
+        end_of_who_left(batch, write.visitor_key, known, profile, write.at_ms)
         batch.keep_profile(write.visitor_key, profile, write.at_ms)
     return _ACCEPTED
 
@@ -203,6 +218,12 @@ class SqliteProfiles:
         for advertiser_key, at_ms, body, _ in rows:
             fold_event(profile, advertiser_key, decode_event(body), at_ms)
         return profile
+
+    def holds(self, visitor_key: int, advertiser_key: int | None = None) -> bool:
+        """Whether any row names the visitor; with an advertiser, any of theirs, which no profile is."""
+        statements = HELD if advertiser_key is None else HELD_BY_ADVERTISER
+        of_both = {"visitor": visitor_key, "advertiser": advertiser_key}
+        return any(self._reader.row(statement, of_both) for statement in statements)
 
     def export(self, visitor_key: int) -> dict[str, list[dict[str, object]]]:
         """Every row of every table that holds the visitor, bodies decoded."""

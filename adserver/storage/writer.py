@@ -39,6 +39,7 @@ from adserver.storage import (
 )
 from adserver.storage.batch import DEFAULT_RETENTION, Batch
 from adserver.storage.migrate import migrate
+from adserver.storage.secrets import consents_key, load_keys
 from adserver.storage.sqlite import BUSY_MS, connect, prepared
 from adserver.storage.tables import events
 from adserver.storage.under_way import News, UnderWay
@@ -145,7 +146,9 @@ def _is_hot(write: Write) -> bool:
 
 def _is_forgotten(write: Write, outcome: Outcome) -> TypeGuard[ForgetVisitor | Withdraw]:
     """Whether the visitor's id itself was erased."""
-    return isinstance(write, ForgetVisitor) or outcome.result is Result.FORGOTTEN
+    if isinstance(write, ForgetVisitor):
+        return outcome.result is Result.SAVED
+    return outcome.result is Result.FORGOTTEN
 
 
 class Committer:
@@ -154,6 +157,7 @@ class Committer:
     def __init__(self, path: Path, retention: Retention = DEFAULT_RETENTION) -> None:
         self._connection = connect(path, writing=True)
         self._retention = retention
+        self._consents_key = consents_key(load_keys(path.parent))
         self.records = True  # False from a write that the disk refused until the next that it took
         self.sequence = entities.newest_sequence(self._connection)
         self._owes_truncation = False  # erased bytes may still be in the write-ahead log
@@ -229,8 +233,8 @@ class Committer:
     def _batch(self, resent: bool, after: Batch | None = None) -> Batch:
         """A batch of this transaction; each has a sequence of its own, under which it posts."""
         if after is None:
-            return Batch(self._connection, self.sequence + 1, resent, self._retention)
-        batch = Batch(self._connection, after.sequence + 1, resent, self._retention)
+            return Batch(self._connection, self.sequence + 1, self._consents_key, resent, self._retention)
+        batch = Batch(self._connection, after.sequence + 1, self._consents_key, resent, self._retention)
         batch.new_dedupe_keys = after.new_dedupe_keys
         return batch
 

@@ -105,6 +105,7 @@ class Callers:
             family=family(head.text(b"user-agent")),
             from_own_site=head.values.get(b"sec-fetch-site") in _OWN_SITE,
             seen_here=site_cookie.seen,
+            seen_site_key=site_cookie.site_key,
             site_cookie_flaw=site_cookie.flaw,
         )
 

@@ -22,7 +22,7 @@ from adserver.web.answers import Answer, Headers
 from adserver.web.caller import Callers, Head, read_head
 from adserver.writes import Outcome, Result
 from creatives.formats import FORMATS
-from pixel.parse import MAX_BODY_BYTES, Hit, from_body, from_query, said_in
+from pixel.parse import MAX_BODY_BYTES, UNHEARD, Hit, from_body, from_query, said_in
 
 log = logging.getLogger("adserver.web")
 
@@ -411,7 +411,7 @@ def _slot_request(ask: Ask, slot_id: str) -> SlotRequest | None:
 
 def _fields(query: bytes) -> dict[str, str]:
     if len(query) > MOST_QUERY_BYTES:
-        return {"consent": "0"}  # what is not read may be a no, and must not pass for silence
+        return {"consent": UNHEARD}  # what is not read may be a no, and must not pass for silence
     return dict(parse_qsl(query.decode("latin-1"), max_num_fields=None))
 
 

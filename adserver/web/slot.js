@@ -108,9 +108,12 @@
   });
 
   const consentOf = () => {
-    // Not every browser with the control also sends its header; and a tool's silence is not a yes.
-    if (navigator.globalPrivacyControl || unheard.size) return Object.assign({}, said, { consent: 0 });
-    return said;
+    const fields = Object.assign({}, said);
+    // Not every browser with the control also sends its header.
+    if (navigator.globalPrivacyControl) fields.gpc = 1;
+    // A tool's silence is not a yes, and not the visitor's no.
+    if (unheard.size && fields.consent !== 0) fields.consent = 'unheard';
+    return fields;
   };
 
   /* ---- frames ---- */

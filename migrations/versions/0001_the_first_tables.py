@@ -339,7 +339,10 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("decisions", schema=None) as batch_op:
         batch_op.create_index(
-            "decisions_by_age", ["at_ms"], unique=False, sqlite_where=sa.text("visitor_key != 0")
+            "decisions_by_age",
+            ["at_ms"],
+            unique=False,
+            sqlite_where=sa.text("visitor_key != 0 OR image_key IS NOT NULL"),
         )
         batch_op.create_index(
             "decisions_by_image", ["image_key"], unique=False, sqlite_where=sa.text("image_key IS NOT NULL")

@@ -14,6 +14,8 @@ pytestmark = pytest.mark.browser
 BLOG_HOST = "blog.localhost"
 SITE_COOKIE = "__Host-rt-site"
 ONCE_A_DAY = {"impressions": 1, "per": "day"}
+SLOW_TOOL = """window.__tcfapi=(command,version,callback)=>{window.answer=()=>
+callback({eventStatus:'useractioncomplete',gdprApplies:false,tcString:''},true)};"""
 MESSAGE = {"headline": "Pots for tea", "body": "Thrown by hand.", "button": "See them"}
 
 
@@ -66,3 +68,25 @@ def test_a_cap_holds_on_each_site_for_itself_by_a_cookie_that_no_other_site_sees
         )
         assert [cookie["name"] for cookie in context.cookies()] == [SITE_COOKIE, SITE_COOKIE]
     assert parties.server.rows("SELECT visitor_key FROM profiles") == []
+
+
+def test_a_cap_holds_though_the_consent_tool_answers_late_on_each_page(
+    parties: Parties, tmp_path: Path
+) -> None:
+    look = {"template": "message", "message": MESSAGE, "link": f"http://{SHOP_HOST}/teapot.html"}
+    parties.campaign(look, contextual=True, frequency_cap=ONCE_A_DAY)
+    page = parties.news.folder / "index.html"
+    page.write_text(page.read_text().replace("<script async", '<script async data-timeout="50"'))
+    with refuses_cookies_to_frames(tmp_path / "refuses", 10_000, user_agent=DESKTOP) as context:
+        reader = Shopper(parties, context)
+        reader.page.add_init_script(SLOW_TOOL)
+
+        def reads() -> tuple[str, str]:
+            """What the slot answered before the tool spoke, and after."""
+            with reader.page.expect_response(lambda answer: "consent=unheard" in answer.url) as guessed:
+                reader.page.goto(parties.news.url)
+            with reader.page.expect_response(lambda answer: "gdpr=0" in answer.url) as heard:
+                reader.page.evaluate("answer()")
+            return guessed.value.headers["x-slot"], heard.value.headers["x-slot"]
+
+        assert [reads(), reads(), reads()] == [("empty", "filled"), ("empty", "empty"), ("empty", "empty")]

@@ -339,7 +339,7 @@ def test_of_consent_mode_only_what_speaks_of_this_visitor_is_told(
 
 def test_consent_mode_without_an_update_is_a_no_until_there_is_one(stage: Stage, reader: Reader) -> None:
     reader.read(place(stage), DENIED, 'data-timeout="200"')
-    assert reader.questions(1)[0] == dict.fromkeys(GRANTED, "denied") | {"consent": "0"}
+    assert reader.questions(1)[0] == dict.fromkeys(GRANTED, "denied") | {"consent": "unheard"}
     reader.page.evaluate(GRANT)
     assert reader.questions(2)[1].items() >= GRANTED.items()
 
@@ -355,11 +355,16 @@ def test_a_page_that_is_prerendered_asks_for_nothing_until_it_is_shown(stage: St
 def test_a_silent_consent_tool_is_a_no_until_it_speaks(stage: Stage, reader: Reader) -> None:
     reader.shop()
     reader.read(place(stage), TCF, 'data-timeout="200"')
-    assert reader.questions(1) == [{"consent": "0"}]
+    assert reader.questions(1) == [{"consent": "unheard"}]
     reader.hears(["slot:empty", "a", "house"])
     reader.page.evaluate("answer()")
     assert reader.questions(2)[1] == {"gdpr": "1", "gdpr_consent": "CPtc"}
     expect(reader.page.locator("#a iframe")).to_have_count(1)
+
+
+def test_a_no_of_the_page_is_told_as_one_while_a_tool_is_silent(stage: Stage, reader: Reader) -> None:
+    reader.read(place(stage), TCF, 'data-timeout="200" data-consent="denied" data-consent-time="1760000000"')
+    assert reader.questions(1) == [{"consent": "0", "consent_time": "1760000000"}]
 
 
 def test_the_page_may_assert_consent_before_or_after_the_script_is_there(
@@ -383,11 +388,13 @@ def test_the_page_may_assert_consent_before_or_after_the_script_is_there(
     assert reader.questions(1) == [{"consent": "0", "consent_time": "1760000000"}]
 
 
-def test_global_privacy_control_is_a_no(stage: Stage, reader: Reader) -> None:
+def test_global_privacy_control_is_told_as_what_it_is(stage: Stage, reader: Reader) -> None:
     reader.page.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})")
     reader.shop()
-    reader.read(place(stage), attributes='data-consent="granted" data-consent-cmp="own"')
-    assert reader.questions(1)[0]["consent"] == "0"
+    said = 'data-consent="granted" data-consent-cmp="own" data-consent-time="1760000000"'
+    reader.read(place(stage), attributes=said)
+    told = {"consent": "1", "consent_cmp": "own", "consent_time": "1760000000", "gpc": "1"}
+    assert reader.questions(1) == [told]
     reader.hears(["slot:empty", "a", "house"])
 
 

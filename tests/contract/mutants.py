@@ -346,7 +346,7 @@ def leads_are_looked_for_outside_of_the_transaction(patch: Patch) -> None:
     def before(batch: Batch, write: CreditConversion, told: dict[str, Any]) -> bool:
         path = batch.connection.execute("PRAGMA database_list").fetchone()[2]
         with closing(sqlite3.connect(path)) as committed:
-            return known(Batch(committed, 0), write, told)
+            return known(Batch(committed, 0, b""), write, told)
 
     patch.setattr(conversions, "_is_repeated_lead", before)
 

@@ -110,6 +110,43 @@ def test_a_persons_click_after_a_suspect_one_counts_within_one_batch_too(storage
     assert rows_of(storage, "SELECT not_billed FROM ad_events") == [("",)]
 
 
+def pages(storage: Storage) -> list[tuple[int, int, int, int, int]]:
+    """By day and product: clicks, suspect clicks, landed."""
+    return sorted(
+        rows_of(storage, "SELECT day_ms, product_key, clicks, clicks_suspect, landed FROM arrivals")
+    )
+
+
+@pytest.mark.parametrize("in_one_batch", [False, True])
+def test_who_lands_after_a_suspect_click_on_another_card_is_counted_where_they_clicked(
+    storage: Storage, in_one_batch: bool
+) -> None:
+    later_ms = NOW_MS + DAY_MS
+    person = clicked(product_key=SCARF, at_ms=later_ms)
+    writes = [
+        clicked(not_billed="robot", amount_micros=0),
+        person,
+        clicked(product_key=BOOTS, at_ms=later_ms + 1),  # and turns back, for the other card
+        landed(clicked_ms=later_ms, at_ms=later_ms + 2_500),
+        engaged(at_ms=later_ms + STAY_MS + 2_500),
+    ]
+    if in_one_batch:
+        storage.writer.commit_all(writes, False)
+    else:
+        commit(storage, *writes)
+    assert pages(storage) == [(TODAY_MS, BOOTS, 0, 1, 0), (TODAY_MS + DAY_MS, SCARF, 1, 0, 1)]
+    [again] = storage.writer.commit_all([person], True)
+    assert again.result is Result.TAKEN
+    assert whole(storage) == (1, 1, 1, 1)
+
+
+def test_a_click_on_another_card_of_the_same_ad_is_a_repeat_and_lands_where_the_first_was(
+    storage: Storage,
+) -> None:
+    commit(storage, clicked(), clicked(product_key=SCARF), landed())
+    assert pages(storage) == [(TODAY_MS, BOOTS, 1, 0, 1)]
+
+
 def test_a_landing_without_a_click_on_record_counts_by_name_alone(storage: Storage) -> None:
     commit(storage, landed(9), engaged(9))
     assert whole(storage) == (0, 0, 0, 0)

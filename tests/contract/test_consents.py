@@ -5,17 +5,20 @@ from itertools import count
 import msgspec
 import pytest
 
-from adserver.domain.consent_record import ConsentRecord, Ended, digest_of_visitor
+from adserver.domain.consent_record import MOST_PROOFS, ConsentRecord, Ended, digest_of_visitor
 from adserver.domain.pricing import AdEvent
 from adserver.domain.retention import Retention
-from adserver.domain.visitor import Preference
+from adserver.domain.visitor import MOST_SHOPS, Preference
 from adserver.flows.purge import Purge
 from adserver.storage import erasure
+from adserver.storage.consents import SqliteConsents
 from adserver.storage.embedded import Storage
 from adserver.storage.erasure import VISITOR_TABLES
 from adserver.storage.tables import metadata
 from adserver.writes import (
+    Aged,
     ForgetVisitor,
+    PurgeAged,
     RecordAd,
     RecordDecision,
     Result,
@@ -52,7 +55,8 @@ def see(
 def given(storage: Storage) -> list[tuple[int, int, int, int | None, str | None]]:
     return [
         (one.advertiser_key, one.proof, one.first_seen_ms - NOW_MS, one.ended_ms, one.ended_by)
-        for one in storage.consents.given(VISITOR)
+        for advertiser_key in (ADVERTISER, OTHER)
+        for one in storage.consents.given(VISITOR, advertiser_key)
     ]
 
 
@@ -69,12 +73,12 @@ def held(storage: Storage) -> set[str]:
 
 def test_a_profile_stands_on_what_was_said_when_it_was_folded(storage: Storage) -> None:
     see(storage)
-    assert storage.consents.given(VISITOR) == [
+    assert storage.consents.given(VISITOR, ADVERTISER) == [
         ConsentRecord(
             ADVERTISER, "asserted", 11, "Klaro", NOW_MS - 9_000, "www.shop.example", NOW_MS, None, None
         )
     ]
-    assert storage.consents.given(VISITOR + 1) == []
+    assert storage.consents.given(VISITOR + 1, ADVERTISER) == []
 
 
 def test_the_same_consent_is_proven_once_and_another_beside_it(storage: Storage) -> None:
@@ -94,7 +98,7 @@ def test_the_same_consent_is_proven_once_and_another_beside_it(storage: Storage)
 def test_the_usual_event_costs_no_statement(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     see(storage)
     began: list[object] = []
-    monkeypatch.setattr("adserver.storage.consents.begin", lambda *given: began.append(given))
+    monkeypatch.setattr("adserver.storage.consents.Proving.begin", lambda _, *given: began.append(given))
     see(storage, at_ms=NOW_MS + 1)
     assert began == []
     see(storage, STRING)
@@ -209,12 +213,7 @@ def purge(storage: Storage, now_ms: int, retention: Retention = Retention()) -> 
 
 def test_a_withdrawal_takes_one_advertisers_part_of_every_table(storage: Storage) -> None:
     """Which are all that can name a visitor: a new one must be decided on here."""
-    see(storage)
-    storage.writer.commit(RecordDecision(1, NOW_MS, SLOT, CAMPAIGN, 700, VISITOR, (9,), 44, "the token"))
-    storage.writer.commit(RecordAd((make_record(1, AdEvent.CLICK, visitor_key=VISITOR),)))
-    storage.writer.commit(make_order_event(100, 5, visitor_key=VISITOR))
-    storage.writer.commit(credit_by_pixel(100, reserve=True))
-    assert held(storage) == {table.name for table in VISITOR_TABLES}
+    live(storage)
     money = rows_of(storage, "SELECT * FROM charges")
     assert storage.writer.commit(Withdraw(VISITOR, OTHER, NOW_MS)).result is Result.SAVED
     assert held(storage) == {table.name for table in VISITOR_TABLES}
@@ -237,10 +236,77 @@ def test_no_byte_of_what_was_withdrawn_stays_in_the_file(storage: Storage) -> No
 
 
 def test_what_is_kept_names_nobody_and_no_other_digest() -> None:
-    digests = [digest_of_visitor(visitor_key) for visitor_key in range(1_000)]
+    digests = [digest_of_visitor(visitor_key, ADVERTISER, b"key") for visitor_key in range(1_000)]
     assert len(set(digests)) == 1_000 and not {*range(1_000)} & {*digests}
     assert not {*digests} & {erasure._digest(visitor_key) for visitor_key in range(1_000)}
     assert "visitor" not in " ".join(column.name for column in metadata.tables["consents"].c)
+
+
+def test_a_digest_needs_the_key_and_ties_no_two_shops() -> None:
+    digests = {
+        digest_of_visitor(VISITOR, advertiser_key, key)
+        for advertiser_key in (ADVERTISER, OTHER)
+        for key in (b"ours", b"another's")
+    }
+    assert len(digests) == 4
+
+
+def test_the_database_does_not_say_which_shops_had_one_visitor(storage: Storage) -> None:
+    see(storage)
+    see(storage, advertiser_key=OTHER)
+    storage.writer.commit(ForgetVisitor(VISITOR, 77, NOW_MS))
+    shops = rows_of(storage, "SELECT digest, COUNT(*) FROM consents GROUP BY digest")
+    assert [rows for _, rows in shops] == [1, 1]
+    assert [by for *_, by in given(storage)] == ["forgotten", "forgotten"]
+
+
+def test_another_installations_key_finds_nothing(storage: Storage) -> None:
+    see(storage)
+    assert SqliteConsents(storage.reader, b"another's").given(VISITOR, ADVERTISER) == []
+
+
+# ---- how many there may be ----
+
+
+def told_as(number: int) -> ConsentProof:
+    return msgspec.structs.replace(BANNER, digest=100 + number, cmp=f"tool{number}")
+
+
+def test_no_page_writes_more_than_a_few_proofs_of_one_visitor(storage: Storage) -> None:
+    see(storage, advertiser_key=OTHER)
+    for number in range(MOST_PROOFS + 5):
+        see(storage, told_as(number), at_ms=NOW_MS + number)
+    assert [proof for _, proof, *_ in given(storage)] == [
+        *(told_as(number).digest for number in range(5, MOST_PROOFS + 5)),
+        BANNER.digest,
+    ]
+
+
+def test_of_too_many_the_oldest_that_ended_leaves_first(storage: Storage) -> None:
+    see(storage, None, advertiser_key=OTHER)
+    for number in range(2):
+        see(storage, told_as(number), at_ms=NOW_MS + number)
+    storage.writer.commit(Withdraw(VISITOR, ADVERTISER, NOW_MS + 2))
+    for number in range(3, MOST_PROOFS + 2):
+        see(storage, told_as(number), at_ms=NOW_MS + number)
+    kept = given(storage)
+    assert len(kept) == MOST_PROOFS
+    assert kept[0] == (ADVERTISER, told_as(1).digest, 1, NOW_MS + 2, "withdrawn")
+    assert all(ended_by is None for *_, ended_by in kept[1:])
+
+
+def test_two_tools_that_speak_in_turn_are_two_proofs(storage: Storage) -> None:
+    for at_ms in range(NOW_MS, NOW_MS + 3 * MOST_PROOFS, 2):
+        see(storage, BANNER, at_ms=at_ms)
+        see(storage, STRING, at_ms=at_ms + 1)
+    assert given(storage) == [(ADVERTISER, 11, 0, None, None), (ADVERTISER, 22, 1, None, None)]
+
+
+def test_a_shop_that_leaves_a_full_profile_leaves_its_consent_ended(storage: Storage) -> None:
+    see(storage)
+    for number in range(MOST_SHOPS):
+        see(storage, None, at_ms=NOW_MS + 1 + number, advertiser_key=OTHER + number)
+    assert given(storage) == [(ADVERTISER, 11, 0, NOW_MS + MOST_SHOPS, "expired")]
 
 
 def test_a_withdrawal_within_a_batch_comes_in_its_turn(storage: Storage) -> None:
@@ -250,3 +316,68 @@ def test_a_withdrawal_within_a_batch_comes_in_its_turn(storage: Storage) -> None
     assert [outcome.result for outcome in outcomes] == [Result.ACCEPTED, Result.FORGOTTEN, Result.ACCEPTED]
     assert held(storage) == set()
     assert rows_of(storage, "SELECT visitor_key FROM events") == [(0,)]
+
+
+def test_a_pixel_that_races_an_opt_out_leaves_the_receipt_that_was_given(storage: Storage) -> None:
+    see(storage)
+    storage.writer.commit(ForgetVisitor(VISITOR, 77, NOW_MS))
+    assert storage.writer.commit(Withdraw(VISITOR, ADVERTISER, NOW_MS + 5)).result is Result.FORGOTTEN
+    storage.writer.commit(ForgetVisitor(VISITOR, 0, NOW_MS + 6))
+    assert rows_of(storage, "SELECT receipt_key, at_ms FROM erasures") == [(77, NOW_MS + 6)]
+    storage.writer.commit(ForgetVisitor(VISITOR, 78, NOW_MS + 7))
+    assert rows_of(storage, "SELECT receipt_key, at_ms FROM erasures") == [(78, NOW_MS + 7)]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        ForgetVisitor(VISITOR, 77, NOW_MS, if_credited=True),
+        Withdraw(VISITOR, ADVERTISER, NOW_MS, if_credited=True),
+    ],
+)
+def test_nothing_is_erased_while_an_order_waits_if_it_must_not(
+    storage: Storage, write: ForgetVisitor | Withdraw
+) -> None:
+    see(storage)
+    storage.writer.commit(make_order_event(100, 5, visitor_key=VISITOR))
+    before = held(storage)
+    assert storage.writer.commit(write).result is Result.UNCREDITED
+    assert held(storage) == before
+    assert rows_of(storage, "SELECT * FROM erasures") == []
+    see(storage)
+    assert rows_of(storage, "SELECT COUNT(*) FROM events WHERE visitor_key = 0") == [(0,)]
+    assert [one.conversion_key for one in storage.conversions.new_of(VISITOR)] == [100]
+    assert storage.conversions.new_of(VISITOR + 1) == []
+    storage.writer.commit(credit_by_pixel(100, reserve=True))
+    assert storage.conversions.new_of(VISITOR) == []
+    assert storage.writer.commit(write).result in (Result.SAVED, Result.FORGOTTEN)
+    assert held(storage) == set()
+
+
+VISITORS_TABLES = (Aged.EVENTS, Aged.PROFILES, Aged.AD_EVENTS, Aged.DECISIONS, Aged.CONVERSIONS)
+
+
+@pytest.mark.parametrize("last", VISITORS_TABLES)
+def test_the_tables_tell_whether_anything_names_a_visitor_and_whose_it_is(
+    storage: Storage, last: Aged
+) -> None:
+    live(storage)
+    for what in VISITORS_TABLES:
+        if what is not last:
+            storage.writer.commit(PurgeAged(what, NOW_MS + 400 * DAY_MS, 100))
+    assert held(storage) == {last.value}
+    assert storage.profiles.holds(VISITOR) and not storage.profiles.holds(VISITOR + 1)
+    assert storage.profiles.holds(VISITOR, ADVERTISER) == (last is not Aged.PROFILES)  # its body is not asked
+    assert not storage.profiles.holds(VISITOR, OTHER)
+    storage.writer.commit(ForgetVisitor(VISITOR, 77, NOW_MS))
+    assert not storage.profiles.holds(VISITOR) and not storage.profiles.holds(VISITOR, ADVERTISER)
+
+
+def live(storage: Storage) -> None:
+    """Something in every table that can name a visitor."""
+    see(storage)
+    storage.writer.commit(RecordDecision(1, NOW_MS, SLOT, CAMPAIGN, 700, VISITOR, (9,), 44, "the token"))
+    storage.writer.commit(RecordAd((make_record(1, AdEvent.CLICK, visitor_key=VISITOR),)))
+    storage.writer.commit(make_order_event(100, 5, visitor_key=VISITOR))
+    storage.writer.commit(credit_by_pixel(100, reserve=True))
+    assert held(storage) == {table.name for table in VISITOR_TABLES}

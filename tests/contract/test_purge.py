@@ -178,6 +178,16 @@ def test_the_visitor_leaves_an_ad_after_35_days_and_the_ad_stays(
     assert all(number_of(storage, table, f"{column} IS NOT NULL") == 0 for column in also)
 
 
+def test_the_key_of_a_picture_leaves_after_35_days_where_it_names_no_visitor_too(storage: Storage) -> None:
+    storage.writer.commit(RecordDecision(1, NOW_MS, SLOT, CAMPAIGN, 700, 0, (), 5, "the token"))
+    storage.writer.commit(RecordDecision(2, NOW_MS, SLOT, CAMPAIGN, 700, 0, ()))
+    purge_at(storage, NOW_MS + 35 * DAY_MS - 1)
+    assert number_of(storage, "decisions", "image_key = 5 AND token IS NOT NULL") == 1
+    assert purge_at(storage, NOW_MS + 35 * DAY_MS) == 1
+    assert number_of(storage, "decisions", "image_key IS NULL AND token IS NULL") == 2
+    assert purge_at(storage, NOW_MS + 35 * DAY_MS) == 0
+
+
 def test_the_visitor_leaves_an_order_after_180_days_and_the_order_stays_known(storage: Storage) -> None:
     live(storage, NOW_MS)
     purge_at(storage, NOW_MS + 180 * DAY_MS)

@@ -9,16 +9,17 @@ from hypothesis import strategies as st
 
 from adserver.domain import validity
 from adserver.domain.caller import Caller
+from adserver.domain.consent_hold import nobody_was_asked
 from adserver.domain.pricing import AdEvent
 from adserver.domain.token import AdToken
-from adserver.domain.validity import HOUR_MS, MINUTE_MS, Limits, Rate, Suspicion, Watch
+from adserver.domain.validity import DAY_MS, HOUR_MS, MINUTE_MS, Limits, Rate, Suspicion, Watch
 from pixel.consent import Region
 from tests.domain.makers import CAMPAIGN, CREATIVE, NOW_MS, SLOT
 
 VISITOR, NETWORK = 4_242, 9
 CALLER = Caller(Region.OPEN, visitor_key=VISITOR, network=NETWORK)
 CLICK, IMPRESSION = AdEvent.CLICK, AdEvent.IMPRESSION
-NOBODY = Limits(0, 0, 0, 0, 0)
+NOBODY = Limits(0, 0, 0, 0, 0, 0, 0)
 
 
 def make_token(visitor_key: int = VISITOR, campaign_key: int = CAMPAIGN) -> AdToken:
@@ -142,10 +143,75 @@ def test_an_ad_of_another_browser_is_suspect_and_one_without_a_cookie_is_not() -
     assert watch.suspicion(CLICK, make_token(), make_caller(visitor_key=0), NOW_MS) is None
 
 
+# ---- ads that were shown to nobody known ----
+
+
+def told_nameless(watch: Watch, times: int, event: AdEvent, **fields: int) -> list[Suspicion | None]:
+    """Ads that name nobody, in a browser that shows no cookie."""
+    now_ms, network = fields.get("now_ms", NOW_MS), fields.get("network", NETWORK)
+    token = make_token(0, fields.get("campaign_key", CAMPAIGN))
+    caller = make_caller(visitor_key=0, network=network)
+    return [watch.suspicion(event, token, caller, now_ms) for _ in range(times)]
+
+
+@pytest.mark.parametrize(
+    ("event", "limit", "reason"),
+    [
+        (CLICK, "nameless_clicks", Suspicion.NAMELESS_CLICKS),
+        (IMPRESSION, "nameless_views", Suspicion.NAMELESS_VIEWS),
+        (AdEvent.VIEWABLE_IMPRESSION, "nameless_views", Suspicion.NAMELESS_VIEWS),
+    ],
+)
+def test_ads_that_name_nobody_are_limited_by_campaign_and_network_in_an_hour(
+    event: AdEvent, limit: str, reason: Suspicion
+) -> None:
+    watch = make_watch(**{limit: 2})
+    assert told_nameless(watch, 4, event) == [None, None, reason, reason]
+    assert told_nameless(watch, 1, event, campaign_key=CAMPAIGN + 1) == [None]
+    assert told_nameless(watch, 1, event, network=NETWORK + 1) == [None]
+    assert told(watch, 3, event) == [None] * 3
+    assert told_nameless(watch, 1, event, now_ms=NOW_MS + HOUR_MS // 2) == [reason]
+    assert told_nameless(watch, 1, event, now_ms=NOW_MS + 2 * HOUR_MS) == [None]
+
+
+def test_impressions_and_views_of_the_same_ads_are_each_counted_for_themselves() -> None:
+    watch = make_watch(nameless_views=3)
+    assert told_nameless(watch, 3, IMPRESSION) == [None] * 3
+    assert told_nameless(watch, 3, AdEvent.VIEWABLE_IMPRESSION) == [None] * 3
+    assert told_nameless(watch, 9, CLICK) == [None] * 9
+
+
+def test_a_known_browser_is_counted_on_ads_that_name_nobody_too() -> None:
+    watch = make_watch(visitor_clicks=2)
+    tokens = (make_token(0), make_token(), make_token(0))
+    reasons = [watch.suspicion(CLICK, token, CALLER, NOW_MS) for token in tokens]
+    assert reasons == [None, None, Suspicion.VISITOR_CLICKS]
+    assert told_nameless(watch, 9, CLICK) == [None] * 9
+    assert watch.suspicion(CLICK, make_token(0), make_caller(visitor_key=VISITOR + 1), NOW_MS) is None
+
+
+def test_fresh_cookies_lift_no_limit_of_ads_that_name_nobody() -> None:
+    watch = make_watch(nameless_clicks=2)
+    callers = [make_caller(visitor_key=key) for key in range(1, 5)]
+    reasons = [watch.suspicion(CLICK, make_token(0), caller, NOW_MS) for caller in callers]
+    assert reasons == [None, None, Suspicion.NAMELESS_CLICKS, Suspicion.NAMELESS_CLICKS]
+
+
+def test_a_click_a_second_for_an_hour_on_ads_that_name_nobody_is_paid_up_to_the_limit() -> None:
+    watch = Watch(Limits())
+    starts_ms = NOW_MS // HOUR_MS * HOUR_MS + 2 * HOUR_MS
+    reasons = [
+        watch.suspicion(CLICK, make_token(0), make_caller(visitor_key=0), starts_ms + seconds * 1_000)
+        for seconds in range(3_600)
+    ]
+    assert reasons.count(None) == Limits().nameless_clicks
+
+
 def test_on_this_machine_nothing_is_limited() -> None:
-    watch = Watch(Limits(1, 1, 1, 1, 1))
+    watch = Watch(Limits(1, 1, 1, 1, 1, 1, 1))
     here = make_caller(network=None)
-    assert [watch.suspicion(CLICK, make_token(), here, NOW_MS) for _ in range(9)] == [None] * 9
+    for token in (make_token(), make_token(0)):
+        assert [watch.suspicion(CLICK, token, here, NOW_MS) for _ in range(9)] == [None] * 9
     assert all(watch.takes(here, 100, NOW_MS) for _ in range(9))
 
 
@@ -171,6 +237,26 @@ def test_a_flood_of_events_is_not_taken_of_a_visitor_nor_of_a_network() -> None:
     ]
 
 
+# ---- answers about consent ----
+
+
+def test_of_a_network_a_few_answers_about_each_account_count_in_a_day() -> None:
+    watch = Watch(Limits())
+
+    def heard(caller: Caller = CALLER, owner_key: int = 7, now_ms: int = NOW_MS) -> int:
+        return sum(watch.hears(caller, owner_key, now_ms) for _ in range(2_400))
+
+    assert heard() == validity.ANSWERS_A_DAY
+    assert heard(owner_key=8) == heard(make_caller(network=99)) == validity.ANSWERS_A_DAY
+    assert heard(make_caller(visitor_key=VISITOR + 1), now_ms=NOW_MS + HOUR_MS) == 0
+    assert heard(now_ms=NOW_MS + 2 * DAY_MS) == validity.ANSWERS_A_DAY
+    assert heard(make_caller(network=None)) == 2_400
+
+
+def test_ten_networks_cannot_have_an_account_held_in_a_week() -> None:
+    assert not nobody_was_asked(10 * 8 * validity.ANSWERS_A_DAY, 0)
+
+
 def test_a_million_forged_visitors_take_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(validity, "MOST_VISITORS", 100)
     monkeypatch.setattr(validity, "MOST_NETWORKS", 50)
@@ -179,6 +265,9 @@ def test_a_million_forged_visitors_take_bounded_memory(monkeypatch: pytest.Monke
         caller = make_caller(visitor_key=key, network=key)
         watch.takes(caller, 1, NOW_MS)
         watch.shows(caller, NOW_MS)
+        watch.hears(caller, key, NOW_MS)
         watch.suspicion(CLICK, make_token(key), caller, NOW_MS)
+        watch.suspicion(CLICK, make_token(0), caller, NOW_MS)
+        watch.suspicion(IMPRESSION, make_token(0, key), make_caller(visitor_key=0), NOW_MS)
     sizes = [len(held) for held in vars(watch).values() if isinstance(held, Rate)]
-    assert len(sizes) == 9 and max(sizes) <= 100
+    assert len(sizes) == 12 and max(sizes) <= 100

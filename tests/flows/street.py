@@ -29,7 +29,7 @@ from adserver.writes import AddCounts, Outcome, Receipt, Result, SaveProducts
 from pixel.consent import Region, Said
 from pixel.cookie import KeyRing
 from pixel.events import EventName
-from pixel.parse import from_query
+from pixel.parse import Hit, from_query
 from tests.contract.stores import open_copy, save, save_new
 from tests.domain.makers import (
     ADVERTISER,
@@ -68,10 +68,10 @@ class Street:
         self.keys = itertools.count(10_000)
         stores, clock = self.storage, self.clock
         self.refresh = Refresh(self.memory.snapshot, stores.changes, stores.stats, stores.writer)
-        self.register()
         parties = Parties(self.memory, stores.campaigns, self.refresh.poll)
-        self.bill = Bill(self.memory, stores, parties, clock, self.secrets, BillingPolicy(HOUSE_URL, 300))
         self.convert = Convert(self.memory, stores, parties, clock, self.secrets)
+        self.register()
+        self.bill = Bill(self.memory, stores, parties, clock, self.secrets, BillingPolicy(HOUSE_URL, 300))
         self.refresh.load()
 
     def clock(self) -> int:
@@ -84,8 +84,9 @@ class Street:
             KeyRing(1, {1: b"c" * 32}), self.secrets.tokens, self.secrets.orders, vendor_id
         )
         self.collect = Collect(
-            self.memory, stores, self.refresh.if_stale, clock, mint_key, self.dice.randbytes, policy
-        )
+            self.memory, stores, self.refresh.if_stale, clock, mint_key, self.dice.randbytes, policy,
+            self.convert.submit_credits,
+        )  # fmt: skip
         chance = Chance(mint_key, self.dice.random)
         serving = ServingPolicy(HOUSE_URL, {"EUR": 1.0, "USD": 0.9}, policy.cookies, vendor_id)
         self.serve = Serve(self.memory, stores, self.refresh.if_stale, clock, chance, self.secrets, serving)
@@ -112,12 +113,20 @@ class Street:
     # ---- what people do ----
 
     def hit(
-        self, caller: Caller = SHOPPER, more: Sequence[tuple[str, str]] = (), **query: object
+        self,
+        caller: Caller = SHOPPER,
+        more: Sequence[tuple[str, str]] = (),
+        *,
+        posted: bool = False,
+        **query: object,
     ) -> Collected:
         """One request of the shop's tag; every event of it is on disk afterwards."""
         fields = {"m": "shop", "e": "view_item", "id": "boots"} | query
         text = urlencode([*((name, value) for name, value in fields.items() if value is not None), *more])
-        collected = self.collect.take(from_query(text.encode()), caller)
+        hit = from_query(text.encode())
+        if isinstance(hit, Hit):
+            hit = msgspec.structs.replace(hit, posted=posted)
+        collected = self.collect.take(hit, caller)
         for stored in collected.stored:
             outcome_of(stored)
         return collected

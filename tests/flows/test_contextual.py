@@ -10,6 +10,7 @@ from adserver.domain.campaign import FrequencyCap, Period
 from adserver.domain.eligibility import Refusal
 from adserver.domain.money import Micros
 from adserver.domain.pricing import CONTEXTUAL, AdEvent, AudienceRate, PricingModel
+from adserver.domain.slot import Slot
 from adserver.domain.validity import Limits, Suspicion
 from adserver.flows.privacy import Privacy, Reason
 from adserver.flows.serve import Served, ServedImage, SlotRequest
@@ -17,12 +18,14 @@ from adserver.writes import Result
 from pixel.consent import Region
 from pixel.cookie import SECURE_NAMES, KeyRing
 from pixel.events import Rejection
+from pixel.parse import said_in
 from pixel.site_cookie import read_site
 from tests.contract.stores import save_new
 from tests.domain.makers import (
     CAMPAIGN,
     DAY_MS,
     HOUR_MS,
+    SITE,
     SLOT,
     VIEWERS,
     make_audience,
@@ -58,7 +61,8 @@ def returning(caller: Caller, served: Served | ServedImage) -> Caller:
     """The browser with the cookie that came with the answer."""
     assert served.set_cookie is not None
     header = served.set_cookie.split(b";")[0]
-    return msgspec.structs.replace(caller, seen_here=read_site(header, KEYS, SECURE_NAMES).seen)
+    list_ = read_site(header, KEYS, SECURE_NAMES)
+    return msgspec.structs.replace(caller, seen_here=list_.seen, seen_site_key=list_.site_key)
 
 
 def token_of(served: Served) -> str:
@@ -111,7 +115,8 @@ def test_an_ad_without_a_cap_needs_no_cookie(street: Street) -> None:
 def test_where_nothing_may_be_kept_only_an_ad_without_a_cap_is_shown(
     page: Street, caller: Caller, said: dict[str, str]
 ) -> None:
-    before = msgspec.structs.replace(caller, seen_here=((CAMPAIGN, page.now_ms // HOUR_MS, 1),))
+    seen = ((CAMPAIGN, page.now_ms // HOUR_MS, 1),)
+    before = msgspec.structs.replace(caller, seen_here=seen, seen_site_key=SITE)
     for one in (caller, before):
         served = page.visit(one, **said)
         assert not served.filled and served.set_cookie is None
@@ -178,6 +183,17 @@ def test_a_list_that_is_not_ours_counts_nothing_and_is_counted(page: Street) -> 
     assert page.counted(SLOT)["site_cookie_forged"] == 1
 
 
+def test_what_another_site_has_shown_counts_nothing_here_and_is_not_carried_on(page: Street) -> None:
+    """Of browsers that ignore `Partitioned`, one cookie would reach all sites."""
+    reader = returning(STRANGER, page.visit(STRANGER))
+    elsewhere = msgspec.structs.replace(reader, seen_site_key=SITE + 1)
+    assert refusal_of(page, elsewhere) is None
+    served = page.visit(elsewhere)
+    assert served.filled
+    assert page.counted(SLOT)["site_cookie_foreign"] == 1
+    assert returning(STRANGER, served) == reader
+
+
 def test_campaigns_that_are_not_contextual_are_not_even_looked_at(street: Street) -> None:
     open_page(street, contextual=False)
     assert not street.visit(STRANGER).filled
@@ -233,6 +249,28 @@ def test_limits_of_a_network_hold_for_whom_nobody_knows(tmp_path) -> None:
     street.close()
 
 
+@pytest.mark.parametrize("model", [PricingModel.CPC, PricingModel.CPM])
+def test_one_browser_without_cookies_is_paid_for_up_to_the_limit(tmp_path, model: PricingModel) -> None:
+    """It asks for an ad again and again, and sees or clicks each."""
+    street = Street(tmp_path, Limits(nameless_clicks=3, nameless_views=3))
+    open_page(street, frequency_cap=None, pricing_model=model)
+    caller = msgspec.structs.replace(STRICT, network=7)
+    by_click = model is PricingModel.CPC
+    results = []
+    for _ in range(9):
+        text = token_of(street.visit(caller))
+        street.now_ms += 1_000
+        results.append(street.click(text, caller)[1] if by_click else street.see(text, caller))
+    assert results == [Result.TAKEN] * 3 + [Result.NOT_BILLABLE] * 6
+    assert street.spent() == (3 * (PRICE if by_click else PRICE // 1_000), 0)
+    named = Suspicion.NAMELESS_CLICKS if by_click else Suspicion.NAMELESS_VIEWS
+    assert street.rows("SELECT DISTINCT not_billed FROM ad_events WHERE not_billed != ''") == [(named,)]
+    counted = "clicks" if by_click else "impressions"
+    assert street.counted(CAMPAIGN)[f"{counted}_{named}"] == 6
+    street.assert_audit_is_clean()
+    street.close()
+
+
 def test_a_sale_is_credited_to_a_click_and_never_to_a_view_of_somebody(street: Street) -> None:
     open_page(street, bill_post_view=True, **sale_terms())
     text = token_of(street.visit(STRANGER))
@@ -273,11 +311,50 @@ def test_a_picture_for_the_page_counts_bills_and_leads_to_its_message(page: Stre
     assert page.serve.image_token(SlotRequest(SLOT, embed_key="post-2"), STRANGER) is None
 
 
+@pytest.mark.parametrize(
+    ("caller", "said"), [(STRICT, {}), (STRANGER, {"gdpr": "1"}), (STRANGER, {"consent": "0"})]
+)
+def test_a_picture_whose_key_may_not_be_stored_is_the_houses(
+    street: Street, caller: Caller, said: dict[str, str]
+) -> None:
+    """An `n` for each recipient of a mail would name them."""
+    open_page(street, frequency_cap=None)
+    ask = SlotRequest(SLOT, embed_key="recipient-7", said=said_in(said))
+    assert isinstance(street.serve.image(ask, caller), Slot)
+    assert street.serve.image_token(ask, caller) is None
+    assert street.rows("SELECT * FROM decisions") == []
+    counts = street.counted(SLOT)
+    assert (counts["untied"], counts["empty"], counts["requests"]) == (1, 1, 1)
+
+
+def test_whoever_was_shown_the_houses_picture_does_not_click_somebody_elses(street: Street) -> None:
+    open_page(street, frequency_cap=None)
+    ask = SlotRequest(SLOT, embed_key="post-1")
+    image = street.serve.image(ask, STRANGER)
+    assert isinstance(image, ServedImage)
+    assert settled(street.bill.image_shown(image.token, STRANGER)) is Result.NOT_BILLABLE
+    assert isinstance(street.serve.image(ask, STRICT), Slot)
+    assert street.serve.image_token(ask, STRICT) is None
+    assert street.serve.image_token(ask, STRANGER) is not None
+
+
+@pytest.mark.parametrize("caller", [STRANGER, STRICT])
+def test_a_picture_without_a_key_is_shown_and_tied_to_nothing(street: Street, caller: Caller) -> None:
+    open_page(street, frequency_cap=None)
+    image = street.serve.image(ASK, caller)
+    assert isinstance(image, ServedImage)
+    assert settled(street.bill.image_shown(image.token, caller)) is Result.NOT_BILLABLE
+    assert street.rows("SELECT image_key, token FROM decisions") == [(None, None)]
+    assert "untied" not in street.counted(SLOT)
+
+
 # ---- why ----
 
 
 def test_why_says_that_the_page_chose_it_and_not_the_visitor(page: Street) -> None:
-    privacy = Privacy(page.memory, page.storage, page.clock, lambda: 1, page.secrets.tokens)
+    privacy = Privacy(
+        page.memory, page.storage, page.clock, lambda: 1, page.secrets.tokens, page.convert.credit_visitor
+    )
     for caller in (STRANGER, READER):
         text = token_of(page.visit(STRANGER))
         why = privacy.why(text, caller.visitor_key)

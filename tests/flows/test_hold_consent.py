@@ -1,24 +1,29 @@
 """A shop or site where everybody says yes is held, its word counts for nothing, and the operator releases it."""
 
-import msgspec
+from urllib.parse import urlencode
+
 import pytest
+from msgspec.structs import replace
 
 from adserver.domain.campaign import Advertiser
 from adserver.domain.consent_hold import NO, WATCHED_MS, YES, ConsentHold
 from adserver.domain.slot import Site
+from adserver.domain.validity import ANSWERS_A_DAY
 from adserver.flows.hold_consent import HoldConsent
 from adserver.writes import AddCounts
 from pixel.consent import Region
 from pixel.events import Rejection
+from pixel.parse import from_query
 from tests.contract.stores import save, save_new
 from tests.domain.makers import ADVERTISER, DAY_MS, HOUR_MS, NOW_MS, SITE, SLOT, make_advertiser, make_site
 from tests.flows.street import READER, SHOPPER, Street
 from tests.pixel.consent_strings import VENDOR, make_tc
 
 HOUR = NOW_MS - NOW_MS % HOUR_MS
-STRICT_SHOPPER = msgspec.structs.replace(SHOPPER, region=Region.STRICT)
-STRICT_READER = msgspec.structs.replace(READER, region=Region.STRICT)
+STRICT_SHOPPER = replace(SHOPPER, region=Region.STRICT)
+STRICT_READER = replace(READER, region=Region.STRICT)
 SAID = {"consent": "1", "consent_cmp": "didomi", "consent_time": str(NOW_MS // 1_000 - 60)}
+ASSERTING = from_query(urlencode({"m": "shop", "e": "page_view"} | SAID).encode())
 ASSERTED = {"asserted": True, "asserted_by": "didomi", "asserted_at_seconds": NOW_MS // 1_000 - 60}
 
 
@@ -104,6 +109,32 @@ def test_a_held_sites_word_chooses_no_ad(shop: Street) -> None:
     assert not shop.visit(STRICT_READER, **ASSERTED).filled
     assert shop.counted(SLOT)["consent_assertion_held"] == 1
     assert shop.visit(READER, **ASSERTED).filled
+
+
+def test_a_flood_of_forged_answers_from_one_network_holds_nobody(shop: Street) -> None:
+    """2,400 yeses with the shop's own origin, each as a new browser; then the same of the news page."""
+    shopper = replace(STRICT_SHOPPER, network=45_009_010, visitor_key=0)
+    reader = replace(STRICT_READER, network=45_009_010, visitor_key=0)
+    for _ in range(2_400):
+        shop.collect.take(ASSERTING, shopper)
+    for _ in range(200):
+        shop.visit(reader, **ASSERTED)
+    assert shop.counted()[YES] == shop.counted(SITE)[YES] == ANSWERS_A_DAY
+    assert run(shop) == 0
+    assert shop.hit(replace(shopper, network=45_009_011), **SAID).rejection is None
+    assert shop.counted()[YES] == ANSWERS_A_DAY + 1
+
+
+def test_noes_that_no_page_said_keep_no_hold_away(shop: Street) -> None:
+    nobody = {"origin": None, "visitor_key": 0}
+    for _ in range(60):
+        shop.hit(replace(STRICT_SHOPPER, **nobody), consent="0")
+        shop.visit(replace(STRICT_READER, **nobody), asserted=False)
+        shop.visit(STRICT_READER, unheard=True)
+    assert NO not in shop.counted() and NO not in shop.counted(SITE)
+    shop.hit(STRICT_SHOPPER, consent="0")
+    shop.visit(STRICT_READER, asserted=False)
+    assert (shop.counted()[NO], shop.counted(SITE)[NO]) == (1, 1)
 
 
 def test_what_the_operator_has_released_is_not_held_again(shop: Street) -> None:

@@ -1,6 +1,7 @@
 """A slot is answered with the visitor's own products, signed, or with the house's, and every no is counted."""
 
 import re
+from pathlib import Path
 from urllib.parse import unquote
 
 import msgspec
@@ -15,7 +16,10 @@ from adserver.domain.identity import product_key
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel
 from adserver.domain.slot import Slot
+from adserver.domain.validity import Limits
+from adserver.domain.visitor import Profile
 from adserver.flows.serve import ServedImage, SlotRequest
+from adserver.ports import Profiles
 from adserver.storage import under_way
 from adserver.storage.under_way import monotonic_ms
 from adserver.writes import AddCounts, Result, SaveProducts
@@ -431,3 +435,47 @@ def test_what_is_paid_by_the_view_is_not_drawn_as_a_picture(street: Street) -> N
     street.open(pricing_model=PricingModel.VCPM)
     assert isinstance(street.serve.image(ASK, READER), Slot)
     assert street.visit().filled
+
+
+# ---- what is read ----
+
+
+class ReadProfiles:
+    """The profiles, and whose were read."""
+
+    def __init__(self, profiles: Profiles) -> None:
+        self._profiles = profiles
+        self.keys: list[int] = []
+
+    def profile(self, visitor_key: int) -> Profile | None:
+        self.keys.append(visitor_key)
+        return self._profiles.profile(visitor_key)
+
+    def export(self, visitor_key: int) -> dict[str, list[dict[str, object]]]:
+        return self._profiles.export(visitor_key)
+
+
+@pytest.mark.parametrize(
+    ("limits", "caller", "fills"),
+    [
+        (Limits(visitor_events=2), {"network": 7}, 2),
+        (Limits(network_events=3), {"network": 7}, 3),
+        (Limits(), {"robot": Rejection.ROBOT}, 0),
+        (Limits(), {"origin": "evil.example"}, 0),
+        (Limits(), {}, 5),
+    ],
+)
+def test_no_profile_is_read_for_a_flood_a_machine_or_a_foreign_page(
+    tmp_path: Path, limits: Limits, caller: dict[str, object], fills: int
+) -> None:
+    street = Street(tmp_path, limits)
+    street.open()
+    read = ReadProfiles(street.storage.profiles)
+    street.serve._profiles = read
+    reader = msgspec.structs.replace(READER, **caller)
+    assert [street.visit(reader).filled for _ in range(5)] == [True] * fills + [False] * (5 - fills)
+    assert read.keys == [VISITOR] * fills
+    counts = street.counted(SLOT)
+    flooded = 5 - fills if fills else 0
+    assert (counts["requests"], counts.get("fills", 0), counts.get("flooded", 0)) == (5, fills, flooded)
+    street.close()

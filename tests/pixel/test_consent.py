@@ -181,7 +181,7 @@ def test_the_documentations_examples_are_true() -> None:
     examples = re.findall(
         r"^\| `([a-z_]+=[^`]+)` \| `(\w+)` \| (everything|nothing|profile|cookie)", text, re.M
     )
-    assert len(examples) == 10
+    assert len(examples) == 11
     at_ms = 1_795_046_400_000  # 2026-11-19
     for query, reason, first_word in examples:
         consent = decide(Signals(Region.OPEN, at_ms, said_in(dict(parse_qsl(query))), vendor_id=12))
@@ -203,6 +203,7 @@ NOES: list[dict[str, object]] = [
     {"gdpr_consent": make_tc(purposes=()), "asserted": True},
     {"gdpr_consent": make_tc(), "asserted": False},
     {"asserted": False, "gdpr": "0"},
+    {"gdpr_consent": make_tc(purposes=()), "unheard": True},  # one tool has spoken, another has not
     DENIED,
     DENIED | {"gdpr_consent": make_tc(purposes=(), updated_ms=0)},
     DENIED | {"global_privacy_control": True},
@@ -247,6 +248,8 @@ def test_without_an_iab_id_a_string_may_take_back_what_is_not_about_vendors() ->
         {"gdpr_consent": make_tc(purposes=(), service_specific=False)},
         {"gdpr_consent": make_tc(), **DENIED},
         {"asserted": True, **DENIED},
+        {"unheard": True},
+        {"unheard": True, **DENIED},  # a default, until the tool speaks
         {"ad_user_data": False},
         {"ad_personalization": False},
         {"global_privacy_control": True},
@@ -317,6 +320,8 @@ def test_the_yes_that_is_proven_is_the_one_to_a_profile() -> None:
         ({"coppa": "yes"}, Basis.CHILD),
         ({"opted_out": True}, Basis.OPTED_OUT),
         ({"asserted": False}, Basis.REFUSED),
+        ({"unheard": True}, Basis.UNHEARD),
+        ({"unheard": True, **DENIED}, Basis.UNHEARD),
         ({"gpp": "undefined"}, Basis.GPP_UNREADABLE),
         ({"gpp": make_gpp({7: "x"})}, Basis.GPP_UNREADABLE),
         ({"gpp": make_gpp({5: "BPSG"})}, Basis.GPP_UNREADABLE),

@@ -44,6 +44,7 @@ MODES: Axis = [
 ASSERTIONS: Axis = [
     ({}, []),
     ({"asserted": False}, [(Basis.REFUSED, "")]),
+    ({"unheard": True}, [(Basis.UNHEARD, "")]),
     ({"asserted": True}, []),
     (PROVEN, []),
 ]
@@ -118,6 +119,7 @@ REFUSALS: list[dict[str, object]] = [
     {"global_privacy_control": True},
     {"coppa": "1"},
     {"asserted": False},
+    {"unheard": True},
     {"ad_storage": False},
     {"ad_user_data": False},
     {"ad_personalization": False},

@@ -45,6 +45,7 @@ def test_every_field_of_the_contract_is_read() -> None:
         (),
         Said("1", "CP", "DB", "7,8", "1YNN", "0", True, "Klaro", 1_790_000_000, True, False, None, True),
         True,
+        posted=True,
     )
 
 

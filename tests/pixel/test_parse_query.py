@@ -157,6 +157,11 @@ def test_an_address_is_kept_without_query_fragment_and_credentials(given: str, k
     assert event_of(b"m=s&url=" + quote(given).encode()).url == kept
 
 
+def test_a_tool_that_was_not_heard_yet_is_neither_a_yes_nor_a_no() -> None:
+    hit = from_query(b"m=s&consent=unheard")
+    assert isinstance(hit, Hit) and hit.said == Said(unheard=True)
+
+
 @pytest.mark.parametrize("macro", ["${CONSENT}", "%25%25CONSENT%25%25", "", "perhaps"])
 def test_only_a_plain_yes_or_no_asserts_consent(macro: str) -> None:
     hit = from_query(b"m=s&consent=" + macro.encode())

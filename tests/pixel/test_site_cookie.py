@@ -26,7 +26,8 @@ from pixel.site_cookie import (
 
 KEYS = KeyRing(current=2, keys={1: b"old" * 10, 2: b"new" * 10})
 SEEN: tuple[Seen, ...] = ((70, 498_611, 1), (2**63 - 1, 498_612, 255))
-VALUE = mint_site(SEEN, KEYS)
+SITE = 2**62 + 5
+VALUE = mint_site(SEEN, SITE, KEYS)
 NAMES = [SECURE_NAMES, DEVELOPMENT_NAMES]
 ENTRIES = st.tuples(st.integers(0, 2**63 - 1), st.integers(0, 2**24 - 1), st.integers(1, 255))
 LISTS = st.lists(ENTRIES, min_size=1, max_size=MOST_SEEN + 5).map(tuple)
@@ -38,13 +39,13 @@ def read(*cookies: str, names=SECURE_NAMES, keys=KEYS) -> SiteCookie:
 
 @given(LISTS, st.sampled_from(NAMES))
 def test_what_was_shown_is_read_when_the_cookie_returns_and_of_too_much_the_newest(seen, names) -> None:
-    name, value = names.site.decode(), mint_site(seen, KEYS)
-    assert read("other=1", f"{name}={value}", "x=y", names=names) == SiteCookie(seen[-MOST_SEEN:])
-    assert len(value) <= 24 + 16 * MOST_SEEN  # a browser's limit is 4,096
+    name, value = names.site.decode(), mint_site(seen, SITE, KEYS)
+    assert read("other=1", f"{name}={value}", "x=y", names=names) == SiteCookie(seen[-MOST_SEEN:], SITE)
+    assert len(value) <= 36 + 16 * MOST_SEEN  # a browser's limit is 4,096
 
 
 def test_a_count_stops_where_its_byte_ends() -> None:
-    value = mint_site(((70, 498_611, MOST_TIMES + 1),), KEYS)
+    value = mint_site(((70, 498_611, MOST_TIMES + 1),), SITE, KEYS)
     assert read(f"__Host-rt-site={value}").seen == ((70, 498_611, MOST_TIMES),)
 
 
@@ -54,7 +55,7 @@ def test_no_cookie_is_no_flaw() -> None:
 
 
 def test_a_list_of_an_older_key_is_still_read_and_one_of_a_retired_key_is_not() -> None:
-    old = mint_site(SEEN, KeyRing(1, KEYS.keys))
+    old = mint_site(SEEN, SITE, KeyRing(1, KEYS.keys))
     assert read(f"__Host-rt-site={old}").seen == SEEN
     assert read(f"__Host-rt-site={VALUE}", keys=KeyRing(1, {1: b"old" * 10})).flaw is CookieFlaw.FORGED
 
@@ -69,16 +70,24 @@ def test_no_character_of_a_list_can_be_changed() -> None:
 
 
 def test_a_list_that_is_cut_or_lengthened_or_empty_is_malformed() -> None:
-    damaged = [VALUE[:place] for place in range(len(VALUE)) if (place - 24) % 16 or place <= 24]
-    for value in [*damaged, VALUE + "A", VALUE + "=", f'"{VALUE}"', mint_site((), KEYS), "A" * 3_000]:
+    damaged = [VALUE[:place] for place in range(len(VALUE)) if (place - 36) % 16 or place <= 36]
+    for value in [*damaged, VALUE + "A", VALUE + "=", f'"{VALUE}"', mint_site((), SITE, KEYS), "A" * 3_000]:
         assert read(f"__Host-rt-site={value}") == SiteCookie(flaw=CookieFlaw.MALFORMED)
     assert read(f"__Host-rt-site={VALUE[:-16]}").flaw is CookieFlaw.FORGED
 
 
 def test_a_list_longer_than_ours_ever_are_is_malformed() -> None:
-    longest = mint_site(((1, 1, 1),) * MOST_SEEN, KEYS)
+    longest = mint_site(((1, 1, 1),) * MOST_SEEN, SITE, KEYS)
     assert len(read(f"__Host-rt-site={longest}").seen) == MOST_SEEN
     assert read(f"__Host-rt-site={longest}{'A' * 16}").flaw is CookieFlaw.MALFORMED
+
+
+def test_a_list_says_of_which_site_it_is() -> None:
+    other = mint_site(SEEN, SITE + 1, KEYS)
+    assert (read(f"__Host-rt-site={VALUE}").site_key, read(f"__Host-rt-site={other}").site_key) == (
+        SITE,
+        SITE + 1,
+    )
 
 
 def test_two_lists_say_nothing() -> None:
@@ -109,7 +118,7 @@ def test_no_cookie_header_raises(header) -> None:
 
 def test_the_set_cookie_headers_are_literally_these() -> None:
     # Browsers hold these: a change forgets them all. No dice are in it, so that it tells no two browsers apart.
-    assert VALUE == "AgAAAAAAAABGB5uzAX__________B5u0__Q_Lv8I6PFz7NcX36lnzVG7"
+    assert VALUE == "AkAAAAAAAAAFAAAAAAAAAEYHm7MBf_________8Hm7T_4W_PqyS1rG3ulMRNb1CUHOCZ"
     attributes = b"; Path=/; Secure; HttpOnly; SameSite=None; Partitioned"
     assert set_site("V", 93_600, SECURE_NAMES) == b"__Host-rt-site=V; Max-Age=93600" + attributes
     assert expire_site(SECURE_NAMES) == b"__Host-rt-site=; Max-Age=0" + attributes

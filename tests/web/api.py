@@ -84,6 +84,7 @@ class Api:
             memory, self.storage, self.refresh.if_stale, self.clock, KeyMint(1, self.clock),
             secrets.token_bytes,
             CollectPolicy(KeyRing(1, {1: b"c" * 32}), self.secrets.tokens, self.secrets.orders),
+            self.convert.submit_credits,
         )  # fmt: skip
         self.relay = Relay(
             memory, self.storage, self.clock, self.secrets, RelayPolicy(PARTIES),

@@ -182,6 +182,18 @@ def test_a_visitor_who_was_forgotten_does_not_come_back(api: Api, shop: World) -
     assert api.storage.profiles.profile(VISITOR) is None
 
 
+def test_a_click_makes_up_for_a_visitor_who_was_forgotten_and_the_event_is_nobodys(
+    api: Api, shop: World
+) -> None:
+    api.storage.writer.commit(ForgetVisitor(VISITOR, 9, NOW_MS))
+    event = looked(shop, rtclid=click_id(api, shop, shop.campaign))
+    assert results(tell(api, shop, event, looked(shop, event_id="b", rtclid="AQb3"))) == [
+        ("accepted", None), ("rejected", "unknown_visitor")
+    ]  # fmt: skip
+    assert api.storage.profiles.profile(VISITOR) is None
+    assert api.storage.reader.rows("SELECT COUNT(*) FROM events WHERE visitor_key != 0", ()) == [(0,)]
+
+
 def test_a_click_names_a_visitor_to_its_own_merchant_only(api: Api, shop: World) -> None:
     """The visitor of this click has no cookie: the event is kept, and nobody's."""
     other = World(api, "B")

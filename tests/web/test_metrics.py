@@ -1,6 +1,9 @@
 """/metrics among the other addresses: for an operator's key, where it was asked for."""
 
 import asyncio
+import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -10,7 +13,7 @@ from pydantic import ValidationError
 from adserver.config import Settings
 from adserver.domain.metrics import Family, Kind, Sample
 from adserver.main import Server, create_operator_key, own_storage
-from adserver.web.metrics import exposition
+from adserver.web.metrics import MOST_CONNECTIONS, MetricsPort, exposition
 from tests.simulation.scrape import read_exposition, value
 
 
@@ -71,3 +74,80 @@ def test_what_is_no_port_is_said(metrics: str) -> None:
 def test_a_label_is_read_as_it_was_written() -> None:
     family = Family("a_total", Kind.COUNTER, "One.", [Sample(2, {"job": 'a "b" \\ c'})])
     assert read_exposition(exposition([family]).decode()) == {("a_total", (("job", r"a \"b\" \\ c"),)): 2.0}
+
+
+# ---- a port of its own ----
+
+FAMILY = Family("a_total", Kind.COUNTER, "One.", [Sample(2)])
+REQUEST = b"GET /metrics HTTP/1.0\r\n\r\n"
+
+
+class Port:
+    """A port that answers one figure; no request may take longer than `most_seconds` to arrive."""
+
+    def __init__(self, most_seconds: float) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.address = listener.getsockname()
+        self.at_work = threading.Semaphore(0)  # one for each who is being answered
+        self.go_on = threading.Event()
+        self.server = MetricsPort(listener, self._measured, most_seconds)
+        self.server.start()
+
+    def _measured(self) -> list[Family]:
+        self.at_work.release()
+        assert self.go_on.wait(30)
+        return [FAMILY]
+
+    def connect(self, sent: bytes = b"") -> socket.socket:
+        client = socket.create_connection(self.address, timeout=30)
+        client.sendall(sent)
+        return client
+
+    def close(self) -> None:
+        self.go_on.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def port(request: pytest.FixtureRequest) -> Iterator[Port]:
+    port = Port(request.param)
+    yield port
+    port.close()
+
+
+def read_all(client: socket.socket) -> bytes:
+    with client, client.makefile("rb") as file:
+        return file.read()
+
+
+@pytest.mark.parametrize("port", [30.0], indirect=True)
+def test_no_more_than_a_few_are_answered_at_a_time_and_the_others_in_their_turn(port: Port) -> None:
+    clients = [port.connect(REQUEST) for _ in range(MOST_CONNECTIONS + 1)]
+    for _ in range(MOST_CONNECTIONS):
+        assert port.at_work.acquire(timeout=30)
+    assert not port.at_work.acquire(timeout=0.2)
+    port.go_on.set()
+    assert all(read_all(client).endswith(exposition([FAMILY])) for client in clients)
+
+
+@pytest.mark.parametrize("port", [0.3], indirect=True)
+def test_a_request_that_never_ends_is_ended_however_often_a_byte_of_it_comes(port: Port) -> None:
+    """The client stops before the test's own patience does: only a connection that was cut ends it."""
+    port.go_on.set()
+    client = port.connect(b"GET /metrics HTTP/1.0\r\nX: ")
+    client.settimeout(0.05)
+    for _ in range(600):
+        try:
+            client.sendall(b"x")
+            answer = client.recv(1)
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            answer = b""
+        break
+    else:
+        pytest.fail("it was listened to for as long as it spoke")
+    client.close()
+    assert answer == b""
+    assert read_all(port.connect(REQUEST)).endswith(exposition([FAMILY]))

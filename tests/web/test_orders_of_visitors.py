@@ -15,6 +15,7 @@ from tests.web.api import (
     Api,
     World,
     campaign_body,
+    click_id,
     conversion_body,
     everything,
     key_behind,
@@ -46,14 +47,16 @@ def visitor(world: World) -> str:
     return party_id(VISITOR, key_behind(world.advertiser), PARTIES)
 
 
-def tell(api: Api, world: World, road: str, told: str | None, attempt: str = "attempt-1") -> httpx.Response:
+def tell(
+    api: Api, world: World, road: str, told: str | None, attempt: str = "attempt-1", **more: str
+) -> httpx.Response:
     """The same order by either road."""
     if road == "conversions":
-        body = conversion_body(world.advertiser) | ({} if told is None else {"visitor": told})
+        body = conversion_body(world.advertiser) | ({} if told is None else {"visitor": told}) | more
         headers = {"Idempotency-Key": attempt}
         return api.call("POST", "/conversions", body, world.advertiser_key, headers=headers)
     given = {"order_id": "R-1001", "nonce": attempt, "ts": str(api.now_ms // 1000)}
-    given |= {} if told is None else {"visitor": told}
+    given |= more | ({} if told is None else {"visitor": told})
     set_up = api.call("GET", f"/advertisers/{world.advertiser}/postback").json()
     signed = given | {"sig": signature_of(set_up["secret"], given)}
     return api.call("GET", f"/postback/{world.advertiser}", key="", params=signed)
@@ -113,3 +116,21 @@ def test_whoever_was_forgotten_stays_so_and_the_order_may_be_told_without_them(
     assert (answer.status_code, answer.json()["code"]) == (422, "unknown_visitor")
     assert everything(api) == before
     assert tell(api, world, road, None).json()["result"] == "unattributed"
+
+
+@ROADS
+def test_a_valid_click_makes_up_for_a_visitor_who_was_forgotten_and_no_other_click_does(
+    api: Api, world: World, campaign: str, road: str
+) -> None:
+    api.storage.writer.commit(ForgetVisitor(VISITOR, 9, NOW_MS))
+    other = World(api, "B")
+    foreign = api.make("/campaigns", campaign_body(other.advertiser, pricing_model="cpa", rate_micros=PRICE))
+    api.refresh.load()
+    before = everything(api)
+    for click in ("AQb3", click_id(api, other, foreign["id"])):
+        answer = tell(api, world, road, visitor(world), rtclid=click)
+        assert (answer.status_code, answer.json()["code"]) == (422, "unknown_visitor")
+    assert everything(api) == before
+    told = tell(api, world, road, visitor(world), rtclid=click_id(api, world, campaign))
+    assert told.json()["result"] == "taken"
+    assert spend(api, campaign) == PRICE

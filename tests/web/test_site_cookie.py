@@ -14,7 +14,7 @@ from tests.web.visiting import NEWS, Browser, Visiting
 
 NAME = "__Host-rt-site"
 LITERAL = re.compile(
-    rf"{NAME}=[A-Za-z0-9_-]{{40}}; Max-Age=(\d+); Path=/; Secure; HttpOnly; SameSite=None; Partitioned"
+    rf"{NAME}=[A-Za-z0-9_-]{{52}}; Max-Age=(\d+); Path=/; Secure; HttpOnly; SameSite=None; Partitioned"
 )
 MESSAGE = {"headline": "Still here?", "body": "Your form is kept.", "button": "Go on"}
 
@@ -92,6 +92,7 @@ def test_a_picture_counts_in_the_same_list(world: Page, stranger: Browser) -> No
     ("query", "headers"),
     [
         ("?consent=0", {}),
+        ("?consent=unheard", {}),
         ("?gdpr=1", {}),
         ("?gdpr=1&gdpr_consent=BOEFEAyOEFEAyAHABDENAI4AAAB9vABAASA", {}),
         ("?coppa=1", {}),
@@ -103,6 +104,29 @@ def test_without_consent_no_cookie_is_set_and_nothing_with_a_cap_is_shown(
 ) -> None:
     answer = stranger.ask("GET", f"/slot/{world.slot}{query}", headers=NEWS | headers)
     assert answer.headers["x-slot"] == "empty" and "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("query", "expires"),
+    [
+        ("consent=unheard", False),
+        ("consent=unheard&ad_storage=denied&ad_user_data=denied", False),
+        ("gdpr=1&gdpr_consent=" + "C" * 9_000, False),
+        ("gpc=1", False),
+        ("consent=0", True),
+        ("ad_storage=denied", True),
+    ],
+)
+def test_a_cap_outlives_what_nobody_said_and_ends_with_a_no(
+    world: Page, stranger: Browser, query: str, expires: bool
+) -> None:
+    assert stranger.is_shown_an_ad()
+    answer = stranger.ask("GET", f"/slot/{world.slot}?{query}", headers=NEWS)
+    assert answer.headers["x-slot"] == "empty"
+    assert [header.split(";")[0] for header in answer.headers.get_list("set-cookie")] == (
+        [f"{NAME}="] if expires else []
+    )
+    assert stranger.is_shown_an_ad() is expires
 
 
 @pytest.mark.parametrize(

@@ -63,10 +63,12 @@ def test_what_is_kept_and_allowed_is_the_operators_choice(monkeypatch: pytest.Mo
     monkeypatch.setenv("ADSERVER_KEEP_VIEWS_DAYS", "7")
     monkeypatch.setenv("ADSERVER_KEEP_CONSENT_PROOF_DAYS", "30")
     monkeypatch.setenv("ADSERVER_MOST_NETWORK_CLICKS", "0")
+    monkeypatch.setenv("ADSERVER_MOST_NAMELESS_CLICKS", "7")
+    monkeypatch.setenv("ADSERVER_MOST_NAMELESS_VIEWS", "8")
     monkeypatch.setenv("ADSERVER_STRICT_COUNTRIES", "br, in")
     settings = Settings()
     assert settings.retention == Retention(views_ms=7 * DAY_MS, consent_proofs_ms=30 * DAY_MS)
-    assert settings.limits == Limits(network_clicks=0)
+    assert settings.limits == Limits(network_clicks=0, nameless_clicks=7, nameless_views=8)
     assert settings.strict_countries == ("BR", "IN")
 
 

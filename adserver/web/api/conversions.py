@@ -53,7 +53,8 @@ def report_conversion(
     def submit(receipt: Receipt) -> Outcome:
         found(flows.manage.accounts.advertiser(caller.reach, body.advertiser_id))
         now_ms = flows.manage.clock()
-        order = body.order(now_ms, known(flows.relay.visitor(body.advertiser_id, body.visitor)))
+        visitor_key = known(flows.relay.visitor(body.advertiser_id, body.visitor, body.rtclid))
+        order = body.order(now_ms, visitor_key)
         if not may_have_occurred(order.occurred_at_ms, now_ms):
             raise Problem("occurred_at_out_of_range")
         return flows.convert.convert(order, receipt).outcome

@@ -58,7 +58,7 @@ def hear_postback(advertiser_id: str, request: Request, flows: CurrentFlows) -> 
     if not signed or len(parameters) < len(pairs):
         raise Problem(Unproved.BAD_SIGNATURE.value)
     query = read_postback(advertiser_id, parameters)
-    visitor_key = known(flows.relay.visitor(query.advertiser_id, query.visitor))
+    visitor_key = known(flows.relay.visitor(query.advertiser_id, query.visitor, query.rtclid))
     heard = flows.postback.hear(query.posted(flows.postback.clock(), visitor_key))
     if isinstance(heard, Unproved):
         raise Problem(heard.value)
