@@ -1,14 +1,18 @@
 """Privacy signals of a request become one Consent: may we store, profile, personalise, measure."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
 from enum import StrEnum
-from types import MappingProxyType
+from functools import lru_cache
+from math import inf
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 
 from pixel.consent_proof import ConsentProof, digest_of
-from pixel.gpp import TCF_EU, US_PRIVACY, GppFlaw, UsChoices, choices_of, fields_of, sections_of
+from pixel.gpp import TCF_EU, GppFlaw, UsChoices
+from pixel.stated import Gpp, read_gpp, read_us_privacy, stated
 from pixel.tcf import RestrictionType, TcFlaw, TcString, decode
 
 
@@ -118,30 +122,6 @@ class Consent(msgspec.Struct, frozen=True):
     may_cap: bool = False  # count in a cookie of the page's site how often an ad was shown there
 
 
-# The EEA, its outermost regions with codes of their own, the United Kingdom and Switzerland; then territories
-# of theirs with the same law, and EU, as which some databases know what lies in no one country.
-STRICT_COUNTRIES = frozenset(
-    """
-    AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK IS LI NO
-    AX GF GP MF MQ RE YT GB CH
-    BL NC PF PM TF WF SJ GG GI IM JE EU
-    """.split()
-)
-_NO_RULES: Mapping[str, Region] = MappingProxyType({})
-
-
-def region_of(country: str | None, default: Region, rules: Mapping[str, Region] = _NO_RULES) -> Region:
-    """How silence is read in `country` (ISO 3166, two capitals), or `default` where it is unknown.
-
-    The operator's `rules` speak for countries that no European law makes strict.
-    """
-    if not country:
-        return default
-    if country in STRICT_COUNTRIES:
-        return Region.STRICT
-    return rules.get(country, Region.OPEN)
-
-
 # What is allowed, as bits. Nothing is profiled that may not be stored, nor chosen from what is no profile.
 _STORE, _PROFILE, _PERSONALISE, _MEASURE, _CAP = 1, 2, 4, 8, 16
 _NEEDS = (_STORE, _PROFILE, _PERSONALISE, _MEASURE)
@@ -176,37 +156,76 @@ class _Ceiling(NamedTuple):
     allowed: int
 
 
-class _Gpp(msgspec.Struct, frozen=True):
-    """What the GPP string holds: American choices, and perhaps a TC string.
-
-    `listed` is what `gpp_sid` says applies, None where it says nothing; `is_flawed` where something that
-    applies could not be read, and may be a refusal.
-    """
-
-    us_choices: tuple[UsChoices, ...] = ()
-    tc_text: str | None = None
-    listed: frozenset[int] | None = None
-    is_flawed: bool = False
-
-
-class _Heard(msgspec.Struct, frozen=True):
+class Heard(msgspec.Struct, frozen=True):
     """The signals once their strings were read, so that no rule reads one again."""
 
     signals: Signals
-    gpp: _Gpp
+    gpp: Gpp
     us_privacy: UsChoices | GppFlaw
     gdpr_applies: bool
     tc_texts: tuple[str, ...]  # only where the GDPR applies
-    tc_strings: tuple[TcString | TcFlaw, ...]  # what they say
+    tc_answers: tuple["_TcAnswer | TcFlaw", ...]  # what they say to us
+
+
+class _Known(NamedTuple):
+    """A Consent, and from when until when nothing in it depends on the time."""
+
+    consent: Consent
+    from_ms: float
+    until_ms: float
+
+
+_MOST_KNOWN = 4_096
+_MOST_KNOWN_CHARACTERS = 3_000  # of one page's signals: pages, not we, choose how long they are
+_KNOWN: OrderedDict[Hashable, _Known] = OrderedDict()
 
 
 def decide(signals: Signals) -> Consent:
+    """What `judge` says, remembered: a visitor's browser says the same with every request of a visit."""
+    key = (
+        signals.said,
+        signals.site,
+        signals.region,
+        signals.vendor_id,
+        signals.origin_verified,
+        signals.global_privacy_control,
+        signals.opted_out,
+        signals.has_cookie,
+        signals.assertions_held,
+    )
+    known = _KNOWN.get(key)
+    if known is not None and known.from_ms <= signals.now_ms < known.until_ms:
+        return known.consent
+    heard = hear(signals)
+    consent = judge(heard)
+    if _length(signals) <= _MOST_KNOWN_CHARACTERS:
+        _KNOWN[key] = _Known(consent, *_stays(heard))
+        if len(_KNOWN) > _MOST_KNOWN:
+            _KNOWN.popitem(last=False)  # the oldest, not the one longest unused: threads share this
+    return consent
+
+
+def _length(signals: Signals) -> int:
+    return len(signals.site) + sum(len(text) for text in astuple(signals.said) if isinstance(text, str))
+
+
+def _stays(heard: Heard) -> tuple[float, float]:
+    """From when until when no date that was said is passed: of the strings, and of the assertion."""
+    now_ms, given_seconds = heard.signals.now_ms, heard.signals.said.asserted_at_seconds
+    dates = [answer.updated_ms for answer in heard.tc_answers if isinstance(answer, _TcAnswer)]
+    if given_seconds is not None:
+        dates.append(given_seconds * 1_000)
+    turns = [turn for at_ms in dates for turn in (at_ms - _MOST_SKEW_MS, at_ms + _MOST_AGE_MS + 1)]
+    from_ms = max((turn for turn in turns if turn <= now_ms), default=-inf)
+    return from_ms, min((turn for turn in turns if turn > now_ms), default=inf)
+
+
+def judge(heard: Heard) -> Consent:
     """What one request allows: the least of what each of its signals leaves.
 
     Every signal can only take away, so that one more refusal never allows more. The basis is the first
     reason for the first thing that is not allowed; where everything is, what that yes stands on.
     """
-    heard = _hear(signals)
     ceilings = [ceiling for rule in _RULES for ceiling in rule(heard)]
     allowed = _ALL
     for ceiling in ceilings:
@@ -217,13 +236,13 @@ def decide(signals: Signals) -> Consent:
         may_profile=bool(allowed & _PROFILE),
         may_personalise=bool(allowed & _PERSONALISE),
         may_measure=bool(allowed & _MEASURE),
-        withdrawn=signals.has_cookie and (signals.opted_out or _takes_back(heard)),
+        withdrawn=heard.signals.has_cookie and (heard.signals.opted_out or _takes_back(heard)),
         proof=_proof(heard) if allowed & _PROFILE else None,
         may_cap=bool(allowed & _CAP),
     )
 
 
-def _basis(ceilings: list[_Ceiling], heard: _Heard) -> Basis:
+def _basis(ceilings: list[_Ceiling], heard: Heard) -> Basis:
     for need in _NEEDS:
         for ceiling in ceilings:
             if not ceiling.allowed & need:
@@ -231,23 +250,23 @@ def _basis(ceilings: list[_Ceiling], heard: _Heard) -> Basis:
     return _footing(heard)
 
 
-def _footing(heard: _Heard) -> Basis:
+def _footing(heard: Heard) -> Basis:
     """What a yes stands on."""
-    if heard.tc_strings and heard.signals.vendor_id is not None:
+    if heard.tc_answers and heard.signals.vendor_id is not None:
         return Basis.TCF
     return Basis.ASSERTED if _asserted(heard.signals.said) else Basis.OPEN_REGION
 
 
-def _proof(heard: _Heard) -> ConsentProof | None:
+def _proof(heard: Heard) -> ConsentProof | None:
     """Of a yes; an assertion's time is no part of its digest, since some tools tell a new one each day."""
     kind, said, site = _footing(heard), heard.signals.said, heard.signals.site
     if kind is Basis.OPEN_REGION:
         return None
-    if kind is Basis.TCF and isinstance(first := heard.tc_strings[0], TcString):
+    if kind is Basis.TCF and isinstance(first := heard.tc_answers[0], _TcAnswer):
         return ConsentProof(
             kind, digest_of(" ".join(heard.tc_texts)), str(first.cmp_id), first.updated_ms, site
         )
-    tool, given_seconds = _said(said.asserted_by) or "", said.asserted_at_seconds
+    tool, given_seconds = stated(said.asserted_by) or "", said.asserted_at_seconds
     flags = (said.asserted, said.ad_storage, said.ad_user_data, said.ad_personalization)
     digest = digest_of(" ".join([*map(_FLAG_LETTERS.__getitem__, flags), tool]))
     return ConsentProof(kind, digest, tool, None if given_seconds is None else given_seconds * 1_000, site)
@@ -256,7 +275,7 @@ def _proof(heard: _Heard) -> ConsentProof | None:
 _FLAG_LETTERS = {True: "1", False: "0", None: "-"}
 
 
-def _takes_back(heard: _Heard) -> bool:
+def _takes_back(heard: Heard) -> bool:
     """Whether the account's own page says an explicit no to storage or to the profile.
 
     Silence is none, nor is a string that says nothing any more; what the browser or American law opts out
@@ -264,98 +283,50 @@ def _takes_back(heard: _Heard) -> bool:
     before anybody has answered it is no no.
     """
     signals, said = heard.signals, heard.signals.said
-    strings = [
-        one
-        for one in heard.tc_strings
-        if isinstance(one, TcString) and _invalidity(one, signals.now_ms) is None
-    ]
     if not signals.origin_verified:
         return False
-    if said.asserted is False or any(_is_no(one, signals.vendor_id) for one in strings):
+    valid = [
+        answer
+        for answer in heard.tc_answers
+        if isinstance(answer, _TcAnswer) and _invalidity(answer, signals.now_ms) is None
+    ]
+    if said.asserted is False or any(answer.is_no for answer in valid):
         return True
-    return said.ad_storage is False and not (strings or said.asserted or said.unheard)
-
-
-def _is_no(string: TcString, vendor_id: int | None) -> bool:
-    """A no to storage, to a profile, or to us, if the visitor was asked about us."""
-    if vendor_id is None or string.disclosed is None or vendor_id not in string.disclosed:
-        return not string.purpose_consents >= {1, 3}
-    return not string.purpose_consents >= {1, 3} or vendor_id not in string.vendor_consents
+    return said.ad_storage is False and not (valid or said.asserted or said.unheard)
 
 
 # ---- reading ----
 
 
-def _hear(signals: Signals) -> _Heard:
+def hear(signals: Signals) -> Heard:
     said = signals.said
-    gpp = _read_gpp(said)
+    gpp = read_gpp(said.gpp, said.gpp_sid)
     applies = _gdpr_applies(signals, gpp)
-    told = (_said(said.gdpr_consent), gpp.tc_text) if applies else ()
+    told = (stated(said.gdpr_consent), gpp.tc_text) if applies else ()
     tc_texts = tuple([text for text in told if text is not None])
-    return _Heard(
-        signals, gpp, _read_us_privacy(said), applies, tc_texts, tuple([decode(text) for text in tc_texts])
-    )
+    answers = tuple([_answer_of(text, signals.vendor_id) for text in tc_texts])
+    return Heard(signals, gpp, read_us_privacy(said.us_privacy), applies, tc_texts, answers)
 
 
-def _read_gpp(said: Said) -> _Gpp:
-    """Opt-outs count wherever they stand; what cannot be read counts only where it applies."""
-    text, listed = _said(said.gpp), _listed(said.gpp_sid)
-    sections = {} if text is None else sections_of(text)
-    if isinstance(sections, GppFlaw):
-        return _Gpp(listed=listed, is_flawed=True)
-    tc_text = sections.pop(TCF_EU, None)
-    choices, is_flawed = [], False
-    for section_id, section in sections.items():
-        fields = fields_of(section_id, section)
-        if not isinstance(fields, GppFlaw):
-            choices.append(choices_of(fields))
-        elif listed is None or section_id in listed:
-            is_flawed = True
-    return _Gpp(tuple(choices), tc_text, listed, is_flawed)
-
-
-def _read_us_privacy(said: Said) -> UsChoices | GppFlaw:
-    text = _said(said.us_privacy)
-    if text is None:
-        return UsChoices()
-    fields = fields_of(US_PRIVACY, text)
-    return fields if isinstance(fields, GppFlaw) else choices_of(fields)
-
-
-def _listed(gpp_sid: str | None) -> frozenset[int] | None:
-    """The ids in `2,7` (or `2_7`); None where nothing was said, or nothing that can be read."""
-    parts = (_said(gpp_sid) or "").replace("_", ",").split(",")
-    if not all(part.isascii() and part.isdigit() and len(part) < 4 for part in parts):
-        return None
-    return frozenset([int(part) for part in parts])
-
-
-def _gdpr_applies(signals: Signals, gpp: _Gpp) -> bool:
+def _gdpr_applies(signals: Signals, gpp: Gpp) -> bool:
     """Whether silence is a no. A bare `gdpr=0` in a pasted address does not move a European elsewhere."""
     if signals.region is Region.STRICT or (gpp.listed and TCF_EU in gpp.listed):
         return True
-    gdpr = _said(signals.said.gdpr)
+    gdpr = stated(signals.said.gdpr)
     if gdpr is not None:
         return gdpr != "0"
-    return _said(signals.said.gdpr_consent) is not None or (gpp.listed is None and gpp.tc_text is not None)
-
-
-def _said(value: str | None) -> str | None:
-    """The signal, or None where nothing was said: a macro nobody expanded is silence, never consent."""
-    if not value or value.startswith(("${", "%%")):
-        return None
-    return value
+    return stated(signals.said.gdpr_consent) is not None or (gpp.listed is None and gpp.tc_text is not None)
 
 
 # ---- the rules: each says what its signal leaves ----
 
 
-def _of_the_visitor(heard: _Heard) -> Iterator[_Ceiling]:
+def _of_the_visitor(heard: Heard) -> Iterator[_Ceiling]:
     """What the visitor told us or the browser, and whom the law protects most."""
     signals, us = heard.signals, _us_choices(heard)
     if signals.opted_out:
         yield _Ceiling(Basis.OPTED_OUT, _NOTHING)
-    if _said(signals.said.coppa) not in (None, "0") or any(choices.child for choices in us):
+    if stated(signals.said.coppa) not in (None, "0") or any(choices.child for choices in us):
         yield _Ceiling(Basis.CHILD, _NOTHING)
     by_script = signals.said.global_privacy_control or any(choices.gpc for choices in us)
     if signals.global_privacy_control or by_script:
@@ -364,12 +335,12 @@ def _of_the_visitor(heard: _Heard) -> Iterator[_Ceiling]:
         yield _Ceiling(Basis.SALE_OPT_OUT, _NOTHING)
 
 
-def _us_choices(heard: _Heard) -> tuple[UsChoices, ...]:
+def _us_choices(heard: Heard) -> tuple[UsChoices, ...]:
     by_text = heard.us_privacy
     return heard.gpp.us_choices if isinstance(by_text, GppFlaw) else (*heard.gpp.us_choices, by_text)
 
 
-def _of_the_page(heard: _Heard) -> Iterator[_Ceiling]:
+def _of_the_page(heard: Heard) -> Iterator[_Ceiling]:
     """The page's own no, and Google's Consent Mode."""
     said = heard.signals.said
     if said.asserted is False:
@@ -384,7 +355,7 @@ def _of_the_page(heard: _Heard) -> Iterator[_Ceiling]:
         yield _Ceiling(Basis.AD_PERSONALIZATION_DENIED, _ALL_BUT_PERSONALISE)
 
 
-def _of_what_is_unread(heard: _Heard) -> Iterator[_Ceiling]:
+def _of_what_is_unread(heard: Heard) -> Iterator[_Ceiling]:
     """What cannot be read may hold an opt-out, and is taken for one."""
     if heard.gpp.is_flawed:
         yield _Ceiling(Basis.GPP_UNREADABLE, _NOTHING)
@@ -392,69 +363,36 @@ def _of_what_is_unread(heard: _Heard) -> Iterator[_Ceiling]:
         yield _Ceiling(Basis.US_PRIVACY_UNREADABLE, _NOTHING)
 
 
-def _of_tc_strings(heard: _Heard) -> Iterator[_Ceiling]:
+def _of_tc_strings(heard: Heard) -> Iterator[_Ceiling]:
     """Every string that was said binds, the one inside a GPP string too."""
-    vendor_id = heard.signals.vendor_id
-    for string in heard.tc_strings:
-        invalid = _invalidity(string, heard.signals.now_ms)
-        if isinstance(string, TcFlaw) or invalid is not None:
+    for answer in heard.tc_answers:
+        invalid = _invalidity(answer, heard.signals.now_ms)
+        if isinstance(answer, TcFlaw) or invalid is not None:
             yield _Ceiling(invalid or Basis.TC_UNREADABLE, _NOTHING)
-            continue
-        for purpose, left in _WITHOUT_PURPOSE.items():
-            if purpose not in string.purpose_consents and not _rests_on_interest(string, purpose):
-                yield _Ceiling(Basis.PURPOSE_REFUSED, left)
-        if vendor_id is not None:
-            yield from _of_vendor(string, vendor_id)
+        else:
+            yield from answer.ceilings
 
 
-def _rests_on_interest(string: TcString, purpose: int) -> bool:
-    return purpose in _BY_INTEREST and purpose in string.purpose_interests
-
-
-def _invalidity(string: TcString | TcFlaw, now_ms: int) -> Basis | None:
+def _invalidity(answer: "_TcAnswer | TcFlaw", now_ms: int) -> Basis | None:
     """Why a string says nothing any more, or nothing to us."""
-    if isinstance(string, TcFlaw):
-        return Basis.TC_OTHER_VERSION if string is TcFlaw.OTHER_VERSION else Basis.TC_UNREADABLE
-    if string.updated_ms < now_ms - _MOST_AGE_MS:
+    if isinstance(answer, TcFlaw):
+        return Basis.TC_OTHER_VERSION if answer is TcFlaw.OTHER_VERSION else Basis.TC_UNREADABLE
+    if answer.updated_ms < now_ms - _MOST_AGE_MS:
         return Basis.TC_EXPIRED
-    if string.updated_ms > now_ms + _MOST_SKEW_MS:
+    if answer.updated_ms > now_ms + _MOST_SKEW_MS:
         return Basis.TC_FROM_THE_FUTURE
-    if string.policy_version < _OLDEST_POLICY:
-        return Basis.TC_OLD_POLICY
-    return None if string.service_specific else Basis.TC_NOT_SERVICE_SPECIFIC
+    return answer.never_valid
 
 
-def _of_vendor(string: TcString, vendor_id: int) -> Iterator[_Ceiling]:
-    """What the string says of one vendor: shown to the visitor, agreed to, not restricted."""
-    if string.disclosed is None or vendor_id not in string.disclosed:
-        yield _Ceiling(Basis.VENDOR_NOT_DISCLOSED, _NOTHING)
-    if vendor_id not in string.vendor_consents:
-        yield _Ceiling(Basis.VENDOR_REFUSED, _NOTHING)
-    for purpose, left in _WITHOUT_PURPOSE.items():
-        types = {
-            restriction.type
-            for restriction in string.restrictions
-            if restriction.purpose == purpose and vendor_id in restriction.vendors
-        }
-        by_consent = purpose in string.purpose_consents and types <= {RestrictionType.CONSENT_ONLY}
-        by_interest = (
-            _rests_on_interest(string, purpose)
-            and vendor_id in string.vendor_interests
-            and types <= {RestrictionType.INTEREST_ONLY}
-        )
-        if not (by_consent or by_interest):
-            yield _Ceiling(Basis.RESTRICTED if types else Basis.VENDOR_REFUSED, left)
-
-
-def _of_the_ground(heard: _Heard) -> Iterator[_Ceiling]:
+def _of_the_ground(heard: Heard) -> Iterator[_Ceiling]:
     """Where silence is a no, something must say yes: a TC string that names us, or a proven assertion."""
     signals = heard.signals
-    if not heard.gdpr_applies or (heard.tc_strings and signals.vendor_id is not None):
+    if not heard.gdpr_applies or (heard.tc_answers and signals.vendor_id is not None):
         return
     asserted = _asserted(signals.said)
     if _is_proven(signals) and not signals.assertions_held:
         yield _Ceiling(Basis.NO_USABLE_STRING, asserted)
-    elif heard.tc_strings:
+    elif heard.tc_answers:
         yield _Ceiling(Basis.NO_VENDOR_ID, _NOTHING)
     elif asserted and signals.assertions_held:
         yield _Ceiling(Basis.ASSERTION_HELD, _NOTHING)
@@ -477,16 +415,91 @@ def _is_proven(signals: Signals) -> bool:
     The tool is one that knows us as a custom vendor, or the page's own banner.
     """
     said = signals.said
-    if said.asserted_at_seconds is None or _said(said.asserted_by) is None or not signals.origin_verified:
+    if said.asserted_at_seconds is None or stated(said.asserted_by) is None or not signals.origin_verified:
         return False
     age_ms = signals.now_ms - said.asserted_at_seconds * 1_000
     return -_MOST_SKEW_MS <= age_ms <= _MOST_AGE_MS
 
 
-_RULES: tuple[Callable[[_Heard], Iterator[_Ceiling]], ...] = (
+_RULES: tuple[Callable[[Heard], Iterator[_Ceiling]], ...] = (
     _of_the_visitor,
     _of_the_page,
     _of_what_is_unread,
     _of_tc_strings,
     _of_the_ground,
 )
+
+
+# ---- what a TC string says to one vendor ----
+
+
+class _TcAnswer(msgspec.Struct, frozen=True):
+    """All that is kept of a TC string: the ceilings that it sets its vendor while it is valid.
+
+    `is_no`: it takes back what was allowed before. `never_valid` is why it says nothing, whatever its date.
+    """
+
+    updated_ms: int
+    cmp_id: int
+    never_valid: Basis | None
+    is_no: bool
+    ceilings: tuple[_Ceiling, ...]
+
+
+_MOST_TC_CHARACTERS = 2_000  # of one that is remembered; longer than those of all vendors there are
+
+
+def _answer_of(text: str, vendor_id: int | None) -> _TcAnswer | TcFlaw:
+    read = _read_answer if len(text) <= _MOST_TC_CHARACTERS else _read_answer.__wrapped__
+    return read(text, vendor_id)
+
+
+@lru_cache(maxsize=4_096)  # decoding costs more than all else that a request asks of us
+def _read_answer(text: str, vendor_id: int | None) -> _TcAnswer | TcFlaw:
+    string = decode(text)
+    if isinstance(string, TcFlaw):
+        return string
+    never_valid = None if string.service_specific else Basis.TC_NOT_SERVICE_SPECIFIC
+    if string.policy_version < _OLDEST_POLICY:
+        never_valid = Basis.TC_OLD_POLICY
+    ceilings = (*_of_purposes(string), *(() if vendor_id is None else _of_vendor(string, vendor_id)))
+    return _TcAnswer(string.updated_ms, string.cmp_id, never_valid, _is_no(string, vendor_id), ceilings)
+
+
+def _is_no(string: TcString, vendor_id: int | None) -> bool:
+    """A no to storage, to a profile, or to us, if the visitor was asked about us."""
+    if vendor_id is None or string.disclosed is None or vendor_id not in string.disclosed:
+        return not string.purpose_consents >= {1, 3}
+    return not string.purpose_consents >= {1, 3} or vendor_id not in string.vendor_consents
+
+
+def _of_purposes(string: TcString) -> Iterator[_Ceiling]:
+    for purpose, left in _WITHOUT_PURPOSE.items():
+        if purpose not in string.purpose_consents and not _rests_on_interest(string, purpose):
+            yield _Ceiling(Basis.PURPOSE_REFUSED, left)
+
+
+def _rests_on_interest(string: TcString, purpose: int) -> bool:
+    return purpose in _BY_INTEREST and purpose in string.purpose_interests
+
+
+def _of_vendor(string: TcString, vendor_id: int) -> Iterator[_Ceiling]:
+    """What the string says of one vendor: shown to the visitor, agreed to, not restricted."""
+    if string.disclosed is None or vendor_id not in string.disclosed:
+        yield _Ceiling(Basis.VENDOR_NOT_DISCLOSED, _NOTHING)
+    if vendor_id not in string.vendor_consents:
+        yield _Ceiling(Basis.VENDOR_REFUSED, _NOTHING)
+    for purpose, left in _WITHOUT_PURPOSE.items():
+        types = {
+            restriction.type
+            for restriction in string.restrictions
+            if restriction.purpose == purpose and vendor_id in restriction.vendors
+        }
+        by_consent = purpose in string.purpose_consents and types <= {RestrictionType.CONSENT_ONLY}
+        by_interest = (
+            _rests_on_interest(string, purpose)
+            and vendor_id in string.vendor_interests
+            and types <= {RestrictionType.INTEREST_ONLY}
+        )
+        if not (by_consent or by_interest):
+            yield _Ceiling(Basis.RESTRICTED if types else Basis.VENDOR_REFUSED, left)

@@ -10,9 +10,10 @@ import msgspec
 from adserver.domain.caller import Caller, Place
 from adserver.ports import Geo
 from pixel.browsers import family
-from pixel.consent import Region, region_of
+from pixel.consent import Region
 from pixel.cookie import KeyRing, names_for, read_visitor
 from pixel.events import Rejection
+from pixel.region import region_of
 from pixel.robots import robot
 from pixel.site_cookie import read_site
 

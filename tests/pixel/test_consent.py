@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel import consent
-from pixel.consent import STRICT_COUNTRIES, Basis, Consent, Region, Said, Signals, region_of
+from pixel.consent import Basis, Consent, Region, Said, Signals
 from pixel.consent_proof import ConsentProof
 from pixel.parse import said_in
+from pixel.region import STRICT_COUNTRIES, region_of
 from tests.pixel.consent_strings import NOW_MS, VENDOR, make_gpp, make_tc, make_usnat, restriction
 from tests.shared_data import PROJECT
 

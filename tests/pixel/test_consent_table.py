@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel.consent import Basis, Region, Said, Signals, decide
+from pixel import consent
+from pixel.consent import Basis, Region, Said, Signals, decide, hear, judge
 from tests.pixel.consent_strings import NOW_MS, VENDOR, make_gpp, make_tc, make_usnat
 from tests.pixel.test_consent import ALL, DAY_MS, PROVEN, make_signals
 
@@ -176,3 +177,64 @@ def test_one_more_refusal_never_allows_more(
     first, second = decide(before), decide(after)
     for need in ("may_store", "may_profile", "may_personalise", "may_measure"):
         assert getattr(first, need) or not getattr(second, need), (need, first, second)
+
+
+# ---- what is remembered ----
+
+EDGES_MS = [
+    NOW_MS + turn + step for turn in (0, -DAY_MS, 393 * DAY_MS, 500 * DAY_MS) for step in (-1, 0, 1, DAY_MS)
+]
+MORE_FIELDS = FIELDS | {
+    "gdpr_consent": st.sampled_from(
+        [None, make_tc(), make_tc(vendors=()), make_tc(purposes=(1,), updated_ms=NOW_MS - 200 * DAY_MS), "x"]
+    ),
+    "asserted": st.sampled_from([None, True, False]),
+    "asserted_at_seconds": st.sampled_from([None, NOW_MS // 1_000, NOW_MS // 1_000 - 90_000]),
+    "ad_storage": st.sampled_from([None, True, False]),
+}
+REQUEST = st.builds(
+    Signals,
+    st.sampled_from(Region),
+    st.sampled_from(EDGES_MS),
+    st.fixed_dictionaries(MORE_FIELDS).map(lambda fields: Said(**fields)),
+    st.sampled_from([None, VENDOR, VENDOR + 1]),
+    site=st.sampled_from(["", "shop.example"]),
+    **{name: st.booleans() for name in ("origin_verified", "opted_out", "has_cookie", "assertions_held")},
+)
+
+
+@given(REQUEST, st.lists(st.sampled_from(EDGES_MS), min_size=1, max_size=4), REQUEST)
+def test_what_is_remembered_is_what_would_be_decided_anew(
+    signals: Signals, times: list[int], other: Signals
+) -> None:
+    for (
+        name
+    ) in Signals.__struct_fields__:  # others that differ from it in one thing, so that none is forgotten
+        assert decide(changed := msgspec.structs.replace(signals, **{name: getattr(other, name)})) == judge(
+            hear(changed)
+        )
+    for now_ms in times:
+        later = msgspec.structs.replace(signals, now_ms=now_ms)
+        assert decide(later) == judge(hear(later))
+
+
+@given(st.fixed_dictionaries(MORE_FIELDS), st.sampled_from([None, VENDOR]))
+def test_a_string_says_the_same_whether_it_was_read_before_or_not(
+    fields: dict[str, object], vendor_id: int | None
+) -> None:
+    heard = hear(make_signals(Region.STRICT, vendor_id=vendor_id, **fields))
+    assert heard.tc_answers == tuple(
+        consent._read_answer.__wrapped__(text, vendor_id) for text in heard.tc_texts
+    )
+
+
+def test_no_more_is_remembered_than_is_said_and_no_long_text() -> None:
+    for number in range(consent._MOST_KNOWN + 10):
+        decide(make_signals(site=f"{number}.example"))
+    assert len(consent._KNOWN) == consent._MOST_KNOWN
+    for name in ("gpp", "gdpr_consent", "us_privacy", "coppa", "gdpr", "gpp_sid"):
+        decide(make_signals(**{name: f"long {'x' * consent._MOST_KNOWN_CHARACTERS}"}))
+    assert not any("long" in str(key) for key in consent._KNOWN)
+    before = consent._read_answer.cache_info().currsize
+    decide(make_signals(Region.STRICT, gdpr_consent="x" * (consent._MOST_TC_CHARACTERS + 1)))
+    assert consent._read_answer.cache_info().currsize == before
