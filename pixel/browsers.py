@@ -1,7 +1,5 @@
 """A user agent becomes the family of its browser, which decides how long an id lives there."""
 
-from functools import lru_cache
-
 from pixel.events import Family
 
 _LONGEST_READ = 512  # real user agents are shorter; whoever sends more does not choose how long we look
@@ -38,7 +36,6 @@ def family(user_agent: str) -> Family:
     return _family(user_agent[:_LONGEST_READ])
 
 
-@lru_cache(maxsize=4096)
 def _family(user_agent: str) -> Family:
     if any(mark in user_agent for mark in _APPS):
         return Family.IN_APP

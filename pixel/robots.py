@@ -1,7 +1,6 @@
 """Declared robots and prefetches are recognised, so that nothing they do is stored or billed."""
 
 import re
-from functools import lru_cache
 
 from pixel.events import Rejection
 
@@ -37,7 +36,6 @@ def robot(user_agent: str, purpose: str = "") -> Rejection | None:
     return Rejection.ROBOT if _is_declared_robot(user_agent[:_LONGEST_READ]) else None
 
 
-@lru_cache(maxsize=4096)
 def _is_declared_robot(user_agent: str) -> bool:
     if not user_agent.startswith(_BROWSER_BEGINNINGS):
         return True

@@ -1,6 +1,7 @@
 """Headers, cookies and trusted proxies become one Caller."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -12,13 +13,17 @@ from adserver.ports import Geo
 from pixel.browsers import family
 from pixel.consent import Region
 from pixel.cookie import KeyRing, names_for, read_visitor
-from pixel.events import Rejection
+from pixel.events import Family, Rejection
 from pixel.region import region_of
 from pixel.robots import robot
 from pixel.site_cookie import read_site
 
 _TEST_COOKIE = b"rt-test=1"  # one name everywhere: it excludes, and proves nothing
 _PURPOSE = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")  # today's name first, then older browsers'
+_PURPOSES = frozenset(_PURPOSE)
+_MOST_HOPS, _MOST_HOSTS, _MOST_AGENTS = 16_384, 4_096, 4_096  # that are remembered
+_LONGEST_REMEMBERED = 100  # real ones are shorter; whoever sends more does not choose what we keep
+_LONGEST_AGENT = 512
 _OWN_SITE = (b"same-origin", b"same-site")
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 _WANTED = frozenset(
@@ -64,6 +69,13 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:
     return Head(values)
 
 
+class _Hop(msgspec.Struct, frozen=True):
+    """What is known of an address: whether it is a proxy of ours, and its network."""
+
+    is_proxy: bool
+    network: int | None
+
+
 class Callers:
     """Reads who asks, by the operator's settings."""
 
@@ -71,6 +83,7 @@ class Callers:
         self._policy = policy
         self._geo = geo
         self._proxies = tuple(ip_network(network, strict=False) for network in policy.trusted_proxies)
+        self._remembered_hop = lru_cache(maxsize=_MOST_HOPS)(self._read_hop)
 
     def knows_host(self, head: Head) -> bool:
         """Whether the request names a host of ours; anything else may be a poisoned cache or link."""
@@ -83,35 +96,41 @@ class Callers:
 
     def caller(self, head: Head, client: str, *, asks_only: bool = False) -> Caller:
         """Who asks; `asks_only` for a HEAD request, which looks without showing anybody anything."""
-        policy = self._policy
-        cookie_header = head.values.get(b"cookie", b"")
+        policy, values = self._policy, head.values
+        cookie_header = values.get(b"cookie", b"")
         secure = policy.secure or self._name(head).endswith(".localhost")
-        cookie = read_visitor(cookie_header, policy.cookie_keys, names_for(secure))
-        site_cookie = read_site(cookie_header, policy.cookie_keys, names_for(secure))
-        purpose = next((text for name in _PURPOSE if (text := head.text(name))), "")
+        names = names_for(secure)
+        cookie = read_visitor(cookie_header, policy.cookie_keys, names)
+        site_cookie = read_site(cookie_header, policy.cookie_keys, names)
         address = self._address(head, client)
         place = self._geo.place(address) if self._geo is not None else None
+        declared, family = _read_agent(values.get(b"user-agent", b"")[:_LONGEST_AGENT])
         return Caller(
             region=self._region(address, place),
-            origin=_host_of(head.text(b"origin")) or _host_of(head.text(b"referer")),
+            origin=_host_of(values.get(b"origin", b"")) or _host_of(values.get(b"referer", b"")),
             visitor_key=cookie.visitor or 0,
             cookie_flaw=cookie.flaw,
             opted_out=cookie.opted_out,
-            global_privacy_control=head.values.get(b"sec-gpc") == b"1",
-            robot=Rejection.PREFETCH if asks_only else self._robot(head, purpose),
+            global_privacy_control=values.get(b"sec-gpc") == b"1",
+            robot=Rejection.PREFETCH if asks_only else self._robot(head, declared),
             test=is_test(cookie_header),
             secure=secure,
-            network=network_of(address),
+            network=self._hop(address).network,
             place=place,
-            family=family(head.text(b"user-agent")),
-            from_own_site=head.values.get(b"sec-fetch-site") in _OWN_SITE,
+            family=family,
+            from_own_site=values.get(b"sec-fetch-site") in _OWN_SITE,
             seen_here=site_cookie.seen,
             seen_site_key=site_cookie.site_key,
             site_cookie_flaw=site_cookie.flaw,
         )
 
-    def _robot(self, head: Head, purpose: str) -> Rejection | None:
-        return robot(head.text(b"user-agent"), purpose) if self._policy.robots_refused else None
+    def _robot(self, head: Head, declared: Rejection | None) -> Rejection | None:
+        if not self._policy.robots_refused:
+            return None
+        if _PURPOSES.isdisjoint(head.values):
+            return declared
+        purpose = next((text for name in _PURPOSE if (text := head.text(name))), "")
+        return robot(head.text(b"user-agent"), purpose)
 
     def _region(self, address: str, place: Place | None) -> Region:
         if self._policy.loopback_region is not None and address in ("127.0.0.1", "::1"):
@@ -122,12 +141,19 @@ class Callers:
     def _address(self, head: Head, client: str) -> str:
         """The browser's address: through proxies of ours, the last hop that is none of them."""
         forwarded = head.text(b"x-forwarded-for")
-        if not forwarded or not self._is_proxy(client):
+        if not forwarded or not self._hop(client).is_proxy:
             return client
         for hop in reversed([part.strip() for part in forwarded.split(",")]):
-            if not self._is_proxy(hop):
+            if not self._hop(hop).is_proxy:
                 return hop
         return client
+
+    def _hop(self, address: str) -> _Hop:
+        short = len(address) <= _LONGEST_REMEMBERED
+        return self._remembered_hop(address) if short else self._read_hop(address)
+
+    def _read_hop(self, address: str) -> _Hop:
+        return _Hop(self._is_proxy(address), network_of(address))
 
     def _is_proxy(self, address: str) -> bool:
         try:
@@ -151,14 +177,31 @@ def network_of(address: str) -> int | None:
 
 def is_test(cookie_header: bytes) -> bool:
     """Whether the browser was excluded by its owner."""
+    if _TEST_COOKIE not in cookie_header:
+        return False
     return any(pair.strip() == _TEST_COOKIE for pair in cookie_header.split(b";"))
 
 
-def _host_of(address: str) -> str | None:
+@lru_cache(maxsize=_MOST_AGENTS)
+def _read_agent(user_agent: bytes) -> tuple[Rejection | None, Family]:
+    """What a browser or robot says of itself."""
+    text = user_agent.decode("latin-1")
+    return robot(text), family(text)
+
+
+def _host_of(address: bytes) -> str | None:
     """The host of an Origin or Referer; None for `null`, nonsense or nothing."""
+    site = b"/".join(address.split(b"/", 3)[:3])  # without the page: a shop has one host and many pages
+    return _remembered_host(site) if len(site) <= _LONGEST_REMEMBERED else _read_host(site)
+
+
+def _read_host(address: bytes) -> str | None:
     if not address:
         return None
     try:
-        return urlsplit(address).hostname
+        return urlsplit(address.decode("latin-1")).hostname
     except ValueError:
         return None
+
+
+_remembered_host = lru_cache(maxsize=_MOST_HOSTS)(_read_host)

@@ -1,6 +1,6 @@
 """Signals become one Consent: their whole product, against what each of them leaves by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import msgspec
@@ -181,21 +181,74 @@ def test_one_more_refusal_never_allows_more(
 
 # ---- what is remembered ----
 
-EDGES_MS = [
-    NOW_MS + turn + step for turn in (0, -DAY_MS, 393 * DAY_MS, 500 * DAY_MS) for step in (-1, 0, 1, DAY_MS)
+ANEW: dict[str, Sequence[object]] = {
+    "said": [Said(), Said(coppa="1"), Said(asserted=False), Said(**PROVEN)],  # type: ignore[arg-type]
+    "site": ["", "shop.example"],
+    "region": list(Region),
+    "vendor_id": [None, VENDOR, VENDOR + 1],
+    "origin_verified": FLAGS,
+    "global_privacy_control": FLAGS,
+    "opted_out": FLAGS,
+    "has_cookie": FLAGS,
+    "assertions_held": FLAGS,
+}
+GIVEN_MS = NOW_MS - 90_000
+REMEMBERED = [
+    make_signals(),
+    make_signals(Region.STRICT, origin_verified=True, **PROVEN),
+    make_signals(origin_verified=True, has_cookie=True, asserted=False),
+    make_signals(Region.STRICT, vendor_id=VENDOR, gdpr_consent=make_tc(updated_ms=GIVEN_MS)),
+    make_signals(
+        Region.STRICT,
+        origin_verified=True,
+        gpp=make_gpp({2: make_tc(updated_ms=NOW_MS)}),
+        **PROVEN | {"asserted_at_seconds": GIVEN_MS // 1_000},
+    ),
 ]
+TIMES_MS = [
+    at_ms + turn + step
+    for at_ms in (GIVEN_MS, NOW_MS)
+    for turn in (-DAY_MS, 393 * DAY_MS)
+    for step in (-1, 0, 1)
+]
+
+
+@pytest.mark.parametrize("signals", REMEMBERED)
+def test_a_change_of_one_thing_is_decided_as_if_nothing_were_remembered(signals: Signals) -> None:
+    for name, values in ANEW.items():
+        for value in [*values, *values]:
+            changed = msgspec.structs.replace(signals, **{name: value})
+            assert decide(changed) == judge(hear(changed)), name
+
+
+@pytest.mark.parametrize("signals", REMEMBERED)
+def test_what_is_remembered_ends_with_the_dates_that_it_depends_on(signals: Signals) -> None:
+    for before_ms, after_ms in product(TIMES_MS, TIMES_MS):
+        consent._KNOWN.clear()
+        decide(msgspec.structs.replace(signals, now_ms=before_ms))
+        after = msgspec.structs.replace(signals, now_ms=after_ms)
+        assert decide(after) == judge(hear(after))
+
+
+def test_a_second_request_that_says_the_same_is_not_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    for signals in REMEMBERED:
+        first = decide(signals)
+        with monkeypatch.context() as patched:
+            patched.setattr(consent, "judge", None)
+            assert decide(msgspec.structs.replace(signals, now_ms=NOW_MS + 1)) is first
+
+
 MORE_FIELDS = FIELDS | {
     "gdpr_consent": st.sampled_from(
         [None, make_tc(), make_tc(vendors=()), make_tc(purposes=(1,), updated_ms=NOW_MS - 200 * DAY_MS), "x"]
     ),
     "asserted": st.sampled_from([None, True, False]),
-    "asserted_at_seconds": st.sampled_from([None, NOW_MS // 1_000, NOW_MS // 1_000 - 90_000]),
     "ad_storage": st.sampled_from([None, True, False]),
 }
 REQUEST = st.builds(
     Signals,
     st.sampled_from(Region),
-    st.sampled_from(EDGES_MS),
+    st.sampled_from(TIMES_MS),
     st.fixed_dictionaries(MORE_FIELDS).map(lambda fields: Said(**fields)),
     st.sampled_from([None, VENDOR, VENDOR + 1]),
     site=st.sampled_from(["", "shop.example"]),
@@ -203,19 +256,12 @@ REQUEST = st.builds(
 )
 
 
-@given(REQUEST, st.lists(st.sampled_from(EDGES_MS), min_size=1, max_size=4), REQUEST)
-def test_what_is_remembered_is_what_would_be_decided_anew(
-    signals: Signals, times: list[int], other: Signals
+@given(st.lists(REQUEST, min_size=1, max_size=5), st.sampled_from(TIMES_MS))
+def test_whatever_was_asked_before_each_request_is_decided_by_its_own_signals(
+    requests: list[Signals], later_ms: int
 ) -> None:
-    for (
-        name
-    ) in Signals.__struct_fields__:  # others that differ from it in one thing, so that none is forgotten
-        assert decide(changed := msgspec.structs.replace(signals, **{name: getattr(other, name)})) == judge(
-            hear(changed)
-        )
-    for now_ms in times:
-        later = msgspec.structs.replace(signals, now_ms=now_ms)
-        assert decide(later) == judge(hear(later))
+    for signals in [*requests, *[msgspec.structs.replace(one, now_ms=later_ms) for one in requests]]:
+        assert decide(signals) == judge(hear(signals))
 
 
 @given(st.fixed_dictionaries(MORE_FIELDS), st.sampled_from([None, VENDOR]))

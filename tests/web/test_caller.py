@@ -1,9 +1,14 @@
 """Headers, addresses and the operator's settings say who asks, where that is, and which network it is."""
 
+from urllib.parse import urlsplit
+
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adserver.domain.caller import Caller, Place
+from adserver.web import caller
 from adserver.web.caller import CallerPolicy, Callers, network_of, read_head
 from pixel.consent import Region
 from pixel.cookie import KeyRing
@@ -158,3 +163,65 @@ def test_a_user_agent_leaves_its_family_only() -> None:
 )
 def test_the_browser_says_whether_page_and_address_are_of_one_site(said: str | None, own: bool) -> None:
     assert ask(**({} if said is None else {"sec_fetch_site": said})).from_own_site is own
+
+
+# ---- what is remembered ----
+
+ADDRESS_PARTS = [
+    "http:",
+    "https://",
+    "/",
+    "//",
+    "\t",
+    "?",
+    "#",
+    "@",
+    ":80",
+    "[",
+    "]",
+    "::1",
+    "a.example",
+    "B",
+    "\xe9",
+    " ",
+]
+
+
+@given(st.lists(st.sampled_from(ADDRESS_PARTS), max_size=9).map("".join))
+def test_a_page_has_the_host_that_its_whole_address_has(address: str) -> None:
+    try:
+        host = urlsplit(address).hostname
+    except ValueError:
+        host = None
+    raw = address.encode("latin-1")
+    assert caller._host_of(raw) == caller._host_of(raw) == host
+    assert caller._host_of(raw + b"/page" * 40) == caller._read_host(raw + b"/page" * 40)
+
+
+ADDRESSES = ["8.8.8.8", "2.125.160.216", "10.1.1.1", "2a00::1", "::ffff:9.9.9.9", "nonsense", "", "x" * 200]
+
+
+@given(st.lists(st.tuples(st.sampled_from(ADDRESSES), st.lists(st.sampled_from(ADDRESSES)), st.booleans())))
+def test_who_asked_before_changes_nothing_of_who_asks(requests: list[tuple[str, list[str], bool]]) -> None:
+    always = Callers(POLICY, Atlas())
+    for client, hops, is_robot in requests:
+        values = [
+            (b"x-forwarded-for", ", ".join(hops).encode()),
+            (b"user-agent", b"curl" if is_robot else BROWSER),
+        ]
+        found = always.caller(read_head(values), client)
+        assert found == Callers(POLICY, Atlas()).caller(read_head(values), client)
+        assert found.robot is (Rejection.ROBOT if is_robot else None)
+
+
+def test_what_is_remembered_of_addresses_is_bounded_and_nothing_long_is_kept() -> None:
+    callers = Callers(POLICY)
+    for number in range(caller._MOST_HOPS + 10):
+        callers.caller(read_head([]), f"8.8.{number >> 8}.{number & 255}")
+    assert callers._remembered_hop.cache_info().currsize == caller._MOST_HOPS
+    before = callers._remembered_hop.cache_info().misses, caller._remembered_host.cache_info().misses
+    callers.caller(read_head([(b"referer", b"https://" + b"x" * 200)]), "x" * 200)
+    assert (
+        callers._remembered_hop.cache_info().misses,
+        caller._remembered_host.cache_info().misses,
+    ) == before
