@@ -273,7 +273,7 @@ def _item(part: object, currency: str | None, flaws: list[Flaw]) -> Item | None:
 
 def _quantity(given: object, flaws: list[Flaw]) -> int:
     """Whole pieces; anything else counts as one piece, since GA4's default is one."""
-    if given is None or given == "":
+    if given is None or given in ("", "1"):  # nearly always
         return 1
     if type(given) is int and 0 < given <= MAX_QUANTITY:
         return given
@@ -315,7 +315,7 @@ def said_in(signals: Record) -> Said:
 
 
 def _verbatim(given: object) -> str | None:
-    if isinstance(given, str):
+    if given is None or isinstance(given, str):
         return given
     if isinstance(given, bool):
         return "1" if given else "0"
@@ -329,7 +329,7 @@ _FLAGS = {"1": True, "true": True, "granted": True, "0": False, "false": False, 
 
 def _flag(given: object) -> bool | None:
     """A statement of yes or no; anything else, an unexpanded macro too, says neither."""
-    if isinstance(given, bool):
+    if given is None or isinstance(given, bool):
         return given
     return _FLAGS.get(str(given)) if isinstance(given, str | int) else None
 

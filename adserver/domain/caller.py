@@ -60,4 +60,4 @@ def is_from(origin: str | None, domains: tuple[str, ...]) -> bool:
     """Whether a request came from one of an account's domains, or a sub-domain of one."""
     if origin is None:
         return False
-    return any(origin == domain or origin.endswith("." + domain) for domain in domains)
+    return origin in domains or any(origin.endswith("." + domain) for domain in domains)

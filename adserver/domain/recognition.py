@@ -77,9 +77,12 @@ def kind_in_slot(caller: Caller, consent: Consent, has_site_cookie: bool) -> Kin
 
 def count_request(tally: Tally, side: Side, kind: Kind, caller: Caller, *owner_keys: int) -> None:
     """A request of each of the owners, and of the whole server; a test visitor's is nobody's."""
-    if not caller.test:
-        for owner_key in (NETWORK, *owner_keys):
-            tally.add(owner_key, _NAMES[side, kind, caller.family])
+    if caller.test:
+        return
+    name = _NAMES[side, kind, caller.family]
+    tally.add(NETWORK, name)
+    for owner_key in owner_keys:
+        tally.add(owner_key, name)
 
 
 def counters(side: Side) -> list[str]:

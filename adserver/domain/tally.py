@@ -1,9 +1,11 @@
 """Counters that a worker keeps in memory for a moment; statistics never hold up an answer."""
 
+from bisect import bisect_left
 from collections.abc import Iterable
 
 NETWORK = 0  # the owner of what is counted of the whole server
 BUCKETS_MS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000)
+_BUCKETS = (*(f"le_{most_ms}" for most_ms in BUCKETS_MS), "over")
 
 
 class Tally:
@@ -19,8 +21,7 @@ class Tally:
     def observe(self, name: str, took_ms: int) -> None:
         """How long something took: in the first bucket that it fits, and in the sum of all."""
         took_ms = max(0, took_ms)  # the clock may have gone back
-        bucket = next((f"le_{most_ms}" for most_ms in BUCKETS_MS if took_ms <= most_ms), "over")
-        self.add(NETWORK, f"{name}_{bucket}")
+        self.add(NETWORK, f"{name}_{_BUCKETS[bisect_left(BUCKETS_MS, took_ms)]}")
         self.add(NETWORK, f"{name}_ms", took_ms)
 
     def put_back(self, rows: Iterable[tuple[int, str, int, int]]) -> None:
