@@ -1,5 +1,6 @@
 """Where a click leads: the stored address, with the campaign's parameters and the click id."""
 
+from functools import lru_cache
 from urllib.parse import quote, urlsplit, urlunsplit
 
 CLICK_ID = "rtclid"
@@ -16,6 +17,11 @@ def landing_url(target: str, params: str, *, site: str, campaign: str, click_id:
     The target's own query stays first and its fragment last.
     """
     parts = urlsplit(target)
-    filled = params.replace("{site}", quote(site, safe="")).replace("{campaign}", quote(campaign, safe=""))
-    query = "&".join(part for part in (parts.query, filled, f"{CLICK_ID}={click_id}") if part)
+    own = (parts.query, _filled(params, site, campaign), f"{CLICK_ID}={click_id}")
+    query = "&".join([part for part in own if part])
     return urlunsplit(parts._replace(query=query))
+
+
+@lru_cache(maxsize=1_024)  # a campaign's are the same for each of its clicks on a site
+def _filled(params: str, site: str, campaign: str) -> str:
+    return params.replace("{site}", quote(site, safe="")).replace("{campaign}", quote(campaign, safe=""))
