@@ -436,7 +436,8 @@ _RULES: tuple[Callable[[Heard], Iterator[_Ceiling]], ...] = (
 class _TcAnswer(msgspec.Struct, frozen=True):
     """All that is kept of a TC string: the ceilings that it sets its vendor while it is valid.
 
-    `is_no`: it takes back what was allowed before. `never_valid` is why it says nothing, whatever its date.
+    `is_no`: a no to storage, to a profile, or to us, if the visitor was asked about us. `never_valid` is why
+    it says nothing, whatever its date.
     """
 
     updated_ms: int
@@ -462,15 +463,12 @@ def _read_answer(text: str, vendor_id: int | None) -> _TcAnswer | TcFlaw:
     never_valid = None if string.service_specific else Basis.TC_NOT_SERVICE_SPECIFIC
     if string.policy_version < _OLDEST_POLICY:
         never_valid = Basis.TC_OLD_POLICY
-    ceilings = (*_of_purposes(string), *(() if vendor_id is None else _of_vendor(string, vendor_id)))
-    return _TcAnswer(string.updated_ms, string.cmp_id, never_valid, _is_no(string, vendor_id), ceilings)
-
-
-def _is_no(string: TcString, vendor_id: int | None) -> bool:
-    """A no to storage, to a profile, or to us, if the visitor was asked about us."""
-    if vendor_id is None or string.disclosed is None or vendor_id not in string.disclosed:
-        return not string.purpose_consents >= {1, 3}
-    return not string.purpose_consents >= {1, 3} or vendor_id not in string.vendor_consents
+    shown = vendor_id is not None and string.disclosed is not None and vendor_id in string.disclosed
+    agreed = vendor_id is not None and vendor_id in string.vendor_consents
+    by_vendor = () if vendor_id is None else _of_vendor(string, vendor_id, shown=shown, agreed=agreed)
+    is_no = not string.purpose_consents >= {1, 3} or (shown and not agreed)
+    ceilings = (*_of_purposes(string), *by_vendor)
+    return _TcAnswer(string.updated_ms, string.cmp_id, never_valid, is_no, ceilings)
 
 
 def _of_purposes(string: TcString) -> Iterator[_Ceiling]:
@@ -483,11 +481,11 @@ def _rests_on_interest(string: TcString, purpose: int) -> bool:
     return purpose in _BY_INTEREST and purpose in string.purpose_interests
 
 
-def _of_vendor(string: TcString, vendor_id: int) -> Iterator[_Ceiling]:
+def _of_vendor(string: TcString, vendor_id: int, *, shown: bool, agreed: bool) -> Iterator[_Ceiling]:
     """What the string says of one vendor: shown to the visitor, agreed to, not restricted."""
-    if string.disclosed is None or vendor_id not in string.disclosed:
+    if not shown:
         yield _Ceiling(Basis.VENDOR_NOT_DISCLOSED, _NOTHING)
-    if vendor_id not in string.vendor_consents:
+    if not agreed:
         yield _Ceiling(Basis.VENDOR_REFUSED, _NOTHING)
     for purpose, left in _WITHOUT_PURPOSE.items():
         types = {
