@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Iterator
 from enum import StrEnum
 from functools import lru_cache
 from math import inf
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -178,21 +179,12 @@ class _Known(NamedTuple):
 _MOST_KNOWN = 4_096
 _MOST_KNOWN_CHARACTERS = 3_000  # of one page's signals: pages, not we, choose how long they are
 _KNOWN: OrderedDict[Hashable, _Known] = OrderedDict()
+_all_but_the_time = attrgetter(*(name for name in Signals.__struct_fields__ if name != "now_ms"))
 
 
 def decide(signals: Signals) -> Consent:
     """What `judge` says, remembered: a visitor's browser says the same with every request of a visit."""
-    key = (
-        signals.said,
-        signals.site,
-        signals.region,
-        signals.vendor_id,
-        signals.origin_verified,
-        signals.global_privacy_control,
-        signals.opted_out,
-        signals.has_cookie,
-        signals.assertions_held,
-    )
+    key = _all_but_the_time(signals)
     known = _KNOWN.get(key)
     if known is not None and known.from_ms <= signals.now_ms < known.until_ms:
         return known.consent
