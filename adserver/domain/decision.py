@@ -1,6 +1,7 @@
 """The decision: which campaign answers a slot, with which products, and why the others do not."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 import msgspec
 
@@ -21,6 +22,7 @@ from adserver.domain.visitor import (
 )
 
 MESSAGE = "message"  # the template that shows the advertiser's own words, for services
+INTERESTS_LOOKED_AT = 24  # of one shop: the warmest
 
 # Beliefs before a campaign has figures of its own, each worth so many trials.
 EXPECTED_CTR, CTR_TRIALS = 0.005, 200.0
@@ -68,7 +70,22 @@ class NoAd(msgspec.Struct, frozen=True):
     refusals: dict[int, Refusal]
 
 
-_Shown = tuple[int, Creative, tuple[Product, ...]]  # whose rate it is served at, and what is seen
+class _Offer(msgspec.Struct, frozen=True):
+    """A candidate that may answer: at whose rate, with one of which creatives, and what that is worth."""
+
+    candidate: Candidate
+    audience_key: int
+    creatives: list[Creative]
+    ecpm_micros: float
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What all campaigns of a shop have to go by: what this visitor did there, and would be shown of it."""
+
+    shop: Shop
+    chosen: tuple[Product, ...]
+    form_open: bool
+    no_product: Refusal  # why nothing is chosen, where nothing is
 
 
 def decide(
@@ -84,103 +101,127 @@ def decide(
     `products` holds the catalogue's entries for the profile's interests. `dice` in [0, 1) breaks ties,
     picks among a campaign's creatives and, hashed with a campaign's key, paces that campaign.
     """
+    hearing = _Hearing(request, profile, products, dice)
     refusals: dict[int, Refusal] = {}
-    offers: list[Decision] = []
+    offers: list[_Offer] = []
     for candidate in candidates:
-        offer = _offer(request, profile, candidate, products, dice)
-        if isinstance(offer, Decision):
+        offer = hearing.offer(candidate)
+        if isinstance(offer, _Offer):
             offers.append(offer)
         else:
             refusals[candidate.campaign.key] = offer
     if not offers:
         return NoAd(refusals)
-    best = max(offer.ecpm_micros for offer in offers)
+    best = max([offer.ecpm_micros for offer in offers])
     leaders = [offer for offer in offers if offer.ecpm_micros == best]
     winner = leaders[int(dice * len(leaders))]
     for offer in offers:
         if offer is not winner:
-            refusals[offer.campaign.key] = Refusal.OUTRANKED
-    return msgspec.structs.replace(winner, refusals=refusals)
+            refusals[offer.candidate.campaign.key] = Refusal.OUTRANKED
+    return hearing.decision(winner, refusals)
 
 
-def _offer(
-    request: Request,
-    profile: Profile | None,
-    candidate: Candidate,
-    products: Mapping[int, Product],
-    dice: float,
-) -> Decision | Refusal:
-    campaign = candidate.campaign
-    no = refusal(
-        campaign,
-        candidate.creatives,
-        profile,
-        request.image,
-        request.now_ms,
-        test=request.test,
-    )
-    if no is not None:
-        return no
-    shown = _shown(request, profile, candidate, products, dice)
-    if isinstance(shown, Refusal):
-        return shown
-    offer = _priced(request, candidate, *shown)
-    if isinstance(offer, Decision) and not request.test:
-        return money_refusal(campaign, candidate.balance, dice, offer.audience_key) or offer
-    return offer
+class _Hearing:
+    """One request, and what is found out for it once: a shop's campaigns share the visitor's doings there."""
+
+    def __init__(
+        self, request: Request, profile: Profile | None, products: Mapping[int, Product], dice: float
+    ) -> None:
+        self._request = request
+        self._profile = profile
+        self._products = products
+        self._dice = dice
+        self._shops = {shop.advertiser_key: shop for shop in profile.shops} if profile is not None else {}
+        self._known: dict[int, _Known] = {}
+
+    def offer(self, candidate: Candidate) -> _Offer | Refusal:
+        """What the candidate bids, or the first reason against it."""
+        request, campaign = self._request, candidate.campaign
+        no = refusal(
+            campaign,
+            candidate.creatives,
+            self._profile,
+            request.image,
+            request.now_ms,
+            test=request.test,
+        )
+        if no is not None:
+            return no
+        shown = self._shown(candidate)
+        if isinstance(shown, Refusal):
+            return shown
+        audience_key, creatives = shown
+        worth = _worth(request.slot, candidate, audience_key)
+        if isinstance(worth, Refusal):
+            return worth
+        if not request.test:
+            no = money_refusal(campaign, candidate.balance, self._dice, audience_key)
+            if no is not None:
+                return no
+        return _Offer(candidate, audience_key, creatives, worth)
+
+    def decision(self, offer: _Offer, refusals: dict[int, Refusal]) -> Decision:
+        """The winner's creative, by a throw of its own: the one that breaks ties would always be the same."""
+        campaign, creatives = offer.candidate.campaign, offer.creatives
+        creative = creatives[int(dice_of(campaign.key, self._dice, b"creative") * len(creatives))]
+        products: tuple[Product, ...] = ()
+        if creative.template != MESSAGE:
+            products = self._known[campaign.advertiser_key].chosen
+        return Decision(campaign, creative, products, offer.ecpm_micros, refusals, offer.audience_key)
+
+    def _shown(self, candidate: Candidate) -> tuple[int, list[Creative]] | Refusal:
+        """For the visitor's sake where the campaign's audience holds them, else for the page's."""
+        campaign = candidate.campaign
+        shop = self._shops.get(campaign.advertiser_key)
+        if shop is not None and self._profile is not None:
+            if shop.blocked_at_ms:
+                return Refusal.SHOP_UNWANTED
+            audience_key = audience_for(
+                campaign.terms, candidate.audiences, self._profile, self._request.now_ms
+            )
+            if audience_key is not None:
+                return self._shown_to_member(candidate, audience_key, shop)
+        return _shown_for_page(candidate) if campaign.contextual else Refusal.NOT_IN_AUDIENCE
+
+    def _shown_to_member(
+        self, candidate: Candidate, audience_key: int, shop: Shop
+    ) -> tuple[int, list[Creative]] | Refusal:
+        """Those of the creatives that the visitor's audience may see for which there is something to show."""
+        creatives = creatives_for(candidate.campaign, audience_key, candidate.creatives)
+        if not creatives:  # this worker has not heard of them yet
+            return Refusal.NO_CREATIVE
+        known = self._known.get(shop.advertiser_key) or self._know(shop)
+        showable = [
+            one for one in creatives if (known.form_open if one.template == MESSAGE else known.chosen)
+        ]
+        if showable:
+            return audience_key, showable
+        only_messages = all(one.template == MESSAGE for one in creatives)
+        return Refusal.NO_OPEN_FORM if only_messages else known.no_product
+
+    def _know(self, shop: Shop) -> _Known:
+        now_ms = self._request.now_ms
+        chosen = choose_products(shop, self._products, self._request.cards, now_ms)
+        no_product = Refusal.NO_PRODUCT if chosen else _no_product(shop, self._products, now_ms)
+        known = _Known(shop, chosen, form_is_open(shop, now_ms), no_product)
+        self._known[shop.advertiser_key] = known
+        return known
 
 
-def _shown(
-    request: Request,
-    profile: Profile | None,
-    candidate: Candidate,
-    products: Mapping[int, Product],
-    dice: float,
-) -> _Shown | Refusal:
-    """For the visitor's sake where the campaign's audience holds them, else for the page's."""
-    campaign = candidate.campaign
-    shop = profile.shop(campaign.advertiser_key) if profile is not None else None
-    if profile is not None and shop is not None:
-        if shop.blocked_at_ms:
-            return Refusal.SHOP_UNWANTED
-        audience_key = audience_for(campaign.terms, candidate.audiences, profile, request.now_ms)
-        if audience_key is not None:
-            return _shown_to_member(request, candidate, audience_key, shop, products, dice)
-    return _shown_for_page(candidate, dice) if campaign.contextual else Refusal.NOT_IN_AUDIENCE
-
-
-def _shown_for_page(candidate: Candidate, dice: float) -> _Shown | Refusal:
+def _shown_for_page(candidate: Candidate) -> tuple[int, list[Creative]] | Refusal:
     """A message: products are chosen by what a visitor did."""
     messages = [creative for creative in candidate.creatives if creative.template == MESSAGE]
-    return (CONTEXTUAL, _one_of(messages, candidate, dice), ()) if messages else Refusal.NO_MESSAGE
+    return (CONTEXTUAL, messages) if messages else Refusal.NO_MESSAGE
 
 
-def _shown_to_member(
-    request: Request,
-    candidate: Candidate,
-    audience_key: int,
-    shop: Shop,
-    products: Mapping[int, Product],
-    dice: float,
-) -> _Shown | Refusal:
-    """One of the creatives that the visitor's audience may see, with its products; none for a message."""
-    campaign = candidate.campaign
-    creatives = creatives_for(campaign, audience_key, candidate.creatives)
-    if not creatives:  # this worker has not heard of them yet
-        return Refusal.NO_CREATIVE
-    chosen = choose_products(shop, products, request.cards, request.now_ms)
-    form_open = form_is_open(shop, request.now_ms)
-    showable = [one for one in creatives if (form_open if one.template == MESSAGE else chosen)]
-    if not showable:
-        only_messages = all(one.template == MESSAGE for one in creatives)
-        return Refusal.NO_OPEN_FORM if only_messages else _no_product(shop, products, request.now_ms)
-    creative = _one_of(showable, candidate, dice)
-    return audience_key, creative, () if creative.template == MESSAGE else chosen
-
-
-def _one_of(creatives: list[Creative], candidate: Candidate, dice: float) -> Creative:
-    """By a throw of its own: the one that breaks ties would always give a campaign the same creative."""
-    return creatives[int(dice_of(candidate.campaign.key, dice, b"creative") * len(creatives))]
+def _worth(slot: Slot, candidate: Candidate, audience_key: int) -> float | Refusal:
+    """Expected revenue of a thousand impressions, in the ranking's currency."""
+    if candidate.exchange_rate is None:
+        return Refusal.NO_EXCHANGE_RATE
+    native = ecpm_micros(candidate.campaign, candidate.rates, audience_key)
+    if native < slot.floor_cpm_micros and slot.currency == candidate.campaign.terms.currency:
+        return Refusal.BELOW_FLOOR
+    return native * candidate.exchange_rate
 
 
 def eligible(answer: Decision | NoAd) -> Iterator[tuple[int, bool]]:
@@ -190,23 +231,6 @@ def eligible(answer: Decision | NoAd) -> Iterator[tuple[int, bool]]:
     for campaign_key, reason in answer.refusals.items():
         if reason in (Refusal.OUTRANKED, Refusal.PACED, Refusal.BUDGET_EXHAUSTED):
             yield campaign_key, reason is Refusal.OUTRANKED
-
-
-def _priced(
-    request: Request,
-    candidate: Candidate,
-    audience_key: int,
-    creative: Creative,
-    chosen: tuple[Product, ...],
-) -> Decision | Refusal:
-    if candidate.exchange_rate is None:
-        return Refusal.NO_EXCHANGE_RATE
-    native = ecpm_micros(candidate.campaign, candidate.rates, audience_key)
-    slot = request.slot
-    if slot.currency == candidate.campaign.terms.currency and native < slot.floor_cpm_micros:
-        return Refusal.BELOW_FLOOR
-    worth = native * candidate.exchange_rate
-    return Decision(candidate.campaign, creative, chosen, worth, {}, audience_key)
 
 
 def _no_product(shop: Shop, products: Mapping[int, Product], now_ms: int) -> Refusal:
@@ -224,20 +248,39 @@ def choose_products(
     Never one that was bought within the purchase retention, that the visitor does not want, that left
     the catalogue or is out of stock.
     """
-    excluded = {
-        purchase.product_key for purchase in shop.purchases if purchase.at_ms > now_ms - PURCHASE_RETENTION_MS
-    }
-    excluded.update(shop.unwanted)
     chosen: list[Product] = []
-    for interest in shop.interests:
-        product = products.get(interest.product_key)
-        if product is None or not product.in_stock or interest.product_key in excluded:
-            continue
-        if interest.at_ms > now_ms - INTEREST_RETENTION_MS:
+    for key in _wanted(shop, now_ms):
+        product = products.get(key)
+        if product is not None and product.in_stock:
             chosen.append(product)
             if len(chosen) == most:
                 break
     return tuple(chosen)
+
+
+def first_choices(shop: Shop, most: int, now_ms: int) -> list[int]:
+    """The products that `choose_products` would take if all of them are in stock."""
+    return list(islice(_wanted(shop, now_ms), most))
+
+
+def all_choices(shop: Shop) -> list[int]:
+    """The products that any answer about the shop may depend on."""
+    return [interest.product_key for interest in shop.interests[:INTERESTS_LOOKED_AT]]
+
+
+def is_settled(first: Sequence[int], products: Mapping[int, Product]) -> bool:
+    """Whether a shop's first choices can all be shown, so that no other product of it matters."""
+    return bool(first) and all(key in products and products[key].in_stock for key in first)
+
+
+def _wanted(shop: Shop, now_ms: int) -> Iterator[int]:
+    """The interests to advertise, in order, as far as the visitor's doings tell."""
+    bought_since_ms, seen_since_ms = now_ms - PURCHASE_RETENTION_MS, now_ms - INTEREST_RETENTION_MS
+    excluded = {purchase.product_key for purchase in shop.purchases if purchase.at_ms > bought_since_ms}
+    excluded.update(shop.unwanted)
+    for interest in shop.interests[:INTERESTS_LOOKED_AT]:
+        if interest.at_ms > seen_since_ms and interest.product_key not in excluded:
+            yield interest.product_key
 
 
 def form_is_open(shop: Shop, now_ms: int) -> bool:

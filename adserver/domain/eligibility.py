@@ -5,7 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from adserver.domain.budget import Bucket
-from adserver.domain.campaign import PERIOD_MS, Campaign, Creative, Pacing, Status
+from adserver.domain.campaign import PERIOD_MS, Campaign, Creative, FrequencyCap, Pacing, Status
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pacing import DayBudget, dice_of, may_spend
 from adserver.domain.pricing import PricingModel, smallest_price
@@ -52,14 +52,17 @@ class Balance(msgspec.Struct, frozen=True):
 
     def can_pay(self, price: Micros) -> bool:
         """Whether one more ad at `price` would still fit every budget."""
-        of_all = max(self.in_flight, self.advertiser_in_flight)
-        return _hold((self.total, self.day), price + self.in_flight) and _hold(
-            (self.advertiser_total, self.advertiser_day), price + of_all
-        )
-
-
-def _hold(buckets: tuple[Bucket, ...], micros: int) -> bool:
-    return all(bucket.remaining is None or bucket.remaining >= micros for bucket in buckets)
+        own, of_all = self.in_flight, max(self.in_flight, self.advertiser_in_flight)
+        for bucket, under_way in (
+            (self.total, own),
+            (self.day, own),
+            (self.advertiser_total, of_all),
+            (self.advertiser_day, of_all),
+        ):
+            cap = bucket.cap  # a plain loop, and no calls: this is asked of every candidate
+            if cap is not None and cap - bucket.spent - bucket.pending < price + under_way:
+                return False
+        return True
 
 
 def refusal(
@@ -84,9 +87,9 @@ def refusal(
         return Refusal.NO_CREATIVE
     if image and campaign.terms.pricing_model is PricingModel.VCPM:
         return Refusal.NO_PICTURE_MEASURE
-    if test:
+    if test or campaign.frequency_cap is None:
         return None
-    return _frequency_refusal(campaign, profile, now_ms)
+    return _frequency_refusal(campaign.key, campaign.frequency_cap, profile, now_ms)
 
 
 def _schedule_refusal(campaign: Campaign, now_ms: int) -> Refusal | None:
@@ -111,8 +114,10 @@ def money_refusal(campaign: Campaign, balance: Balance, dice: float, audience_ke
     price = smallest_price(campaign.terms, audience_key)
     if not balance.can_pay(price):
         return Refusal.BUDGET_EXHAUSTED
+    if campaign.pacing is not Pacing.EVEN:
+        return None
     day = _day_budget(balance, price)
-    if campaign.pacing is not Pacing.EVEN or day is None:
+    if day is None:
         return None
     passes = may_spend(day, balance.traffic, dice_of(campaign.key, dice))
     return None if passes else Refusal.PACED
@@ -133,11 +138,10 @@ def _day_budget(balance: Balance, price: Micros) -> DayBudget | None:
     )
 
 
-def _frequency_refusal(campaign: Campaign, profile: Profile | None, now_ms: int) -> Refusal | None:
-    cap = campaign.frequency_cap
-    if cap is None:
-        return None
+def _frequency_refusal(
+    campaign_key: int, cap: FrequencyCap, profile: Profile | None, now_ms: int
+) -> Refusal | None:
     if profile is None:
         return Refusal.FREQUENCY_UNKNOWN
-    shown = profile.times_shown(campaign.key, now_ms - PERIOD_MS[cap.per])
+    shown = profile.times_shown(campaign_key, now_ms - PERIOD_MS[cap.per])
     return Refusal.FREQUENCY_CAP if shown >= cap.impressions else None

@@ -99,6 +99,7 @@ class InFlight:
         self._campaigns: dict[int, _Campaign] = {}
         self.changed: set[int] = set()  # campaigns, since whoever reads it last cleared it
         self.workers = 1
+        self._expired_ms = -1
 
     def add(self, campaign_key: int, impression_id: int, price: Micros, chance: float, now_ms: int) -> None:
         """An ad went out; `chance` is how likely it is billed as far as the server knew."""
@@ -137,6 +138,9 @@ class InFlight:
 
     def expire(self, now_ms: int) -> None:
         """Let ads age, and forget what is too old; `now_ms` never goes back."""
+        if now_ms == self._expired_ms:  # a decision asks for each of its candidates
+            return
+        self._expired_ms = now_ms
         for age, ageing in enumerate(self._ageing):
             while ageing and ageing[0][0] <= now_ms:
                 due_ms, ad = ageing.popleft()
@@ -165,6 +169,9 @@ class InFlight:
             return None
         return Expected(campaign.expected_micros, campaign.rate, self.workers)
 
+    def knows(self, campaign_key: int) -> bool:
+        return campaign_key in self._campaigns
+
     def campaigns(self) -> set[int]:
         """All of which something is known."""
         return set(self._campaigns)
@@ -192,7 +199,8 @@ class Unconfirmed:
         stop in time, though none knows the others' newest. A copy is summed: where outcomes are
         delivered by another thread, it may confirm meanwhile.
         """
-        own = sum(list(self._prices.get(campaign_key, {}).values()))
+        prices = self._prices.get(campaign_key)
+        own = sum(list(prices.values())) if prices else 0
         if told is None:
             return Micros(int(own * self._chances.get(campaign_key, 0.0)))
         return Micros(told.micros + int(own * told.rate * told.workers))

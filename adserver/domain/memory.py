@@ -1,16 +1,16 @@
 """What one worker holds in memory: its picture of the campaigns, and counts on their way to storage."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId, Calendar, DaySpan
 from adserver.domain.caller import Caller
-from adserver.domain.campaign import Campaign
+from adserver.domain.campaign import Advertiser, Campaign
 from adserver.domain.consent_hold import answer_of
 from adserver.domain.eligibility import Balance
 from adserver.domain.in_flight import Unconfirmed
-from adserver.domain.money import Micros
+from adserver.domain.money import ZERO, Micros
 from adserver.domain.pixel_sample import Repeats, Samples
 from adserver.domain.snapshot import Snapshot
 from adserver.domain.tally import Tally
@@ -29,26 +29,50 @@ class Memory(msgspec.Struct, frozen=True):
     samples: Samples
     repeats: Repeats
 
-    def balance(self, campaign: Campaign, under_way: Mapping[int, Micros], now_ms: int) -> Balance:
-        """What the campaign and its advertiser may still spend, as far as this worker has heard.
+    def balances(
+        self, campaigns: Sequence[Campaign], under_way: Mapping[int, Micros], now_ms: int
+    ) -> list[Balance]:
+        """What each campaign and its advertiser may still spend, as far as this worker has heard.
 
-        `under_way` holds, of both, what ads of a moment ago will probably cost.
+        `under_way` holds, of both, what ads of a moment ago will probably cost; no entry is nothing.
         """
-        span = self._day(campaign, now_ms)
+        keys = {campaign.advertiser_key for campaign in campaigns}
+        purses = {key: self._purse(self.snapshot.advertisers[key], now_ms) for key in keys}
+        return [
+            self._balance(campaign, purses[campaign.advertiser_key], under_way, now_ms)
+            for campaign in campaigns
+        ]
+
+    def _balance(
+        self, campaign: Campaign, purse: "_Purse", under_way: Mapping[int, Micros], now_ms: int
+    ) -> Balance:
+        span, get = purse.span, self.snapshot.buckets.get
         return Balance(
-            *self._buckets(campaign, span.day),
-            under_way[campaign.key],
+            get(BucketId(campaign.key, WHOLE_LIFE)) or Bucket(campaign.total_budget_micros),
+            get(BucketId(campaign.key, span.day)) or Bucket(campaign.daily_budget_micros),
+            purse.total,
+            purse.day,
+            under_way.get(campaign.key, ZERO),
             now_ms - span.start_ms,
             span.end_ms - span.start_ms,
             self.snapshot.traffic.get(campaign.key),
-            under_way[campaign.advertiser_key],
+            under_way.get(campaign.advertiser_key, ZERO),
+        )
+
+    def _purse(self, advertiser: Advertiser, now_ms: int) -> "_Purse":
+        span, get = self.calendar.span(now_ms, advertiser.timezone), self.snapshot.buckets.get
+        return _Purse(
+            span,
+            get(BucketId(advertiser.key, WHOLE_LIFE)) or Bucket(advertiser.total_budget_micros),
+            get(BucketId(advertiser.key, span.day)) or Bucket(advertiser.daily_budget_micros),
         )
 
     def has_budget(self, campaign: Campaign, now_ms: int) -> bool:
         """Whether anything caps what the campaign or its advertiser may spend."""
         if campaign.total_budget_micros is not None or campaign.daily_budget_micros is not None:
             return True
-        buckets = self._buckets(campaign, self._day(campaign, now_ms).day)
+        (balance,) = self.balances([campaign], {}, now_ms)
+        buckets = (balance.total, balance.day, balance.advertiser_total, balance.advertiser_day)
         return any(bucket.cap is not None for bucket in buckets)
 
     def count_answer(self, owner_key: int, caller: Caller, basis: Basis, now_ms: int) -> None:
@@ -57,22 +81,13 @@ class Memory(msgspec.Struct, frozen=True):
         if answer is not None and self.watch.hears(caller, owner_key, now_ms):
             self.tally.add(owner_key, answer)
 
-    def _day(self, campaign: Campaign, now_ms: int) -> DaySpan:
-        return self.calendar.span(now_ms, self.snapshot.advertisers[campaign.advertiser_key].timezone)
 
-    def _buckets(self, campaign: Campaign, day: int) -> tuple[Bucket, Bucket, Bucket, Bucket]:
-        """Total and of the day: the campaign's, then its advertiser's."""
-        advertiser = self.snapshot.advertisers[campaign.advertiser_key]
+class _Purse(msgspec.Struct, frozen=True):
+    """What all campaigns of an advertiser share: its day, and what it may spend in all and on that day."""
 
-        def bucket(owner_key: int, day: int, cap: Micros | None) -> Bucket:
-            return self.snapshot.buckets.get(BucketId(owner_key, day)) or Bucket(cap)
-
-        return (
-            bucket(campaign.key, WHOLE_LIFE, campaign.total_budget_micros),
-            bucket(campaign.key, day, campaign.daily_budget_micros),
-            bucket(advertiser.key, WHOLE_LIFE, advertiser.total_budget_micros),
-            bucket(advertiser.key, day, advertiser.daily_budget_micros),
-        )
+    span: DaySpan
+    total: Bucket
+    day: Bucket
 
 
 def new_memory(limits: Limits = Limits()) -> Memory:  # noqa: B008  it is frozen

@@ -22,6 +22,9 @@ class Rates(msgspec.Struct, frozen=True, array_like=True):
     conversions: int = 0
 
 
+NO_FIGURES = Rates()
+
+
 class Snapshot:
     """One worker's picture of the accounts; `put` keeps it up with the change log, entity by entity."""
 

@@ -1,6 +1,7 @@
 """Counters that a worker keeps in memory for a moment; statistics never hold up an answer."""
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable
 
 NETWORK = 0  # the owner of what is counted of the whole server
@@ -12,11 +13,14 @@ class Tally:
     """Adds up (owner, name) until `take`; owner 0 is the network."""
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[int, str], int] = {}
+        self._counts = Counter[tuple[int, str]]()
 
     def add(self, owner_key: int, name: str, n: int = 1) -> None:
-        key = (owner_key, name)
-        self._counts[key] = self._counts.get(key, 0) + n
+        self._counts[owner_key, name] += n
+
+    def add_each(self, counted: Iterable[tuple[int, str]]) -> None:
+        """One more of each (owner, name)."""
+        self._counts.update(counted)
 
     def observe(self, name: str, took_ms: int) -> None:
         """How long something took: in the first bucket that it fits, and in the sum of all."""
@@ -31,5 +35,5 @@ class Tally:
 
     def take(self, hour_ms: int) -> tuple[tuple[int, str, int, int], ...]:
         """What was counted since the last call, as rows for AddCounts."""
-        counts, self._counts = self._counts, {}
+        counts, self._counts = self._counts, Counter()
         return tuple((hour_ms, name, owner_key, n) for (owner_key, name), n in counts.items())

@@ -1,8 +1,8 @@
 """An ad goes out: snapshot and profile in, a document or picture with signed links out."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
+from itertools import chain
 from urllib.parse import quote
 
 import msgspec
@@ -18,43 +18,39 @@ from adserver.domain.decision import (
     Decision,
     NoAd,
     Request,
+    all_choices,
     chance_of,
     decide,
     eligible,
+    first_choices,
+    is_settled,
 )
+from adserver.domain.eligibility import Refusal
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import BILLED_EVENT, CONTEXTUAL, smallest_price
 from adserver.domain.recognition import Side, count_request, kind_in_slot
 from adserver.domain.sightings import noted, profile_of, seconds_needed
 from adserver.domain.slot import OnEmpty, Site, Slot
-from adserver.domain.snapshot import Rates
+from adserver.domain.snapshot import NO_FIGURES
 from adserver.domain.token import AdToken, Secrets, sign
 from adserver.domain.visitor import Profile, Shop
 from adserver.ports import Clock, Refreshed, Stores
 from adserver.writes import RecordDecision
 from creatives.card import Card
 from creatives.formats import FORMATS, Format
-from creatives.html import (
-    Beacons,
-    Document,
-    Fragment,
-    HouseDocument,
-    Look,
-    card_fragment,
-    compile_document,
-    house_document,
-    message_fragment,
-)
+from creatives.html import Beacons, HouseDocument, Look, house_document
+from creatives.ready import Ready
 from pixel.consent import NOTHING_SAID, Consent, Said, Signals
 from pixel.consent import decide as decide_consent
 from pixel.cookie import KeyRing, names_for
 from pixel.site_cookie import expire_site, mint_site, set_site
 
-MOST_FRAGMENTS = 20_000  # ready cards kept in memory
-MOST_DOCUMENTS = 2_000
 CARDS_OF_IMAGE = 4  # frames of one GIF
-PRODUCTS_LOOKED_UP = 24  # of one shop: the warmest interests
+
+
+_REFUSED = {refusal: f"refused_{refusal}" for refusal in Refusal}
+_REFUSED_TEST = {refusal: f"{name}_test" for refusal, name in _REFUSED.items()}
 
 
 class ServingPolicy(msgspec.Struct, frozen=True):
@@ -139,8 +135,7 @@ class Serve:
         self._dice = chance.dice
         self._secrets = secrets
         self._policy = policy
-        self._fragments: OrderedDict[tuple[object, ...], Fragment] = OrderedDict()
-        self._documents: OrderedDict[tuple[object, ...], Document] = OrderedDict()
+        self._ready = Ready()
         self._houses: dict[tuple[str, OnEmpty], HouseDocument] = {}
 
     # ---- documents ----
@@ -168,14 +163,14 @@ class Serve:
         format_ = FORMATS[slot.format_name]
         creative = answer.creative
         look = look_of(creative, answer.products)
-        document = self._document(creative, look, format_)
+        document = self._ready.document(look, format_)
         texts, fragments = [], []
         if creative.template == MESSAGE:
-            fragments.append(self._fragment(None, creative, look, format_))
+            fragments.append(self._ready.message(look, format_))
             texts.append(sign(token, self._secrets.tokens))
         for product in answer.products:
             card = card_of(product, token.decided_at_ms)
-            fragments.append(self._fragment(card, creative, look, format_))
+            fragments.append(self._ready.card(card, look, format_))
             carried = msgspec.structs.replace(token, product_key=product.key)
             texts.append(sign(carried, self._secrets.tokens))
         prefix = allowed_prefix(click_prefix, site.click_prefixes)
@@ -194,23 +189,6 @@ class Serve:
         if house is None:
             house = self._houses[key] = house_document(FORMATS[slot.format_name], "en", slot.on_empty)
         return Served(house.body, house.content_security_policy, site.domains, False)
-
-    def _document(self, creative: Creative, look: Look, format_: Format) -> Document:
-        key = (creative.key, creative.version, look.language, format_.name)
-        document = self._documents.get(key)
-        if document is None:
-            document = self._documents[key] = compile_document(look, format_)
-            _trim(self._documents, MOST_DOCUMENTS)
-        return document
-
-    def _fragment(self, card: Card | None, creative: Creative, look: Look, format_: Format) -> Fragment:
-        key = (card, creative.key, creative.version, look.language, format_.name)
-        fragment = self._fragments.get(key)
-        if fragment is None:
-            drawn = message_fragment(look, format_) if card is None else card_fragment(card, look, format_)
-            fragment = self._fragments[key] = drawn
-            _trim(self._fragments, MOST_FRAGMENTS)
-        return fragment
 
     # ---- images ----
 
@@ -293,8 +271,8 @@ class Serve:
         viewer = self._viewer(consent, caller)
         shops = viewer.profile.shops if viewer.profile is not None else []
         candidates = self._candidates(shops, now_ms)
-        products = self._products(shops)
         cards = CARDS_OF_IMAGE if image else FORMATS[slot.format_name].cards
+        products = self._products(shops, cards, now_ms)
         request = Request(slot, cards, image, now_ms, caller.test)
         return decide(request, viewer.profile, candidates, products, self._dice()), viewer
 
@@ -312,12 +290,12 @@ class Serve:
             if answer.audience_key == CONTEXTUAL:
                 for owner_key in (answer.campaign.key, slot.key):
                     tally.add(owner_key, f"contextual_fills{apart}")
-        for campaign_key, refusal in answer.refusals.items():
-            tally.add(campaign_key, f"refused_{refusal}{apart}")
-        for campaign_key, passed in () if caller.test else eligible(answer):
-            tally.add(campaign_key, "eligible")
-            if passed:
-                tally.add(campaign_key, "passed")
+        names = _REFUSED_TEST if caller.test else _REFUSED
+        tally.add_each((key, names[refusal]) for key, refusal in answer.refusals.items())
+        if not caller.test:
+            able = list(eligible(answer))
+            tally.add_each((key, "eligible") for key, _ in able)
+            tally.add_each((key, "passed") for key, passed in able if passed)
 
     def _count_signs(self, consent: Consent, slot: Slot, site: Site, caller: Caller) -> None:
         """How the browser was known, and what it was that it was not chosen for."""
@@ -355,27 +333,29 @@ class Serve:
         rates = self._exchange_rates(campaigns)
         under_way = self._under_way(campaigns)
         self._refresh()  # after that: what is billed just now is counted twice for a moment, never left out
+        balances = self._memory.balances(campaigns, under_way, now_ms)
         return [
             Candidate(
                 campaign,
                 self._snapshot.creatives_of(campaign.key),
-                self._memory.balance(campaign, under_way, now_ms),
-                self._snapshot.rates.get(campaign.key, Rates()),
+                balance,
+                self._snapshot.rates.get(campaign.key, NO_FIGURES),
                 rates.get(campaign.terms.currency),
                 self._snapshot.audiences,
             )
-            for campaign in campaigns
+            for campaign, balance in zip(campaigns, balances, strict=True)
         ]
 
     def _under_way(self, campaigns: Sequence[Campaign]) -> dict[int, Micros]:
-        """What all workers' ads of a moment ago will probably cost each campaign, and so each advertiser."""
+        """What all workers' ads of a moment ago will probably cost, by campaign and by advertiser."""
+        told, unconfirmed = self._writer.in_flight, self._memory.unconfirmed
         under_way: dict[int, Micros] = {}
         for campaign in campaigns:
-            told = self._writer.in_flight(campaign.key)
-            expected = self._memory.unconfirmed.expected(campaign.key, told)
-            under_way[campaign.key] = expected
-            of_all = under_way.get(campaign.advertiser_key, ZERO) + expected
-            under_way[campaign.advertiser_key] = Micros(of_all)
+            expected = unconfirmed.expected(campaign.key, told(campaign.key))
+            if expected:
+                under_way[campaign.key] = expected
+                of_all = under_way.get(campaign.advertiser_key, ZERO) + expected
+                under_way[campaign.advertiser_key] = Micros(of_all)
         return under_way
 
     def _exchange_rates(self, campaigns: Sequence[Campaign]) -> Mapping[str, float]:
@@ -385,14 +365,18 @@ class Serve:
             return dict.fromkeys(currencies, 1.0)
         return self._policy.ranking_rates
 
-    def _products(self, shops: Sequence[Shop]) -> Mapping[int, Product]:
-        keys = [
-            interest.product_key
+    def _products(self, shops: Sequence[Shop], cards: int, now_ms: int) -> Mapping[int, Product]:
+        """Each shop's first choices; more of its interests only where one of those cannot be bought now."""
+        shops = [shop for shop in shops if self._snapshot.live_campaigns(shop.advertiser_key)]
+        first = {shop.advertiser_key: first_choices(shop, cards, now_ms) for shop in shops}
+        found = self._catalogue.products(chain.from_iterable(first.values()))
+        more = [
+            key
             for shop in shops
-            if self._snapshot.live_campaigns(shop.advertiser_key)
-            for interest in shop.interests[:PRODUCTS_LOOKED_UP]
+            if not is_settled(first[shop.advertiser_key], found)
+            for key in all_choices(shop)
         ]
-        return self._catalogue.products(keys)
+        return {**found, **self._catalogue.products(more)} if more else found
 
     # ---- what was served ----
 
@@ -457,7 +441,7 @@ class Serve:
         terms = answer.campaign.terms
         if token.test or not self._memory.has_budget(answer.campaign, now_ms):
             return ZERO, 0.0
-        rates = self._snapshot.rates.get(token.campaign_key, Rates())
+        rates = self._snapshot.rates.get(token.campaign_key, NO_FIGURES)
         chance = chance_of(BILLED_EVENT[terms.pricing_model], rates)
         return smallest_price(terms, answer.audience_key), chance
 
@@ -487,9 +471,3 @@ def image_key(ask: SlotRequest, visitor_key: int) -> int:
     """What ties an image slot's picture to its link: the slot, the embedder's key and the visitor."""
     text = f"{ask.slot_key}:{ask.embed_key}:{visitor_key}".encode()
     return int.from_bytes(blake2b(text, digest_size=8, person=b"image").digest(), "big") >> 1
-
-
-def _trim(cache: OrderedDict[tuple[object, ...], Document] | OrderedDict[tuple[object, ...], Fragment],
-          most: int) -> None:  # fmt: skip
-    while len(cache) > most:
-        cache.popitem(last=False)

@@ -46,7 +46,8 @@ _SET_PICTURE = prepared(
     .where(products.c.key == bindparam("of_key"), products.c.image_link == bindparam("of_image"))
     .values(picture=bindparam("new_picture"))
 )
-_ONE = prepared(select(products.c.body, products.c.picture).where(products.c.key == bindparam("key")))
+_keys = func.json_each(bindparam("keys")).table_valued("value")
+_SOME = prepared(select(products.c.body, products.c.picture).where(products.c.key.in_(select(_keys.c.value))))
 _PAGE = prepared(
     select(products.c.body, products.c.picture)
     .where(products.c.advertiser_key == bindparam("advertiser_key"), products.c.key > bindparam("after"))
@@ -109,12 +110,9 @@ class SqliteCatalogue:
 
     def products(self, keys: Iterable[int]) -> Mapping[int, Product]:
         """The products that exist among `keys`, by key."""
-        found = {}
-        for key in keys:
-            row = self._reader.row(_ONE, {"key": key})
-            if row is not None:
-                found[key] = _product(row)
-        return found
+        listed = ",".join(map(str, keys))
+        rows = self._reader.rows(_SOME, {"keys": f"[{listed}]"}) if listed else []
+        return {product.key: product for product in map(_product, rows)}
 
     def page(self, advertiser_key: int, after: int, limit: int) -> list[Product]:
         parameters = {"advertiser_key": advertiser_key, "after": after, "most": limit}

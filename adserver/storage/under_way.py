@@ -52,6 +52,8 @@ class UnderWay:
             changed.clear()
 
     def expected(self, campaign_key: int) -> Expected | None:
+        if not self._in_flight.knows(campaign_key):  # most: no need to wait for a commit that is heard
+            return None
         with self._lock:
             self._in_flight.expire(monotonic_ms())
             return self._in_flight.expected(campaign_key)

@@ -1,0 +1,211 @@
+"""The decision as plainly as it can be said: slow, each candidate by itself, and what the fast one is held to."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from adserver.domain.audience import audience_for
+from adserver.domain.campaign import Campaign, Creative, Pacing, creatives_for
+from adserver.domain.catalogue import Product
+from adserver.domain.decision import (
+    INTERESTS_LOOKED_AT,
+    MESSAGE,
+    Candidate,
+    Decision,
+    NoAd,
+    Request,
+    ecpm_micros,
+    form_is_open,
+)
+from adserver.domain.eligibility import Balance, Refusal, refusal
+from adserver.domain.money import Micros
+from adserver.domain.pacing import DayBudget, dice_of, may_spend
+from adserver.domain.pricing import CONTEXTUAL, smallest_price
+from adserver.domain.visitor import INTEREST_RETENTION_MS, PURCHASE_RETENTION_MS, Profile, Shop
+
+_Shown = tuple[int, Creative, tuple[Product, ...]]  # whose rate it is served at, and what is seen
+
+
+def decide(
+    request: Request,
+    profile: Profile | None,
+    candidates: Sequence[Candidate],
+    products: Mapping[int, Product],
+    dice: float,
+) -> Decision | NoAd:
+    """The eligible campaign with the highest expected revenue, or NoAd.
+
+    `profile` is None where nothing may be remembered of the visitor.
+    `products` holds the catalogue's entries for the profile's interests. `dice` in [0, 1) breaks ties,
+    picks among a campaign's creatives and, hashed with a campaign's key, paces that campaign.
+    """
+    refusals: dict[int, Refusal] = {}
+    offers: list[Decision] = []
+    for candidate in candidates:
+        offer = _offer(request, profile, candidate, products, dice)
+        if isinstance(offer, Decision):
+            offers.append(offer)
+        else:
+            refusals[candidate.campaign.key] = offer
+    if not offers:
+        return NoAd(refusals)
+    best = max(offer.ecpm_micros for offer in offers)
+    leaders = [offer for offer in offers if offer.ecpm_micros == best]
+    winner = leaders[int(dice * len(leaders))]
+    for offer in offers:
+        if offer is not winner:
+            refusals[offer.campaign.key] = Refusal.OUTRANKED
+    return msgspec.structs.replace(winner, refusals=refusals)
+
+
+def _offer(
+    request: Request,
+    profile: Profile | None,
+    candidate: Candidate,
+    products: Mapping[int, Product],
+    dice: float,
+) -> Decision | Refusal:
+    campaign = candidate.campaign
+    no = refusal(
+        campaign,
+        candidate.creatives,
+        profile,
+        request.image,
+        request.now_ms,
+        test=request.test,
+    )
+    if no is not None:
+        return no
+    shown = _shown(request, profile, candidate, products, dice)
+    if isinstance(shown, Refusal):
+        return shown
+    offer = _priced(request, candidate, *shown)
+    if isinstance(offer, Decision) and not request.test:
+        return _money_refusal(campaign, candidate.balance, dice, offer.audience_key) or offer
+    return offer
+
+
+def _shown(
+    request: Request,
+    profile: Profile | None,
+    candidate: Candidate,
+    products: Mapping[int, Product],
+    dice: float,
+) -> _Shown | Refusal:
+    """For the visitor's sake where the campaign's audience holds them, else for the page's."""
+    campaign = candidate.campaign
+    shop = profile.shop(campaign.advertiser_key) if profile is not None else None
+    if profile is not None and shop is not None:
+        if shop.blocked_at_ms:
+            return Refusal.SHOP_UNWANTED
+        audience_key = audience_for(campaign.terms, candidate.audiences, profile, request.now_ms)
+        if audience_key is not None:
+            return _shown_to_member(request, candidate, audience_key, shop, products, dice)
+    return _shown_for_page(candidate, dice) if campaign.contextual else Refusal.NOT_IN_AUDIENCE
+
+
+def _shown_for_page(candidate: Candidate, dice: float) -> _Shown | Refusal:
+    """A message: products are chosen by what a visitor did."""
+    messages = [creative for creative in candidate.creatives if creative.template == MESSAGE]
+    return (CONTEXTUAL, _one_of(messages, candidate, dice), ()) if messages else Refusal.NO_MESSAGE
+
+
+def _shown_to_member(
+    request: Request,
+    candidate: Candidate,
+    audience_key: int,
+    shop: Shop,
+    products: Mapping[int, Product],
+    dice: float,
+) -> _Shown | Refusal:
+    """One of the creatives that the visitor's audience may see, with its products; none for a message."""
+    campaign = candidate.campaign
+    creatives = creatives_for(campaign, audience_key, candidate.creatives)
+    if not creatives:  # this worker has not heard of them yet
+        return Refusal.NO_CREATIVE
+    chosen = choose_products(shop, products, request.cards, request.now_ms)
+    form_open = form_is_open(shop, request.now_ms)
+    showable = [one for one in creatives if (form_open if one.template == MESSAGE else chosen)]
+    if not showable:
+        only_messages = all(one.template == MESSAGE for one in creatives)
+        return Refusal.NO_OPEN_FORM if only_messages else _no_product(shop, products, request.now_ms)
+    creative = _one_of(showable, candidate, dice)
+    return audience_key, creative, () if creative.template == MESSAGE else chosen
+
+
+def _one_of(creatives: list[Creative], candidate: Candidate, dice: float) -> Creative:
+    """By a throw of its own: the one that breaks ties would always give a campaign the same creative."""
+    return creatives[int(dice_of(candidate.campaign.key, dice, b"creative") * len(creatives))]
+
+
+def _priced(
+    request: Request,
+    candidate: Candidate,
+    audience_key: int,
+    creative: Creative,
+    chosen: tuple[Product, ...],
+) -> Decision | Refusal:
+    if candidate.exchange_rate is None:
+        return Refusal.NO_EXCHANGE_RATE
+    native = ecpm_micros(candidate.campaign, candidate.rates, audience_key)
+    slot = request.slot
+    if slot.currency == candidate.campaign.terms.currency and native < slot.floor_cpm_micros:
+        return Refusal.BELOW_FLOOR
+    worth = native * candidate.exchange_rate
+    return Decision(candidate.campaign, creative, chosen, worth, {}, audience_key)
+
+
+def _no_product(shop: Shop, products: Mapping[int, Product], now_ms: int) -> Refusal:
+    """Whether it is the visitor's own wish that leaves nothing to show."""
+    as_if_wanted = msgspec.structs.replace(shop, unwanted=[])
+    wanted = choose_products(as_if_wanted, products, 1, now_ms)
+    return Refusal.PRODUCT_UNWANTED if wanted else Refusal.NO_PRODUCT
+
+
+def choose_products(
+    shop: Shop, products: Mapping[int, Product], most: int, now_ms: int
+) -> tuple[Product, ...]:
+    """The shop's products for this visitor: cart, then wishlist, then viewed, each newest first.
+
+    Never one that was bought within the purchase retention, that the visitor does not want, that left
+    the catalogue or is out of stock.
+    """
+    excluded = {
+        purchase.product_key for purchase in shop.purchases if purchase.at_ms > now_ms - PURCHASE_RETENTION_MS
+    }
+    excluded.update(shop.unwanted)
+    chosen: list[Product] = []
+    for interest in shop.interests[:INTERESTS_LOOKED_AT]:
+        product = products.get(interest.product_key)
+        if product is None or not product.in_stock or interest.product_key in excluded:
+            continue
+        if interest.at_ms > now_ms - INTEREST_RETENTION_MS:
+            chosen.append(product)
+            if len(chosen) == most:
+                break
+    return tuple(chosen)
+
+
+def _money_refusal(campaign: Campaign, balance: Balance, dice: float, audience_key: int) -> Refusal | None:
+    price = smallest_price(campaign.terms, audience_key)
+    of_all = max(balance.in_flight, balance.advertiser_in_flight)
+    asked = (
+        (price + balance.in_flight, (balance.total, balance.day)),
+        (price + of_all, (balance.advertiser_total, balance.advertiser_day)),
+    )
+    for micros, buckets in asked:
+        if any(bucket.remaining is not None and bucket.remaining < micros for bucket in buckets):
+            return Refusal.BUDGET_EXHAUSTED
+    day, left = balance.day, balance.total.remaining
+    if campaign.pacing is not Pacing.EVEN or day.cap is None:
+        return None
+    used = day.spent + day.pending
+    budget = DayBudget(
+        day.cap if left is None else min(day.cap, Micros(used + left)),
+        Micros(used + balance.in_flight),
+        price,
+        balance.day_elapsed_ms,
+        balance.day_length_ms,
+    )
+    passes = may_spend(budget, balance.traffic, dice_of(campaign.key, dice))
+    return None if passes else Refusal.PACED

@@ -1,0 +1,214 @@
+"""The decision shares, skips and puts off; it answers what the plain one answers, over any world."""
+
+import random
+from collections import Counter
+from typing import TypeVar
+
+from adserver.domain.budget import Bucket
+from adserver.domain.campaign import (
+    AudienceCreatives,
+    Campaign,
+    FrequencyCap,
+    Pacing,
+    Period,
+    Status,
+)
+from adserver.domain.catalogue import Availability, Product
+from adserver.domain.decision import (
+    Candidate,
+    Request,
+    all_choices,
+    decide,
+    first_choices,
+    is_settled,
+)
+from adserver.domain.eligibility import Balance, Refusal
+from adserver.domain.identity import product_key
+from adserver.domain.money import Micros
+from adserver.domain.pricing import AudienceRate, PricingModel
+from adserver.domain.snapshot import Rates
+from adserver.domain.traffic import FLAT, Traffic
+from adserver.domain.visitor import (
+    DAY_MS,
+    FORM_RETENTION_MS,
+    INTEREST_RETENTION_MS,
+    PURCHASE_RETENTION_MS,
+    Interest,
+    Level,
+    Profile,
+    Purchase,
+    Shop,
+    Shown,
+)
+from pixel.events import EventName
+from tests.domain import plain_decision
+from tests.domain.makers import (
+    NOW_MS,
+    make_audience,
+    make_balance,
+    make_bucket,
+    make_campaign,
+    make_candidate,
+    make_catalogue,
+    make_creative,
+    make_message,
+    make_product,
+    make_request,
+    make_slot,
+)
+
+SHOPS = (1, 2, 3)
+ITEMS = [f"item-{n}" for n in range(30)]  # more than are looked at
+VIEWERS, BUYERS = AUDIENCES = (11, 12)
+WORLDS = 1_500
+
+T = TypeVar("T")
+
+
+class World:
+    """A visitor, some shops and their campaigns, thrown by the dice of a seed; most of it in working order."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.dice = self.random.random()
+        self.catalogue = self._catalogue()
+        self.profile = self._profile() if self._mostly() else None
+        self.candidates = [self._candidate(key) for key in range(1, self.random.randint(1, 16) + 1)]
+        self.request = self._request()
+
+    def _mostly(self) -> bool:
+        return self.random.random() < 0.93
+
+    def _or(self, usual: T, *rare: T) -> T:
+        return usual if self._mostly() else self.random.choice(rare)
+
+    def _age(self, *edges_ms: int) -> int:
+        """Lately, or a moment just before, at or after what an age is compared with."""
+        edge = self.random.choice(edges_ms) + self.random.choice((-1, 0, 1))
+        return NOW_MS - (self.random.choice((0, DAY_MS)) if self._mostly() else edge)
+
+    def _keys(self, shop_key: int, most: int) -> list[int]:
+        items = self.random.sample(ITEMS, self.random.randint(0, most))
+        return [product_key(shop_key, item) for item in items]
+
+    def _catalogue(self) -> dict[int, Product]:
+        """Of each shop's items, some were never listed and some are sold out."""
+        kinds = (None, *Availability)
+        return make_catalogue(
+            *(
+                make_product(item, key=product_key(shop, item), advertiser_key=shop, availability=word)
+                for shop in SHOPS
+                for item in ITEMS
+                if (word := self.random.choice(kinds)) is not None
+            )
+        )
+
+    def shop(self, key: int) -> Shop:
+        throw = self.random
+        shop = Shop(key)
+        shop.interests = [
+            Interest(one, throw.choice(list(Level)), self._age(INTEREST_RETENTION_MS))
+            for one in self._keys(key, throw.choice((3, 30)))
+        ]
+        shop.purchases = [Purchase(one, self._age(PURCHASE_RETENTION_MS)) for one in self._keys(key, 3)]
+        shop.unwanted = self._keys(key, throw.choice((0, 20)))
+        shop.blocked_at_ms = self._or(0, NOW_MS)
+        shop.form_started_ms = self._or(0, 1, self._age(FORM_RETENTION_MS), NOW_MS)
+        shop.form_submitted_ms = self._or(0, NOW_MS)
+        shop.last_event_ms = {EventName.VIEW_ITEM: self._age(30 * DAY_MS)}
+        return shop
+
+    def _profile(self) -> Profile:
+        profile = Profile(0)
+        profile.shops = [self.shop(key) for key in self.random.sample(SHOPS, self.random.randint(1, 3))]
+        shown = self.random.sample(range(1, 17), self.random.randint(0, 4))
+        profile.shown = [Shown(key, [NOW_MS - DAY_MS, NOW_MS]) for key in shown]
+        return profile
+
+    def _bucket(self) -> Bucket:
+        caps = (None, 10**9, 10**9, 0, 1, 1_999, 2_000, 2_001, 251_000)
+        return make_bucket(self.random.choice(caps), self._or(0, 1_000))
+
+    def _balance(self) -> Balance:
+        throw, costs = self.random, (0.0, 2_000.0, 10.0**8)
+        return make_balance(
+            total=self._bucket() if throw.random() < 0.3 else make_bucket(),
+            day=self._bucket() if throw.random() < 0.6 else make_bucket(),
+            advertiser_total=self._bucket() if throw.random() < 0.3 else make_bucket(),
+            advertiser_day=self._bucket() if throw.random() < 0.3 else make_bucket(),
+            in_flight=Micros(throw.choice((0, 0, 1, 2_000))),
+            advertiser_in_flight=Micros(throw.choice((0, 0, 1, 2_000))),
+            traffic=self._or(Traffic(FLAT, 100.0, throw.choice(costs)), None),
+        )
+
+    def _campaign(self, key: int) -> Campaign:
+        throw = self.random
+        named = throw.sample(AUDIENCES, throw.choice((0, 0, 0, 1, 2)))
+        seen_by = throw.sample((0, *AUDIENCES), throw.choice((0, 0, 0, 1)))
+        return make_campaign(
+            key=key,
+            advertiser_key=throw.choice(SHOPS),
+            status=self._or(Status.ACTIVE, *Status),
+            starts_at_ms=self._or(None, NOW_MS, NOW_MS + 1),
+            ends_at_ms=self._or(None, NOW_MS, NOW_MS + 1),
+            pacing=throw.choice(list(Pacing)),
+            frequency_cap=self._or(None, FrequencyCap(1, Period.HOUR), FrequencyCap(2, Period.WEEK)),
+            contextual=throw.random() < 0.3,
+            audience_creatives=tuple(AudienceCreatives(audience, (key * 10,)) for audience in seen_by),
+            pricing_model=throw.choice(list(PricingModel)),
+            rate_micros=self._rate(),
+            currency=throw.choice(("EUR", "USD")),
+            audience_rates=tuple(AudienceRate(audience, self._or(self._rate(), None)) for audience in named),
+        )
+
+    def _rate(self) -> Micros:
+        return Micros(self.random.choice((1_000_000, 2_000_000, 3_000_000)))
+
+    def _candidate(self, key: int) -> Candidate:
+        kinds = self.random.choices((make_creative, make_message), (3, 1), k=self._or(2, 0, 1, 3))
+        return Candidate(
+            self._campaign(key),
+            [make(key=key * 10 + place, campaign_key=key) for place, make in enumerate(kinds)],
+            self._balance(),
+            self._or(Rates(), Rates(900, 9, 1)),
+            self._or(1.0, 0.5, None),
+            {VIEWERS: make_audience(key=VIEWERS), BUYERS: make_audience(EventName.PURCHASE, key=BUYERS)},
+        )
+
+    def _request(self) -> Request:
+        floor = Micros(self.random.choice((0, 0, 0, 1_250_000, 2_000_000)))
+        slot = make_slot(floor_cpm_micros=floor, currency=self.random.choice((None, "EUR")))
+        cards = self.random.randint(1, 4)
+        return make_request(slot=slot, cards=cards, image=self._or(False, True), test=self._or(False, True))
+
+
+def test_the_answer_is_the_plain_one() -> None:
+    """In each world; and together they hold every answer that there is, many of them won against others."""
+    seen = Counter[str]()
+    for seed in range(WORLDS):
+        world = World(seed)
+        asked = (world.request, world.profile, world.candidates, world.catalogue, world.dice)
+        answer = decide(*asked)
+        assert answer == plain_decision.decide(*asked), f"world {seed}"
+        seen.update([type(answer).__name__, *answer.refusals.values()])
+    assert set(Refusal) <= set(seen)
+    assert seen["Decision"] > WORLDS // 4 and seen[Refusal.OUTRANKED] > WORLDS // 4
+
+
+def test_what_is_read_of_the_catalogue_is_enough() -> None:
+    """First choices, and all others only where those do not settle it: the answer is as if all were known."""
+    settled = 0
+    for seed in range(WORLDS):
+        world = World(seed)
+        shop, most = world.shop(SHOPS[0]), world.request.cards
+        first = first_choices(shop, most, NOW_MS)
+        read = {key: world.catalogue[key] for key in first if key in world.catalogue}
+        if is_settled(first, read):
+            settled += 1
+        else:
+            read |= {key: world.catalogue[key] for key in all_choices(shop) if key in world.catalogue}
+        profile, request = Profile(0, [shop]), make_request(cards=most)
+        candidates = [make_candidate(make_campaign(advertiser_key=shop.advertiser_key))]
+        plain = plain_decision.decide(request, profile, candidates, world.catalogue, 0.5)
+        assert decide(request, profile, candidates, read, 0.5) == plain, f"world {seed}"
+    assert 0 < settled < WORLDS
