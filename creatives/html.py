@@ -4,17 +4,19 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
 
 import msgspec
 from markupsafe import Markup
+from markupsafe import escape as markup_of
 
 from creatives.assets import template, text_of
 from creatives.card import MEDIA_ADDRESS_PATTERN, Card, Look
 from creatives.colour import badge_colour, mixed, readable_on_white, safe_colour, text_on
 from creatives.formats import Format
 from creatives.labels import labels_for, spoken_language
-from creatives.price import price_tag
+from creatives.price import PriceTag, price_tag
 from creatives.text import plain_text
 
 __all__ = [
@@ -30,8 +32,11 @@ __all__ = [
     "message_fragment",
 ]
 
-# Templates are cut at this character. No advertiser can forge it: `plain_text` drops control characters.
+# Templates are cut at these characters. No advertiser can forge them: `plain_text` drops control characters.
 _SPLICE = "\x00"
+_TITLE, _NOW, _WAS, _PICTURE = "\x01", "\x02", "\x03", "\x04"  # a card's own words
+_OWN_WORDS = re.compile("([\x01-\x04])")
+MOST_CARD_KINDS = 1_000
 _PICTURE_HASH = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _LONG_PRICE_CHARACTERS = 16  # now and was together: beyond this they stand on two lines
 _HUGE_PRICE_CHARACTERS = 12  # the price alone: beyond this it is set smaller
@@ -43,7 +48,7 @@ class UnsafeAddress(ValueError):
 
 
 class Fragment(msgspec.Struct, frozen=True):
-    """One card or message without its link: cache it per product version, look and format."""
+    """One card or message without its link; see creatives/ready.py, which keeps them."""
 
     before: bytes  # up to the link
     after: bytes
@@ -100,23 +105,52 @@ class HouseDocument(msgspec.Struct, frozen=True):
     body: bytes
 
 
-def card_fragment(card: Card, look: Look, format_: Format) -> Fragment:
-    """One product. It looks the same at every number of cards: the document's style sheet adapts it."""
+def card_fragment(card: Card, look: Look) -> Fragment:
+    """One product. It is the same in every format, and among any number of cards: style sheets adapt it."""
     tag = price_tag(card, look.offer, look.language)
     picture = card.picture if card.picture and _PICTURE_HASH.fullmatch(card.picture) else None
-    html = template("card.html.j2").render(
-        splice=_SPLICE,
-        title=plain_text(card.title),
-        picture=picture,
-        tag=tag,
+    pieces = _card_pieces(
+        look.language,
+        card.language,
+        tag.badge,
+        has_picture=picture is not None,
+        has_was=tag.was is not None,
         long_price=len(tag.now) + len(tag.was or "") > _LONG_PRICE_CHARACTERS,
         huge_price=len(tag.now) > _HUGE_PRICE_CHARACTERS,
-        card_language=card.language,
-        language=look.language,
-        labels=labels_for(look.language),
-        format=format_,
     )
-    return _fragment(html)
+    words = {
+        _TITLE: markup_of(plain_text(card.title)),
+        _NOW: markup_of(tag.now),
+        _WAS: markup_of(tag.was or ""),
+        _PICTURE: picture or "",
+    }
+    return _fragment("".join([words.get(piece, piece) for piece in pieces]))
+
+
+@lru_cache(maxsize=MOST_CARD_KINDS)
+def _card_pieces(
+    language: str,
+    card_language: str,
+    badge: str | None,
+    *,
+    has_picture: bool,
+    has_was: bool,
+    long_price: bool,
+    huge_price: bool,
+) -> tuple[str, ...]:
+    """The template between a card's own words: Jinja2 runs once for all cards of a kind, not for each."""
+    html = template("card.html.j2").render(
+        splice=_SPLICE,
+        title=_TITLE,
+        picture=_PICTURE if has_picture else None,
+        tag=PriceTag(_NOW, _WAS if has_was else None, badge),
+        long_price=long_price,
+        huge_price=huge_price,
+        card_language=plain_text(card_language),
+        language=language,
+        labels=labels_for(language),
+    )
+    return tuple(_OWN_WORDS.split(html))
 
 
 def message_fragment(look: Look, format_: Format) -> Fragment:

@@ -10,6 +10,8 @@ from babel.numbers import format_currency, format_percent, get_currency_precisio
 from creatives.card import Card, Offer
 from creatives.labels import FALLBACK_LANGUAGE
 
+MOST_PRICE_TAGS = 10_000
+
 
 class PriceTag(msgspec.Struct, frozen=True):
     """Formatted for people. `was` is struck through; `badge` is the offer in one word ("-10 %")."""
@@ -61,16 +63,21 @@ def badge_for(offer: Offer, currency: str, language: str) -> str | None:
 
 def price_tag(card: Card, offer: Offer | None, language: str) -> PriceTag:
     """With an offer its price stands, and the card's own price is struck; else the reference price is."""
+    return _price_tag(card.price_micros, card.reference_price_micros, card.currency, offer, language)
 
+
+@lru_cache(maxsize=MOST_PRICE_TAGS)  # many products cost the same, and Babel takes its time for each
+def _price_tag(
+    price_micros: int, reference_micros: int | None, currency: str, offer: Offer | None, language: str
+) -> PriceTag:
     def shown(micros: int) -> str:
-        return format_price(micros, card.currency, language)
+        return format_price(micros, currency, language)
 
     if offer is not None:
-        after_micros = price_after(card.price_micros, card.currency, offer)
+        after_micros = price_after(price_micros, currency, offer)
         if after_micros is not None:
-            badge = badge_for(offer, card.currency, language)
-            return PriceTag(shown(after_micros), shown(card.price_micros), badge)
-    reference_micros = card.reference_price_micros
-    if reference_micros is not None and reference_micros > card.price_micros:
-        return PriceTag(shown(card.price_micros), shown(reference_micros), None)
-    return PriceTag(shown(card.price_micros), None, None)
+            badge = badge_for(offer, currency, language)
+            return PriceTag(shown(after_micros), shown(price_micros), badge)
+    if reference_micros is not None and reference_micros > price_micros:
+        return PriceTag(shown(price_micros), shown(reference_micros), None)
+    return PriceTag(shown(price_micros), None, None)

@@ -28,12 +28,12 @@ class Ready:
             _keep(self._documents, key, document, MOST_DOCUMENTS)
         return document
 
-    def card(self, card: Card, look: Look, format_: Format) -> Fragment:
+    def card(self, card: Card, look: Look) -> Fragment:
         """A card shows its look's offer and language; the rest of the look is the document's."""
-        key = (card, look.offer, look.language, format_.name)
+        key = (card, look.offer, look.language)
         fragment = self._fragments.get(key)
         if fragment is None:
-            fragment = card_fragment(card, look, format_)
+            fragment = card_fragment(card, look)
             _keep(self._fragments, key, fragment, MOST_FRAGMENTS)
         return fragment
 

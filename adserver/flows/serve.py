@@ -170,7 +170,7 @@ class Serve:
             texts.append(sign(token, self._secrets.tokens))
         for product in answer.products:
             card = card_of(product, token.decided_at_ms)
-            fragments.append(self._ready.card(card, look, format_))
+            fragments.append(self._ready.card(card, look))
             carried = msgspec.structs.replace(token, product_key=product.key)
             texts.append(sign(carried, self._secrets.tokens))
         prefix = allowed_prefix(click_prefix, site.click_prefixes)

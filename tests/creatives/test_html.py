@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html as lxml_html
 
-from creatives.card import Offer
+from creatives.assets import template
+from creatives.card import Card, Look, Offer
 from creatives.colour import AA_CONTRAST, UnsafeColour, contrast, readable_on_white, text_on
 from creatives.formats import FORMATS, Format
 from creatives.html import (
@@ -20,6 +21,8 @@ from creatives.html import (
     house_document,
     message_fragment,
 )
+from creatives.labels import labels_for
+from creatives.price import price_tag
 from creatives.text import plain_text
 from tests.creatives.samples import BEACONS, HOSTILE_TEXTS, make_card, make_look, make_message_look
 
@@ -33,7 +36,7 @@ def parsed(document: bytes) -> lxml_html.HtmlElement:
 
 def render_one(title: str = "Wool beanie", name: str = "Velvet & Rye") -> bytes:
     look = make_look(name=name)
-    fragment = card_fragment(make_card(title), look, RECTANGLE)
+    fragment = card_fragment(make_card(title), look)
     return compile_document(look, RECTANGLE).render([fragment], ["/c?t=1&s=2"], BEACONS)
 
 
@@ -42,7 +45,7 @@ def test_a_document_holds_as_many_cards_as_it_is_given(format_: Format) -> None:
     look = make_look("fr", Offer(percent=10))
     document = compile_document(look, format_)
     for count in range(1, format_.cards + 1):
-        fragments = [card_fragment(make_card(f"Title {index}"), look, format_) for index in range(count)]
+        fragments = [card_fragment(make_card(f"Title {index}"), look) for index in range(count)]
         page = parsed(document.render(fragments, [f"/c?t={index}" for index in range(count)], BEACONS))
         assert [link.get("href") for link in page.find_class("card")] == [f"/c?t={n}" for n in range(count)]
         assert f"n{count}" in page.body.get("class").split()
@@ -65,7 +68,7 @@ def test_addresses_arrive_as_they_were_given() -> None:
 @given(st.text().filter(lambda text: "\n" not in text))
 def test_an_address_cannot_leave_its_attribute(address: str) -> None:
     look = make_look()
-    fragment = card_fragment(make_card(), look, RECTANGLE)
+    fragment = card_fragment(make_card(), look)
     beacons = Beacons(address, address, address)
     document = (
         compile_document(look, RECTANGLE).render([fragment], [address], beacons).decode("utf-8", "replace")
@@ -77,7 +80,7 @@ def test_an_address_cannot_leave_its_attribute(address: str) -> None:
 def test_an_address_with_a_line_break_is_a_mistake_of_ours() -> None:
     look = make_look()
     document = compile_document(look, RECTANGLE)
-    fragment = card_fragment(make_card(), look, RECTANGLE)
+    fragment = card_fragment(make_card(), look)
     with pytest.raises(ValueError, match="as many links as fragments"):
         document.render([fragment], ["/c?\n"], BEACONS)
     with pytest.raises(ValueError, match="as many links as fragments"):
@@ -121,7 +124,7 @@ def test_reordering_and_line_separators_cannot_touch_the_price() -> None:
 def test_a_style_block_and_the_script_are_the_ones_the_policy_allows() -> None:
     look = make_look()
     document = compile_document(look, RECTANGLE)
-    html = document.render([card_fragment(make_card(), look, RECTANGLE)], ["/c"], BEACONS).decode()
+    html = document.render([card_fragment(make_card(), look)], ["/c"], BEACONS).decode()
     for tag, directive in (("style", "style-src"), ("script", "script-src")):
         blocks = re.findall(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
         assert len(blocks) == 1
@@ -167,7 +170,7 @@ def test_a_logo_or_picture_from_elsewhere_is_refused(address: str) -> None:
 
 
 def test_a_picture_that_is_no_hash_is_left_out() -> None:
-    fragment = card_fragment(make_card(picture="../../etc/passwd"), make_look(), RECTANGLE)
+    fragment = card_fragment(make_card(picture="../../etc/passwd"), make_look())
     assert b"<img" not in fragment.before + fragment.after
 
 
@@ -194,7 +197,7 @@ def test_a_house_document_has_no_link_and_no_beacon_and_tells_the_page_that_it_i
 def test_the_words_are_in_the_language_of_the_look() -> None:
     look = make_look("it")
     document = compile_document(look, RECTANGLE)
-    page = parsed(document.render([card_fragment(make_card(), look, RECTANGLE)], ["/c"], BEACONS))
+    page = parsed(document.render([card_fragment(make_card(), look)], ["/c"], BEACONS))
     assert page.get("lang") == "it"
     assert page.find_class("ad")[0].text == "Annuncio"
     assert page.find_class("why")[0].get("title") == "Perché questo annuncio?"
@@ -205,8 +208,44 @@ def test_the_words_are_in_the_language_of_the_look() -> None:
 def test_a_document_weighs_less_than_a_tenth_of_what_the_trade_allows() -> None:
     look = make_look(offer=Offer(percent=10, code="SAVE10"))
     for format_ in FORMATS.values():
-        fragments = [card_fragment(make_card("x" * 200), look, format_)] * format_.cards
+        fragments = [card_fragment(make_card("x" * 200), look)] * format_.cards
         html = compile_document(look, format_).render(
             fragments, ["/c?t=" + "x" * 200] * format_.cards, BEACONS
         )
         assert len(html) < 15_000
+
+
+TITLES = st.text(max_size=30) | st.sampled_from(HOSTILE_TEXTS)
+AMOUNTS = st.sampled_from([1, 990_000, 29_900_000, 1_234_567_890_000]) | st.integers(1, 10**15)
+OFFERS = st.none() | st.sampled_from([Offer(percent=10), Offer(amount_micros=5_000_000)])
+LANGUAGES = st.sampled_from(["en", "fr", "de-CH", "xx"])
+PICTURE = "ab" * 16
+
+
+@given(
+    st.builds(
+        make_card,
+        TITLES,
+        AMOUNTS,
+        st.none() | AMOUNTS,
+        st.sampled_from(["EUR", "JPY", "USD"]),
+        st.sampled_from([None, PICTURE, "../../etc/passwd"]),
+        LANGUAGES,
+    ),
+    st.builds(make_look, LANGUAGES, OFFERS),
+)
+def test_a_card_put_together_is_the_template_drawn_whole(card: Card, look: Look) -> None:
+    tag = price_tag(card, look.offer, look.language)
+    whole = template("card.html.j2").render(
+        splice="LINK",
+        title=plain_text(card.title),
+        picture=PICTURE if card.picture == PICTURE else None,
+        tag=tag,
+        long_price=len(tag.now) + len(tag.was or "") > 16,
+        huge_price=len(tag.now) > 12,
+        card_language=card.language,
+        language=look.language,
+        labels=labels_for(look.language),
+    )
+    fragment = card_fragment(card, look)
+    assert fragment.before + b"LINK" + fragment.after == whole.encode("utf-8", "replace")

@@ -117,7 +117,7 @@ def cards_document(look: Look, format_: Format, count: int, titles: tuple[str, .
         make_card(titles[number % len(titles)], 1_299_990_000 * 10**number, 99_990_000 * 10 ** (number + 3))
         for number in range(count)
     ]
-    fragments = [card_fragment(card, look, format_) for card in cards]
+    fragments = [card_fragment(card, look) for card in cards]
     return document.render(fragments, ["/c?t=1"] * count, BEACONS), document.content_security_policy
 
 
