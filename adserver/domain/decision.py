@@ -10,7 +10,7 @@ from adserver.domain.campaign import Campaign, Creative, creatives_for
 from adserver.domain.catalogue import Product
 from adserver.domain.eligibility import Balance, Refusal, money_refusal, refusal
 from adserver.domain.pacing import dice_of
-from adserver.domain.pricing import CONTEXTUAL, AdEvent, PricingModel, rate_of
+from adserver.domain.pricing import CONTEXTUAL, PER_THOUSAND, AdEvent, PricingModel, rate_of
 from adserver.domain.slot import Slot
 from adserver.domain.snapshot import Rates
 from adserver.domain.visitor import (
@@ -296,7 +296,7 @@ def ecpm_micros(campaign: Campaign, rates: Rates, audience_key: int = 0) -> floa
     for a basket's share. pCTR and pCVR are Beta posterior means.
     """
     terms, rate = campaign.terms, rate_of(campaign.terms, audience_key)
-    if terms.pricing_model in (PricingModel.CPM, PricingModel.VCPM):
+    if terms.pricing_model in PER_THOUSAND:
         return float(rate)
     if terms.basket_bps and terms.max_charge_micros:
         rate = terms.max_charge_micros

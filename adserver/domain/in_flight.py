@@ -100,6 +100,7 @@ class InFlight:
         self.changed: set[int] = set()  # campaigns, since whoever reads it last cleared it
         self.workers = 1
         self._expired_ms = -1
+        self._reckoned: dict[int, tuple[Micros, float]] = {}  # asked far more often than it changes
 
     def add(self, campaign_key: int, impression_id: int, price: Micros, chance: float, now_ms: int) -> None:
         """An ad went out; `chance` is how likely it is billed as far as the server knew."""
@@ -115,7 +116,7 @@ class InFlight:
         elif not ad.served:
             ad.served = True
             campaign.count_answer(ad)
-        self.changed.add(campaign_key)
+        self._change(campaign_key)
 
     def _keep(self, ad: _Ad, now_ms: int) -> None:
         self._ads[ad.impression_id] = ad
@@ -134,7 +135,7 @@ class InFlight:
             campaign.prices[ad.age] -= ad.price
             ad.price = ZERO
             campaign.count_answer(ad)
-            self.changed.add(campaign_key)
+            self._change(campaign_key)
 
     def expire(self, now_ms: int) -> None:
         """Let ads age, and forget what is too old; `now_ms` never goes back."""
@@ -160,14 +161,21 @@ class InFlight:
                 campaign.prices[ad.age] += ad.price
             if AGES_MS[age] == PATIENCE_MS:
                 campaign.count(ad)
-            self.changed.add(ad.campaign_key)
+            self._change(ad.campaign_key)
 
     def expected(self, campaign_key: int) -> Expected | None:
         """What is under way of a campaign since the last `expire`; None where nothing ever was."""
         campaign = self._campaigns.get(campaign_key)
         if campaign is None:
             return None
-        return Expected(campaign.expected_micros, campaign.rate, self.workers)
+        reckoned = self._reckoned.get(campaign_key)
+        if reckoned is None:
+            reckoned = self._reckoned[campaign_key] = (campaign.expected_micros, campaign.rate)
+        return Expected(*reckoned, self.workers)
+
+    def _change(self, campaign_key: int) -> None:
+        self.changed.add(campaign_key)
+        self._reckoned.pop(campaign_key, None)
 
     def knows(self, campaign_key: int) -> bool:
         return campaign_key in self._campaigns

@@ -31,6 +31,8 @@ BILLED_EVENT = {
     PricingModel.CPA: AdEvent.CONVERSION,
 }
 
+PER_THOUSAND = (PricingModel.CPM, PricingModel.VCPM)
+
 CONVERSION_EVENTS = frozenset(
     {EventName.PURCHASE, EventName.GENERATE_LEAD, EventName.SIGN_UP, EventName.FORM_SUBMIT}
 )
@@ -102,7 +104,7 @@ def price_of(event: AdEvent, terms: Terms, basket: Micros = ZERO, audience_key: 
     if BILLED_EVENT[terms.pricing_model] is not event:
         return ZERO
     rate = rate_of(terms, audience_key)
-    if terms.pricing_model in (PricingModel.CPM, PricingModel.VCPM):
+    if terms.pricing_model in PER_THOUSAND:
         return Micros(rate // 1000)
     if terms.basket_bps:
         share = basis_points_of(basket, terms.basket_bps)
@@ -127,7 +129,8 @@ def smallest_price(terms: Terms, audience_key: int = 0) -> Micros:
     """The least that the billed event can cost for an audience: what a budget must hold for one more ad."""
     if terms.basket_bps:
         return Micros(1)
-    return price_of(BILLED_EVENT[terms.pricing_model], terms, audience_key=audience_key)
+    rate = rate_of(terms, audience_key)
+    return Micros(rate // 1000) if terms.pricing_model in PER_THOUSAND else rate
 
 
 def cheapest_price(terms: Terms, *, contextual: bool = False) -> Micros:

@@ -18,9 +18,9 @@ class Tally:
     def add(self, owner_key: int, name: str, n: int = 1) -> None:
         self._counts[owner_key, name] += n
 
-    def add_each(self, counted: Iterable[tuple[int, str]]) -> None:
-        """One more of each (owner, name)."""
-        self._counts.update(counted)
+    def add_each(self, owner_keys: Iterable[int], names: Iterable[str]) -> None:
+        """One more for each owner, of the name in the same place."""
+        self._counts.update(zip(owner_keys, names))  # noqa: B905  one name may be repeated without end
 
     def observe(self, name: str, took_ms: int) -> None:
         """How long something took: in the first bucket that it fits, and in the sum of all."""

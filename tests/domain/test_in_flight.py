@@ -311,3 +311,23 @@ def test_the_prior_weighs_as_much_as_so_many_ads() -> None:
     for impression_id in range(1, PRIOR_ADS + 1):
         in_flight.answered(ONE, impression_id, NOW_MS)
     assert rate(in_flight) == pytest.approx(0.75, rel=0.01)
+
+
+@given(st.integers(0, 2**32))
+def test_what_is_asked_at_every_step_is_what_is_asked_once(seed: int) -> None:
+    """Figures are reckoned again only after a change; nothing that changes them is forgotten."""
+    dice, asked, silent = random.Random(seed), InFlight(), InFlight()
+    now_ms = NOW_MS
+    for _ in range(60):
+        now_ms += dice.choice((0, 1, 400, 2_000))
+        campaign, ad, chance = dice.choice((ONE, OTHER)), dice.randrange(12), dice.random()
+        step = dice.randrange(4)
+        for in_flight in (asked, silent):
+            if step < 2:
+                in_flight.add(campaign, ad, PRICE, chance, now_ms)
+            elif step == 2:
+                in_flight.answered(campaign, ad, now_ms)
+            else:
+                in_flight.expire(now_ms)
+        told = [asked.expected(key) for key in (ONE, OTHER)]
+    assert told == [silent.expected(key) for key in (ONE, OTHER)]
