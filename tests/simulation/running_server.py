@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -224,8 +224,14 @@ def is_running(pid: int) -> bool:
 
 def sockets_of(pid: int) -> int:
     """How many sockets a process holds: a worker's connections, and a few of its own."""
-    descriptors = Path(f"/proc/{pid}/fd")
-    return sum(str(descriptor.readlink()).startswith("socket:") for descriptor in descriptors.iterdir())
+    return sum(name.startswith("socket:") for name in _open_files(pid))
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    """What a process has open, but for what it closes while we look."""
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            yield str(descriptor.readlink())
 
 
 def answered_by(port: int, server: RunningServer) -> str:
@@ -234,7 +240,6 @@ def answered_by(port: int, server: RunningServer) -> str:
     lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
     inode = next(words[9] for words in lines if words[1].endswith(ends[0]) and words[2].endswith(ends[1]))
     for name, pid in server.children().items():
-        descriptors = Path(f"/proc/{pid}/fd").iterdir()
-        if any(str(descriptor.readlink()) == f"socket:[{inode}]" for descriptor in descriptors):
+        if f"socket:[{inode}]" in _open_files(pid):
             return name
     raise AssertionError("nobody took it")
