@@ -181,12 +181,12 @@ def _passed_caps(entries: list[tuple[Any, ...]]) -> Iterator[str]:
             note = json.loads(body)
             total = note["total_budget_micros"]
             caps.append((note["day"], note["daily_budget_micros"]))
-            continue
-        if kind == "charge" and charge_id in left:
-            yield f"charge {charge_id} is there twice"
-        left[charge_id] += amount
-        spent[day] += amount
-        spent[0] += amount
+        else:
+            if kind == "charge" and charge_id in left:
+                yield f"charge {charge_id} is there twice"
+            left[charge_id] += amount
+            spent[day] += amount
+            spent[0] += amount
         daily = next((cap for since, cap in reversed(caps) if since <= day), None)
         if left[charge_id] < 0 or (total is not None and spent[0] > total):
             yield f"entry {entry}: {spent[0]} spent of {total}, {left[charge_id]} left of {charge_id}"
