@@ -224,15 +224,6 @@ def _worth(slot: Slot, candidate: Candidate, audience_key: int) -> float | Refus
     return native * candidate.exchange_rate
 
 
-def eligible(answer: Decision | NoAd) -> Iterator[tuple[int, bool]]:
-    """The campaigns that could have answered, money apart, and whether their budgets let them try."""
-    if isinstance(answer, Decision):
-        yield answer.campaign.key, True
-    for campaign_key, reason in answer.refusals.items():
-        if reason in (Refusal.OUTRANKED, Refusal.PACED, Refusal.BUDGET_EXHAUSTED):
-            yield campaign_key, reason is Refusal.OUTRANKED
-
-
 def _no_product(shop: Shop, products: Mapping[int, Product], now_ms: int) -> Refusal:
     """Whether it is the visitor's own wish that leaves nothing to show."""
     as_if_wanted = msgspec.structs.replace(shop, unwanted=[])

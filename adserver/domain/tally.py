@@ -14,6 +14,11 @@ class Tally:
 
     def __init__(self) -> None:
         self._counts = Counter[tuple[int, str]]()
+        self._leaving: list[tuple[tuple[int, str], int]] = []
+
+    def __len__(self) -> int:
+        """How many rows there are to take."""
+        return len(self._counts) + len(self._leaving)
 
     def add(self, owner_key: int, name: str, n: int = 1) -> None:
         self._counts[owner_key, name] += n
@@ -33,7 +38,11 @@ class Tally:
         for _, name, owner_key, n in rows:
             self.add(owner_key, name, n)
 
-    def take(self, hour_ms: int) -> tuple[tuple[int, str, int, int], ...]:
-        """What was counted since the last call, as rows for AddCounts."""
-        counts, self._counts = self._counts, Counter()
-        return tuple((hour_ms, name, owner_key, n) for (owner_key, name), n in counts.items())
+    def take(self, hour_ms: int, most: int | None = None) -> tuple[tuple[int, str, int, int], ...]:
+        """What was counted, as rows for AddCounts; with `most`, no more of them, and each in its turn."""
+        if most is None or not self._leaving:
+            self._leaving += self._counts.items()
+            self._counts = Counter()
+        taken = self._leaving[:most]
+        del self._leaving[:most]
+        return tuple((hour_ms, name, owner_key, n) for (owner_key, name), n in taken)

@@ -44,7 +44,10 @@ class Traffic(msgspec.Struct, frozen=True):
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """A campaign's counts of the last days, by the UTC start of their hour in milliseconds."""
+    """A campaign's counts of the last days, by the UTC start of their hour in milliseconds.
+
+    `eligible`: it could have answered, money apart; `passed`: its budgets let it try.
+    """
 
     eligible: dict[int, int] = {}
     passed: dict[int, int] = {}

@@ -45,7 +45,7 @@ class HoldConsent:
 
     def _answers(self, keys: Sequence[int], name: str) -> dict[int, int]:
         sums = dict.fromkeys(keys, 0)
-        for key, _, n in self._stats.hourly(keys, name, self._clock() - WATCHED_MS):
+        for key, _, n in self._stats.hourly(keys, (name,), self._clock() - WATCHED_MS):
             sums[key] += n
         return sums
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from adserver.domain.campaign import Campaign
 from adserver.domain.decision import chance_of, ecpm_micros
+from adserver.domain.eligibility import Refusal
 from adserver.domain.pricing import BILLED_EVENT, CONTEXTUAL
 from adserver.domain.snapshot import Rates, Snapshot
 from adserver.domain.traffic import (
@@ -25,6 +26,12 @@ from adserver.ports import Changes, Stats, Writer
 DAY_MS = PARTS * HOUR_MS
 HISTORY_MS = (DAYS + 1) * DAY_MS  # a week before today, in any zone
 RATES_MS = 30 * DAY_MS  # what the ranking learns from
+_PASSED = ("fills", f"refused_{Refusal.OUTRANKED}")
+COUNTERS = {  # of which the fields of Counted are the sums
+    "eligible": (*_PASSED, f"refused_{Refusal.PACED}", f"refused_{Refusal.BUDGET_EXHAUSTED}"),
+    "passed": _PASSED,
+    "spend_micros": ("spend_micros",),
+}
 
 
 class HourlyCounts:
@@ -47,9 +54,9 @@ class HourlyCounts:
             self.campaigns = {key: Counted({}, {}, {}) for key in campaign_keys}
             self.learnt = {}
             self.requests = self._stats.hourly_sum(slot_keys, "requests", since_ms)
-        for name in Counted.__struct_fields__:
-            for key, hour_ms, n in self._stats.hourly(campaign_keys, name, since_ms):
-                getattr(self.campaigns[key], name)[hour_ms] = n
+        for field, names in COUNTERS.items():
+            for key, hour_ms, n in self._stats.hourly(campaign_keys, names, since_ms):
+                getattr(self.campaigns[key], field)[hour_ms] = n
         self._of, self._last_ms = of, now_ms
 
 

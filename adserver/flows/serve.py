@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from itertools import chain, repeat
+from itertools import chain
 from urllib.parse import quote
 
 import msgspec
@@ -21,7 +21,6 @@ from adserver.domain.decision import (
     all_choices,
     chance_of,
     decide,
-    eligible,
     first_choices,
     is_settled,
 )
@@ -292,10 +291,6 @@ class Serve:
                     tally.add(owner_key, f"contextual_fills{apart}")
         names = _REFUSED_TEST if caller.test else _REFUSED
         tally.add_each(answer.refusals, [names[refusal] for refusal in answer.refusals.values()])
-        if not caller.test:
-            able = list(eligible(answer))
-            tally.add_each([key for key, _ in able], repeat("eligible"))
-            tally.add_each([key for key, passed in able if passed], repeat("passed"))
 
     def _count_signs(self, consent: Consent, slot: Slot, site: Site, caller: Caller) -> None:
         """How the browser was known, and what it was that it was not chosen for."""

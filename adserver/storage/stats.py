@@ -54,10 +54,14 @@ _RATES = prepared(
 _owners = func.json_each(bindparam("owner_keys")).table_valued("value")
 _of_owners = (
     counts.c.owner_key.in_(select(_owners.c.value)),
-    counts.c.name == bindparam("name"),
+    counts.c.name.in_(select(_names.c.value)),
     counts.c.hour_ms >= bindparam("since_ms"),
 )
-_HOURLY = prepared(select(counts.c.owner_key, counts.c.hour_ms, counts.c.n).where(*_of_owners))
+_HOURLY = prepared(
+    select(counts.c.owner_key, counts.c.hour_ms, func.sum(counts.c.n))
+    .where(*_of_owners)
+    .group_by(counts.c.owner_key, counts.c.hour_ms)
+)
 _HOURLY_SUM = prepared(
     select(counts.c.hour_ms, func.sum(counts.c.n)).where(*_of_owners).group_by(counts.c.hour_ms)
 )
@@ -112,14 +116,19 @@ class SqliteStats:
             sums.setdefault(owner_key, {})[name] = int(n)
         return {owner_key: Rates(**by_name) for owner_key, by_name in sums.items()}
 
-    def hourly(self, owner_keys: Sequence[int], name: str, since_ms: int) -> list[tuple[int, int, int]]:
-        """(owner, hour's start, how many) of the hours that began at `since_ms` or later."""
-        return [(key, hour_ms, n) for key, hour_ms, n in self._hours(_HOURLY, owner_keys, name, since_ms)]
+    def hourly(
+        self, owner_keys: Sequence[int], names: Sequence[str], since_ms: int
+    ) -> list[tuple[int, int, int]]:
+        """(owner, hour's start, how many of all names) of the hours that began at `since_ms` or later."""
+        rows = self._hours(_HOURLY, owner_keys, names, since_ms)
+        return [(key, hour_ms, int(n)) for key, hour_ms, n in rows]
 
     def hourly_sum(self, owner_keys: Sequence[int], name: str, since_ms: int) -> dict[int, int]:
         """The owners' counts together, by the hour's start."""
-        return {hour_ms: int(n) for hour_ms, n in self._hours(_HOURLY_SUM, owner_keys, name, since_ms)}
+        return {hour_ms: int(n) for hour_ms, n in self._hours(_HOURLY_SUM, owner_keys, (name,), since_ms)}
 
-    def _hours(self, statement: str, owner_keys: Sequence[int], name: str, since_ms: int) -> list[Row]:
-        owners = msgspec.json.encode(owner_keys).decode()
-        return self._reader.rows(statement, {"owner_keys": owners, "name": name, "since_ms": since_ms})
+    def _hours(
+        self, statement: str, owner_keys: Sequence[int], names: Sequence[str], since_ms: int
+    ) -> list[Row]:
+        owners, named = (msgspec.json.encode(one).decode() for one in (owner_keys, names))
+        return self._reader.rows(statement, {"owner_keys": owners, "names": named, "since_ms": since_ms})

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from adserver.domain.budget import day_span
 from adserver.domain.campaign import Pacing, Status
-from adserver.domain.decision import Decision, NoAd, decide, eligible
+from adserver.domain.decision import Decision, NoAd, decide
 from adserver.domain.eligibility import Refusal
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel
@@ -27,6 +27,7 @@ from adserver.domain.traffic import (
     profile_of,
     remaining_share,
 )
+from adserver.flows.refresh import COUNTERS
 from tests.domain.makers import (
     DAY_MS,
     NOW_MS,
@@ -276,5 +277,7 @@ def test_the_traffic_of_a_campaign_is_all_that_it_could_answer_money_apart() -> 
     )
     paused = make_candidate(make_campaign(key=4, status=Status.PAUSED))
     found = decided(paced(1.0, 2_000_000), paced(1.0, 1_000_000, key=2), broke, paused, thrown=0.0)
-    assert dict(eligible(found)) == {1: True, 2: True, 3: False}
-    assert dict(eligible(NoAd({1: Refusal.PACED, 2: Refusal.FREQUENCY_CAP}))) == {1: False}
+    assert isinstance(found, Decision) and found.campaign.key == 1
+    counted = {key: f"refused_{refusal}" for key, refusal in found.refusals.items()} | {1: "fills"}
+    assert {key for key, name in counted.items() if name in COUNTERS["eligible"]} == {1, 2, 3}
+    assert {key for key, name in counted.items() if name in COUNTERS["passed"]} == {1, 2}

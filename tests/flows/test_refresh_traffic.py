@@ -54,8 +54,9 @@ def count(storage: Storage, owner_key: int, name: str, by_hour: dict[int, int]) 
 
 def test_a_week_of_counts_and_todays_become_a_forecast(storage: Storage, snapshot: Snapshot) -> None:
     week = {MIDNIGHT_MS + hour * HOUR_MS: 100 for hour in range(-7 * 24, 12)}
-    count(storage, CAMPAIGN, "eligible", week)
-    count(storage, CAMPAIGN, "passed", dict.fromkeys(week, 50))
+    for name, n in (("fills", 10), ("refused_outranked", 40), ("refused_paced", 45), ("refused_paused", 7)):
+        count(storage, CAMPAIGN, name, dict.fromkeys(week, n))
+    count(storage, CAMPAIGN, "refused_budget_exhausted", dict.fromkeys(week, 5))
     count(storage, CAMPAIGN, "spend_micros", dict.fromkeys(week, 50_000))
     refresh_of(storage, snapshot).load_traffic(NOON_MS)
     traffic = snapshot.traffic[CAMPAIGN]
@@ -67,13 +68,13 @@ def test_a_week_of_counts_and_todays_become_a_forecast(storage: Storage, snapsho
 def test_what_was_counted_since_the_last_look_is_added(storage: Storage, snapshot: Snapshot) -> None:
     refresh = refresh_of(storage, snapshot)
     hours = {MIDNIGHT_MS + hour * HOUR_MS: 100 for hour in range(12)}
-    count(storage, CAMPAIGN, "eligible", hours)
+    count(storage, CAMPAIGN, "refused_paced", hours)
     refresh.load_traffic(NOON_MS)
     assert snapshot.traffic[CAMPAIGN].requests_per_day == pytest.approx(2_400)
-    count(storage, CAMPAIGN, "eligible", {NOON_MS: 50})
+    count(storage, CAMPAIGN, "refused_paced", {NOON_MS: 50})
     refresh.load_traffic(NOON_MS + HOUR_MS // 2)
     assert snapshot.traffic[CAMPAIGN].requests_per_day == pytest.approx(2_400)
-    count(storage, CAMPAIGN, "eligible", {NOON_MS: 50})
+    count(storage, CAMPAIGN, "refused_paced", {NOON_MS: 50})
     refresh.load_traffic(NOON_MS + HOUR_MS // 2)
     assert snapshot.traffic[CAMPAIGN].requests_per_day == pytest.approx(2_496)
 
@@ -85,7 +86,7 @@ def test_a_campaign_without_a_past_has_the_networks_shape(storage: Storage, snap
         for hour in range(24)
     }
     count(storage, SLOT, "requests", evenings)
-    count(storage, CAMPAIGN, "eligible", {MIDNIGHT_MS + hour * HOUR_MS: 10 for hour in range(12)})
+    count(storage, CAMPAIGN, "refused_paced", {MIDNIGHT_MS + hour * HOUR_MS: 10 for hour in range(12)})
     refresh_of(storage, snapshot).load_traffic(NOON_MS)
     assert snapshot.traffic[CAMPAIGN].profile.over[12] == pytest.approx(0.25, abs=0.02)
     assert snapshot.traffic[CAMPAIGN].requests_per_day == pytest.approx(480, rel=0.1)
@@ -97,7 +98,7 @@ def test_only_live_campaigns_with_a_day_to_pace_are_looked_at(storage: Storage, 
     ):
         wanted = {"pacing": Pacing.EVEN, "daily_budget_micros": Micros(1)} | fields
         snapshot.put(make_campaign(key=key, **wanted))
-        count(storage, key, "eligible", {NOON_MS - HOUR_MS: 10})
+        count(storage, key, "refused_paced", {NOON_MS - HOUR_MS: 10})
     refresh = refresh_of(storage, snapshot)
     refresh.load_traffic(NOON_MS)
     assert snapshot.traffic == {}  # the one that is paced has seen nothing yet

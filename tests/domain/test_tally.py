@@ -1,0 +1,42 @@
+"""Counters that leave in parts."""
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adserver.domain.tally import Tally
+
+COUNTED = st.lists(st.tuples(st.integers(1, 9), st.sampled_from("abc"), st.integers(1, 5)), max_size=30)
+
+
+@given(st.lists(st.tuples(COUNTED, st.integers(1, 5) | st.none()), max_size=6))
+def test_whatever_the_parts_all_that_was_counted_leaves_once(
+    steps: list[tuple[list[tuple[int, str, int]], int | None]],
+) -> None:
+    tally, told, taken = Tally(), Counter[tuple[int, str]](), Counter[tuple[int, str]]()
+    for counted, most in steps:
+        for owner_key, name, n in counted:
+            tally.add(owner_key, name, n)
+            told[owner_key, name] += n
+        rows = tally.take(7, most)
+        assert most is None or len(rows) <= most
+        for hour_ms, name, owner_key, n in rows:
+            assert hour_ms == 7
+            taken[owner_key, name] += n
+    rest = tally.take(7)
+    for _, name, owner_key, n in rest:
+        taken[owner_key, name] += n
+    assert taken == told
+    assert len(tally) == 0 and tally.take(7) == ()
+
+
+def test_a_counter_that_never_rests_holds_up_no_other() -> None:
+    tally = Tally()
+    for owner_key in range(10):
+        tally.add(owner_key, "requests")
+    seen = set()
+    for _ in range(5):
+        tally.add(0, "requests")
+        seen |= {owner_key for _, _, owner_key, _ in tally.take(0, 2)}
+    assert seen == set(range(10))
