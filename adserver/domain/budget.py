@@ -107,12 +107,11 @@ def life_cap(total: Micros | None, deposited: Micros | None) -> Micros | None:
 
 def admit(amount: Micros, buckets: list[Bucket]) -> bool:
     """Whether `amount` fits every bucket; whole or nothing."""
-    return all(amount <= _room(bucket) for bucket in buckets)
-
-
-def _room(bucket: Bucket) -> int:
-    remaining = bucket.remaining
-    return LARGEST_BALANCE - bucket.spent - bucket.pending if remaining is None else remaining
+    for bucket in buckets:
+        cap = LARGEST_BALANCE if bucket.cap is None else bucket.cap
+        if amount > cap - bucket.spent - bucket.pending:
+            return False
+    return True
 
 
 MARK_PERCENT, REACHED_PERCENT = 80, 100
@@ -123,10 +122,10 @@ def mark_passed(bucket: Bucket, rise: Micros) -> int | None:
 
     The second where the same again would not fit: what is left may never be spent.
     """
-    if bucket.cap is None or bucket.remaining is None:
+    if bucket.cap is None:
         return None
-    if bucket.remaining < rise:
+    used = bucket.spent + bucket.pending
+    if bucket.cap - used < rise:
         return REACHED_PERCENT
     mark = bucket.cap * MARK_PERCENT
-    used = (bucket.spent + bucket.pending) * 100
-    return MARK_PERCENT if used - rise * 100 < mark <= used else None
+    return MARK_PERCENT if (used - rise) * 100 < mark <= used * 100 else None

@@ -10,6 +10,8 @@ from hashlib import sha256
 from adserver.domain.identity import write_id
 from adserver.domain.pricing import AdEvent
 
+_EVENT_NAMES = {event.value: event.name.lower() for event in AdEvent}
+
 GENESIS = bytes(32)  # the head of a chain without entries
 
 
@@ -31,7 +33,7 @@ def charge_entry(
     The event that was billed is the last two bits of the charge's id. What of the amount is the
     publisher's is not the advertiser's to know.
     """
-    event = AdEvent(charge_id & 3).name.lower()
+    event = _EVENT_NAMES[charge_id & 3]
     return (
         f'{{"amount_micros":{amount_micros},"at_ms":{at_ms},"campaign_version":{version},'
         f'"charge_id":"{write_id("chg", charge_id)}","day":{day},"entry":{entry},"event":"{event}",'

@@ -12,8 +12,10 @@ KEY_TIME_SHIFT = 20  # minted keys are milliseconds shifted so far, then who min
 
 def write_id(prefix: str, key: int) -> str:
     """The id of `key`, such as `cmp_0q3v...`; `read_id` is its inverse."""
-    pairs = [_PAIRS[key >> shift & 1023] for shift in (50, 40, 30, 20, 10, 0)]
-    return f"{prefix}_{_ALPHABET[key >> 60 & 31]}{''.join(pairs)}"
+    return (
+        f"{prefix}_{_ALPHABET[key >> 60 & 31]}{_PAIRS[key >> 50 & 1023]}{_PAIRS[key >> 40 & 1023]}"
+        f"{_PAIRS[key >> 30 & 1023]}{_PAIRS[key >> 20 & 1023]}{_PAIRS[key >> 10 & 1023]}{_PAIRS[key & 1023]}"
+    )
 
 
 def read_id(prefix: str, text: str) -> int | None:
@@ -35,11 +37,8 @@ def key_of(purpose: bytes, *parts: bytes) -> int:
     Products, orders and leads are found by it without a look-up table. Parts are length-prefixed, so
     that ("ab", "c") and ("a", "bc") differ.
     """
-    digest = blake2b(digest_size=8, person=purpose)
-    for part in parts:
-        digest.update(len(part).to_bytes(4, "big"))
-        digest.update(part)
-    return int.from_bytes(digest.digest(), "big") >> 1
+    whole = b"".join([len(part).to_bytes(4, "big") + part for part in parts])
+    return int.from_bytes(blake2b(whole, digest_size=8, person=purpose).digest(), "big") >> 1
 
 
 def product_key(advertiser_key: int, item_id: str) -> int:

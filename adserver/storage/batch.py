@@ -1,7 +1,7 @@
 """One batch on its way to disk: what its writes read once, change in memory, and flush together."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -12,12 +12,13 @@ from adserver.domain.arrival import FIGURES, ClickPlace
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId, admit, buckets_of, mark_passed
 from adserver.domain.chain import GENESIS, next_head
 from adserver.domain.consent_record import Ended
+from adserver.domain.identity import LARGEST_KEY
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.notice import budget_notice, budget_notice_key, kind_of_percent
 from adserver.domain.retention import Retention, due_ms, let_go
 from adserver.domain.visitor import Profile
 from adserver.storage.consents import Proving
-from adserver.storage.sqlite import prepared
+from adserver.storage.sqlite import as_list, listed, prepared
 from adserver.storage.tables import (
     ad_events,
     arrivals,
@@ -31,6 +32,7 @@ from adserver.storage.tables import (
     postings,
     profiles,
     refunds,
+    refused_charges,
 )
 from adserver.writes import AdRecord
 
@@ -38,16 +40,30 @@ HOUR_MS = 3_600_000
 NETWORK = "network"
 DEFAULT_RETENTION = Retention()
 
-_DAY_BUCKET = prepared(
-    select(
-        budgets.c.cap,
-        budgets.c.daily_cap,
-        budgets.c.spent,
-        budgets.c.pending,
-        budgets.c.entries,
-        budgets.c.head,
-    ).where(budgets.c.owner_key == bindparam("owner_key"), budgets.c.day == bindparam("day"))
+_balance = select(
+    budgets.c.cap,
+    budgets.c.daily_cap,
+    budgets.c.spent,
+    budgets.c.pending,
+    budgets.c.entries,
+    budgets.c.head,
 )
+_DAY_BUCKET = prepared(
+    _balance.where(budgets.c.owner_key == bindparam("owner_key"), budgets.c.day == bindparam("day"))
+)
+_BALANCES = prepared(
+    _balance.add_columns(budgets.c.owner_key, budgets.c.day).where(
+        budgets.c.owner_key.in_(listed("owner_keys")), budgets.c.day.in_(listed("days"))
+    )
+)
+_RECORDED = {
+    table.name: prepared(select(table.c.charge_id, since).where(table.c.charge_id.in_(listed("charge_ids"))))
+    for table, since in (
+        (ad_events, ad_events.c.at_ms),
+        (charges, charges.c.at_ms),
+        (refused_charges, refused_charges.c.first_seen_ms),
+    )
+}
 _MOVE = prepared(
     update(budgets)
     .where(budgets.c.owner_key == bindparam("owner"), budgets.c.day == bindparam("on_day"))
@@ -64,13 +80,23 @@ _MOVE = prepared(
     )
 )
 _NEW_BUCKET = prepared(insert(budgets))
-_PROFILE = prepared(select(profiles.c.body).where(profiles.c.visitor_key == bindparam("visitor_key")))
+_PROFILES = prepared(
+    select(profiles.c.visitor_key, profiles.c.due_ms, profiles.c.body).where(
+        profiles.c.visitor_key.in_(listed("visitor_keys"))
+    )
+)
 _profile_row = upsert(profiles)
 _SAVE_PROFILE = prepared(
     _profile_row.on_conflict_do_update(
         index_elements=["visitor_key"],
         set_={name: _profile_row.excluded[name] for name in ("seen_ms", "due_ms", "body")},
     )
+)
+# An index finds what is due; it is the dearest part of a profile's row, and here it is left alone.
+_FOLD_PROFILE = prepared(
+    update(profiles)
+    .where(profiles.c.visitor_key == bindparam("visitor"))
+    .values(seen_ms=bindparam("seen"), body=bindparam("folded"))
 )
 _count_row = upsert(counts)
 _COUNT = prepared(
@@ -87,8 +113,8 @@ _ARRIVALS = prepared(
 )
 _INSERTS = {
     table.name: prepared(insert(table))
-    for table in (events, ad_events, charges, refunds, decisions, postings, chain_notes)
-} | {notices.name: prepared(upsert(notices).on_conflict_do_nothing())}
+    for table in (events, ad_events, charges, refunds, postings, chain_notes)
+} | {table.name: prepared(upsert(table).on_conflict_do_nothing()) for table in (notices, decisions)}
 
 encode_profile = msgspec.msgpack.Encoder().encode
 decode_profile = msgspec.msgpack.Decoder(Profile).decode
@@ -112,6 +138,11 @@ class _Account:
         self.chained = False
 
 
+def _account_of(row: Sequence[Any]) -> _Account:
+    cap, _, spent, pending, entries, head = row
+    return _Account(Bucket(cap, spent, pending), entries, head)
+
+
 class Batch:
     """Reads, folds and admissions of one transaction, under the write lock."""
 
@@ -133,10 +164,12 @@ class Batch:
         self._accounts: dict[BucketId, _Account] = {}
         self._profiles: dict[int, Profile | None] = {}
         self._changed_profiles: dict[int, int] = {}
+        self._due_ms: dict[int, int] = {}  # by visitor, as the profiles' rows on disk say
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._row_by_id: dict[tuple[str, int], dict[str, Any]] = {}
         self._counts: dict[tuple[int, str, int], int] = {}
         self._arrivals: dict[ClickPlace, dict[str, int]] = {}
+        self._recorded: dict[str, dict[int, int | None]] = {name: {} for name in _RECORDED}
         self._postings: dict[tuple[str, str], int] = {}
 
     # ---- rows and counts ----
@@ -153,6 +186,24 @@ class Batch:
     def pending_rows(self, table: str) -> list[dict[str, Any]]:
         return self._rows.get(table, [])
 
+    def recorded_ms(self, table: str, charge_id: int) -> int | None:
+        """When what has this id was recorded by an earlier batch; None where it was not."""
+        recorded = self._recorded[table]
+        if charge_id not in recorded:
+            self.read_recorded([charge_id])
+        return recorded[charge_id]
+
+    def read_recorded(self, charge_ids: Collection[int]) -> None:
+        """Look many up at once, before they are asked for."""
+        ids = {"charge_ids": as_list(charge_ids)}
+        for table, recorded in self._recorded.items():
+            recorded.update(dict.fromkeys(charge_ids))
+            recorded.update(self.connection.execute(_RECORDED[table], ids).fetchall())
+
+    def note_refusal(self, charge_id: int, at_ms: int) -> None:
+        """A refusal is on disk at once, where it may be retried by this very batch."""
+        self._recorded[refused_charges.name][charge_id] = at_ms
+
     def count(self, owner_key: int, name: str, at_ms: int, n: int = 1) -> None:
         key = (owner_key, name, at_ms - at_ms % HOUR_MS)
         self._counts[key] = self._counts.get(key, 0) + n
@@ -168,9 +219,16 @@ class Batch:
     def profile(self, visitor_key: int) -> Profile | None:
         """The visitor's profile, with what this batch has folded into it."""
         if visitor_key not in self._profiles:
-            row = self.connection.execute(_PROFILE, {"visitor_key": visitor_key}).fetchone()
-            self._profiles[visitor_key] = None if row is None else decode_profile(row[0])
+            self.read_profiles([visitor_key])
         return self._profiles[visitor_key]
+
+    def read_profiles(self, visitor_keys: Collection[int]) -> None:
+        """Read many at once, before they are asked for."""
+        self._profiles.update(dict.fromkeys(visitor_keys))
+        rows = self.connection.execute(_PROFILES, {"visitor_keys": as_list(visitor_keys)})
+        for visitor_key, known_due_ms, body in rows:
+            self._profiles[visitor_key] = decode_profile(body)
+            self._due_ms[visitor_key] = known_due_ms
 
     def keep_profile(self, visitor_key: int, profile: Profile, at_ms: int) -> None:
         self._profiles[visitor_key] = profile
@@ -195,10 +253,8 @@ class Batch:
 
     def move(self, record: AdRecord, spend: Micros, reserve: Micros) -> bool:
         """Move a record's buckets; a rise only if it fits every one of them."""
-        accounts = [
-            self._account(bucket_id)
-            for bucket_id in buckets_of(record.campaign_key, record.advertiser_key, record.day)
-        ]
+        bucket_ids = buckets_of(record.campaign_key, record.advertiser_key, record.day)
+        accounts = [self._account(bucket_id) for bucket_id in bucket_ids]
         rise = Micros(spend + reserve)
         if rise > 0 and not admit(rise, [account.bucket for account in accounts]):
             return False
@@ -209,30 +265,29 @@ class Batch:
             account.bucket.pending = Micros(account.bucket.pending + reserve)
         self.touched_balances = True
         if rise > 0:
-            self._tell_of_budgets(record, rise)
+            for bucket_id, account in zip(bucket_ids, accounts, strict=True):
+                self._tell_of_budget(record, bucket_id, account.bucket, rise)
         return True
 
-    def _tell_of_budgets(self, record: AdRecord, rise: Micros) -> None:
+    def _tell_of_budget(self, record: AdRecord, id_: BucketId, bucket: Bucket, rise: Micros) -> None:
         """Leave a notice for the advertiser where a budget has just come to one of its marks."""
-        for id_ in buckets_of(record.campaign_key, record.advertiser_key, record.day):
-            bucket = self._account(id_).bucket
-            percent = mark_passed(bucket, rise)
-            if percent is None or bucket.cap is None:
-                continue
-            key = budget_notice_key(id_.owner_key, id_.day, bucket.cap, percent)
-            body = budget_notice(
-                key,
-                percent,
-                id_.owner_key,
-                is_campaign=id_.owner_key == record.campaign_key,
-                advertiser_key=record.advertiser_key,
-                day=id_.day,
-                cap=bucket.cap,
-                spent=bucket.spent,
-                pending=bucket.pending,
-                at_ms=record.at_ms,
-            )
-            self.add_row("notices", _notice_row(key, record, percent, body))
+        percent = mark_passed(bucket, rise)
+        if percent is None or bucket.cap is None:
+            return
+        key = budget_notice_key(id_.owner_key, id_.day, bucket.cap, percent)
+        body = budget_notice(
+            key,
+            percent,
+            id_.owner_key,
+            is_campaign=id_.owner_key == record.campaign_key,
+            advertiser_key=record.advertiser_key,
+            day=id_.day,
+            cap=bucket.cap,
+            spent=bucket.spent,
+            pending=bucket.pending,
+            at_ms=record.at_ms,
+        )
+        self.add_row("notices", _notice_row(key, record, percent, body))
 
     def append(self, owner_key: int, entry_of: Callable[[int], bytes]) -> int:
         """Put an entry at the end of its owner's chain; its number. `entry_of` makes it for that number."""
@@ -261,11 +316,20 @@ class Batch:
             account = self._accounts[bucket_id] = self._load(bucket_id)
         return account
 
+    def read_balances(self, bucket_ids: Collection[BucketId]) -> None:
+        """Read many at once, before they are asked for; those that are yet to be made are not among them."""
+        keys = {
+            "owner_keys": as_list({id_.owner_key for id_ in bucket_ids}),
+            "days": as_list({id_.day for id_ in bucket_ids}),
+        }
+        for *row, owner_key, day in self.connection.execute(_BALANCES, keys):
+            self._accounts[BucketId(owner_key, day)] = _account_of(row)
+
     def _load(self, bucket_id: BucketId) -> _Account:
         """The balance on disk; a day's first charge makes its row, with the cap of that moment."""
         row = self._bucket_row(bucket_id)
         if row is not None:
-            return _Account(Bucket(row[0], row[2], row[3]), row[4], row[5])
+            return _account_of(row)
         whole_life = self._bucket_row(BucketId(bucket_id.owner_key, WHOLE_LIFE))
         if whole_life is None:
             raise LookupError(f"no budget for owner {bucket_id.owner_key}")
@@ -302,43 +366,61 @@ class Batch:
 
     def flush(self) -> None:
         """Write everything this batch holds; raises Overrun if a balance refuses its update."""
-        for bucket_id, account in self._accounts.items():
-            self._move_on_disk(bucket_id, account)
+        self._move_on_disk()
         for (account_name, currency), amount in self._postings.items():
             row = {"account": account_name, "currency": currency, "amount_micros": amount}
             self.add_row("postings", {"sequence": self.sequence, **row})
         for table, rows in self._rows.items():
             self.connection.executemany(_INSERTS[table], rows)
-        for visitor_key, at_ms in self._changed_profiles.items():
-            profile = self._profiles[visitor_key]
-            if profile is not None:
-                self.save_profile(visitor_key, profile, at_ms, at_ms)
-        for (owner_key, name, hour_ms), n in self._counts.items():
-            count = {"owner_key": owner_key, "name": name, "hour_ms": hour_ms, "n": n}
-            self.connection.execute(_COUNT, count)
+        self._save_profiles()
+        counted = [
+            {"owner_key": owner_key, "name": name, "hour_ms": hour_ms, "n": n}
+            for (owner_key, name, hour_ms), n in self._counts.items()
+        ]
+        self.connection.executemany(_COUNT, counted)
         for place, figures in self._arrivals.items():
             self.connection.execute(_ARRIVALS, msgspec.structs.asdict(place) | figures)
 
+    def _save_profiles(self) -> None:
+        """A row that is due sooner than its profile stays so: the purge looks at it then, and again later."""
+        saved, folded = [], []
+        for visitor_key, at_ms in self._changed_profiles.items():
+            profile = self._profiles[visitor_key]
+            if profile is None:
+                continue
+            due = self._let_go(visitor_key, profile, at_ms, at_ms)
+            body = encode_profile(profile)
+            if due < self._due_ms.get(visitor_key, LARGEST_KEY):
+                saved.append({"visitor_key": visitor_key, "seen_ms": at_ms, "due_ms": due, "body": body})
+            else:
+                folded.append({"visitor": visitor_key, "seen": at_ms, "folded": body})
+        self.connection.executemany(_SAVE_PROFILE, saved)
+        self.connection.executemany(_FOLD_PROFILE, folded)
+
     def save_profile(self, visitor_key: int, profile: Profile, seen_ms: int, now_ms: int) -> None:
-        """Write a profile without what it may not hold any longer."""
+        """Write a profile at once, without what it may not hold any longer."""
+        row = {
+            "visitor_key": visitor_key,
+            "seen_ms": seen_ms,
+            "due_ms": self._let_go(visitor_key, profile, seen_ms, now_ms),
+            "body": encode_profile(profile),
+        }
+        self.connection.execute(_SAVE_PROFILE, row)
+
+    def _let_go(self, visitor_key: int, profile: Profile, seen_ms: int, now_ms: int) -> int:
+        """Drop what it may not hold any longer, and end the consents to it; when the next of it is due."""
+        due = due_ms(profile, self.retention, seen_ms)
+        if due > now_ms:
+            return due
         known = profile.shops
         let_go(profile, self.retention, now_ms)
         if len(profile.shops) < len(known):
             left = {shop.advertiser_key for shop in known} - {shop.advertiser_key for shop in profile.shops}
             self.consents.end(visitor_key, left, Ended.EXPIRED, now_ms)
-        row = {
-            "visitor_key": visitor_key,
-            "seen_ms": seen_ms,
-            "due_ms": due_ms(profile, self.retention, seen_ms),
-            "body": encode_profile(profile),
-        }
-        self.connection.execute(_SAVE_PROFILE, row)
+        return due_ms(profile, self.retention, seen_ms)
 
-    def _move_on_disk(self, bucket_id: BucketId, account: _Account) -> None:
-        if not (account.spend or account.reserve or account.chained):
-            return
-        moved = self.connection.execute(
-            _MOVE,
+    def _move_on_disk(self) -> None:
+        moves = [
             {
                 "owner": bucket_id.owner_key,
                 "on_day": bucket_id.day,
@@ -347,10 +429,12 @@ class Batch:
                 "sequence": self.sequence,
                 "length": account.entries,
                 "newest": account.head,
-            },
-        )
-        if moved.rowcount != 1:
-            raise Overrun(bucket_id)
+            }
+            for bucket_id, account in self._accounts.items()
+            if account.spend or account.reserve or account.chained
+        ]
+        if moves and self.connection.executemany(_MOVE, moves).rowcount != len(moves):
+            raise Overrun
 
 
 def _notice_row(key: int, record: AdRecord, percent: int, body: bytes) -> dict[str, Any]:

@@ -189,4 +189,5 @@ class Forgotten:
         return write
 
     def _knows(self, visitor_key: int) -> bool:
-        return visitor_key != 0 and _digest(visitor_key) in self._at_ms
+        """Most of the time nobody was erased lately, and no digest is needed to tell."""
+        return bool(self._at_ms) and visitor_key != 0 and _digest(visitor_key) in self._at_ms

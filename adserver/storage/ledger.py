@@ -18,7 +18,6 @@ from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import (
     ad_events,
     budgets,
-    charges,
     decisions,
     refused_charges,
 )
@@ -26,8 +25,6 @@ from adserver.storage.visitors import known_profile
 from adserver.writes import AdRecord, Outcome, RecordAd, RecordDecision, Result
 
 _CHARGE_ID: BindParameter[int] = bindparam("charge_id")
-_AD_EVENT = prepared(select(ad_events.c.at_ms).where(ad_events.c.charge_id == _CHARGE_ID))
-_CHARGE = prepared(select(charges.c.at_ms).where(charges.c.charge_id == _CHARGE_ID))
 _REDEEM = prepared(
     update(ad_events)
     .where(ad_events.c.charge_id == bindparam("of_id"), ad_events.c.not_billed != literal_column("''"))
@@ -38,11 +35,9 @@ _REDEEM = prepared(
         at_ms=bindparam("redeemed_ms"),
     )
 )
-_KNOWN = {"ad_events": _AD_EVENT, "charges": _CHARGE}
 _REFUSED_DAY = prepared(select(refused_charges.c.day).where(refused_charges.c.charge_id == _CHARGE_ID))
 _DROP_REFUSED = prepared(delete(refused_charges).where(refused_charges.c.charge_id == _CHARGE_ID))
 _REFUSE = prepared(upsert(refused_charges).on_conflict_do_nothing())
-_INSERT_DECISION = prepared(upsert(decisions).on_conflict_do_nothing())
 _COUNTED = {
     AdEvent.IMPRESSION: "impressions",
     AdEvent.VIEWABLE_IMPRESSION: "viewable_impressions",
@@ -111,14 +106,15 @@ def bill(batch: Batch, record: AdRecord) -> Outcome:
     known = repeat(batch, "charges", record, Result.TAKEN)
     if known is not None:
         return known
-    refused = batch.connection.execute(_REFUSED_DAY, {"charge_id": event_id}).fetchone()
-    if refused is not None:
-        record = msgspec.structs.replace(record, day=refused[0])
+    refused = batch.recorded_ms("refused_charges", event_id) is not None
+    if refused:
+        (day,) = batch.connection.execute(_REFUSED_DAY, {"charge_id": event_id}).fetchone()
+        record = msgspec.structs.replace(record, day=day)
     if take(batch, record):
-        if refused is not None:
+        if refused:
             batch.connection.execute(_DROP_REFUSED, {"charge_id": event_id})
         return Outcome(Result.TAKEN)
-    if refused is None:
+    if not refused:
         refuse(batch, record)
     return Outcome(Result.CAP_REACHED)
 
@@ -149,6 +145,7 @@ def _charge_entry(number: int, event_id: int, record: AdRecord) -> bytes:
 def refuse(batch: Batch, record: AdRecord) -> None:
     """Keep what the cap left unpaid: it is shown to advertiser and publisher, and may be retried."""
     batch.connection.execute(_REFUSE, _refused_row(charge_id(record), record))
+    batch.note_refusal(charge_id(record), record.at_ms)
     for owner_key in (record.campaign_key, record.slot_key):
         batch.count(owner_key, "unbilled_at_cap", record.at_ms)
 
@@ -158,10 +155,10 @@ def repeat(batch: Batch, table: str, record: AdRecord, first: Result) -> Outcome
     event_id = charge_id(record)
     if batch.pending_row(table, event_id) is not None:
         return Outcome(Result.REPEATED)
-    known = batch.connection.execute(_KNOWN[table], {"charge_id": event_id}).fetchone()
-    if known is None:
+    known_ms = batch.recorded_ms(table, event_id)
+    if known_ms is None:
         return None
-    return Outcome(first if batch.resent and known[0] == record.at_ms else Result.REPEATED)
+    return Outcome(first if batch.resent and known_ms == record.at_ms else Result.REPEATED)
 
 
 def count(batch: Batch, record: AdRecord) -> None:
@@ -265,7 +262,7 @@ def record_decision(batch: Batch, write: RecordDecision) -> Outcome:
         "image_key": write.image_key or None,
         "token": write.token or None,
     }
-    batch.connection.execute(_INSERT_DECISION, row)
+    batch.add_row("decisions", row)
     return Outcome(Result.ACCEPTED)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
+from sqlalchemy import ScalarSelect, bindparam, func, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import Executable
 
@@ -33,6 +34,15 @@ def prepared(statement: Executable) -> str:
         elif value is not None:
             raise ValueError(f"write this value with bindparam or literal_column: {name}")
     return sql
+
+
+def listed(name: str) -> ScalarSelect[Any]:
+    """For `in_`: any number of keys under one parameter, written by `as_list`; so one statement finds all."""
+    return select(func.json_each(bindparam(name)).table_valued("value").c.value).scalar_subquery()
+
+
+def as_list(keys: Iterable[int]) -> str:
+    return f"[{','.join(map(str, keys))}]"
 
 
 def connect(path: Path, *, writing: bool) -> sqlite3.Connection:

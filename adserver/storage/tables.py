@@ -259,7 +259,7 @@ profiles = Table(
     # Not the row's own number: SQLite keeps copies of those to find its way by, and erases them never.
     Column("visitor_key", BigInteger, nullable=False, unique=True),
     Column("seen_ms", BigInteger, nullable=False),
-    Column("due_ms", BigInteger, nullable=False, index=True),  # when something of it is next let go
+    Column("due_ms", BigInteger, nullable=False, index=True),  # when to look at what of it is let go
     Column("body", LargeBinary, nullable=False),
 )
 

@@ -15,7 +15,7 @@ from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import conversions, events, profiles
 from adserver.writes import Outcome, Result, StoreEvent, TellPreference
 from pixel.consent_proof import ConsentProof
-from pixel.events import Event
+from pixel.events import Event, EventName
 
 encode_event = encode_keys = encode_proof = msgspec.msgpack.Encoder().encode
 decode_event = msgspec.msgpack.Decoder(Event).decode
@@ -31,6 +31,7 @@ _HELD = {table.name: prepared(select(table).where(*of_visitor(table))) for table
 _PROFILE = prepared(select(profiles.c.body).where(profiles.c.visitor_key == bindparam("visitor_key")))
 _INSERT_CONVERSION = prepared(conversions.insert().prefix_with("OR IGNORE"))
 
+_COUNTED = {name: f"event_{name}" for name in EventName}
 _ACCEPTED, _DUPLICATE = Outcome(Result.ACCEPTED), Outcome(Result.DUPLICATE)
 
 
@@ -55,13 +56,17 @@ def store_event(batch: Batch, write: StoreEvent, recent: "RecentIds", resent: bo
         batch.keep_profile(write.visitor_key, profile, write.at_ms)
     due_ms = write.at_ms + batch.retention.of_event(event.name)
     batch.add_row("events", _event_row(write, dedupe_key, due_ms))
-    batch.count(write.advertiser_key, f"event_{event.name}", write.at_ms)
+    batch.count(write.advertiser_key, _COUNTED[event.name], write.at_ms)
     if write.conversion_key:
         batch.connection.execute(_INSERT_CONVERSION, _conversion_row(write))
     return _ACCEPTED
 
 
 def _event_row(write: StoreEvent, dedupe_key: int | None, due_ms: int) -> dict[str, Any]:
+    event = write.event
+    if event.click_id is not None:
+        # It did its work with the order; it would only tie this event to another browser's ad.
+        event = msgspec.structs.replace(event, click_id=None)
     return {
         "event_key": write.event_key,
         "advertiser_key": write.advertiser_key,
@@ -69,8 +74,7 @@ def _event_row(write: StoreEvent, dedupe_key: int | None, due_ms: int) -> dict[s
         "at_ms": write.at_ms,
         "dedupe_key": dedupe_key,
         "due_ms": due_ms,
-        # The click id did its work with the order; it would only tie this event to another browser's ad.
-        "body": encode_event(msgspec.structs.replace(write.event, click_id=None)),
+        "body": encode_event(event),
         "proof": encode_proof(write.proof) if write.first and write.proof else None,
     }
 

@@ -37,6 +37,7 @@ from adserver.storage import (
     stats,
     visitors,
 )
+from adserver.storage.ahead import read_ahead
 from adserver.storage.batch import DEFAULT_RETENTION, Batch
 from adserver.storage.migrate import migrate
 from adserver.storage.secrets import consents_key, load_keys
@@ -208,6 +209,7 @@ class Committer:
     def _transaction(self, writes: Sequence[Write], resent: bool) -> list[Outcome]:
         self._connection.execute("BEGIN IMMEDIATE")
         batch = self._batch(resent)
+        read_ahead(batch, writes)
         touched = False
         outcomes = []
         for write in writes:
