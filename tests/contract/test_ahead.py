@@ -15,7 +15,8 @@ from adserver.storage import writer as writers
 from adserver.storage.batch import decode_profile
 from adserver.storage.embedded import Storage
 from adserver.storage.tables import metadata
-from adserver.writes import Aged, Outcome, PurgeAged, RecordAd, RecordDecision, StoreEvent, Write
+from adserver.storage.writer import LocalWriter
+from adserver.writes import Aged, Outcome, PurgeAged, RecordAd, RecordDecision, Result, StoreEvent, Write
 from pixel.consent_proof import ConsentProof
 from pixel.events import EventName
 from tests.contract.stores import CLICK_PRICE, make_accounts, make_record, open_copy, rows_of, save_new
@@ -30,7 +31,7 @@ from tests.domain.makers import (
     make_event,
 )
 
-SMALL_CAMPAIGN = CAMPAIGN + 7  # its day takes three clicks, so that some are refused
+SMALL_CAMPAIGN = CAMPAIGN + 7  # its day takes one click, so that others are refused
 BATCH_NUMBERS = {"budgets": ("changed",), "profiles": ("due_ms",)}  # which no outcome and no rule looks at
 PROOF = ConsentProof("tcf", 5, "7", NOW_MS, "shop.example")
 
@@ -74,8 +75,8 @@ def write_of(kind: str, rest: list[object], number: int, at_ms: int) -> Write:
         visitor, name, event_id, first = rest
         told_on = at_ms // DAY_MS  # an id of two days ago is new again, and when is not the matter here
         unique = event_id and f"{event_id}-{told_on}"
-        event = make_event(name, "boots", event_id=unique)  # type: ignore[arg-type]
-        return StoreEvent(number, ADVERTISER, visitor, first, event, at_ms, proof=PROOF)  # type: ignore[arg-type]
+        seen = make_event(name, "boots", event_id=unique)  # type: ignore[arg-type]
+        return StoreEvent(number, ADVERTISER, visitor, first, seen, at_ms, proof=PROOF)  # type: ignore[arg-type]
     if kind == "decision":
         visitor, impression = rest
         return RecordDecision(impression, at_ms, SLOT, CAMPAIGN, CREATIVE, visitor, (1, 2))  # type: ignore[arg-type]
@@ -100,7 +101,7 @@ def kept(storage: Storage) -> dict[str, object]:
     for account, currency, micros in rows_of(
         storage, "SELECT account, currency, amount_micros FROM postings"
     ):
-        sums[account, currency] += micros  # type: ignore[assignment, operator]
+        sums[account, currency] += micros  # type: ignore[operator]
     held["postings"] = dict(sums)
     return held
 
@@ -108,7 +109,8 @@ def kept(storage: Storage) -> dict[str, object]:
 def run(batches: list[list[Write]]) -> tuple[list[Outcome], dict[str, object]]:
     with TemporaryDirectory() as folder:
         storage = open_copy("sqlite", Path(folder))
-        small = make_campaign(key=SMALL_CAMPAIGN, daily_budget_micros=3 * CLICK_PRICE)
+        assert isinstance(storage.writer, LocalWriter)
+        small = make_campaign(key=SMALL_CAMPAIGN, daily_budget_micros=CLICK_PRICE)
         save_new(storage, *make_accounts(), small)
         outcomes = [outcome for batch in batches for outcome in storage.writer.commit_all(batch, False)]
         for seen_ms, due, body in rows_of(storage, "SELECT seen_ms, due_ms, body FROM profiles"):
@@ -127,6 +129,15 @@ def test_a_batch_leaves_what_its_writes_leave_one_by_one(story: Story) -> None:
         patch.setattr(writers, "read_ahead", lambda batch, writes: None)
         one_by_one = run([[write] for batch in batches for write in batch])
     assert together == one_by_one
+
+
+def test_a_click_refused_twice_in_one_batch_is_counted_once() -> None:
+    click = ("ad", 0, AdEvent.CLICK, 1, SMALL_CAMPAIGN, "")
+    other = ("ad", 0, AdEvent.CLICK, 2, SMALL_CAMPAIGN, "")
+    outcomes, held = run(told([(0, [click, other, other])]))
+    assert [outcome.result for outcome in outcomes] == [Result.TAKEN, Result.CAP_REACHED, Result.CAP_REACHED]
+    unbilled = [row for row in held["counts"] if row[1] == "unbilled_at_cap"]  # type: ignore[attr-defined]
+    assert {row[3] for row in unbilled} == {1}
 
 
 def test_a_profile_is_looked_at_when_its_row_is_due_and_stays_if_it_is_not(storage: Storage) -> None:
