@@ -80,12 +80,23 @@ def _says_something(shop: Shop) -> bool:
 
 def due_ms(profile: Profile, retention: Retention, seen_ms: int) -> int:
     """When something of a profile is next to be let go; at the latest all of it, unseen for so long."""
-    times = [seen_ms + retention.longest_ms]
+    due = seen_ms + retention.longest_ms
     for shop in profile.shops:
-        times += [one.at_ms + retention.views_ms for one in shop.interests]
-        times += [one.at_ms + retention.purchases_ms for one in shop.purchases]
-        times += [ms + retention.forms_ms for ms in (shop.form_started_ms, shop.form_submitted_ms) if ms]
-        times += [ms + retention.of_event(name) for name, ms in shop.last_event_ms.items()]
-    times += [touch.at_ms + retention.ads_ms for touch in profile.touches]
-    times += [shown.at_ms[0] + retention.ads_ms for shown in profile.shown]
-    return min(times)
+        due = min(due, _due_ms_at(shop, retention, due))
+    seen = [touch.at_ms for touch in profile.touches]
+    seen += [shown.at_ms[0] for shown in profile.shown]
+    return min(due, min(seen) + retention.ads_ms) if seen else due
+
+
+def _due_ms_at(shop: Shop, retention: Retention, due: int) -> int:
+    if shop.interests:
+        due = min(due, min([one.at_ms for one in shop.interests]) + retention.views_ms)
+    if shop.purchases:
+        due = min(due, min([one.at_ms for one in shop.purchases]) + retention.purchases_ms)
+    if shop.form_started_ms:
+        due = min(due, shop.form_started_ms + retention.forms_ms)
+    if shop.form_submitted_ms:
+        due = min(due, shop.form_submitted_ms + retention.forms_ms)
+    for name, ms in shop.last_event_ms.items():
+        due = min(due, ms + retention.of_event(name))
+    return due

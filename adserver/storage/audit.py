@@ -274,9 +274,9 @@ class _Audit:
 
     def _postings(self) -> None:
         posted, totals = dict[tuple[str, str], int](), dict[str, int]()
-        after: tuple[Any, ...] = ("", "", 0)
+        after: tuple[Any, ...] = (-1, "", "")
         while rows := self._rows(_POSTED, *after, PAGE):
-            for account, currency, sequence, amount in rows:
+            for sequence, account, currency, amount in rows:
                 if sequence <= self._newest_posting:
                     posted[account, currency] = posted.get((account, currency), 0) + amount
                     totals[currency] = totals.get(currency, 0) + amount
@@ -389,8 +389,8 @@ LEFT JOIN charges AS c ON c.charge_id = (v.conversion_key << 2) + 3
 WHERE (v.conversion_key, v.by_server) > (?, ?) ORDER BY v.conversion_key, v.by_server LIMIT ?
 """
 _POSTED = """
-SELECT account, currency, sequence, amount_micros FROM postings
-WHERE (account, currency, sequence) > (?, ?, ?) ORDER BY account, currency, sequence LIMIT ?
+SELECT sequence, account, currency, amount_micros FROM postings
+WHERE (sequence, account, currency) > (?, ?, ?) ORDER BY sequence, account, currency LIMIT ?
 """
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from adserver.domain.notice import budget_notice, budget_notice_key, kind_of_per
 from adserver.domain.retention import Retention, due_ms, let_go
 from adserver.domain.visitor import Profile
 from adserver.storage.consents import Proving
-from adserver.storage.sqlite import as_list, listed, prepared
+from adserver.storage.sqlite import as_list, listed, numbered, prepared
 from adserver.storage.tables import (
     ad_events,
     arrivals,
@@ -64,7 +65,7 @@ _RECORDED = {
         (refused_charges, refused_charges.c.first_seen_ms),
     )
 }
-_MOVE = prepared(
+_MOVE = numbered(
     update(budgets)
     .where(budgets.c.owner_key == bindparam("owner"), budgets.c.day == bindparam("on_day"))
     .where(
@@ -77,7 +78,8 @@ _MOVE = prepared(
         changed=bindparam("sequence"),
         entries=bindparam("length"),
         head=bindparam("newest"),
-    )
+    ),
+    ("spend", "reserve", "sequence", "length", "newest", "owner", "on_day"),
 )
 _NEW_BUCKET = prepared(insert(budgets))
 _PROFILES = prepared(
@@ -86,35 +88,41 @@ _PROFILES = prepared(
     )
 )
 _profile_row = upsert(profiles)
-_SAVE_PROFILE = prepared(
+_SAVE_PROFILE = numbered(
     _profile_row.on_conflict_do_update(
         index_elements=["visitor_key"],
         set_={name: _profile_row.excluded[name] for name in ("seen_ms", "due_ms", "body")},
-    )
+    ),
+    ("visitor_key", "seen_ms", "due_ms", "body"),
 )
 # An index finds what is due; it is the dearest part of a profile's row, and here it is left alone.
-_FOLD_PROFILE = prepared(
+_FOLD_PROFILE = numbered(
     update(profiles)
     .where(profiles.c.visitor_key == bindparam("visitor"))
-    .values(seen_ms=bindparam("seen"), body=bindparam("folded"))
+    .values(seen_ms=bindparam("seen"), body=bindparam("folded")),
+    ("visitor", "seen", "folded"),
 )
 _count_row = upsert(counts)
-_COUNT = prepared(
+_COUNT = numbered(
     _count_row.on_conflict_do_update(
         index_elements=["owner_key", "name", "hour_ms"], set_={"n": counts.c.n + _count_row.excluded.n}
-    )
+    ),
+    ("owner_key", "name", "hour_ms", "n"),
 )
 _arrivals_row = upsert(arrivals)
-_ARRIVALS = prepared(
+_ARRIVALS = numbered(
     _arrivals_row.on_conflict_do_update(
         index_elements=list(arrivals.primary_key.columns),
         set_={name: arrivals.c[name] + _arrivals_row.excluded[name] for name in FIGURES},
-    )
+    ),
+    (*ClickPlace.__struct_fields__, *FIGURES),
 )
-_INSERTS = {
-    table.name: prepared(insert(table))
-    for table in (events, ad_events, charges, refunds, postings, chain_notes)
-} | {table.name: prepared(upsert(table).on_conflict_do_nothing()) for table in (notices, decisions)}
+_POST = numbered(insert(postings), ("account", "currency", "sequence", "amount_micros"))
+_ROWS = {table: insert(table) for table in (events, ad_events, charges, refunds, chain_notes)} | {
+    table: upsert(table).on_conflict_do_nothing() for table in (notices, decisions)
+}
+_INSERTS = {table.name: numbered(statement, table.c.keys()) for table, statement in _ROWS.items()}
+_values_of = {table.name: itemgetter(*table.c.keys()) for table in _ROWS}
 
 encode_profile = msgspec.msgpack.Encoder().encode
 decode_profile = msgspec.msgpack.Decoder(Profile).decode
@@ -367,19 +375,16 @@ class Batch:
     def flush(self) -> None:
         """Write everything this batch holds; raises Overrun if a balance refuses its update."""
         self._move_on_disk()
-        for (account_name, currency), amount in self._postings.items():
-            row = {"account": account_name, "currency": currency, "amount_micros": amount}
-            self.add_row("postings", {"sequence": self.sequence, **row})
+        posted = [(*of, self.sequence, amount) for of, amount in self._postings.items()]
+        self.connection.executemany(_POST, posted)
         for table, rows in self._rows.items():
-            self.connection.executemany(_INSERTS[table], rows)
+            self.connection.executemany(_INSERTS[table], map(_values_of[table], rows))
         self._save_profiles()
-        counted = [
-            {"owner_key": owner_key, "name": name, "hour_ms": hour_ms, "n": n}
-            for (owner_key, name, hour_ms), n in self._counts.items()
+        self.connection.executemany(_COUNT, [(*key, n) for key, n in self._counts.items()])
+        clicked = [
+            (*msgspec.structs.astuple(place), *figures.values()) for place, figures in self._arrivals.items()
         ]
-        self.connection.executemany(_COUNT, counted)
-        for place, figures in self._arrivals.items():
-            self.connection.execute(_ARRIVALS, msgspec.structs.asdict(place) | figures)
+        self.connection.executemany(_ARRIVALS, clicked)
 
     def _save_profiles(self) -> None:
         """A row that is due sooner than its profile stays so: the purge looks at it then, and again later."""
@@ -391,21 +396,16 @@ class Batch:
             due = self._let_go(visitor_key, profile, at_ms, at_ms)
             body = encode_profile(profile)
             if due < self._due_ms.get(visitor_key, LARGEST_KEY):
-                saved.append({"visitor_key": visitor_key, "seen_ms": at_ms, "due_ms": due, "body": body})
+                saved.append((visitor_key, at_ms, due, body))
             else:
-                folded.append({"visitor": visitor_key, "seen": at_ms, "folded": body})
+                folded.append((visitor_key, at_ms, body))
         self.connection.executemany(_SAVE_PROFILE, saved)
         self.connection.executemany(_FOLD_PROFILE, folded)
 
     def save_profile(self, visitor_key: int, profile: Profile, seen_ms: int, now_ms: int) -> None:
         """Write a profile at once, without what it may not hold any longer."""
-        row = {
-            "visitor_key": visitor_key,
-            "seen_ms": seen_ms,
-            "due_ms": self._let_go(visitor_key, profile, seen_ms, now_ms),
-            "body": encode_profile(profile),
-        }
-        self.connection.execute(_SAVE_PROFILE, row)
+        due = self._let_go(visitor_key, profile, seen_ms, now_ms)
+        self.connection.execute(_SAVE_PROFILE, (visitor_key, seen_ms, due, encode_profile(profile)))
 
     def _let_go(self, visitor_key: int, profile: Profile, seen_ms: int, now_ms: int) -> int:
         """Drop what it may not hold any longer, and end the consents to it; when the next of it is due."""
@@ -421,16 +421,16 @@ class Batch:
 
     def _move_on_disk(self) -> None:
         moves = [
-            {
-                "owner": bucket_id.owner_key,
-                "on_day": bucket_id.day,
-                "spend": account.spend,
-                "reserve": account.reserve,
-                "sequence": self.sequence,
-                "length": account.entries,
-                "newest": account.head,
-            }
-            for bucket_id, account in self._accounts.items()
+            (
+                account.spend,
+                account.reserve,
+                self.sequence,
+                account.entries,
+                account.head,
+                id_.owner_key,
+                id_.day,
+            )
+            for id_, account in self._accounts.items()
             if account.spend or account.reserve or account.chained
         ]
         if moves and self.connection.executemany(_MOVE, moves).rowcount != len(moves):

@@ -3,7 +3,7 @@
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -34,6 +34,12 @@ def prepared(statement: Executable) -> str:
         elif value is not None:
             raise ValueError(f"write this value with bindparam or literal_column: {name}")
     return sql
+
+
+def numbered(statement: Executable, names: Sequence[str]) -> str:
+    """`prepared`, with parameters by their places among `names`: the driver binds a tuple twice as fast."""
+    place_of = {name: place for place, name in enumerate(names, 1)}
+    return re.sub(r":(\w+)", lambda found: f"?{place_of[found[1]]}", prepared(statement))
 
 
 def listed(name: str) -> ScalarSelect[Any]:

@@ -232,9 +232,9 @@ refused_charges = Table(
 postings = Table(
     "postings",
     metadata,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),  # of the batch
     Column("account", String, primary_key=True),
     Column("currency", String, primary_key=True),
-    Column("sequence", BigInteger, primary_key=True, autoincrement=False),  # of the batch
     Column("amount_micros", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )

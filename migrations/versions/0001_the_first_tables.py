@@ -470,11 +470,11 @@ def upgrade() -> None:
 
     op.create_table(
         "postings",
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("account", sa.String(), nullable=False),
         sa.Column("currency", sa.String(), nullable=False),
-        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("amount_micros", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("account", "currency", "sequence"),
+        sa.PrimaryKeyConstraint("sequence", "account", "currency"),
         sqlite_with_rowid=False,
     )
     op.create_table(

@@ -38,8 +38,8 @@ _repeat, _bill, _move, _transaction = ledger.repeat, ledger.bill, Batch.move, Co
 
 
 FREE_MOVE = (
-    "UPDATE budgets SET spent=spent+:spend, pending=pending+:reserve, changed=:sequence,"
-    " entries=:length, head=:newest WHERE owner_key=:owner AND day=:on_day"
+    "UPDATE budgets SET spent=spent+?, pending=pending+?, changed=?, entries=?, head=?"
+    " WHERE owner_key=? AND day=?"
 )
 
 
