@@ -96,7 +96,7 @@ class _Audit:
 
     def run(self) -> list[Finding]:
         with self._moment():
-            self._newest_posting = self._one("SELECT COALESCE(MAX(changed), 0) FROM budgets")
+            self._newest_posting = self._one("SELECT COALESCE(MAX(sequence), 0) FROM balance_moves")
             self._lengths = dict(self._rows("SELECT owner_key, entries FROM budgets WHERE day = 0"))
         for (advertiser,) in self._rows("SELECT key FROM advertisers ORDER BY key"):
             self._account(advertiser)

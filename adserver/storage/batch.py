@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from adserver.domain.arrival import FIGURES, ClickPlace
@@ -23,6 +23,7 @@ from adserver.storage.sqlite import as_list, listed, numbered, prepared
 from adserver.storage.tables import (
     ad_events,
     arrivals,
+    balance_moves,
     budgets,
     chain_notes,
     charges,
@@ -40,6 +41,7 @@ from adserver.writes import AdRecord
 HOUR_MS = 3_600_000
 NETWORK = "network"
 DEFAULT_RETENTION = Retention()
+KEPT_MOVES = 2_000  # batches; whoever has not looked for so long reads all balances
 
 _balance = select(
     budgets.c.cap,
@@ -75,12 +77,13 @@ _MOVE = numbered(
     .values(
         spent=budgets.c.spent + bindparam("spend"),
         pending=budgets.c.pending + bindparam("reserve"),
-        changed=bindparam("sequence"),
         entries=bindparam("length"),
         head=bindparam("newest"),
     ),
-    ("spend", "reserve", "sequence", "length", "newest", "owner", "on_day"),
+    ("spend", "reserve", "length", "newest", "owner", "on_day"),
 )
+_TELL_MOVES = numbered(insert(balance_moves), ("sequence", "moved"))
+_DROP_MOVES = prepared(delete(balance_moves).where(balance_moves.c.sequence <= bindparam("last")))
 _NEW_BUCKET = prepared(insert(budgets))
 _PROFILES = prepared(
     select(profiles.c.visitor_key, profiles.c.due_ms, profiles.c.body).where(
@@ -125,6 +128,7 @@ _INSERTS = {table.name: numbered(statement, table.c.keys()) for table, statement
 _values_of = {table.name: itemgetter(*table.c.keys()) for table in _ROWS}
 
 encode_profile = msgspec.msgpack.Encoder().encode
+encode_moved = msgspec.msgpack.Encoder().encode
 decode_profile = msgspec.msgpack.Decoder(Profile).decode
 
 
@@ -170,6 +174,7 @@ class Batch:
         self.touched_balances = False
         self.new_dedupe_keys: dict[int, int] = {}  # key -> when, in ms
         self._accounts: dict[BucketId, _Account] = {}
+        self._changed_balances: list[BucketId] = []  # on disk already
         self._profiles: dict[int, Profile | None] = {}
         self._changed_profiles: dict[int, int] = {}
         self._due_ms: dict[int, int] = {}  # by visitor, as the profiles' rows on disk say
@@ -348,13 +353,17 @@ class Batch:
             "daily_cap": None,
             "spent": 0,
             "pending": 0,
-            "changed": self.sequence,
             "entries": 0,
             "head": None,
         }
         self.connection.execute(_NEW_BUCKET, new)
-        self.touched_balances = True  # even where nothing fits it: readers have seen this sequence
+        self.note_balance(bucket_id)  # even where nothing fits it: its cap is news
         return _Account(Bucket(whole_life[1]))
+
+    def note_balance(self, bucket_id: BucketId) -> None:
+        """A balance was made or given a cap: readers hear of it with this batch's sequence."""
+        self._changed_balances.append(bucket_id)
+        self.touched_balances = True
 
     def _bucket_row(self, bucket_id: BucketId) -> tuple[Any, ...] | None:
         key = {"owner_key": bucket_id.owner_key, "day": bucket_id.day}
@@ -420,21 +429,23 @@ class Batch:
         return due_ms(profile, self.retention, seen_ms)
 
     def _move_on_disk(self) -> None:
-        moves = [
-            (
-                account.spend,
-                account.reserve,
-                self.sequence,
-                account.entries,
-                account.head,
-                id_.owner_key,
-                id_.day,
-            )
+        moved = [
+            (id_, account)
             for id_, account in self._accounts.items()
             if account.spend or account.reserve or account.chained
         ]
+        moves = [
+            (account.spend, account.reserve, account.entries, account.head, id_.owner_key, id_.day)
+            for id_, account in moved
+        ]
         if moves and self.connection.executemany(_MOVE, moves).rowcount != len(moves):
             raise Overrun
+        if self.touched_balances:
+            self._tell_moves([*self._changed_balances, *(id_ for id_, _ in moved)])
+
+    def _tell_moves(self, moved: list[BucketId]) -> None:
+        self.connection.execute(_TELL_MOVES, (self.sequence, encode_moved(moved)))
+        self.connection.execute(_DROP_MOVES, {"last": self.sequence - KEPT_MOVES})
 
 
 def _notice_row(key: int, record: AdRecord, percent: int, body: bytes) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from adserver.domain.budget import WHOLE_LIFE, day_before, life_cap
+from adserver.domain.budget import WHOLE_LIFE, BucketId, day_before, life_cap
 from adserver.domain.campaign import Advertiser, Campaign
 from adserver.domain.chain import caps_entry
 from adserver.domain.money import Micros
@@ -26,7 +26,7 @@ _USED = prepared(
 _SET_CAP = prepared(
     update(budgets)
     .where(budgets.c.owner_key == bindparam("owner"), budgets.c.day == bindparam("on_day"))
-    .values(cap=bindparam("new_cap"), daily_cap=bindparam("new_daily_cap"), changed=bindparam("sequence"))
+    .values(cap=bindparam("new_cap"), daily_cap=bindparam("new_daily_cap"))
 )
 _DEPOSITED = prepared(
     select(func.coalesce(func.sum(deposits.c.amount_micros), 0)).where(
@@ -64,7 +64,8 @@ def save_caps(batch: Batch, owner: Owner, known: Owner | None, write: SaveEntity
         if cap is not None and least > cap:
             return Outcome(Result.BELOW_SPENT, least)
     if known is None:
-        batch.connection.execute(_INSERT, _new_row(batch, owner.key, WHOLE_LIFE, total, daily))
+        batch.connection.execute(_INSERT, _new_row(owner.key, WHOLE_LIFE, total, daily))
+        batch.note_balance(BucketId(owner.key, WHOLE_LIFE))
     else:
         set_caps(batch, owner.key, caps)
         _keep_yesterday(batch, known, owner, write.today)
@@ -73,11 +74,9 @@ def save_caps(batch: Batch, owner: Owner, known: Owner | None, write: SaveEntity
     return None
 
 
-def _new_row(
-    batch: Batch, owner_key: int, day: int, cap: Micros | None, daily_cap: Micros | None
-) -> dict[str, int | None]:
+def _new_row(owner_key: int, day: int, cap: Micros | None, daily_cap: Micros | None) -> dict[str, int | None]:
     row = {"owner_key": owner_key, "day": day, "cap": cap, "daily_cap": daily_cap}
-    return row | {"spent": 0, "pending": 0, "changed": batch.sequence, "entries": 0, "head": None}
+    return row | {"spent": 0, "pending": 0, "entries": 0, "head": None}
 
 
 def _keep_yesterday(batch: Batch, known: Owner, owner: Owner, today: int) -> None:
@@ -88,16 +87,18 @@ def _keep_yesterday(batch: Batch, known: Owner, owner: Owner, today: int) -> Non
     if known.daily_budget_micros == owner.daily_budget_micros:
         return
     if isinstance(owner, Campaign) or _has(batch, _HAS_DAYS, owner.key):
-        row = _new_row(batch, owner.key, day_before(today), known.daily_budget_micros, None)
+        yesterday = BucketId(owner.key, day_before(today))
+        row = _new_row(yesterday.owner_key, yesterday.day, known.daily_budget_micros, None)
         batch.connection.execute(_INSERT_IF_NEW, row)
+        batch.note_balance(yesterday)
 
 
 def set_caps(batch: Batch, owner_key: int, caps: Sequence[tuple[int, Micros | None, Micros | None]]) -> None:
     """(day, cap, what a new day's row starts with), where there are such rows."""
     for day, cap, daily_cap in caps:
         row = {"owner": owner_key, "on_day": day, "new_cap": cap, "new_daily_cap": daily_cap}
-        batch.connection.execute(_SET_CAP, {**row, "sequence": batch.sequence})
-    batch.touched_balances = True
+        batch.connection.execute(_SET_CAP, row)
+        batch.note_balance(BucketId(owner_key, day))
 
 
 def deposited(batch: Batch, advertiser_key: int) -> Micros:

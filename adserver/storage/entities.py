@@ -15,13 +15,14 @@ from adserver.domain.money import Micros
 from adserver.domain.pricing import Terms
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
-from adserver.storage.batch import Batch
+from adserver.storage.batch import KEPT_MOVES, Batch
 from adserver.storage.caps import save_caps
-from adserver.storage.sqlite import Reader, prepared
+from adserver.storage.sqlite import Reader, as_list, listed, prepared
 from adserver.storage.tables import (
     advertisers,
     api_keys,
     audiences,
+    balance_moves,
     budgets,
     campaign_versions,
     campaigns,
@@ -328,14 +329,19 @@ _SINCE = prepared(
 )
 _NEWEST = prepared(
     select(func.max(func.coalesce(select(func.max(change_log.c.sequence)).scalar_subquery(), 0),
-                    func.coalesce(select(func.max(budgets.c.changed)).scalar_subquery(), 0)))
+                    func.coalesce(select(func.max(balance_moves.c.sequence)).scalar_subquery(), 0)))
 )  # fmt: skip
-_BUCKETS_SINCE = prepared(
-    select(
-        budgets.c.changed, budgets.c.owner_key, budgets.c.day,
-        budgets.c.cap, budgets.c.spent, budgets.c.pending,
-    ).where(budgets.c.changed > bindparam("sequence"))
-)  # fmt: skip
+_MOVED_SINCE = prepared(
+    select(balance_moves.c.sequence, balance_moves.c.moved)
+    .where(balance_moves.c.sequence > bindparam("sequence"))
+    .order_by(balance_moves.c.sequence)
+)
+_buckets = select(budgets.c.owner_key, budgets.c.day, budgets.c.cap, budgets.c.spent, budgets.c.pending)
+_ALL_BUCKETS = prepared(_buckets)
+_BUCKETS = prepared(
+    _buckets.where(budgets.c.owner_key.in_(listed("owner_keys")), budgets.c.day.in_(listed("days")))
+)
+_decode_moved = msgspec.msgpack.Decoder(list[BucketId]).decode
 
 
 def newest_sequence(connection: sqlite3.Connection) -> int:
@@ -367,9 +373,20 @@ class SqliteChanges:
 
     def buckets_since(self, sequence: int) -> tuple[int, list[tuple[BucketId, Bucket]]]:
         """Balances moved after `sequence`."""
-        rows = self._reader.rows(_BUCKETS_SINCE, {"sequence": sequence})
+        rows = self._reader.rows(_MOVED_SINCE, {"sequence": sequence})
         newest = max((row[0] for row in rows), default=sequence)
-        return newest, _named_buckets(rows)
+        if sequence < newest - KEPT_MOVES:
+            return newest, _named_buckets(self._reader.rows(_ALL_BUCKETS))
+        moved = {id_ for _, told in rows for id_ in _decode_moved(told)}
+        return newest, [known for known in self._near(moved) if known[0] in moved]
+
+    def _near(self, moved: set[BucketId]) -> list[tuple[BucketId, Bucket]]:
+        """These balances, and those of the same owners on each other's days."""
+        keys = {
+            "owner_keys": as_list({id_.owner_key for id_ in moved}),
+            "days": as_list({id_.day for id_ in moved}),
+        }
+        return _named_buckets(self._reader.rows(_BUCKETS, keys))
 
     def _newest(self) -> int:
         row = self._reader.row(_NEWEST)
@@ -379,5 +396,5 @@ class SqliteChanges:
 def _named_buckets(rows: Iterable[tuple[Any, ...]]) -> list[tuple[BucketId, Bucket]]:
     return [
         (BucketId(owner, day), Bucket(cap, Micros(spent), Micros(pending)))
-        for _, owner, day, cap, spent, pending in rows
+        for owner, day, cap, spent, pending in rows
     ]

@@ -94,7 +94,6 @@ budgets = Table(
     Column("daily_cap", BigInteger),  # of the whole-life row: what a new day's row starts with
     _amount("spent"),
     _amount("pending"),
-    Column("changed", BigInteger, nullable=False, index=True),
     # Of the whole-life row: its owner's hash chain, how long it is and the digest of its newest entry.
     Column("entries", BigInteger, nullable=False, default=0, server_default="0"),
     Column("head", LargeBinary),
@@ -102,6 +101,14 @@ budgets = Table(
     CheckConstraint("pending >= 0", name="pending_not_negative"),
     CheckConstraint("cap IS NULL OR spent + pending <= cap", name="never_over_the_cap"),
     sqlite_with_rowid=False,
+)
+
+# Which balances each of the last batches moved; an index of that would be written anew by every charge.
+balance_moves = Table(
+    "balance_moves",
+    metadata,
+    _key("sequence"),  # of the batch
+    Column("moved", LargeBinary, nullable=False),  # owner and day of each
 )
 
 charges = Table(

@@ -115,6 +115,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_audiences_advertiser_key"), ["advertiser_key"], unique=False)
 
     op.create_table(
+        "balance_moves",
+        sa.Column(
+            "sequence",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("moved", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("sequence"),
+    )
+    op.create_table(
         "budgets",
         sa.Column("owner_key", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
@@ -122,7 +133,6 @@ def upgrade() -> None:
         sa.Column("daily_cap", sa.BigInteger(), nullable=True),
         sa.Column("spent", sa.BigInteger(), nullable=False),
         sa.Column("pending", sa.BigInteger(), nullable=False),
-        sa.Column("changed", sa.BigInteger(), nullable=False),
         sa.Column("entries", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("head", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint("cap IS NULL OR spent + pending <= cap", name="never_over_the_cap"),
@@ -131,9 +141,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("owner_key", "day"),
         sqlite_with_rowid=False,
     )
-    with op.batch_alter_table("budgets", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_budgets_changed"), ["changed"], unique=False)
-
     op.create_table(
         "campaign_versions",
         sa.Column("campaign_key", sa.BigInteger(), autoincrement=False, nullable=False),

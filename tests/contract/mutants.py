@@ -38,8 +38,7 @@ _repeat, _bill, _move, _transaction = ledger.repeat, ledger.bill, Batch.move, Co
 
 
 FREE_MOVE = (
-    "UPDATE budgets SET spent=spent+?, pending=pending+?, changed=?, entries=?, head=?"
-    " WHERE owner_key=? AND day=?"
+    "UPDATE budgets SET spent=spent+?, pending=pending+?, entries=?, head=? WHERE owner_key=? AND day=?"
 )
 
 

@@ -32,7 +32,7 @@ from tests.domain.makers import (
 )
 
 SMALL_CAMPAIGN = CAMPAIGN + 7  # its day takes one click, so that others are refused
-BATCH_NUMBERS = {"budgets": ("changed",), "profiles": ("due_ms",)}  # which no outcome and no rule looks at
+BATCH_NUMBERS = {"profiles": ("due_ms",)}  # which no outcome and no rule looks at
 PROOF = ConsentProof("tcf", 5, "7", NOW_MS, "shop.example")
 
 visitor_keys = st.integers(0, 3)
@@ -103,6 +103,10 @@ def kept(storage: Storage) -> dict[str, object]:
     ):
         sums[account, currency] += micros  # type: ignore[operator]
     held["postings"] = dict(sums)
+    told = rows_of(storage, "SELECT moved FROM balance_moves")
+    held["balance_moves"] = {
+        (owner, day) for (moved,) in told for owner, day in msgspec.msgpack.decode(moved)
+    }  # type: ignore[arg-type]
     return held
 
 

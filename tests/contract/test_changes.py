@@ -7,10 +7,11 @@ import pytest
 from adserver.domain.budget import BucketId
 from adserver.domain.pricing import AdEvent
 from adserver.domain.snapshot import Rates
+from adserver.storage import batch, entities
 from adserver.storage.embedded import Storage
 from adserver.writes import AddCounts, Outcome, RecordAd, Result, TakeLease
 from creatives.pictures import Thumbnail
-from tests.contract.stores import CLICK_PRICE, make_accounts, make_record, save
+from tests.contract.stores import CLICK_PRICE, make_accounts, make_record, rows_of, save
 from tests.domain.makers import (
     ADVERTISER,
     CAMPAIGN,
@@ -61,6 +62,25 @@ def test_a_follower_of_balances_misses_nothing(storage: Storage) -> None:
         followed.update(moved)
         ids = [BucketId(owner, day) for owner in (CAMPAIGN, ADVERTISER) for day in (0, TODAY)]
         assert [followed[id_] for id_ in ids] == storage.ledger.buckets(ids)
+
+
+def test_a_follower_who_has_not_looked_for_long_hears_of_every_balance(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "KEPT_MOVES", 3)
+    monkeypatch.setattr(entities, "KEPT_MOVES", 3)
+    at, _ = storage.changes.buckets_since(0)
+    storage.writer.commit(RecordAd((make_record(1),)))
+    for impression in range(2, 8):
+        other_day = make_record(impression, day=TODAY + impression)
+        storage.writer.commit(RecordAd((other_day,)))
+    assert rows_of(storage, "SELECT COUNT(*) FROM balance_moves") == [(3,)]
+    newest, moved = storage.changes.buckets_since(at)
+    assert newest == storage.writer.sequence
+    days = (0, TODAY, *(TODAY + impression for impression in range(2, 8)))
+    ids = [BucketId(owner, day) for owner in (CAMPAIGN, ADVERTISER) for day in days]
+    assert [dict(moved)[id_] for id_ in ids] == storage.ledger.buckets(ids)
+    assert storage.changes.buckets_since(newest) == (newest, [])
 
 
 def test_a_refused_change_is_not_told(storage: Storage) -> None:
