@@ -151,8 +151,8 @@ class _Account:
 
 
 def _account_of(row: Sequence[Any]) -> _Account:
-    cap, _, spent, pending, entries, head = row
-    return _Account(Bucket(cap, spent, pending), entries, head)
+    """Of a row that begins with the columns of `_balance`."""
+    return _Account(Bucket(row[0], row[2], row[3]), row[4], row[5])
 
 
 class Batch:
@@ -335,8 +335,8 @@ class Batch:
             "owner_keys": as_list({id_.owner_key for id_ in bucket_ids}),
             "days": as_list({id_.day for id_ in bucket_ids}),
         }
-        for *row, owner_key, day in self.connection.execute(_BALANCES, keys):
-            self._accounts[BucketId(owner_key, day)] = _account_of(row)
+        for row in self.connection.execute(_BALANCES, keys):
+            self._accounts[BucketId(row[6], row[7])] = _account_of(row)
 
     def _load(self, bucket_id: BucketId) -> _Account:
         """The balance on disk; a day's first charge makes its row, with the cap of that moment."""

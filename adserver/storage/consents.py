@@ -4,10 +4,10 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, insert, literal_column, select, tuple_, update
+from sqlalchemy import bindparam, delete, exists, func, insert, literal_column, select, tuple_, update
 
 from adserver.domain.consent_record import MOST_PROOFS, ConsentRecord, Ended, digest_of_visitor
-from adserver.storage.sqlite import Reader, prepared
+from adserver.storage.sqlite import Reader, numbered, prepared
 from adserver.storage.tables import consents
 from pixel.consent_proof import ConsentProof
 
@@ -18,10 +18,11 @@ _IS_OPEN = exists().where(
     consents.c.proof == bindparam("proof"),
     consents.c.ended_ms.is_(None),
 )
-_BEGIN = prepared(
+_BEGIN = numbered(
     insert(consents)
     .prefix_with("OR REPLACE")
-    .from_select(_STATEMENT, select(*[bindparam(name) for name in _STATEMENT]).where(~_IS_OPEN))
+    .from_select(_STATEMENT, select(*[bindparam(name) for name in _STATEMENT]).where(~_IS_OPEN)),
+    _STATEMENT,
 )
 _of_shop = (
     consents.c.digest == bindparam("of_visitor"),
@@ -32,6 +33,7 @@ _END = prepared(
     .where(*_of_shop, consents.c.ended_ms.is_(None))
     .values(ended_ms=bindparam("at_ms"), ended_by=bindparam("by"))
 )
+_KEPT = prepared(select(func.count()).where(*_of_shop))
 _too_many = (
     select(consents.c.proof, consents.c.first_seen_ms)
     .where(*_of_shop)
@@ -61,17 +63,10 @@ class Proving:
         No page can write more than a few for one visitor, whatever it says.
         """
         shop = _shop(visitor_key, advertiser_key, self._key)
-        row = {
-            "digest": shop["of_visitor"],
-            "advertiser_key": advertiser_key,
-            "proof": proof.digest,
-            "first_seen_ms": at_ms,
-            "kind": proof.kind,
-            "cmp": proof.cmp,
-            "given_ms": proof.given_ms,
-            "site": proof.site,
-        }
-        if self._connection.execute(_BEGIN, row).rowcount:
+        told = (proof.digest, at_ms, proof.kind, proof.cmp, proof.given_ms, proof.site)
+        if not self._connection.execute(_BEGIN, (shop["of_visitor"], advertiser_key, *told)).rowcount:
+            return
+        if self._connection.execute(_KEPT, shop).fetchone()[0] > MOST_PROOFS:
             self._connection.execute(_LEAVE, shop | {"most": MOST_PROOFS})
 
     def end(self, visitor_key: int, advertiser_keys: Iterable[int], by: Ended, at_ms: int) -> None:
