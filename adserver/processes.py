@@ -1,16 +1,19 @@
 """The processes of a running server: one alone, or a supervisor with a writer, workers and jobs."""
 
 import asyncio
+import gc
 import logging
+import multiprocessing
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from multiprocessing.context import ForkProcess
+from pathlib import Path
 
 import uvicorn
 
@@ -25,7 +28,9 @@ RESTART_SECONDS = 0.2  # between the death of a child and its successor
 STOP_SECONDS = 15.0
 WRITER_SECONDS = 30.0  # for the first start, which may have to migrate
 BACKLOG = 2048
-LIFELINE = "ADSERVER_PROCESS_LIFELINE"
+OWN_NAME = Path("/proc/self/comm")  # what `top` and `ps -o comm` show; Linux has it
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+FORK = multiprocessing.get_context("fork")
 
 
 def serve_alone(settings: Settings, host: str, port: int, ready: Callable[[], None] | None = None) -> None:
@@ -86,7 +91,7 @@ def run_worker(server: Server, listener: socket.socket, ready: Callable[[], None
         fresh.cancel()
         server.detach_loop()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in SIGNALS:
         signal.signal(number, _stopped)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(run())
@@ -120,7 +125,6 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
     listener.listen(BACKLOG)
-    listener.set_inheritable(True)
     return listener
 
 
@@ -128,31 +132,32 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Supervisor:
-    """Starts the writer, the workers and the jobs, and starts again whichever dies."""
+    """Starts the writer, the workers and the jobs, and starts again whichever dies.
+
+    They are forked from here: what all of them need is imported once, and its memory is shared. So this
+    process has no thread, no connection to the database and no event loop, ever.
+    """
 
     def __init__(self, host: str, port: int, workers: int, settings: Settings) -> None:
         tell_region(settings)
-        self._listener = _listen_or_end(host, port)
-        self._measuring = _listen_for_metrics(settings)
+        listener, measuring = _listen_or_end(host, port), _listen_for_metrics(settings)
         self._settings = settings
         self._lifeline_end, self._lifeline = os.pipe()
         self._stopping = False
-        descriptor = str(self._listener.fileno())
-        self._commands = {"writer": ["_writer"]}
+        self._work: dict[str, Callable[[], None]] = {"writer": partial(run_writer, settings)}
         for number in range(1, workers + 1):
-            self._commands[f"worker {number}"] = ["_worker", str(number), descriptor]
-        self._commands["jobs"] = ["_jobs", str(workers + 1)]
-        if self._measuring is not None:
-            self._commands["jobs"].append(str(self._measuring.fileno()))
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+            self._work[f"worker {number}"] = partial(run_worker_of_many, settings, number, listener)
+        self._work["jobs"] = partial(run_jobs, settings, workers + 1, measuring)
+        self._children: dict[str, ForkProcess] = {}
 
     def run(self, ready: Callable[[], None] | None = None) -> None:
         """Until SIGTERM or SIGINT; then every child is asked to finish, and waited for."""
-        signal.signal(signal.SIGTERM, self._stop)
-        signal.signal(signal.SIGINT, self._stop)
+        for number in SIGNALS:
+            signal.signal(number, self._stop)
+        gc.freeze()  # a child that looked for garbage in what it shares would copy it
         self._start("writer")
         self._await_writer()
-        for name in self._commands:
+        for name in self._work:
             if name not in self._children:
                 self._start(name)
         if ready is not None:
@@ -163,18 +168,27 @@ class Supervisor:
         self._end()
 
     def _start(self, name: str) -> None:
-        sockets = [one.fileno() for one in (self._listener, self._measuring) if one is not None]
-        inherited = (*sockets, self._lifeline_end)
-        self._children[name] = subprocess.Popen(  # noqa: S603  our own program
-            [sys.executable, "-m", "adserver", *self._commands[name]],
-            pass_fds=inherited,
-            env={**os.environ, LIFELINE: str(self._lifeline_end)},
-        )
+        """Signals wait meanwhile: the child would take its first for ours, and go on."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        self._children[name] = FORK.Process(target=self._become, args=(name,), daemon=True)
+        self._children[name].start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+    def _become(self, name: str) -> None:
+        """In the child."""
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        os.close(self._lifeline)
+        watch_lifeline(self._lifeline_end)
+        if OWN_NAME.exists():
+            OWN_NAME.write_text(name)
+        self._work[name]()
 
     def _await_writer(self) -> None:
         deadline = time.monotonic() + WRITER_SECONDS
         path = self._settings.database_path.with_suffix(".sock")
-        while time.monotonic() < deadline and self._children["writer"].poll() is None:
+        while time.monotonic() < deadline and self._children["writer"].is_alive():
             with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
                 probe.connect(str(path))
                 return
@@ -184,7 +198,7 @@ class Supervisor:
 
     def _replace_the_dead(self) -> None:
         for name, child in list(self._children.items()):
-            status = child.poll()
+            status = child.exitcode
             if status is not None and not self._stopping:
                 log.warning("%s ended with status %s; starting it again", name, status)
                 self._start(name)
@@ -200,24 +214,20 @@ class Supervisor:
             _terminate([writer])
 
 
-def _terminate(children: list[subprocess.Popen[bytes]]) -> None:
+def _terminate(children: list[ForkProcess]) -> None:
     for child in children:
         child.terminate()
     for child in children:
-        try:
-            child.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+        child.join(STOP_SECONDS)
+        if child.is_alive():
             child.kill()
 
 
-def watch_lifeline() -> None:
+def watch_lifeline(descriptor: int) -> None:
     """End this child when its supervisor is gone, however it went: the pipe's other end closes."""
-    descriptor = os.environ.get(LIFELINE)
-    if descriptor is None:
-        return
 
     def wait() -> None:
-        os.read(int(descriptor), 1)
+        os.read(descriptor, 1)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(STOP_SECONDS)
         os._exit(1)
@@ -225,9 +235,8 @@ def watch_lifeline() -> None:
     threading.Thread(target=wait, name="lifeline", daemon=True).start()
 
 
-def run_writer_child(settings: Settings) -> None:
+def run_writer(settings: Settings) -> None:
     """The one process that commits, and nothing else."""
-    watch_lifeline()
     storage = sole_storage(settings.database_path, settings.retention)
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stopped.set())
@@ -244,18 +253,17 @@ def leave(server: Server) -> None:
         os._exit(0)
 
 
-def run_worker_child(settings: Settings, number: int, descriptor: int) -> None:
-    watch_lifeline()
+def run_worker_of_many(settings: Settings, number: int, listener: socket.socket) -> None:
+    """Answer HTTP beside other processes that do."""
     server = Server(settings, join_storage(settings.database_path), number)
-    run_worker(server, socket.socket(fileno=descriptor))
+    run_worker(server, listener)
     server.close()
 
 
-def run_jobs_child(settings: Settings, number: int, descriptor: int | None = None) -> None:
+def run_jobs(settings: Settings, number: int, measuring: socket.socket | None = None) -> None:
     """The jobs beside any number of workers (`adserver work`), and what a monitoring system asks."""
-    watch_lifeline()
     server = Server(settings, join_storage(settings.database_path), number)
-    tell_metrics(server, None if descriptor is None else socket.socket(fileno=descriptor))
+    tell_metrics(server, measuring)
     signal.signal(signal.SIGTERM, lambda signal_number, frame: server.runner.stop())
     signal.signal(signal.SIGINT, lambda signal_number, frame: server.runner.stop())
     ended = threading.Event()

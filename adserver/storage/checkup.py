@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text
 from adserver.domain.catalogue import Feed
 from adserver.domain.installation import Database, KeyFile
 from adserver.storage.embedded import socket_path
-from adserver.storage.migrate import newest_version
+from adserver.storage.migrate import NEWEST_VERSION
 from adserver.storage.sqlite import prepared
 from adserver.storage.tables import feeds, leases
 
@@ -78,13 +78,13 @@ def find_database(path: Path) -> Database | None:
 
 def _read(connection: sqlite3.Connection) -> Database:
     row = connection.execute(_VERSION).fetchone()
-    version, newest = None if row is None else str(row[0]), newest_version()
-    if version != newest:  # its tables may be others than ours
-        return Database(version=version, newest_version=newest)
+    version = None if row is None else str(row[0])
+    if version != NEWEST_VERSION:  # its tables may be others than ours
+        return Database(version=version, newest_version=NEWEST_VERSION)
     bodies = [body for (body,) in connection.execute(_FEEDS)]
     return Database(
         version=version,
-        newest_version=newest,
+        newest_version=NEWEST_VERSION,
         leased_until_ms=connection.execute(_LEASED).fetchone()[0],
         feeds=tuple(msgspec.json.decode(body, type=Feed) for body in bodies),
     )

@@ -1,31 +1,41 @@
 """Bring a database's tables to the version of this program."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
-
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
 
 import migrations
 
+NEWEST_VERSION = "0001"  # that `migrate` leads to
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    return config
+_VERSIONS = "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'alembic_version'"
 
 
 def migrate(path: Path) -> None:
     """Run what is missing of `migrations/`; harmless when nothing is."""
+    if version_of(path) != NEWEST_VERSION:
+        _run_alembic(path)
+
+
+def version_of(path: Path) -> str | None:
+    """The version of a database's tables; None where it has none yet. A file that is missing is made."""
+    with closing(sqlite3.connect(path)) as connection:
+        if not connection.execute(_VERSIONS).fetchone()[0]:
+            return None
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
+def _run_alembic(path: Path) -> None:
+    """Its import takes longer than all else of a start, and most starts do without."""
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     engine = create_engine(f"sqlite:///{path}")
-    config = _config()
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     engine.dispose()
-
-
-def newest_version() -> str | None:
-    """The version that `migrate` leads to."""
-    return ScriptDirectory.from_config(_config()).get_current_head()

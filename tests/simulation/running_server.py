@@ -205,17 +205,12 @@ def _parents() -> Iterator[tuple[int, int]]:
 
 
 def child_name(pid: int) -> str | None:
-    """What a child of the supervisor does, read from its command line; None while it is no child yet."""
+    """What a child of the supervisor does, as it calls itself; None while it is no child yet."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return None
-    for place, word in enumerate(words):
-        if word in ("_writer", "_jobs"):
-            return word[1:]
-        if word == "_worker":
-            return f"worker {words[place + 1]}"
-    return None
+    return name if name.startswith(("writer", "worker ", "jobs")) else None
 
 
 def is_running(pid: int) -> bool:
