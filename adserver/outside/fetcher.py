@@ -5,6 +5,8 @@ import io
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from ssl import SSLContext
 from typing import IO, TypeVar
 
 import httpx
@@ -67,7 +69,11 @@ class HttpFetcher:
         self._post_seconds = post_seconds
         self._resolve = resolve
         self._lookups = ThreadPoolExecutor(MOST_LOOKUPS, "names")
-        self._tls = httpx.create_ssl_context(trust_env=False)  # slow to make, so made once
+
+    @cached_property
+    def _tls(self) -> SSLContext:
+        """Slow to make, so made once, and only by who fetches."""
+        return httpx.create_ssl_context(trust_env=False)
 
     def fetch(self, url: str, most_bytes: int) -> bytes:
         """The body at `url`, whole; for pictures."""
