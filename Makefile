@@ -79,6 +79,11 @@ bench: $(VENV)/.dev ## how fast it is beside a bare callable: a table, build/ben
 	@./tests/ensure_tools.sh wrk
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: bench-scale
+bench-scale: $(VENV)/.dev ## what a request and a worker cost from 10 to 100,000 campaigns, to 5,000,000 visitors
+	@./tests/ensure_tools.sh wrk
+	@$(BIN)/python -m tests.bench.scale $(ARGS)
+
 .PHONY: profile
 profile: $(VENV)/.dev ## where the time of a case goes (CASE=slot): a flame graph, build/slot.svg
 	@./tests/ensure_tools.sh wrk

@@ -40,7 +40,7 @@ class Bench:
     def __init__(self, folder: Path, options: argparse.Namespace) -> None:
         self._folder = folder
         self._options = options
-        self._size = Size(options.visitors, options.products, options.campaigns)
+        self._size = Size(options.visitors, options.products, options.campaigns, options.merchants)
         self._cases = [case for case in CASES if not options.case or case.name in options.case]
         self._found: Found = {}
         self._nginx: list[Measured] = []
@@ -124,13 +124,13 @@ def read_options(words: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def _stopped(number: int, frame: FrameType | None) -> None:
+def stopped(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
 def main() -> None:
     options = read_options()
-    signal.signal(signal.SIGTERM, _stopped)
+    signal.signal(signal.SIGTERM, stopped)
     conditions = {**machine(), **vars(options)}
     if conditions["load_average"] > BUSY_LOAD:
         tell(

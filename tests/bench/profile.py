@@ -48,7 +48,7 @@ def main(words: Sequence[str] | None = None) -> None:
     case = next(case for case in CASES if case.name == options.case)
     path = PROJECT / "build" / f"{case.name}.{options.format}"
     path.parent.mkdir(exist_ok=True)
-    size = Size(options.visitors, options.products, options.campaigns)
+    size = Size(options.visitors, options.products, options.campaigns, options.merchants)
     with tempfile.TemporaryDirectory(prefix="adserver-profile-") as folder:
         world = make_world(Path(folder) / "world", size, print)
         with served(world, Path(folder) / "server", 1) as (server, _):

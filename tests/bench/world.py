@@ -31,7 +31,7 @@ from tests.domain.makers import (
 )
 
 SHOP_PAGE, NEWS_PAGE = "shop.example", "news.example"
-CAMPAIGNS_OF_A_SHOP = 10  # the first half is paid by the impression and outbids the other, paid by the click
+CAMPAIGNS_OF_A_SHOP = 10  # at most; the first half is paid by impression and outbids the other, paid by click
 SHOPS_OF_A_VISITOR = 2
 VIEWED = 6  # products of each of them
 SLOT = 800  # 300x600: four cards
@@ -45,10 +45,17 @@ class Size(NamedTuple):
     visitors: int = 100_000
     products: int = 20_000
     campaigns: int = 10_000
+    merchants: int = 0  # 0: as many as campaigns need
 
     @property
     def shops(self) -> int:
-        return max(SHOPS_OF_A_VISITOR, self.campaigns // CAMPAIGNS_OF_A_SHOP)
+        return self.merchants or max(SHOPS_OF_A_VISITOR, self.campaigns // CAMPAIGNS_OF_A_SHOP)
+
+    @property
+    def campaigns_of_a_shop(self) -> int:
+        return (
+            min(CAMPAIGNS_OF_A_SHOP, self.campaigns // self.shops) if self.merchants else CAMPAIGNS_OF_A_SHOP
+        )
 
     @property
     def products_of_a_shop(self) -> int:
@@ -80,7 +87,8 @@ class World:
 
     def _visitor(self, number: int, dice: Random) -> Visitor:
         random_bytes = dice.randbytes(RANDOM_BYTES)
-        shops = tuple((number + step) % self.size.shops for step in range(SHOPS_OF_A_VISITOR))
+        known = min(SHOPS_OF_A_VISITOR, self.size.shops)
+        shops = tuple((number + step) % self.size.shops for step in range(known))
         return Visitor(visitor_of(random_bytes), f"rt={mint(random_bytes, self._cookies)}", shops)
 
     def public_id(self, shop: int) -> str:
@@ -95,7 +103,7 @@ class World:
     def token(self, visitor: Visitor, model: PricingModel) -> str:
         """Proof of an ad that this visitor was shown a minute ago, by a campaign of their first shop."""
         shop = visitor.shops[0]
-        campaign = campaign_key(shop, 0 if model is PricingModel.CPM else CAMPAIGNS_OF_A_SHOP - 1)
+        campaign = campaign_key(shop, 0 if model is PricingModel.CPM else self.size.campaigns_of_a_shop - 1)
         item = self.viewed(visitor, shop)[0]
         token = AdToken(
             impression_id=self.mint_key(),
@@ -128,25 +136,25 @@ def make_world(folder: Path, size: Size, tell: Callable[[str], None]) -> World:
     storage = own_storage(folder / "adserver.db")
     try:
         stages = {
-            f"{size.shops:,} shops with {size.shops * CAMPAIGNS_OF_A_SHOP:,} campaigns": _accounts(world),
-            f"{size.shops * size.products_of_a_shop:,} products": _products(world),
-            f"{size.visitors:,} visitors": _visits(world),
+            f"{size.shops:,} shops with {size.shops * size.campaigns_of_a_shop:,} campaigns": accounts(world),
+            f"{size.shops * size.products_of_a_shop:,} products": products(world),
+            f"{size.visitors:,} visitors": visits(world),
         }
         for name, writes in stages.items():
             tell(f"preparing {name}")
-            _commit(storage.writer.commit_many, writes)
+            commit(storage.writer.commit_many, writes)
     finally:
         storage.close()
     return world
 
 
-def _commit(commit_many: Callable[[list[Write]], list[Outcome]], writes: Iterator[Write]) -> None:
+def commit(commit_many: Callable[[list[Write]], list[Outcome]], writes: Iterator[Write]) -> None:
     while some := list(islice(writes, WRITES_AT_ONCE)):
         for outcome in commit_many(some):
             assert outcome.result in (Result.SAVED, Result.ACCEPTED), outcome
 
 
-def _accounts(world: World) -> Iterator[Write]:
+def accounts(world: World) -> Iterator[Write]:
     """Of today, so that no job has days behind it to seal."""
     day = int(time.strftime("%Y%m%d", time.gmtime()))
     for entity in _entities(world.size, world.clock()):
@@ -163,9 +171,9 @@ def _entities(size: Size, now_ms: int) -> Iterable[Entity]:
             key=owner, public_id=f"shop{shop}", domains=(SHOP_PAGE,), timezone="UTC",
             daily_budget_micros=PLENTY, created_at_ms=now_ms,
         )  # fmt: skip
-        for number in range(CAMPAIGNS_OF_A_SHOP):
+        for number in range(size.campaigns_of_a_shop):
             key = campaign_key(shop, number)
-            by_click = number >= CAMPAIGNS_OF_A_SHOP // 2
+            by_click = number >= size.campaigns_of_a_shop // 2
             yield make_campaign(
                 key=key,
                 advertiser_key=owner,
@@ -178,7 +186,7 @@ def _entities(size: Size, now_ms: int) -> Iterable[Entity]:
             yield make_creative(key=key, campaign_key=key)
 
 
-def _products(world: World) -> Iterator[Write]:
+def products(world: World) -> Iterator[Write]:
     for shop in range(world.size.shops):
         owner = advertiser_key(shop)
         items = [world.item(shop, number) for number in range(world.size.products_of_a_shop)]
@@ -194,7 +202,7 @@ def _products(world: World) -> Iterator[Write]:
         yield SaveProducts(owner, products)
 
 
-def _visits(world: World) -> Iterator[Write]:
+def visits(world: World) -> Iterator[Write]:
     """Each came back once to each of their shops, yesterday: so there is a profile."""
     at_ms = world.clock() - DAY_MS
     for visitor in world.visitors:
