@@ -10,7 +10,7 @@ COLOUR_PATTERN = re.compile(r"#[0-9a-fA-F]{6}")
 MEDIA_ADDRESS_PATTERN = re.compile(r"/media/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9]+)?")
 
 
-class Offer(msgspec.Struct, frozen=True):
+class Offer(msgspec.Struct, frozen=True, gc=False):
     """A discount shown on a card, valid only through the click. Exactly one of the two amounts is set."""
 
     percent: int | None = None  # 1 to 90
@@ -19,7 +19,7 @@ class Offer(msgspec.Struct, frozen=True):
     ends_at_ms: int | None = None  # UTC
 
 
-class Brand(msgspec.Struct, frozen=True):
+class Brand(msgspec.Struct, frozen=True, gc=False):
     """How an advertiser looks. Colours are `#rrggbb`; `logo` is one of our own media addresses."""
 
     name: str
@@ -28,7 +28,7 @@ class Brand(msgspec.Struct, frozen=True):
     logo: str | None = None
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """The advertiser's own words and picture, for services that have no products."""
 
     headline: str

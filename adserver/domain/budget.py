@@ -12,14 +12,14 @@ LARGEST_BALANCE = Micros(100 * LARGEST)  # without a cap too: sums of dozens of 
 WHOLE_LIFE = 0  # the `day` of a total budget's bucket
 
 
-class BucketId(msgspec.Struct, frozen=True, array_like=True):
+class BucketId(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One balance: a campaign's or an advertiser's, of one local day (yyyymmdd) or of its whole life."""
 
     owner_key: int
     day: int
 
 
-class Bucket(msgspec.Struct):
+class Bucket(msgspec.Struct, gc=False):
     """A balance under its cap; invariant: 0 <= spent, 0 <= pending, spent + pending <= cap."""
 
     cap: Micros | None = None

@@ -11,8 +11,11 @@ from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel, Terms
 from creatives.card import Brand, Message, Offer
 
+# Here and elsewhere `gc=False`: what is frozen is part of no circle, and to look for circles through all
+# campaigns of a large network took longer than to read them.
 
-class Advertiser(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+
+class Advertiser(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """A merchant's account. Every amount of it, and of its campaigns, is in its one `currency`.
 
     `public_id` is what the tag on their pages says. `domains` cover their sub-domains.
@@ -62,21 +65,21 @@ class Period(StrEnum):
 PERIOD_MS = {Period.HOUR: 3_600_000, Period.DAY: 86_400_000, Period.WEEK: 604_800_000}
 
 
-class FrequencyCap(msgspec.Struct, frozen=True):
+class FrequencyCap(msgspec.Struct, frozen=True, gc=False):
     """At most `impressions` of a campaign for one visitor in any period that begins with one."""
 
     impressions: int
     per: Period
 
 
-class AudienceCreatives(msgspec.Struct, frozen=True):
+class AudienceCreatives(msgspec.Struct, frozen=True, gc=False):
     """Which of a campaign's creatives the members of an audience see."""
 
     audience_key: int
     creative_keys: tuple[int, ...]
 
 
-class Campaign(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Campaign(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """What an advertiser orders. `version` grows with each change; terms of old versions are kept."""
 
     key: int
@@ -98,7 +101,7 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     created_at_ms: int = 0
 
 
-class Creative(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Creative(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """How a campaign's ads look: cards of products, or the advertiser's own message."""
 
     key: int

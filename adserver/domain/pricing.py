@@ -38,7 +38,7 @@ CONVERSION_EVENTS = frozenset(
 )
 
 
-class AudienceRate(msgspec.Struct, frozen=True):
+class AudienceRate(msgspec.Struct, frozen=True, gc=False):
     """What a campaign pays for the members of an audience; `rate_micros` None: the campaign's own rate."""
 
     audience_key: int
@@ -60,7 +60,7 @@ class ProductMatch(StrEnum):
     SAME_GROUP = "same_group"  # it, or another of its item group
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
+class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a campaign version promises to pay, and for what; copied onto the version, never edited.
 
     With `audience_rates`, members of those audiences are served; of the rest only who sees it for the page.

@@ -14,7 +14,7 @@ from adserver.domain.traffic import Traffic
 Entity = Advertiser | Audience | Campaign | Creative | Publisher | Site | Slot
 
 
-class Rates(msgspec.Struct, frozen=True, array_like=True):
+class Rates(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a campaign's ads led to so far."""
 
     impressions: int = 0
@@ -43,7 +43,7 @@ class Snapshot:
         self.old_terms: dict[tuple[int, int], Terms] = {}
         self._contextual: dict[int, Campaign] = {}  # those of the live that may be shown for the page
         self._live: dict[int, dict[int, Campaign]] = {}  # by advertiser, then campaign
-        self._creatives_of: dict[int, dict[int, Creative]] = {}
+        self._creatives_of: dict[int, tuple[Creative, ...]] = {}  # by campaign
 
     def put(self, entity: Entity) -> None:
         """Take the newest state of an entity."""
@@ -57,7 +57,8 @@ class Snapshot:
                 self._put_campaign(entity)
             case Creative():
                 self.creatives[entity.key] = entity
-                self._creatives_of.setdefault(entity.campaign_key, {})[entity.key] = entity
+                known = self._creatives_of.get(entity.campaign_key, ())
+                self._creatives_of[entity.campaign_key] = _with(known, entity)
             case Publisher():
                 self.publishers[entity.key] = entity
             case Site():
@@ -90,7 +91,7 @@ class Snapshot:
         ]
 
     def creatives_of(self, campaign_key: int) -> list[Creative]:
-        return list(self._creatives_of.get(campaign_key, {}).values())
+        return list(self._creatives_of.get(campaign_key, ()))
 
     def terms(self, campaign_key: int, version: int) -> Terms | None:
         """The terms of a campaign's version, if this worker has seen it."""
@@ -111,3 +112,10 @@ class Snapshot:
                 index[campaign.key] = campaign
             else:
                 index.pop(campaign.key, None)
+
+
+def _with(known: tuple[Creative, ...], changed: Creative) -> tuple[Creative, ...]:
+    """A creative in the place of its former state, or behind the others."""
+    if all(creative.key != changed.key for creative in known):
+        return (*known, changed)
+    return tuple(changed if creative.key == changed.key else creative for creative in known)

@@ -1,7 +1,7 @@
 """Accounts, inventory, campaigns, feeds and keys: saved with their caps, read by key or by page."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -53,6 +53,14 @@ _TABLES: dict[type, tuple[Table, tuple[str, ...]]] = {
     ShopHook: (shop_hooks, ("advertiser_key",)),
 }
 SNAPSHOT_KINDS = (Advertiser, Publisher, Site, Slot, Audience, Campaign, Creative)
+READ_AT_ONCE = 1_000  # the rows of all campaigns together would take as much memory again
+
+# What is often the same in many of a kind: words, and what cannot be changed.
+_OFTEN_ALIKE: dict[type, tuple[str, ...]] = {
+    Advertiser: ("currency", "timezone", "country"),
+    Campaign: ("terms", "frequency_cap"),
+    Creative: ("template", "brand", "language"),
+}
 
 Kind = TypeVar("Kind")
 
@@ -356,12 +364,18 @@ class SqliteChanges:
         self._reader = reader
 
     def everything(self) -> tuple[int, list[Entity]]:
-        """All entities, and a sequence not newer than them: changes since may be told twice, never missed."""
-        sequence = self._newest()
-        entities: list[Entity] = []
-        for kind in SNAPSHOT_KINDS:
-            entities.extend(_page(self._reader, kind, None, -1, -1))
-        return sequence, entities
+        """All entities, and a sequence not newer than them: changes since may be told twice, never missed.
+
+        Their parts that are alike are one object: a worker holds them as long as it lives.
+        """
+        sequence, parts = self._newest(), dict[Any, Any]()
+        return sequence, [_sharing(parts, entity) for kind in SNAPSHOT_KINDS for entity in self._all(kind)]
+
+    def _all(self, kind: type[Any]) -> Iterator[Any]:
+        after = -1
+        while page := _page(self._reader, kind, None, after, READ_AT_ONCE):
+            yield from page
+            after = page[-1].key
 
     def since(self, sequence: int) -> tuple[int, list[Entity]]:
         """Entities changed after `sequence`, in their newest state."""
@@ -376,7 +390,7 @@ class SqliteChanges:
         rows = self._reader.rows(_MOVED_SINCE, {"sequence": sequence})
         newest = max((row[0] for row in rows), default=sequence)
         if sequence < newest - KEPT_MOVES:
-            return newest, _named_buckets(self._reader.rows(_ALL_BUCKETS))
+            return newest, _named_buckets(self._reader.each(_ALL_BUCKETS, {}))
         moved = {id_ for _, told in rows for id_ in _decode_moved(told)}
         return newest, [known for known in self._near(moved) if known[0] in moved]
 
@@ -386,7 +400,7 @@ class SqliteChanges:
             "owner_keys": as_list({id_.owner_key for id_ in moved}),
             "days": as_list({id_.day for id_ in moved}),
         }
-        return _named_buckets(self._reader.rows(_BUCKETS, keys))
+        return _named_buckets(self._reader.each(_BUCKETS, keys))
 
     def _newest(self) -> int:
         row = self._reader.row(_NEWEST)
@@ -398,3 +412,10 @@ def _named_buckets(rows: Iterable[tuple[Any, ...]]) -> list[tuple[BucketId, Buck
         (BucketId(owner, day), Bucket(cap, Micros(spent), Micros(pending)))
         for owner, day, cap, spent, pending in rows
     ]
+
+
+def _sharing(parts: dict[Any, Any], entity: Kind) -> Kind:
+    """The entity made of parts that are known already, where they are alike."""
+    names = _OFTEN_ALIKE.get(type(entity), ())
+    alike = {name: parts.setdefault(part, part) for name in names if (part := getattr(entity, name))}
+    return msgspec.structs.replace(entity, **alike) if alike else entity  # type: ignore[type-var]

@@ -3,7 +3,7 @@
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -87,6 +87,10 @@ class Reader:
     def row(self, sql: str, parameters: Mapping[str, object] | Iterable[object] = ()) -> Row | None:
         row: Row | None = self._connection().execute(sql, parameters).fetchone()  # type: ignore[arg-type]
         return row
+
+    def each(self, sql: str, parameters: Mapping[str, object]) -> Iterator[Row]:
+        """Row by row, where all of them would be much to hold at once."""
+        return self._connection().execute(sql, parameters)
 
     def close(self) -> None:
         for held in list(self._open):

@@ -5,6 +5,8 @@ from hashlib import sha256
 import pytest
 
 from adserver.domain.budget import BucketId
+from adserver.domain.campaign import Campaign
+from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent
 from adserver.domain.snapshot import Rates
 from adserver.storage import batch, entities
@@ -26,8 +28,8 @@ from tests.domain.makers import (
 
 
 def test_everything_is_told_once_and_then_only_what_changed(storage: Storage) -> None:
-    sequence, entities = storage.changes.everything()
-    assert sorted(map(repr, entities)) == sorted(map(repr, make_accounts()))
+    sequence, told = storage.changes.everything()
+    assert sorted(map(repr, told)) == sorted(map(repr, make_accounts()))
     assert storage.changes.since(sequence) == (sequence, [])
     changed = make_campaign(version=2, name="Winter")
     save(storage, changed)
@@ -37,6 +39,19 @@ def test_everything_is_told_once_and_then_only_what_changed(storage: Storage) ->
     assert newest > sequence
     assert sorted(map(repr, told)) == sorted(map(repr, [changed, make_slot(name="Other"), make_audience()]))
     assert storage.changes.since(newest) == (newest, [])
+
+
+def test_many_are_read_in_pieces_and_share_what_is_alike(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entities, "READ_AT_ONCE", 2)
+    new = [make_campaign(key=CAMPAIGN + 10 + number) for number in range(5)]
+    new.append(make_campaign(key=CAMPAIGN + 20, rate_micros=Micros(1)))
+    for campaign in new:
+        save(storage, campaign, is_new=True)
+    told = [one for one in storage.changes.everything()[1] if isinstance(one, Campaign)]
+    assert told[-len(new) :] == new
+    assert len({id(campaign.terms) for campaign in told[-len(new) :]}) == 2
 
 
 def test_of_an_entity_changed_twice_the_newest_state_is_told(storage: Storage) -> None:
