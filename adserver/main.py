@@ -49,7 +49,7 @@ from adserver.outside.pictures import PictureDecoder
 from adserver.outside.reach import reach
 from adserver.outside.signer import HeadSigner
 from adserver.parties import Parties
-from adserver.ports import Clock, Deferred, resolve_all
+from adserver.ports import Clock
 from adserver.storage import checkup
 from adserver.storage.audit import as_json, audit
 from adserver.storage.batch import DEFAULT_RETENTION
@@ -281,11 +281,11 @@ class Server:
     # ---- while it runs ----
 
     def attach_loop(self) -> None:
-        """Have outcomes delivered on the running event loop; before its first request."""
-        self.storage.writer.on_loop(_wake(asyncio.get_running_loop()))
+        """Have batches begun and outcomes delivered on the running event loop; before its first request."""
+        self.storage.writer.on_loop(asyncio.get_running_loop())
 
     def detach_loop(self) -> None:
-        self.storage.writer.on_loop(resolve_all)
+        self.storage.writer.on_loop(None)
 
     async def keep_fresh(self) -> None:
         """Beside the requests of a worker: poll the change log, report counts, reload the rates."""
@@ -416,12 +416,3 @@ def create_operator_key(storage: Storage, clock: Clock, name: str) -> str:
 
 def _ring(keys: dict[int, str]) -> dict[int, bytes]:
     return {number: bytes.fromhex(key) for number, key in keys.items()}
-
-
-def _wake(loop: asyncio.AbstractEventLoop) -> Callable[[list[tuple[Deferred, Outcome]]], None]:
-    """Resolve a batch's waiters on the event loop, all in one call."""
-
-    def wake(deferred: list[tuple[Deferred, Outcome]]) -> None:
-        loop.call_soon_threadsafe(resolve_all, deferred)
-
-    return wake

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from adserver.domain.in_flight import Expected
-from adserver.storage.writer import UNRECORDED, LocalWriter, Postbox
+from adserver.storage.postbox import UNRECORDED, Postbox
+from adserver.storage.writer import LocalWriter
 from adserver.writes import Outcome, Write
 
 log = logging.getLogger("adserver.writer")

@@ -4,13 +4,12 @@ import fcntl
 import logging
 import os
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from sqlalchemy import bindparam, func, select
 
@@ -18,7 +17,6 @@ from adserver.domain.identity import KEY_TIME_SHIFT
 from adserver.domain.in_flight import Expected
 from adserver.domain.retention import Retention
 from adserver.domain.tally import NETWORK, Tally
-from adserver.ports import Deferred, resolve_all
 from adserver.storage import (
     arrivals,
     cancellations,
@@ -40,6 +38,7 @@ from adserver.storage import (
 from adserver.storage.ahead import read_ahead
 from adserver.storage.batch import DEFAULT_RETENTION, Batch
 from adserver.storage.migrate import migrate
+from adserver.storage.postbox import UNRECORDED, Finish, Postbox
 from adserver.storage.secrets import consents_key, load_keys
 from adserver.storage.sqlite import BUSY_MS, connect, prepared
 from adserver.storage.tables import events
@@ -79,11 +78,8 @@ from adserver.writes import (
 
 log = logging.getLogger("adserver.writer")
 
-MOST_WRITES = 512  # in one transaction; what waits longer goes into the next
-MOST_WAITING = 20_000  # beyond this a write is refused at once, so that nobody waits for ever
 TRUNCATION_BUSY_MS = 50
 TRUNCATION_RETRY_SECONDS = 1.0  # while it is owed: each try may keep all other writes waiting
-UNRECORDED = Outcome(Result.UNRECORDED)
 
 # Event keys begin with their time: a start reads two days of events, however many there are.
 _OLDEST_RECENT = select(func.max(events.c.event_key)).scalar_subquery() - bindparam("window")
@@ -152,8 +148,19 @@ def _is_forgotten(write: Write, outcome: Outcome) -> TypeGuard[ForgetVisitor | W
     return outcome.result is Result.FORGOTTEN
 
 
+class Applied(NamedTuple):
+    """A batch in its open transaction, or the error that ended that: all but the wait for the disk."""
+
+    writes: Sequence[Write]
+    resent: bool
+    outcomes: list[Outcome]
+    sequence: int | None  # where it touched entities or balances
+    dedupe_keys: Mapping[int, int]
+    error: Exception | None = None
+
+
 class Committer:
-    """Owns the file's only writing connection; used by one thread."""
+    """Owns the file's only writing connection; used by one thread at a time."""
 
     def __init__(self, path: Path, retention: Retention = DEFAULT_RETENTION) -> None:
         self._connection = connect(path, writing=True)
@@ -181,23 +188,39 @@ class Committer:
         So one bad write never fails the others. A write that fails alone is UNRECORDED, and where the
         disk refuses, all of them are.
         """
+        return self.finish(self.apply(writes, resent))
+
+    def apply(self, writes: Sequence[Write], resent: bool = False) -> Applied:
+        """The processor's part of `commit`; what fails here is tried again, or told, by `finish`."""
         try:
-            outcomes = self._transaction(writes, resent)
+            return self._transaction(writes, resent)
+        except Exception as error:
+            return Applied(writes, resent, [], None, {}, error)
+
+    def finish(self, applied: Applied) -> list[Outcome]:
+        """The disk's part, on any thread; nothing else may be applied in between."""
+        try:
+            self._end(applied)
         except Exception as error:
             self._roll_back()
-            if is_disk_trouble(error):
-                return self._refused(error, len(writes))
-            if len(writes) == 1:
-                log.error("write %s failed: %s", type(writes[0]).__name__, error.__class__.__name__,
-                          exc_info=not isinstance(error, sqlite3.OperationalError))  # fmt: skip
-                return [UNRECORDED]
-            return [self.commit([write], resent)[0] for write in writes]
+            return self._instead(error, applied)
         if not self.records:
             log.warning("the disk takes writes again")
             self.records = True
-        self.under_way.hear(writes)
-        self._after_commit(writes)
-        return outcomes
+        self.under_way.hear(applied.writes)
+        self._after_commit(applied.writes)
+        return applied.outcomes
+
+    def _instead(self, error: Exception, applied: Applied) -> list[Outcome]:
+        """Of a batch that failed."""
+        writes = applied.writes
+        if is_disk_trouble(error):
+            return self._refused(error, len(writes))
+        if len(writes) == 1:
+            log.error("write %s failed: %s", type(writes[0]).__name__, error.__class__.__name__,
+                      exc_info=not isinstance(error, sqlite3.OperationalError))  # fmt: skip
+            return [UNRECORDED]
+        return [self.commit([write], applied.resent)[0] for write in writes]
 
     def _refused(self, error: Exception, count: int) -> list[Outcome]:
         """Told once: a log that grows with each refused write would only fill the disk further."""
@@ -206,7 +229,7 @@ class Committer:
         self.records = False
         return [UNRECORDED] * count
 
-    def _transaction(self, writes: Sequence[Write], resent: bool) -> list[Outcome]:
+    def _transaction(self, writes: Sequence[Write], resent: bool) -> Applied:
         self._connection.execute("BEGIN IMMEDIATE")
         batch = self._batch(resent)
         read_ahead(batch, writes)
@@ -225,12 +248,17 @@ class Committer:
             if _is_forgotten(write, outcomes[-1]):
                 self._forgotten.hear(write)
         batch.flush()
+        sequence = batch.sequence if touched or batch.touched_balances else None
+        return Applied(writes, resent, outcomes, sequence, batch.new_dedupe_keys)
+
+    def _end(self, applied: Applied) -> None:
+        if applied.error is not None:
+            raise applied.error
         self._connection.execute("COMMIT")
-        if touched or batch.touched_balances:
-            self.sequence = batch.sequence
-        for dedupe_key, at_ms in batch.new_dedupe_keys.items():
+        if applied.sequence is not None:
+            self.sequence = applied.sequence
+        for dedupe_key, at_ms in applied.dedupe_keys.items():
             self._recent.add(dedupe_key, at_ms)
-        return outcomes
 
     def _batch(self, resent: bool, after: Batch | None = None) -> Batch:
         """A batch of this transaction; each has a sequence of its own, under which it posts."""
@@ -305,122 +333,6 @@ def is_disk_trouble(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK_TROUBLES
 
 
-Waiter = Deferred | Future[Outcome]
-Deliver = Callable[[list[tuple[Deferred, Outcome]]], None]
-
-
-def deliver(waiters: Sequence[Waiter], outcomes: Sequence[Outcome], wake: Deliver) -> None:
-    """Hand each outcome to whoever waits: threads at once, the event loop's together."""
-    deferred = []
-    for waiter, outcome in zip(waiters, outcomes, strict=True):
-        if isinstance(waiter, Deferred):
-            deferred.append((waiter, outcome))
-        else:
-            waiter.set_result(outcome)
-    if deferred:
-        wake(deferred)
-
-
-class Postbox:
-    """Writes that wait for the next batch, and the thread that takes them there, one batch in flight.
-
-    `send` makes a batch durable and answers its outcomes; the local committer and the socket to a
-    writer process are both such. What arrives while a batch is on its way is the next one; where nothing
-    arrives for `idle_seconds`, an empty batch is sent, to hear the news.
-    """
-
-    def __init__(
-        self,
-        send: Callable[[list[Write], bool], list[Outcome]],
-        name: str,
-        idle_seconds: float | None = None,
-    ) -> None:
-        self._send = send
-        self._idle_seconds = idle_seconds
-        self._waiting: list[tuple[Write, Waiter]] = []
-        self._resent = False  # whether what waits may have been committed before
-        self._arrived = threading.Condition()
-        self._closing = False
-        self._wake: Deliver = resolve_all
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    @property
-    def waiting(self) -> int:
-        """How many writes the next batches will take."""
-        return len(self._waiting)
-
-    def on_loop(self, wake: Deliver) -> None:
-        """How to resolve what the event loop waits for (`loop.call_soon_threadsafe` around resolve_all)."""
-        self._wake = wake
-
-    def submit(self, write: Write) -> Deferred:
-        deferred = Deferred()
-        self._put(write, deferred)
-        return deferred
-
-    def commit(self, write: Write) -> Outcome:
-        future: Future[Outcome] = Future()
-        self._put(write, future)
-        return future.result()
-
-    def commit_many(self, writes: Sequence[Write]) -> list[Outcome]:
-        futures: list[Future[Outcome]] = [Future() for _ in writes]
-        for write, future in zip(writes, futures, strict=True):
-            self._put(write, future)
-        return [future.result() for future in futures]
-
-    def commit_all(self, writes: Sequence[Write], resent: bool) -> list[Outcome]:
-        """Another process's batch: all of it goes into our next one; ConnectionError when we are closing."""
-        futures: list[Future[Outcome]] = [Future() for _ in writes]
-        with self._arrived:
-            if self._closing:
-                raise ConnectionResetError("this writer is closing; its successor will answer")
-            self._waiting.extend(zip(writes, futures, strict=True))
-            self._resent |= resent
-            self._arrived.notify()
-        return [future.result() for future in futures]
-
-    def close(self) -> None:
-        """Send what waits, then stop."""
-        with self._arrived:
-            self._closing = True
-            self._arrived.notify()
-        self._thread.join()
-
-    def _put(self, write: Write, waiter: Waiter) -> None:
-        with self._arrived:
-            taken = not self._closing and len(self._waiting) < MOST_WAITING
-            if taken:
-                self._waiting.append((write, waiter))
-                self._arrived.notify()
-        if not taken:
-            deliver([waiter], [UNRECORDED], resolve_all)
-
-    def _take(self) -> tuple[list[tuple[Write, Waiter]], bool]:
-        with self._arrived:
-            self._arrived.wait_for(lambda: self._waiting or self._closing, self._idle_seconds)
-            taken, self._waiting = self._waiting[:MOST_WRITES], self._waiting[MOST_WRITES:]
-            resent, self._resent = self._resent, self._resent and bool(self._waiting)
-            return taken, resent
-
-    def _run(self) -> None:
-        while True:
-            taken, resent = self._take()
-            if not taken and self._closing:
-                return
-            outcomes = self._sent([write for write, _ in taken], resent)
-            deliver([waiter for _, waiter in taken], outcomes, self._wake)
-
-    def _sent(self, writes: list[Write], resent: bool) -> list[Outcome]:
-        """Whatever happens, whoever waits hears of it, and the next batch is tried."""
-        try:
-            return self._send(writes, resent)
-        except Exception:
-            log.exception("a batch of %s writes failed", len(writes))
-            return [UNRECORDED] * len(writes)
-
-
 class FileOwned(Exception):
     """Another process commits to this file; write through its socket."""
 
@@ -436,7 +348,7 @@ class LocalWriter:
         migrate(path)
         self._committer = Committer(path, retention)
         self._tally = Tally()
-        self._postbox = Postbox(self._commit, "writer")
+        self._postbox = Postbox(self._commit, "writer", begin=self._begin)
         self.submit = self._postbox.submit
         self.commit = self._postbox.commit
         self.commit_many = self._postbox.commit_many
@@ -463,17 +375,32 @@ class LocalWriter:
         return self._committer.under_way.listening()
 
     def _commit(self, writes: list[Write], resent: bool) -> list[Outcome]:
-        """The batch; our own counts go to disk with those of a worker."""
+        began, batch = time.monotonic(), [*writes, *self._own_counts(writes)]
+        return self._counted(len(writes), batch, began, self._committer.commit(batch, resent))
+
+    def _begin(self, writes: list[Write], resent: bool) -> Finish:
+        """Hot writes are applied now, on the event loop; a management write may take long."""
+        if not all(map(_is_hot, writes)):
+            return partial(self._commit, writes, resent)
+        began, batch = time.monotonic(), [*writes, *self._own_counts(writes)]
+        applied = self._committer.apply(batch, resent)
+        return lambda: self._counted(len(writes), batch, began, self._committer.finish(applied))
+
+    def _own_counts(self, writes: list[Write]) -> list[Write]:
+        """They go to disk with those of a worker."""
         hours = [write.counts[0][0] for write in writes if isinstance(write, AddCounts) and write.counts]
-        own = [AddCounts(self._tally.take(hours[0]))] if hours else []
-        began = time.monotonic()
-        outcomes = self._committer.commit([*writes, *own], resent)
+        return [AddCounts(self._tally.take(hours[0]))] if hours else []
+
+    def _counted(
+        self, count: int, batch: list[Write], began: float, outcomes: list[Outcome]
+    ) -> list[Outcome]:
+        """The outcomes of the first `count` writes; those behind are our own counts."""
         self._tally.observe("commit", round((time.monotonic() - began) * 1000))
-        self._tally.add(NETWORK, "commit_writes", len(writes))
-        for counts in own:
-            if outcomes.pop().result is Result.UNRECORDED:
-                self._tally.put_back(counts.counts)
-        return outcomes
+        self._tally.add(NETWORK, "commit_writes", count)
+        for own, outcome in zip(batch[count:], outcomes[count:], strict=True):
+            if isinstance(own, AddCounts) and outcome.result is Result.UNRECORDED:
+                self._tally.put_back(own.counts)
+        return outcomes[:count]
 
     def close(self) -> None:
         self._postbox.close()

@@ -15,9 +15,10 @@ from adserver.domain.money import Micros
 from adserver.storage import socket as writer_socket
 from adserver.storage import under_way
 from adserver.storage.embedded import Storage, join_storage, own_storage
+from adserver.storage.postbox import Postbox
 from adserver.storage.socket import LISTEN_SECONDS, RemoteWriter
 from adserver.storage.under_way import monotonic_ms
-from adserver.storage.writer import Committer, Postbox
+from adserver.storage.writer import Committer
 from adserver.writes import AddCounts, Outcome, Receipt, RecordAd, RecordDecision, Result, WithReceipt, Write
 from tests.contract.stores import CPA_CAMPAIGN, credit_by_server, make_record, open_copy, save
 from tests.domain.makers import CAMPAIGN, NOW_MS, SLOT, make_campaign

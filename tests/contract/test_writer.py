@@ -9,7 +9,8 @@ import pytest
 from adserver.domain.budget import BucketId
 from adserver.ports import Deferred
 from adserver.storage.embedded import Storage, join_storage, own_storage
-from adserver.storage.writer import FileOwned, Postbox
+from adserver.storage.postbox import Postbox
+from adserver.storage.writer import FileOwned
 from adserver.writes import AddCounts, Outcome, RecordAd, RecordDecision, Result, SaveEntity, Together, Write
 from pixel.events import EventName
 from tests.contract.stores import (

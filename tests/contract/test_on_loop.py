@@ -1,0 +1,293 @@
+"""Writes of an event loop: answered there, as a thread's are; the loop waits neither for the disk nor for them."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adserver.ports import Deferred
+from adserver.storage.embedded import Storage, join_storage, own_storage
+from adserver.storage.postbox import MOST_ON_LOOP
+from adserver.storage.writer import Applied, Committer
+from adserver.writes import AddCounts, Outcome, RecordAd, RecordDecision, Result, SaveEntity, Together, Write
+from pixel.events import EventName
+from tests.contract.stores import (
+    CLICK_PRICE,
+    balances,
+    make_accounts,
+    make_order_event,
+    make_record,
+    open_copy,
+    rows_of,
+    save_new,
+)
+from tests.domain.makers import CAMPAIGN, NOW_MS, SLOT, make_campaign, make_creative, make_event
+
+T = TypeVar("T")
+
+SOON = 20.0
+MISSING = 99  # a campaign without a budget
+
+
+def click(impression_id: int, **fields: object) -> RecordAd:
+    return RecordAd((make_record(impression_id, **fields),))
+
+
+WRITES: list[Write] = [
+    click(1),
+    click(2),
+    click(1, at_ms=NOW_MS + 1),
+    click(3, amount_micros=0, not_billed="too_soon"),
+    click(9, campaign_key=MISSING),  # poisons its batch
+    make_order_event(0, 11, event=make_event(EventName.VIEW_ITEM, "boots", event_id="e1"), visitor_key=5),
+    make_order_event(0, 12, event=make_event(EventName.VIEW_ITEM, "boots", event_id="e1"), visitor_key=5),
+    RecordDecision(4, NOW_MS, SLOT, CAMPAIGN, 700, 5, (9,)),
+    AddCounts(((0, "seen", 1, 1),)),
+    SaveEntity(make_campaign(version=2, name="Winter"), False),
+    SaveEntity(make_campaign(version=3, name="Spring"), False),
+    Together((SaveEntity(make_creative(key=701), True),)),
+]
+
+
+class Loop:
+    """An event loop in a thread of its own, and the storage whose writes it hands in."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        self.do(lambda: storage.writer.on_loop(self.loop))
+
+    def do(self, call: Callable[[], T]) -> T:
+        """Between two rounds of the loop."""
+
+        async def called() -> T:
+            return call()
+
+        return asyncio.run_coroutine_threadsafe(called(), self.loop).result(SOON)
+
+    def submit(self, writes: list[Write]) -> "Answers":
+        """All of them in one round."""
+        return self.do(lambda: Answers([self.storage.writer.submit(write) for write in writes]))
+
+    def stop(self) -> None:
+        self.do(lambda: self.storage.writer.on_loop(None))
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+
+class Answers:
+    """The outcomes in their order, and the threads that told them."""
+
+    def __init__(self, deferred: list[Deferred]) -> None:
+        self._found: dict[int, Outcome] = {}
+        self.told_by: set[threading.Thread] = set()
+        self._count = len(deferred)
+        self._all = threading.Event()
+        for number, one in enumerate(deferred):
+            one.then(lambda outcome, number=number: self._hear(number, outcome))
+
+    def _hear(self, number: int, outcome: Outcome) -> None:
+        self._found[number] = outcome
+        self.told_by.add(threading.current_thread())
+        if len(self._found) == self._count:
+            self._all.set()
+
+    @property
+    def is_there(self) -> bool:
+        return self._all.is_set()
+
+    def wait(self) -> list[Outcome]:
+        assert self._all.wait(SOON)
+        return [self._found[number] for number in range(self._count)]
+
+
+@pytest.fixture(params=["own", "beside"])
+def through(storage: Storage, request: pytest.FixtureRequest) -> Iterator[Loop]:
+    """A loop that writes by its own process's way to the disk, and by another process's."""
+    used = storage if request.param == "own" else join_storage(storage.path)
+    loop = Loop(used)
+    yield loop
+    loop.stop()
+    if used is not storage:
+        used.close()
+
+
+@pytest.fixture
+def own(storage: Storage) -> Iterator[Loop]:
+    loop = Loop(storage)
+    yield loop
+    loop.stop()
+
+
+def results(outcomes: list[Outcome]) -> list[Result]:
+    return [outcome.result for outcome in outcomes]
+
+
+def test_a_round_is_answered_on_the_loop_in_its_order(through: Loop) -> None:
+    answers = through.submit([click(1), click(1), SaveEntity(make_campaign(version=2), False), click(2)])
+    assert results(answers.wait()) == [Result.TAKEN, Result.REPEATED, Result.SAVED, Result.TAKEN]
+    assert answers.told_by == {through.thread}
+    assert balances(through.storage) == [(2 * CLICK_PRICE, 0)] * 4
+
+
+def test_one_bad_write_of_a_round_fails_alone(through: Loop) -> None:
+    answers = through.submit([click(1), click(9, campaign_key=MISSING), click(2)])
+    assert results(answers.wait()) == [Result.TAKEN, Result.UNRECORDED, Result.TAKEN]
+
+
+def test_threads_write_beside_the_loop(through: Loop) -> None:
+    answers = through.submit([click(number) for number in range(1, 300)])
+    outcomes = through.storage.writer.commit_many([click(number) for number in range(1, 300)])
+    saved = through.storage.writer.commit(SaveEntity(make_campaign(version=2), False))
+    taken = [first.result for pair in zip(answers.wait(), outcomes, strict=True) for first in pair]
+    assert taken.count(Result.TAKEN) == taken.count(Result.REPEATED) == 299
+    assert saved.result is Result.SAVED
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.sampled_from(range(len(WRITES))), min_size=1, max_size=14),
+    st.lists(st.integers(1, 6), min_size=14, max_size=14),
+)
+def test_rounds_leave_what_a_thread_leaves(chosen: list[int], sizes: list[int]) -> None:
+    """Whatever is in a round, and however many are gathered: the same outcomes and the same database."""
+    writes = [WRITES[number] for number in chosen]
+    assert _by_rounds(writes, sizes) == _by_thread(writes)
+
+
+Left = tuple[list[Result], list[object]]
+TABLES = ("ad_events", "charges", "events", "profiles", "decisions", "campaigns", "campaign_versions")
+
+
+def _by_thread(writes: list[Write]) -> Left:
+    with _fresh() as storage:
+        return [storage.writer.commit(write).result for write in writes], _held(storage)
+
+
+def _by_rounds(writes: list[Write], sizes: list[int]) -> Left:
+    with _fresh() as storage:
+        loop, answers, rest = Loop(storage), [], list(writes)
+        for size in sizes:
+            if rest:
+                answers.append(loop.submit(rest[:size]))
+                rest = rest[size:]
+        outcomes = [outcome for answer in answers for outcome in answer.wait()]
+        loop.stop()
+        return results(outcomes), _held(storage)
+
+
+@contextmanager
+def _fresh() -> Iterator[Storage]:
+    with TemporaryDirectory() as folder:
+        storage = open_copy("sqlite", Path(folder))
+        save_new(storage, *make_accounts())
+        yield storage
+        storage.close()
+
+
+def _held(storage: Storage) -> list[object]:
+    """All but the sequences, of which each batch has its own, and counts of commits."""
+    seen = rows_of(storage, "SELECT * FROM counts WHERE name = 'seen'")
+    return [balances(storage), seen, *(sorted(rows_of(storage, f"SELECT * FROM {name}")) for name in TABLES)]
+
+
+class Disk:
+    """A disk that takes its time, until it is let go; and who asked what of the committer."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.may_go_on, self.asked = threading.Event(), threading.Event()
+        self.applied_by: list[threading.Thread] = []
+        self.batches: list[int] = []
+        end, apply = Committer._end, Committer.apply
+
+        def slow(committer: Committer, applied: Applied) -> None:
+            self.asked.set()
+            assert self.may_go_on.wait(SOON)
+            end(committer, applied)
+
+        def noted(committer: Committer, writes: list[Write], resent: bool = False) -> Applied:
+            self.applied_by.append(threading.current_thread())
+            self.batches.append(len(writes))
+            return apply(committer, writes, resent)
+
+        patch.setattr(Committer, "_end", slow)
+        patch.setattr(Committer, "apply", noted)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    disk = Disk(monkeypatch)
+    yield disk
+    disk.may_go_on.set()
+
+
+def test_a_slow_disk_does_not_hold_the_loop_up_and_what_arrives_meanwhile_is_one_batch(
+    own: Loop, disk: Disk
+) -> None:
+    answers = [own.submit([click(1)])]
+    assert disk.asked.wait(SOON)
+    answers += [own.submit([click(number)]) for number in (2, 3, 4)]  # answers between rounds all the same
+    assert own.storage.writer.waiting == 3
+    assert not any(answer.is_there for answer in answers)
+    disk.may_go_on.set()
+    assert [results(answer.wait()) for answer in answers] == [[Result.TAKEN]] * 4
+    assert disk.batches == [1, 3]
+    assert set(disk.applied_by) == {own.thread}
+
+
+def test_a_management_write_of_the_loop_is_not_done_on_it(own: Loop, disk: Disk) -> None:
+    disk.may_go_on.set()
+    answers = own.submit([click(1), SaveEntity(make_campaign(version=2), False), click(2)])
+    assert results(answers.wait()) == [Result.TAKEN, Result.SAVED, Result.TAKEN]
+    assert own.thread not in disk.applied_by
+
+
+def test_a_round_goes_in_pieces_that_do_not_hold_the_loop_up_for_long(own: Loop, disk: Disk) -> None:
+    disk.may_go_on.set()
+    answers = own.submit([click(number) for number in range(1, 2 * MOST_ON_LOOP + 2)])
+    assert results(answers.wait()) == [Result.TAKEN] * (2 * MOST_ON_LOOP + 1)
+    assert disk.batches == [MOST_ON_LOOP, MOST_ON_LOOP, 1]
+
+
+def test_what_cannot_even_begin_is_told_and_the_next_round_is_tried(
+    own: Loop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*asked: object) -> Applied:
+        raise RuntimeError("no such luck")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Committer, "apply", refuse)
+        assert results(own.submit([click(1)]).wait()) == [Result.UNRECORDED]
+    assert results(own.submit([click(1)]).wait()) == [Result.TAKEN]
+    assert "no such luck" in caplog.text
+
+
+def test_what_is_on_its_way_when_the_loop_leaves_is_answered(own: Loop, disk: Disk) -> None:
+    first, second = own.submit([click(1)]), own.submit([click(2)])
+    assert disk.asked.wait(SOON)
+    own.do(lambda: own.storage.writer.on_loop(None))
+    third = own.submit([click(3)])
+    disk.may_go_on.set()
+    assert [results(answers.wait()) for answers in (first, second, third)] == [[Result.TAKEN]] * 3
+
+
+def test_what_a_loop_handed_in_last_is_on_disk_when_the_writer_closes(tmp_path: Path) -> None:
+    storage = open_copy("sqlite", tmp_path)
+    save_new(storage, *make_accounts())
+    loop = Loop(storage)
+    loop.do(lambda: [storage.writer.submit(click(number)) for number in range(1, 200)])
+    loop.stop()
+    storage.close()
+    reopened = own_storage(storage.path)
+    assert balances(reopened)[0] == (199 * CLICK_PRICE, 0)
+    reopened.close()
