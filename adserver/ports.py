@@ -88,6 +88,10 @@ class Writer(Protocol):
         """What all workers' ads under way will probably cost a campaign, as far as this process has heard."""
         ...
 
+    def under_way(self, campaign_keys: Sequence[int]) -> Mapping[int, Expected]:
+        """The same of many campaigns at once; nothing is said of those of which there is nothing."""
+        ...
+
     def submit(self, write: Write) -> Deferred:
         """Queue a write from the event loop; resolved on the loop after its batch is durable."""
         ...

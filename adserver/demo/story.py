@@ -22,7 +22,7 @@ from adserver.demo.words import (
 )
 from adserver.domain.caller import Caller
 from adserver.domain.campaign import Campaign
-from adserver.domain.decision import Decision, NoAd, ecpm_micros
+from adserver.domain.decision import Decision, NoAd
 from adserver.domain.eligibility import Refusal
 from adserver.domain.identity import product_key, write_id
 from adserver.domain.money import basis_points_of
@@ -30,6 +30,7 @@ from adserver.domain.pricing import AdEvent, PricingModel, Terms, price_of
 from adserver.domain.snapshot import Rates
 from adserver.domain.token import AdToken, verify
 from adserver.domain.visitor import Level
+from adserver.domain.worth import ecpm_micros
 from adserver.flows.serve import SlotRequest
 from pixel.events import Event, Rejection
 from pixel.parse import Hit

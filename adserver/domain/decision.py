@@ -6,13 +6,12 @@ from itertools import islice
 import msgspec
 
 from adserver.domain.audience import Audience, audience_for
-from adserver.domain.campaign import Campaign, Creative, creatives_for
+from adserver.domain.campaign import Campaign, Creative
 from adserver.domain.catalogue import Product
+from adserver.domain.contender import MESSAGE, Bid, Contender
 from adserver.domain.eligibility import Balance, Refusal, money_refusal, refusal
 from adserver.domain.pacing import dice_of
-from adserver.domain.pricing import CONTEXTUAL, PER_THOUSAND, AdEvent, PricingModel, rate_of
 from adserver.domain.slot import Slot
-from adserver.domain.snapshot import Rates
 from adserver.domain.visitor import (
     FORM_RETENTION_MS,
     INTEREST_RETENTION_MS,
@@ -21,12 +20,7 @@ from adserver.domain.visitor import (
     Shop,
 )
 
-MESSAGE = "message"  # the template that shows the advertiser's own words, for services
 INTERESTS_LOOKED_AT = 24  # of one shop: the warmest
-
-# Beliefs before a campaign has figures of its own, each worth so many trials.
-EXPECTED_CTR, CTR_TRIALS = 0.005, 200.0
-EXPECTED_CVR, CVR_TRIALS = 0.02, 50.0
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -40,14 +34,12 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A campaign that might answer, with all that judging it needs; `audiences` holds those it names."""
+    """A contender at the moment of a request, with all that judging it needs."""
 
-    campaign: Campaign
-    creatives: list[Creative]
+    contender: Contender
     balance: Balance
-    rates: Rates
     exchange_rate: float | None  # of its currency into the ranking's; None where the operator gave none
-    audiences: Mapping[int, Audience] = {}
+    audiences: Mapping[int, Audience] = {}  # those that it names are among them
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -71,11 +63,11 @@ class NoAd(msgspec.Struct, frozen=True):
 
 
 class _Offer(msgspec.Struct, frozen=True):
-    """A candidate that may answer: at whose rate, with one of which creatives, and what that is worth."""
+    """A candidate that may answer: with which bid, one of which creatives, and what that is worth."""
 
-    candidate: Candidate
-    audience_key: int
-    creatives: list[Creative]
+    contender: Contender
+    bid: Bid
+    creatives: tuple[Creative, ...]
     ecpm_micros: float
 
 
@@ -109,7 +101,7 @@ def decide(
         if isinstance(offer, _Offer):
             offers.append(offer)
         else:
-            refusals[candidate.campaign.key] = offer
+            refusals[candidate.contender.campaign.key] = offer
     if not offers:
         return NoAd(refusals)
     best = max([offer.ecpm_micros for offer in offers])
@@ -117,7 +109,7 @@ def decide(
     winner = leaders[int(dice * len(leaders))]
     for offer in offers:
         if offer is not winner:
-            refusals[offer.candidate.campaign.key] = Refusal.OUTRANKED
+            refusals[offer.contender.campaign.key] = Refusal.OUTRANKED
     return hearing.decision(winner, refusals)
 
 
@@ -132,72 +124,87 @@ class _Hearing:
         self._products = products
         self._dice = dice
         self._shops = {shop.advertiser_key: shop for shop in profile.shops} if profile is not None else {}
+        self._shown = {shown.campaign_key for shown in profile.shown} if profile is not None else set()
         self._known: dict[int, _Known] = {}
 
     def offer(self, candidate: Candidate) -> _Offer | Refusal:
         """What the candidate bids, or the first reason against it."""
-        request, campaign = self._request, candidate.campaign
-        no = refusal(
-            campaign,
-            candidate.creatives,
-            self._profile,
-            request.image,
-            request.now_ms,
-            test=request.test,
-        )
+        request, contender = self._request, candidate.contender
+        no = self._refusal(contender)
         if no is not None:
             return no
-        shown = self._shown(candidate)
-        if isinstance(shown, Refusal):
-            return shown
-        audience_key, creatives = shown
-        worth = _worth(request.slot, candidate, audience_key)
-        if isinstance(worth, Refusal):
-            return worth
-        if not request.test:
-            no = money_refusal(campaign, candidate.balance, self._dice, audience_key)
+        answer = self._answer(candidate)
+        if isinstance(answer, Refusal):
+            return answer
+        bid, creatives = answer
+        if candidate.exchange_rate is None:
+            return Refusal.NO_EXCHANGE_RATE
+        if bid.ecpm_micros < request.slot.floor_cpm_micros and _is_comparable(request.slot, contender):
+            return Refusal.BELOW_FLOOR
+        # Only of a paced campaign, or where it cannot pay, there is more to be asked about money.
+        if not request.test and (contender.is_paced or not candidate.balance.can_pay(bid.price)):
+            no = money_refusal(contender.campaign, candidate.balance, self._dice, bid.audience_key)
             if no is not None:
                 return no
-        return _Offer(candidate, audience_key, creatives, worth)
+        return _Offer(contender, bid, creatives, bid.ecpm_micros * candidate.exchange_rate)
 
     def decision(self, offer: _Offer, refusals: dict[int, Refusal]) -> Decision:
         """The winner's creative, by a throw of its own: the one that breaks ties would always be the same."""
-        campaign, creatives = offer.candidate.campaign, offer.creatives
+        campaign, creatives = offer.contender.campaign, offer.creatives
         creative = creatives[int(dice_of(campaign.key, self._dice, b"creative") * len(creatives))]
         products: tuple[Product, ...] = ()
         if creative.template != MESSAGE:
             products = self._known[campaign.advertiser_key].chosen
-        return Decision(campaign, creative, products, offer.ecpm_micros, refusals, offer.audience_key)
+        return Decision(campaign, creative, products, offer.ecpm_micros, refusals, offer.bid.audience_key)
 
-    def _shown(self, candidate: Candidate) -> tuple[int, list[Creative]] | Refusal:
+    def _refusal(self, contender: Contender) -> Refusal | None:
+        """Its rules are asked only where one of them may have something against it."""
+        request, campaign, profile = self._request, contender.campaign, self._profile
+        if (
+            contender.from_ms <= request.now_ms < contender.until_ms
+            and not (request.image and contender.needs_script)
+            and (campaign.frequency_cap is None or (profile is not None and campaign.key not in self._shown))
+        ):
+            return None
+        return refusal(
+            campaign, contender.creatives, profile, request.image, request.now_ms, test=request.test
+        )
+
+    def _answer(self, candidate: Candidate) -> tuple[Bid, tuple[Creative, ...]] | Refusal:
         """For the visitor's sake where the campaign's audience holds them, else for the page's."""
-        campaign = candidate.campaign
-        shop = self._shops.get(campaign.advertiser_key)
-        if shop is not None and self._profile is not None:
+        contender = candidate.contender
+        shop = self._shops.get(contender.campaign.advertiser_key)
+        if shop is not None:
             if shop.blocked_at_ms:
                 return Refusal.SHOP_UNWANTED
-            audience_key = audience_for(
-                campaign.terms, candidate.audiences, self._profile, self._request.now_ms
-            )
-            if audience_key is not None:
-                return self._shown_to_member(candidate, audience_key, shop)
-        return _shown_for_page(candidate) if campaign.contextual else Refusal.NOT_IN_AUDIENCE
+            bid = self._bid_for_member(candidate)
+            if bid is not None:
+                return self._shown_to_member(bid, shop)
+        if contender.page_bid is None:
+            return Refusal.NOT_IN_AUDIENCE
+        messages = contender.page_bid.messages  # products are chosen by what a visitor did
+        return (contender.page_bid, messages) if messages else Refusal.NO_MESSAGE
 
-    def _shown_to_member(
-        self, candidate: Candidate, audience_key: int, shop: Shop
-    ) -> tuple[int, list[Creative]] | Refusal:
+    def _bid_for_member(self, candidate: Candidate) -> Bid | None:
+        contender, profile = candidate.contender, self._profile
+        if contender.audience_bids is None or profile is None:
+            return contender.own_bid
+        terms, now_ms = contender.campaign.terms, self._request.now_ms
+        audience_key = audience_for(terms, candidate.audiences, profile, now_ms)
+        return None if audience_key is None else contender.audience_bids[audience_key]
+
+    def _shown_to_member(self, bid: Bid, shop: Shop) -> tuple[Bid, tuple[Creative, ...]] | Refusal:
         """Those of the creatives that the visitor's audience may see for which there is something to show."""
-        creatives = creatives_for(candidate.campaign, audience_key, candidate.creatives)
-        if not creatives:  # this worker has not heard of them yet
+        if not bid.creatives:  # this worker has not heard of them yet
             return Refusal.NO_CREATIVE
         known = self._known.get(shop.advertiser_key) or self._know(shop)
-        showable = [
-            one for one in creatives if (known.form_open if one.template == MESSAGE else known.chosen)
-        ]
+        if known.chosen:
+            showable = bid.creatives if known.form_open else bid.cards
+        else:
+            showable = bid.messages if known.form_open else ()
         if showable:
-            return audience_key, showable
-        only_messages = all(one.template == MESSAGE for one in creatives)
-        return Refusal.NO_OPEN_FORM if only_messages else known.no_product
+            return bid, showable
+        return known.no_product if bid.cards else Refusal.NO_OPEN_FORM
 
     def _know(self, shop: Shop) -> _Known:
         now_ms = self._request.now_ms
@@ -208,20 +215,9 @@ class _Hearing:
         return known
 
 
-def _shown_for_page(candidate: Candidate) -> tuple[int, list[Creative]] | Refusal:
-    """A message: products are chosen by what a visitor did."""
-    messages = [creative for creative in candidate.creatives if creative.template == MESSAGE]
-    return (CONTEXTUAL, messages) if messages else Refusal.NO_MESSAGE
-
-
-def _worth(slot: Slot, candidate: Candidate, audience_key: int) -> float | Refusal:
-    """Expected revenue of a thousand impressions, in the ranking's currency."""
-    if candidate.exchange_rate is None:
-        return Refusal.NO_EXCHANGE_RATE
-    native = ecpm_micros(candidate.campaign, candidate.rates, audience_key)
-    if native < slot.floor_cpm_micros and slot.currency == candidate.campaign.terms.currency:
-        return Refusal.BELOW_FLOOR
-    return native * candidate.exchange_rate
+def _is_comparable(slot: Slot, contender: Contender) -> bool:
+    """Whether a slot's floor is in the campaign's currency: there is no other comparison of the two."""
+    return slot.currency == contender.campaign.terms.currency
 
 
 def _no_product(shop: Shop, products: Mapping[int, Product], now_ms: int) -> Refusal:
@@ -278,36 +274,3 @@ def form_is_open(shop: Shop, now_ms: int) -> bool:
     """Whether a form was begun lately and not sent since."""
     begun = shop.form_started_ms > max(0, now_ms - FORM_RETENTION_MS)
     return begun and shop.form_submitted_ms < shop.form_started_ms
-
-
-def ecpm_micros(campaign: Campaign, rates: Rates, audience_key: int = 0) -> float:
-    """Expected revenue of a thousand impressions, from the audience's rate and shrunken figures.
-
-    CPM: the rate. CPC: 1000 x pCTR x rate. CPA: 1000 x pCTR x pCVR x rate, with the rate cap standing
-    for a basket's share. pCTR and pCVR are Beta posterior means.
-    """
-    terms, rate = campaign.terms, rate_of(campaign.terms, audience_key)
-    if terms.pricing_model in PER_THOUSAND:
-        return float(rate)
-    if terms.basket_bps and terms.max_charge_micros:
-        rate = terms.max_charge_micros
-    if terms.pricing_model is PricingModel.CPC:
-        return 1000 * click_rate(rates) * rate
-    return 1000 * click_rate(rates) * conversion_rate(rates) * rate
-
-
-def click_rate(rates: Rates) -> float:
-    return (rates.clicks + EXPECTED_CTR * CTR_TRIALS) / (rates.impressions + CTR_TRIALS)
-
-
-def conversion_rate(rates: Rates) -> float:
-    return (rates.conversions + EXPECTED_CVR * CVR_TRIALS) / (rates.clicks + CVR_TRIALS)
-
-
-def chance_of(event: AdEvent, rates: Rates) -> float:
-    """How likely one served ad leads to `event`: what its price is weighed with while it is under way."""
-    if event is AdEvent.CLICK:
-        return click_rate(rates)
-    if event is AdEvent.CONVERSION:
-        return click_rate(rates) * conversion_rate(rates)
-    return 1.0

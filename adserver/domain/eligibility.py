@@ -1,5 +1,6 @@
 """Why a campaign may not answer a slot's request; each no has a name."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
@@ -52,22 +53,24 @@ class Balance(msgspec.Struct, frozen=True):
 
     def can_pay(self, price: Micros) -> bool:
         """Whether one more ad at `price` would still fit every budget."""
-        own, of_all = self.in_flight, max(self.in_flight, self.advertiser_in_flight)
-        for bucket, under_way in (
-            (self.total, own),
-            (self.day, own),
-            (self.advertiser_total, of_all),
-            (self.advertiser_day, of_all),
-        ):
-            cap = bucket.cap  # a plain loop, and no calls: this is asked of every candidate
-            if cap is not None and cap - bucket.spent - bucket.pending < price + under_way:
-                return False
-        return True
+        own = price + self.in_flight
+        of_all = max(own, price + self.advertiser_in_flight)
+        return (
+            _holds(self.total, own)
+            and _holds(self.day, own)
+            and _holds(self.advertiser_total, of_all)
+            and _holds(self.advertiser_day, of_all)
+        )
+
+
+def _holds(bucket: Bucket, micros: int) -> bool:
+    cap = bucket.cap
+    return cap is None or cap - bucket.spent - bucket.pending >= micros
 
 
 def refusal(
     campaign: Campaign,
-    creatives: list[Creative],
+    creatives: Sequence[Creative],
     profile: Profile | None,
     image: bool,
     now_ms: int,

@@ -1,6 +1,7 @@
 """Money that ads served a moment ago will probably cost; it keeps what a budget's end leaves unpaid small."""
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 import msgspec
@@ -100,7 +101,7 @@ class InFlight:
         self.changed: set[int] = set()  # campaigns, since whoever reads it last cleared it
         self.workers = 1
         self._expired_ms = -1
-        self._reckoned: dict[int, tuple[Micros, float]] = {}  # asked far more often than it changes
+        self._reckoned: dict[int, Expected] = {}  # asked far more often than it changes
 
     def add(self, campaign_key: int, impression_id: int, price: Micros, chance: float, now_ms: int) -> None:
         """An ad went out; `chance` is how likely it is billed as far as the server knew."""
@@ -169,9 +170,10 @@ class InFlight:
         if campaign is None:
             return None
         reckoned = self._reckoned.get(campaign_key)
-        if reckoned is None:
-            reckoned = self._reckoned[campaign_key] = (campaign.expected_micros, campaign.rate)
-        return Expected(*reckoned, self.workers)
+        if reckoned is None or reckoned.workers != self.workers:
+            reckoned = Expected(campaign.expected_micros, campaign.rate, self.workers)
+            self._reckoned[campaign_key] = reckoned
+        return reckoned
 
     def _change(self, campaign_key: int) -> None:
         self.changed.add(campaign_key)
@@ -179,6 +181,10 @@ class InFlight:
 
     def knows(self, campaign_key: int) -> bool:
         return campaign_key in self._campaigns
+
+    def known(self, campaign_keys: Sequence[int]) -> list[int]:
+        """Those of the campaigns of which something is known."""
+        return [key for key in campaign_keys if key in self._campaigns]
 
     def campaigns(self) -> set[int]:
         """All of which something is known."""
@@ -199,6 +205,14 @@ class Unconfirmed:
     def confirm(self, campaign_key: int, impression_id: int) -> None:
         """It is among what the writer tells, or was never recorded."""
         self._prices[campaign_key].pop(impression_id, None)
+
+    def expected_of(self, campaign_keys: Sequence[int], told: Mapping[int, Expected]) -> dict[int, Micros]:
+        """Micros that are probably under way of each of the campaigns of which anything is."""
+        own = self._prices
+        expected = {
+            key: self.expected(key, told.get(key)) for key in campaign_keys if key in told or own.get(key)
+        }
+        return {key: micros for key, micros in expected.items() if micros}
 
     def expected(self, campaign_key: int, told: Expected | None) -> Micros:
         """Micros that are probably under way, with what the writer told of all workers' ads.

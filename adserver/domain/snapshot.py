@@ -9,6 +9,7 @@ from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign, Creative, Pacing, Status
 from adserver.domain.pricing import Terms
 from adserver.domain.slot import Publisher, Site, Slot
+from adserver.domain.tally import NETWORK
 from adserver.domain.traffic import Traffic
 
 Entity = Advertiser | Audience | Campaign | Creative | Publisher | Site | Slot
@@ -44,6 +45,7 @@ class Snapshot:
         self._contextual: dict[int, Campaign] = {}  # those of the live that may be shown for the page
         self._live: dict[int, dict[int, Campaign]] = {}  # by advertiser, then campaign
         self._creatives_of: dict[int, tuple[Creative, ...]] = {}  # by campaign
+        self._changes: dict[int, int] = {}
 
     def put(self, entity: Entity) -> None:
         """Take the newest state of an entity."""
@@ -56,9 +58,7 @@ class Snapshot:
             case Campaign():
                 self._put_campaign(entity)
             case Creative():
-                self.creatives[entity.key] = entity
-                known = self._creatives_of.get(entity.campaign_key, ())
-                self._creatives_of[entity.campaign_key] = _with(known, entity)
+                self._put_creative(entity)
             case Publisher():
                 self.publishers[entity.key] = entity
             case Site():
@@ -69,6 +69,11 @@ class Snapshot:
     def put_buckets(self, buckets: Iterable[tuple[BucketId, Bucket]]) -> None:
         """Take balances as the ledger last told them."""
         self.buckets.update(buckets)
+
+    def change_of(self, owner_key: int) -> int:
+        """Another number whenever a campaign or creative of an advertiser has changed, or for NETWORK a
+        contextual campaign of any."""
+        return self._changes.get(owner_key, 0)
 
     def live_campaigns(self, advertiser_key: int) -> list[Campaign]:
         """The advertiser's campaigns that are neither draft nor ended; paused ones can say so.
@@ -112,6 +117,20 @@ class Snapshot:
                 index[campaign.key] = campaign
             else:
                 index.pop(campaign.key, None)
+        self._note_change(campaign, is_contextual=campaign.contextual or bool(known and known.contextual))
+
+    def _put_creative(self, creative: Creative) -> None:
+        self.creatives[creative.key] = creative
+        known = self._creatives_of.get(creative.campaign_key, ())
+        self._creatives_of[creative.campaign_key] = _with(known, creative)
+        campaign = self.campaigns.get(creative.campaign_key)
+        if campaign is not None:
+            self._note_change(campaign, is_contextual=campaign.contextual)
+
+    def _note_change(self, campaign: Campaign, *, is_contextual: bool) -> None:
+        """Last of all: whoever sees the new number sees what has changed."""
+        for owner_key in (campaign.advertiser_key, NETWORK)[: 1 + is_contextual]:
+            self._changes[owner_key] = self._changes.get(owner_key, 0) + 1
 
 
 def _with(known: tuple[Creative, ...], changed: Creative) -> tuple[Creative, ...]:

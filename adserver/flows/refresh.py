@@ -4,7 +4,6 @@ import threading
 from collections.abc import Sequence
 
 from adserver.domain.campaign import Campaign
-from adserver.domain.decision import chance_of, ecpm_micros
 from adserver.domain.eligibility import Refusal
 from adserver.domain.pricing import BILLED_EVENT, CONTEXTUAL
 from adserver.domain.snapshot import Rates, Snapshot
@@ -21,6 +20,7 @@ from adserver.domain.traffic import (
     learn,
     local_days,
 )
+from adserver.domain.worth import chance_of, ecpm_micros
 from adserver.ports import Changes, Stats, Writer
 
 DAY_MS = PARTS * HOUR_MS

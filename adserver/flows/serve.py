@@ -12,14 +12,13 @@ from adserver.domain.campaign import PERIOD_MS, Campaign, Creative
 from adserver.domain.catalogue import Product, card_of
 from adserver.domain.click_prefix import allowed_prefix
 from adserver.domain.consent_hold import ConsentHold
+from adserver.domain.contender import MESSAGE, Contenders
 from adserver.domain.decision import (
-    MESSAGE,
     Candidate,
     Decision,
     NoAd,
     Request,
     all_choices,
-    chance_of,
     decide,
     first_choices,
     is_settled,
@@ -34,6 +33,7 @@ from adserver.domain.slot import OnEmpty, Site, Slot
 from adserver.domain.snapshot import NO_FIGURES
 from adserver.domain.token import AdToken, Secrets, sign
 from adserver.domain.visitor import Profile, Shop
+from adserver.domain.worth import chance_of
 from adserver.ports import Clock, Refreshed, Stores
 from adserver.writes import RecordDecision
 from creatives.card import Card
@@ -124,6 +124,7 @@ class Serve:
     ) -> None:
         self._memory = memory
         self._snapshot = memory.snapshot
+        self._contenders = Contenders(memory.snapshot)
         self._catalogue = stores.catalogue
         self._profiles = stores.profiles
         self._ledger = stores.ledger
@@ -290,7 +291,7 @@ class Serve:
                 for owner_key in (answer.campaign.key, slot.key):
                     tally.add(owner_key, f"contextual_fills{apart}")
         names = _REFUSED_TEST if caller.test else _REFUSED
-        tally.add_each(answer.refusals, [names[refusal] for refusal in answer.refusals.values()])
+        tally.add_each(answer.refusals, map(names.__getitem__, answer.refusals.values()))
 
     def _count_signs(self, consent: Consent, slot: Slot, site: Site, caller: Caller) -> None:
         """How the browser was known, and what it was that it was not chosen for."""
@@ -322,35 +323,33 @@ class Serve:
 
     def _candidates(self, shops: Sequence[Shop], now_ms: int) -> list[Candidate]:
         """Contextual campaigns, and those of shops this visitor knows; others are out of audience unseen."""
-        live = [self._snapshot.live_campaigns(shop.advertiser_key) for shop in shops]
-        live.append(self._snapshot.contextual_campaigns())
-        campaigns = list({campaign.key: campaign for group in live for campaign in group}.values())
+        contenders = list(
+            chain.from_iterable(self._contenders.of_shop(shop.advertiser_key) for shop in shops)
+        )
+        contextual = self._contenders.contextual()
+        if contextual:
+            contenders = list({one.campaign.key: one for one in (*contenders, *contextual)}.values())
+        campaigns = [contender.campaign for contender in contenders]
         rates = self._exchange_rates(campaigns)
         under_way = self._under_way(campaigns)
         self._refresh()  # after that: what is billed just now is counted twice for a moment, never left out
         balances = self._memory.balances(campaigns, under_way, now_ms)
+        audiences = self._snapshot.audiences
         return [
-            Candidate(
-                campaign,
-                self._snapshot.creatives_of(campaign.key),
-                balance,
-                self._snapshot.rates.get(campaign.key, NO_FIGURES),
-                rates.get(campaign.terms.currency),
-                self._snapshot.audiences,
-            )
-            for campaign, balance in zip(campaigns, balances, strict=True)
+            Candidate(contender, balance, rates.get(contender.campaign.terms.currency), audiences)
+            for contender, balance in zip(contenders, balances, strict=True)
         ]
 
     def _under_way(self, campaigns: Sequence[Campaign]) -> dict[int, Micros]:
         """What all workers' ads of a moment ago will probably cost, by campaign and by advertiser."""
-        told, unconfirmed = self._writer.in_flight, self._memory.unconfirmed
-        under_way: dict[int, Micros] = {}
-        for campaign in campaigns:
-            expected = unconfirmed.expected(campaign.key, told(campaign.key))
-            if expected:
-                under_way[campaign.key] = expected
-                of_all = under_way.get(campaign.advertiser_key, ZERO) + expected
-                under_way[campaign.advertiser_key] = Micros(of_all)
+        keys = [campaign.key for campaign in campaigns]
+        under_way = self._memory.unconfirmed.expected_of(keys, self._writer.under_way(keys))
+        if under_way:
+            for campaign in campaigns:
+                expected = under_way.get(campaign.key)
+                if expected:
+                    of_all = under_way.get(campaign.advertiser_key, ZERO) + expected
+                    under_way[campaign.advertiser_key] = Micros(of_all)
         return under_way
 
     def _exchange_rates(self, campaigns: Sequence[Campaign]) -> Mapping[str, float]:

@@ -5,6 +5,7 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -148,6 +149,9 @@ class RemoteWriter:
 
     def in_flight(self, campaign_key: int) -> Expected | None:
         return self._in_flight.get(campaign_key)
+
+    def under_way(self, campaign_keys: Sequence[int]) -> Mapping[int, Expected]:
+        return self._in_flight  # all that was told: no less than what is asked
 
     def close(self) -> None:
         self._postbox.close()

@@ -58,6 +58,16 @@ class UnderWay:
             self._in_flight.expire(monotonic_ms())
             return self._in_flight.expected(campaign_key)
 
+    def expected_of(self, campaign_keys: Sequence[int]) -> dict[int, Expected]:
+        """The same of many campaigns at once, without those of which there is nothing."""
+        known = self._in_flight.known(campaign_keys)
+        if not known:
+            return {}
+        with self._lock:
+            self._in_flight.expire(monotonic_ms())
+            expected = {key: self._in_flight.expected(key) for key in known}
+        return {key: one for key, one in expected.items() if one is not None}
+
     @contextmanager
     def listening(self) -> Iterator[News]:
         """Asked again and again: what has changed since the last answer; at first, all there is."""

@@ -370,6 +370,9 @@ class LocalWriter:
     def in_flight(self, campaign_key: int) -> Expected | None:
         return self._committer.under_way.expected(campaign_key)
 
+    def under_way(self, campaign_keys: Sequence[int]) -> Mapping[int, Expected]:
+        return self._committer.under_way.expected_of(campaign_keys)
+
     def listening(self) -> AbstractContextManager[News]:
         """For another process that writes through us; see storage/socket.py."""
         return self._committer.under_way.listening()

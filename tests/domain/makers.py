@@ -6,6 +6,7 @@ from adserver.domain.audience import Audience, Rule
 from adserver.domain.budget import Bucket
 from adserver.domain.campaign import Advertiser, Campaign, Creative, Status
 from adserver.domain.catalogue import Product
+from adserver.domain.contender import contender_of
 from adserver.domain.decision import Candidate, Request
 from adserver.domain.eligibility import Balance
 from adserver.domain.identity import product_key
@@ -162,9 +163,9 @@ def make_balance(**fields: object) -> Balance:
 
 def make_candidate(campaign: Campaign | None = None, **fields: object) -> Candidate:
     campaign = campaign or make_campaign()
-    creative = make_creative(campaign_key=campaign.key)
-    candidate = Candidate(campaign, [creative], make_balance(), Rates(), 1.0)
-    return msgspec.structs.replace(candidate, **fields)
+    creatives = fields.pop("creatives", [make_creative(campaign_key=campaign.key)])
+    contender = contender_of(campaign, creatives, fields.pop("rates", Rates()))  # type: ignore[arg-type]
+    return msgspec.structs.replace(Candidate(contender, make_balance(), 1.0), **fields)
 
 
 def make_request(**fields: object) -> Request:

@@ -7,14 +7,13 @@ import msgspec
 from adserver.domain.audience import audience_for
 from adserver.domain.campaign import Campaign, Creative, Pacing, creatives_for
 from adserver.domain.catalogue import Product
+from adserver.domain.contender import MESSAGE
 from adserver.domain.decision import (
     INTERESTS_LOOKED_AT,
-    MESSAGE,
     Candidate,
     Decision,
     NoAd,
     Request,
-    ecpm_micros,
     form_is_open,
 )
 from adserver.domain.eligibility import Balance, Refusal, refusal
@@ -22,6 +21,7 @@ from adserver.domain.money import Micros
 from adserver.domain.pacing import DayBudget, dice_of, may_spend
 from adserver.domain.pricing import CONTEXTUAL, smallest_price
 from adserver.domain.visitor import INTEREST_RETENTION_MS, PURCHASE_RETENTION_MS, Profile, Shop
+from adserver.domain.worth import ecpm_micros
 
 _Shown = tuple[int, Creative, tuple[Product, ...]]  # whose rate it is served at, and what is seen
 
@@ -46,7 +46,7 @@ def decide(
         if isinstance(offer, Decision):
             offers.append(offer)
         else:
-            refusals[candidate.campaign.key] = offer
+            refusals[candidate.contender.campaign.key] = offer
     if not offers:
         return NoAd(refusals)
     best = max(offer.ecpm_micros for offer in offers)
@@ -65,10 +65,10 @@ def _offer(
     products: Mapping[int, Product],
     dice: float,
 ) -> Decision | Refusal:
-    campaign = candidate.campaign
+    campaign = candidate.contender.campaign
     no = refusal(
         campaign,
-        candidate.creatives,
+        candidate.contender.creatives,
         profile,
         request.image,
         request.now_ms,
@@ -93,7 +93,7 @@ def _shown(
     dice: float,
 ) -> _Shown | Refusal:
     """For the visitor's sake where the campaign's audience holds them, else for the page's."""
-    campaign = candidate.campaign
+    campaign = candidate.contender.campaign
     shop = profile.shop(campaign.advertiser_key) if profile is not None else None
     if profile is not None and shop is not None:
         if shop.blocked_at_ms:
@@ -106,7 +106,7 @@ def _shown(
 
 def _shown_for_page(candidate: Candidate, dice: float) -> _Shown | Refusal:
     """A message: products are chosen by what a visitor did."""
-    messages = [creative for creative in candidate.creatives if creative.template == MESSAGE]
+    messages = [creative for creative in candidate.contender.creatives if creative.template == MESSAGE]
     return (CONTEXTUAL, _one_of(messages, candidate, dice), ()) if messages else Refusal.NO_MESSAGE
 
 
@@ -119,8 +119,8 @@ def _shown_to_member(
     dice: float,
 ) -> _Shown | Refusal:
     """One of the creatives that the visitor's audience may see, with its products; none for a message."""
-    campaign = candidate.campaign
-    creatives = creatives_for(campaign, audience_key, candidate.creatives)
+    campaign = candidate.contender.campaign
+    creatives = creatives_for(campaign, audience_key, list(candidate.contender.creatives))
     if not creatives:  # this worker has not heard of them yet
         return Refusal.NO_CREATIVE
     chosen = choose_products(shop, products, request.cards, request.now_ms)
@@ -135,7 +135,7 @@ def _shown_to_member(
 
 def _one_of(creatives: list[Creative], candidate: Candidate, dice: float) -> Creative:
     """By a throw of its own: the one that breaks ties would always give a campaign the same creative."""
-    return creatives[int(dice_of(candidate.campaign.key, dice, b"creative") * len(creatives))]
+    return creatives[int(dice_of(candidate.contender.campaign.key, dice, b"creative") * len(creatives))]
 
 
 def _priced(
@@ -147,12 +147,13 @@ def _priced(
 ) -> Decision | Refusal:
     if candidate.exchange_rate is None:
         return Refusal.NO_EXCHANGE_RATE
-    native = ecpm_micros(candidate.campaign, candidate.rates, audience_key)
+    campaign = candidate.contender.campaign
+    native = ecpm_micros(campaign, candidate.contender.rates, audience_key)
     slot = request.slot
-    if slot.currency == candidate.campaign.terms.currency and native < slot.floor_cpm_micros:
+    if slot.currency == campaign.terms.currency and native < slot.floor_cpm_micros:
         return Refusal.BELOW_FLOOR
     worth = native * candidate.exchange_rate
-    return Decision(candidate.campaign, creative, chosen, worth, {}, audience_key)
+    return Decision(campaign, creative, chosen, worth, {}, audience_key)
 
 
 def _no_product(shop: Shop, products: Mapping[int, Product], now_ms: int) -> Refusal:

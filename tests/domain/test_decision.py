@@ -7,15 +7,13 @@ from hypothesis import strategies as st
 
 from adserver.domain.campaign import AudienceCreatives, Status
 from adserver.domain.catalogue import Availability, Product
+from adserver.domain.contender import MESSAGE
 from adserver.domain.decision import (
-    MESSAGE,
     Candidate,
     Decision,
     NoAd,
-    chance_of,
     choose_products,
     decide,
-    ecpm_micros,
     form_is_open,
 )
 from adserver.domain.eligibility import Refusal
@@ -23,6 +21,7 @@ from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent, AudienceRate, PricingModel
 from adserver.domain.snapshot import Rates
 from adserver.domain.visitor import Level, Profile, Shop
+from adserver.domain.worth import chance_of, ecpm_micros
 from pixel.events import EventName
 from tests.domain.makers import (
     ADVERTISER,
@@ -97,7 +96,7 @@ def test_a_campaign_that_may_not_answer_says_why(
     candidate: Candidate, options: dict[str, object], expected: Refusal
 ) -> None:
     found = answer(candidate, **options)  # type: ignore[arg-type]
-    assert found == NoAd({candidate.campaign.key: expected})
+    assert found == NoAd({candidate.contender.campaign.key: expected})
 
 
 def test_without_candidates_there_is_no_ad_and_nobody_to_blame() -> None:
@@ -176,7 +175,7 @@ candidates = st.lists(
         exchange_rate=st.sampled_from([1.0, 0.5, None]),
     ),
     max_size=8,
-    unique_by=lambda candidate: candidate.campaign.key,
+    unique_by=lambda candidate: candidate.contender.campaign.key,
 )
 
 
@@ -186,10 +185,12 @@ def test_every_candidate_wins_or_has_a_reason(found: list[Candidate], dice: floa
     assert one == other  # same inputs, same decision
     winner = {one.campaign.key} if isinstance(one, Decision) else set()
     assert winner.isdisjoint(one.refusals)
-    assert winner | set(one.refusals) == {candidate.campaign.key for candidate in found}
+    assert winner | set(one.refusals) == {candidate.contender.campaign.key for candidate in found}
     if isinstance(one, Decision):
-        beaten = [c for c in found if one.refusals.get(c.campaign.key) is Refusal.OUTRANKED]
-        assert all(c.campaign.terms.rate_micros * c.exchange_rate <= one.ecpm_micros for c in beaten)
+        beaten = [c for c in found if one.refusals.get(c.contender.campaign.key) is Refusal.OUTRANKED]
+        assert all(
+            c.contender.campaign.terms.rate_micros * c.exchange_rate <= one.ecpm_micros for c in beaten
+        )
 
 
 # ---- products ----

@@ -14,6 +14,7 @@ from adserver.domain.campaign import (
     Status,
 )
 from adserver.domain.catalogue import Availability, Product
+from adserver.domain.contender import contender_of
 from adserver.domain.decision import (
     Candidate,
     Request,
@@ -166,11 +167,10 @@ class World:
 
     def _candidate(self, key: int) -> Candidate:
         kinds = self.random.choices((make_creative, make_message), (3, 1), k=self._or(2, 0, 1, 3))
+        creatives = [make(key=key * 10 + place, campaign_key=key) for place, make in enumerate(kinds)]
         return Candidate(
-            self._campaign(key),
-            [make(key=key * 10 + place, campaign_key=key) for place, make in enumerate(kinds)],
+            contender_of(self._campaign(key), creatives, self._or(Rates(), Rates(900, 9, 1))),
             self._balance(),
-            self._or(Rates(), Rates(900, 9, 1)),
             self._or(1.0, 0.5, None),
             {VIEWERS: make_audience(key=VIEWERS), BUYERS: make_audience(EventName.PURCHASE, key=BUYERS)},
         )

@@ -5,6 +5,7 @@ import pytest
 from adserver.domain.budget import Bucket
 from adserver.domain.campaign import Campaign, Creative, Status
 from adserver.domain.catalogue import Product
+from adserver.domain.contender import contender_of
 from adserver.domain.decision import Candidate, Decision, NoAd, Request, decide
 from adserver.domain.eligibility import Balance, Refusal
 from adserver.domain.identity import product_key
@@ -52,7 +53,7 @@ def answer(profile: Profile) -> Decision | NoAd:
     campaign = Campaign(key=1, advertiser_key=SHOP, name="c", terms=terms, status=Status.ACTIVE)
     creative = Creative(key=2, campaign_key=1, template="cards", brand=Brand("Shop"))
     balance = Balance(Bucket(None), Bucket(None), Bucket(None), Bucket(None), Micros(0), 1, 2)
-    candidate = Candidate(campaign, [creative], balance, Rates(), 1.0)
+    candidate = Candidate(contender_of(campaign, [creative], Rates()), balance, 1.0)
     slot = Slot(key=3, site_key=4, name="s", width=300, height=250)
     products = {key: make_product(key) for key in (BOOTS, SCARF)}
     return decide(Request(slot, 2, False, NOW_MS), profile, [candidate], products, 0.0)
