@@ -83,12 +83,72 @@ def _bid(campaign: Campaign, audience_key: int, creatives: list[Creative], rates
     )
 
 
-class _LineUp(msgspec.Struct, frozen=True):
-    """The contenders of one owner, and the state of the snapshot that they were made of."""
+class Joint(msgspec.Struct, frozen=True):
+    """What is so of all contenders of a line-up: cards for anyone, at any pace, in the same span of time.
+
+    `leaders` are those with the best bid; nobody's bid is below `least_micros` or costs more than `dearest`.
+    """
+
+    advertiser_key: int
+    from_ms: int
+    until_ms: int
+    needs_script: bool
+    has_cap: bool
+    currency: str
+    leaders: tuple[Contender, ...]
+    best_micros: float
+    least_micros: float
+    dearest: Micros
+
+
+class LineUp(msgspec.Struct, frozen=True, eq=False):
+    """The contenders of an advertiser or of the page; `joint` is None where each must be judged alone."""
+
+    contenders: tuple[Contender, ...]
+    campaign_keys: tuple[int, ...]
+    advertiser_keys: frozenset[int]
+    currencies: frozenset[str]
+    joint: Joint | None
+
+
+def line_up_of(contenders: Sequence[Contender]) -> LineUp:
+    together = tuple(contenders)
+    keys = tuple(contender.campaign.key for contender in together)
+    owners = frozenset(contender.campaign.advertiser_key for contender in together)
+    currencies = frozenset(contender.campaign.terms.currency for contender in together)
+    is_simple = len(owners) == len(currencies) == 1 and all(map(_is_simple, together))
+    return LineUp(together, keys, owners, currencies, _joint_of(together) if is_simple else None)
+
+
+def _is_simple(contender: Contender) -> bool:
+    """Whether nothing but the visitor's doings at its shop, caps and money can keep it from answering."""
+    runs = contender.from_ms < contender.until_ms
+    return runs and not contender.is_paced and not contender.audience_bids and bool(contender.own_bid.cards)
+
+
+def _joint_of(contenders: tuple[Contender, ...]) -> Joint:
+    bids = [contender.own_bid for contender in contenders]
+    best = max(bid.ecpm_micros for bid in bids)
+    return Joint(
+        contenders[0].campaign.advertiser_key,
+        max(contender.from_ms for contender in contenders),
+        min(contender.until_ms for contender in contenders),
+        any(contender.needs_script for contender in contenders),
+        any(contender.campaign.frequency_cap is not None for contender in contenders),
+        contenders[0].campaign.terms.currency,
+        tuple(contender for contender in contenders if contender.own_bid.ecpm_micros == best),
+        best,
+        min(bid.ecpm_micros for bid in bids),
+        max(bid.price for bid in bids),
+    )
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """A line-up, and the state of the snapshot that it was made of."""
 
     change: int
     rates: dict[int, Rates]
-    contenders: list[Contender]
+    line_up: LineUp
 
 
 class Contenders:
@@ -96,24 +156,24 @@ class Contenders:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._line_ups: dict[int, _LineUp] = {}
-        self._kept = 0
+        self._kept: dict[int, _Kept] = {}
+        self._count = 0
 
-    def of_shop(self, advertiser_key: int) -> list[Contender]:
-        """Those of an advertiser; the list is not the caller's to change."""
+    def of_shop(self, advertiser_key: int) -> LineUp:
         return self._of(advertiser_key)
 
-    def contextual(self) -> list[Contender]:
+    def contextual(self) -> LineUp:
         """Those of any advertiser that may be shown for the page alone."""
         return self._of(NETWORK)
 
-    def _of(self, owner_key: int) -> list[Contender]:
+    def _of(self, owner_key: int) -> LineUp:
         """As the snapshot is now. What it is compared by was read first: a change meanwhile is not lost."""
         change, rates = self._snapshot.change_of(owner_key), self._snapshot.rates
-        known = self._line_ups.get(owner_key)
-        if known is not None and known.change == change and known.rates is rates:
-            return known.contenders
-        return self._keep(owner_key, _LineUp(change, rates, self._made(owner_key, rates)))
+        kept = self._kept.get(owner_key)
+        if kept is None or kept.change != change or kept.rates is not rates:
+            kept = _Kept(change, rates, line_up_of(self._made(owner_key, rates)))
+            self._keep(owner_key, kept)
+        return kept.line_up
 
     def _made(self, owner_key: int, rates: dict[int, Rates]) -> list[Contender]:
         snapshot = self._snapshot
@@ -126,12 +186,11 @@ class Contenders:
             for campaign in campaigns
         ]
 
-    def _keep(self, owner_key: int, line_up: _LineUp) -> list[Contender]:
+    def _keep(self, owner_key: int, kept: _Kept) -> None:
         """The newest; those kept longest leave where there are too many."""
-        before = self._line_ups.pop(owner_key, None)
-        self._kept += len(line_up.contenders) - (len(before.contenders) if before else 0)
-        self._line_ups[owner_key] = line_up
-        while self._kept > MOST_KEPT and len(self._line_ups) > 1:
-            oldest = next(iter(self._line_ups))
-            self._kept -= len(self._line_ups.pop(oldest).contenders)
-        return line_up.contenders
+        before = self._kept.pop(owner_key, None)
+        self._count += len(kept.line_up.contenders) - (len(before.line_up.contenders) if before else 0)
+        self._kept[owner_key] = kept
+        while self._count > MOST_KEPT and len(self._kept) > 1:
+            oldest = next(iter(self._kept))
+            self._count -= len(self._kept.pop(oldest).line_up.contenders)

@@ -1,15 +1,17 @@
 """The decision: which campaign answers a slot, with which products, and why the others do not."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 import msgspec
 
 from adserver.domain.audience import Audience, audience_for
+from adserver.domain.budget import Bucket
 from adserver.domain.campaign import Campaign, Creative
 from adserver.domain.catalogue import Product
-from adserver.domain.contender import MESSAGE, Bid, Contender
+from adserver.domain.contender import MESSAGE, Bid, Contender, Joint, LineUp
 from adserver.domain.eligibility import Balance, Refusal, money_refusal, refusal
+from adserver.domain.money import ZERO
 from adserver.domain.pacing import dice_of
 from adserver.domain.slot import Slot
 from adserver.domain.visitor import (
@@ -20,6 +22,8 @@ from adserver.domain.visitor import (
     Shop,
 )
 
+_UNCAPPED = Bucket()
+_PLENTY = Balance(_UNCAPPED, _UNCAPPED, _UNCAPPED, _UNCAPPED, ZERO, 0, 0)
 INTERESTS_LOOKED_AT = 24  # of one shop: the warmest
 
 
@@ -42,9 +46,21 @@ class Candidate(msgspec.Struct, frozen=True):
     audiences: Mapping[int, Audience] = {}  # those that it names are among them
 
 
+class Together(msgspec.Struct, frozen=True):
+    """All of a shop's campaigns, each of which has the money for one more ad."""
+
+    line_up: LineUp
+    joint: Joint
+    exchange_rate: float | None
+
+    def each(self) -> list[Candidate]:
+        return [Candidate(contender, _PLENTY, self.exchange_rate) for contender in self.line_up.contenders]
+
+
 class Decision(msgspec.Struct, frozen=True):
     """The answer: a campaign's creative with its cards (none for a message), and what it beat.
 
+    `judged` holds the others that were judged one by one, `outbid` the line-ups of which all could answer.
     `audience_key` is whose rate it is served at, 0 for the campaign's own, CONTEXTUAL if for the page.
     """
 
@@ -52,8 +68,15 @@ class Decision(msgspec.Struct, frozen=True):
     creative: Creative
     products: tuple[Product, ...]
     ecpm_micros: float
-    refusals: dict[int, Refusal]
+    judged: dict[int, Refusal]
     audience_key: int = 0
+    outbid: tuple[LineUp, ...] = ()
+
+    @property
+    def refusals(self) -> dict[int, Refusal]:
+        """Each other candidate's reason by its key."""
+        keys = [key for line_up in self.outbid for key in line_up.campaign_keys if key != self.campaign.key]
+        return {**dict.fromkeys(keys, Refusal.OUTRANKED), **self.judged}
 
 
 class NoAd(msgspec.Struct, frozen=True):
@@ -63,18 +86,16 @@ class NoAd(msgspec.Struct, frozen=True):
 
 
 class _Offer(msgspec.Struct, frozen=True):
-    """A candidate that may answer: with which bid, one of which creatives, and what that is worth."""
+    """Who may answer with the same worth: one contender with its bid, or the best of a line-up."""
 
-    contender: Contender
-    bid: Bid
-    creatives: tuple[Creative, ...]
     ecpm_micros: float
+    leaders: Sequence[tuple[Contender, Bid]]
+    line_up: LineUp | None = None
 
 
 class _Known(msgspec.Struct, frozen=True):
     """What all campaigns of a shop have to go by: what this visitor did there, and would be shown of it."""
 
-    shop: Shop
     chosen: tuple[Product, ...]
     form_open: bool
     no_product: Refusal  # why nothing is chosen, where nothing is
@@ -83,7 +104,7 @@ class _Known(msgspec.Struct, frozen=True):
 def decide(
     request: Request,
     profile: Profile | None,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[Candidate | Together],
     products: Mapping[int, Product],
     dice: float,
 ) -> Decision | NoAd:
@@ -94,23 +115,18 @@ def decide(
     picks among a campaign's creatives and, hashed with a campaign's key, paces that campaign.
     """
     hearing = _Hearing(request, profile, products, dice)
-    refusals: dict[int, Refusal] = {}
-    offers: list[_Offer] = []
-    for candidate in candidates:
-        offer = hearing.offer(candidate)
-        if isinstance(offer, _Offer):
-            offers.append(offer)
-        else:
-            refusals[candidate.contender.campaign.key] = offer
+    offers = hearing.offers(candidates)
     if not offers:
-        return NoAd(refusals)
+        return NoAd(hearing.refusals)
     best = max([offer.ecpm_micros for offer in offers])
-    leaders = [offer for offer in offers if offer.ecpm_micros == best]
-    winner = leaders[int(dice * len(leaders))]
+    leaders = [leader for offer in offers if offer.ecpm_micros == best for leader in offer.leaders]
+    winner, bid = leaders[int(dice * len(leaders))]
     for offer in offers:
-        if offer is not winner:
-            refusals[offer.contender.campaign.key] = Refusal.OUTRANKED
-    return hearing.decision(winner, refusals)
+        loser = offer.leaders[0][0]
+        if offer.line_up is None and loser is not winner:
+            hearing.refusals[loser.campaign.key] = Refusal.OUTRANKED
+    outbid = tuple(offer.line_up for offer in offers if offer.line_up is not None)
+    return hearing.decision(winner, bid, best, outbid)
 
 
 class _Hearing:
@@ -126,36 +142,72 @@ class _Hearing:
         self._shops = {shop.advertiser_key: shop for shop in profile.shops} if profile is not None else {}
         self._shown = {shown.campaign_key for shown in profile.shown} if profile is not None else set()
         self._known: dict[int, _Known] = {}
+        self.refusals: dict[int, Refusal] = {}
 
-    def offer(self, candidate: Candidate) -> _Offer | Refusal:
+    def offers(self, candidates: Sequence[Candidate | Together]) -> list[_Offer]:
+        """Of all that may answer, in order; `refusals` hold the others."""
+        offers: list[_Offer] = []
+        for candidate in candidates:
+            if isinstance(candidate, Candidate):
+                offers += self._judge(candidate)
+            elif self._may_all_answer(candidate.line_up, candidate.joint) and candidate.exchange_rate:
+                joint = candidate.joint
+                leaders = [(contender, contender.own_bid) for contender in joint.leaders]
+                offers.append(_Offer(joint.best_micros * candidate.exchange_rate, leaders, candidate.line_up))
+            else:
+                offers += chain.from_iterable(map(self._judge, candidate.each()))
+        return offers
+
+    def _may_all_answer(self, line_up: LineUp, joint: Joint) -> bool:
+        """Whether none of the line-up has anything against it, so that nobody must be asked alone."""
+        request, slot = self._request, self._request.slot
+        shop = self._shops.get(joint.advertiser_key)
+        return (
+            shop is not None
+            and not shop.blocked_at_ms
+            and joint.from_ms <= request.now_ms < joint.until_ms
+            and not (request.image and joint.needs_script)
+            and not (joint.has_cap and not self._shown.isdisjoint(line_up.campaign_keys))
+            and not (joint.least_micros < slot.floor_cpm_micros and joint.currency == slot.currency)
+            and bool(self._known_of(shop).chosen)
+        )
+
+    def _judge(self, candidate: Candidate) -> list[_Offer]:
+        """What the candidate bids; nothing where there is a reason against it."""
+        offer = self._offer(candidate)
+        if isinstance(offer, _Offer):
+            return [offer]
+        self.refusals[candidate.contender.campaign.key] = offer
+        return []
+
+    def _offer(self, candidate: Candidate) -> _Offer | Refusal:
         """What the candidate bids, or the first reason against it."""
-        request, contender = self._request, candidate.contender
+        request, slot, contender = self._request, self._request.slot, candidate.contender
         no = self._refusal(contender)
         if no is not None:
             return no
-        answer = self._answer(candidate)
-        if isinstance(answer, Refusal):
-            return answer
-        bid, creatives = answer
+        bid = self._bid(candidate)
+        if isinstance(bid, Refusal):
+            return bid
         if candidate.exchange_rate is None:
             return Refusal.NO_EXCHANGE_RATE
-        if bid.ecpm_micros < request.slot.floor_cpm_micros and _is_comparable(request.slot, contender):
+        if bid.ecpm_micros < slot.floor_cpm_micros and slot.currency == contender.campaign.terms.currency:
             return Refusal.BELOW_FLOOR
         # Only of a paced campaign, or where it cannot pay, there is more to be asked about money.
         if not request.test and (contender.is_paced or not candidate.balance.can_pay(bid.price)):
             no = money_refusal(contender.campaign, candidate.balance, self._dice, bid.audience_key)
             if no is not None:
                 return no
-        return _Offer(contender, bid, creatives, bid.ecpm_micros * candidate.exchange_rate)
+        return _Offer(bid.ecpm_micros * candidate.exchange_rate, ((contender, bid),))
 
-    def decision(self, offer: _Offer, refusals: dict[int, Refusal]) -> Decision:
+    def decision(self, winner: Contender, bid: Bid, ecpm: float, outbid: tuple[LineUp, ...]) -> Decision:
         """The winner's creative, by a throw of its own: the one that breaks ties would always be the same."""
-        campaign, creatives = offer.contender.campaign, offer.creatives
+        campaign, creatives = winner.campaign, self._showable(winner, bid)
         creative = creatives[int(dice_of(campaign.key, self._dice, b"creative") * len(creatives))]
         products: tuple[Product, ...] = ()
         if creative.template != MESSAGE:
             products = self._known[campaign.advertiser_key].chosen
-        return Decision(campaign, creative, products, offer.ecpm_micros, refusals, offer.bid.audience_key)
+        return Decision(campaign, creative, products, ecpm, self.refusals, bid.audience_key, outbid)
 
     def _refusal(self, contender: Contender) -> Refusal | None:
         """Its rules are asked only where one of them may have something against it."""
@@ -170,7 +222,7 @@ class _Hearing:
             campaign, contender.creatives, profile, request.image, request.now_ms, test=request.test
         )
 
-    def _answer(self, candidate: Candidate) -> tuple[Bid, tuple[Creative, ...]] | Refusal:
+    def _bid(self, candidate: Candidate) -> Bid | Refusal:
         """For the visitor's sake where the campaign's audience holds them, else for the page's."""
         contender = candidate.contender
         shop = self._shops.get(contender.campaign.advertiser_key)
@@ -179,11 +231,10 @@ class _Hearing:
                 return Refusal.SHOP_UNWANTED
             bid = self._bid_for_member(candidate)
             if bid is not None:
-                return self._shown_to_member(bid, shop)
+                return self._refusal_to_member(contender, bid, shop) or bid
         if contender.page_bid is None:
             return Refusal.NOT_IN_AUDIENCE
-        messages = contender.page_bid.messages  # products are chosen by what a visitor did
-        return (contender.page_bid, messages) if messages else Refusal.NO_MESSAGE
+        return contender.page_bid if contender.page_bid.messages else Refusal.NO_MESSAGE
 
     def _bid_for_member(self, candidate: Candidate) -> Bid | None:
         contender, profile = candidate.contender, self._profile
@@ -193,31 +244,35 @@ class _Hearing:
         audience_key = audience_for(terms, candidate.audiences, profile, now_ms)
         return None if audience_key is None else contender.audience_bids[audience_key]
 
-    def _shown_to_member(self, bid: Bid, shop: Shop) -> tuple[Bid, tuple[Creative, ...]] | Refusal:
-        """Those of the creatives that the visitor's audience may see for which there is something to show."""
+    def _refusal_to_member(self, contender: Contender, bid: Bid, shop: Shop) -> Refusal | None:
+        """Whether none of the creatives that the visitor's audience may see has something to show."""
         if not bid.creatives:  # this worker has not heard of them yet
             return Refusal.NO_CREATIVE
-        known = self._known.get(shop.advertiser_key) or self._know(shop)
-        if known.chosen:
-            showable = bid.creatives if known.form_open else bid.cards
-        else:
-            showable = bid.messages if known.form_open else ()
-        if showable:
-            return bid, showable
+        known = self._known_of(shop)
+        if self._showable(contender, bid):
+            return None
         return known.no_product if bid.cards else Refusal.NO_OPEN_FORM
+
+    def _showable(self, contender: Contender, bid: Bid) -> tuple[Creative, ...]:
+        """Cards show what is chosen by the visitor's doings, messages answer an open form, or the page."""
+        if bid is contender.page_bid:
+            return bid.messages
+        known = self._known[contender.campaign.advertiser_key]
+        if known.chosen:
+            return bid.creatives if known.form_open else bid.cards
+        return bid.messages if known.form_open else ()
+
+    def _known_of(self, shop: Shop) -> _Known:
+        known = self._known.get(shop.advertiser_key)
+        if known is None:
+            known = self._known[shop.advertiser_key] = self._know(shop)
+        return known
 
     def _know(self, shop: Shop) -> _Known:
         now_ms = self._request.now_ms
         chosen = choose_products(shop, self._products, self._request.cards, now_ms)
         no_product = Refusal.NO_PRODUCT if chosen else _no_product(shop, self._products, now_ms)
-        known = _Known(shop, chosen, form_is_open(shop, now_ms), no_product)
-        self._known[shop.advertiser_key] = known
-        return known
-
-
-def _is_comparable(slot: Slot, contender: Contender) -> bool:
-    """Whether a slot's floor is in the campaign's currency: there is no other comparison of the two."""
-    return slot.currency == contender.campaign.terms.currency
+        return _Known(chosen, form_is_open(shop, now_ms), no_product)
 
 
 def _no_product(shop: Shop, products: Mapping[int, Product], now_ms: int) -> Refusal:

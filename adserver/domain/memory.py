@@ -12,6 +12,7 @@ from adserver.domain.eligibility import Balance
 from adserver.domain.in_flight import Unconfirmed
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pixel_sample import Repeats, Samples
+from adserver.domain.rooms import room_of
 from adserver.domain.snapshot import Snapshot
 from adserver.domain.tally import Tally
 from adserver.domain.validity import Limits, Watch
@@ -42,6 +43,30 @@ class Memory(msgspec.Struct, frozen=True):
             self._balance(campaign, purses[campaign.advertiser_key], under_way, now_ms)
             for campaign in campaigns
         ]
+
+    def can_all_pay(
+        self, advertiser_key: int, dearest: Micros, under_way: Mapping[int, Micros], now_ms: int
+    ) -> bool:
+        """Whether each of an advertiser's campaigns could pay the dearest of their ads.
+
+        What is under way of all of them is no less than what is of any.
+        """
+        day = self.calendar.span(now_ms, self.snapshot.advertisers[advertiser_key].timezone).day
+        micros = dearest + under_way.get(advertiser_key, ZERO)
+        return self.snapshot.rooms.holds(
+            advertiser_key, day, micros, lambda: self._least_room(advertiser_key, now_ms)
+        )
+
+    def _least_room(self, advertiser_key: int, now_ms: int) -> float:
+        balances = self.balances(self.snapshot.live_campaigns(advertiser_key), {}, now_ms)
+        return min(
+            (
+                room_of(bucket)
+                for balance in balances
+                for bucket in (balance.total, balance.day, balance.advertiser_total, balance.advertiser_day)
+            ),
+            default=0,
+        )
 
     def _balance(
         self, campaign: Campaign, purse: "_Purse", under_way: Mapping[int, Micros], now_ms: int

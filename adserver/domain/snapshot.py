@@ -8,6 +8,7 @@ from adserver.domain.audience import Audience
 from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign, Creative, Pacing, Status
 from adserver.domain.pricing import Terms
+from adserver.domain.rooms import Rooms
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.tally import NETWORK
 from adserver.domain.traffic import Traffic
@@ -46,6 +47,7 @@ class Snapshot:
         self._live: dict[int, dict[int, Campaign]] = {}  # by advertiser, then campaign
         self._creatives_of: dict[int, tuple[Creative, ...]] = {}  # by campaign
         self._changes: dict[int, int] = {}
+        self.rooms = Rooms()
 
     def put(self, entity: Entity) -> None:
         """Take the newest state of an entity."""
@@ -53,6 +55,7 @@ class Snapshot:
             case Advertiser():
                 self.advertisers[entity.key] = entity
                 self.advertiser_keys[entity.public_id] = entity.key
+                self.rooms.forget(entity.key)
             case Audience():
                 self.audiences[entity.key] = entity
             case Campaign():
@@ -68,7 +71,10 @@ class Snapshot:
 
     def put_buckets(self, buckets: Iterable[tuple[BucketId, Bucket]]) -> None:
         """Take balances as the ledger last told them."""
-        self.buckets.update(buckets)
+        for bucket_id, bucket in buckets:
+            self.buckets[bucket_id] = bucket
+            campaign = self.campaigns.get(bucket_id.owner_key)
+            self.rooms.lower(bucket_id.owner_key if campaign is None else campaign.advertiser_key, bucket)
 
     def change_of(self, owner_key: int) -> int:
         """Another number whenever a campaign or creative of an advertiser has changed, or for NETWORK a
@@ -117,6 +123,7 @@ class Snapshot:
                 index[campaign.key] = campaign
             else:
                 index.pop(campaign.key, None)
+        self.rooms.forget(campaign.advertiser_key)
         self._note_change(campaign, is_contextual=campaign.contextual or bool(known and known.contextual))
 
     def _put_creative(self, creative: Creative) -> None:

@@ -14,11 +14,12 @@ class Tally:
 
     def __init__(self) -> None:
         self._counts = Counter[tuple[int, str]]()
+        self._of_all = Counter[tuple[tuple[int, ...], str]]()
         self._leaving: list[tuple[tuple[int, str], int]] = []
 
     def __len__(self) -> int:
         """How many rows there are to take."""
-        return len(self._counts) + len(self._leaving)
+        return len(self._counts) + sum(len(keys) for keys, _ in self._of_all) + len(self._leaving)
 
     def add(self, owner_key: int, name: str, n: int = 1) -> None:
         self._counts[owner_key, name] += n
@@ -26,6 +27,10 @@ class Tally:
     def add_each(self, owner_keys: Iterable[int], names: Iterable[str]) -> None:
         """One more for each owner, of the name in the same place."""
         self._counts.update(zip(owner_keys, names))  # noqa: B905  one name may be repeated without end
+
+    def add_to_all(self, owner_keys: tuple[int, ...], name: str) -> None:
+        """One more for each of owners that are often counted together: spread over them when taken."""
+        self._of_all[owner_keys, name] += 1
 
     def observe(self, name: str, took_ms: int) -> None:
         """How long something took: in the first bucket that it fits, and in the sum of all."""
@@ -41,8 +46,15 @@ class Tally:
     def take(self, hour_ms: int, most: int | None = None) -> tuple[tuple[int, str, int, int], ...]:
         """What was counted, as rows for AddCounts; with `most`, no more of them, and each in its turn."""
         if most is None or not self._leaving:
-            self._leaving += self._counts.items()
+            self._spread()
+            self._leaving += [row for row in self._counts.items() if row[1]]
             self._counts = Counter()
         taken = self._leaving[:most]
         del self._leaving[:most]
         return tuple((hour_ms, name, owner_key, n) for (owner_key, name), n in taken)
+
+    def _spread(self) -> None:
+        for (owner_keys, name), n in self._of_all.items():
+            for owner_key in owner_keys:
+                self.add(owner_key, name, n)
+        self._of_all = Counter()

@@ -8,16 +8,17 @@ from urllib.parse import quote
 import msgspec
 
 from adserver.domain.caller import Caller, is_from, on_site
-from adserver.domain.campaign import PERIOD_MS, Campaign, Creative
+from adserver.domain.campaign import PERIOD_MS, Creative
 from adserver.domain.catalogue import Product, card_of
 from adserver.domain.click_prefix import allowed_prefix
 from adserver.domain.consent_hold import ConsentHold
-from adserver.domain.contender import MESSAGE, Contenders
+from adserver.domain.contender import MESSAGE, Contenders, LineUp, line_up_of
 from adserver.domain.decision import (
     Candidate,
     Decision,
     NoAd,
     Request,
+    Together,
     all_choices,
     decide,
     first_choices,
@@ -287,11 +288,21 @@ class Serve:
         tally.add(slot.key, f"{'empty' if isinstance(answer, NoAd) else 'fills'}{apart}")
         if isinstance(answer, Decision):
             tally.add(answer.campaign.key, f"fills{apart}")
+            self._count_outbid(answer, _REFUSED_TEST if caller.test else _REFUSED)
             if answer.audience_key == CONTEXTUAL:
                 for owner_key in (answer.campaign.key, slot.key):
                     tally.add(owner_key, f"contextual_fills{apart}")
         names = _REFUSED_TEST if caller.test else _REFUSED
-        tally.add_each(answer.refusals, map(names.__getitem__, answer.refusals.values()))
+        refused = answer.judged if isinstance(answer, Decision) else answer.refusals
+        tally.add_each(refused, map(names.__getitem__, refused.values()))
+
+    def _count_outbid(self, answer: Decision, names: Mapping[Refusal, str]) -> None:
+        """All of a line-up at once, less the winner."""
+        tally, name = self._memory.tally, names[Refusal.OUTRANKED]
+        for line_up in answer.outbid:
+            tally.add_to_all(line_up.campaign_keys, name)
+            if answer.campaign.key in line_up.campaign_keys:
+                tally.add(answer.campaign.key, name, -1)
 
     def _count_signs(self, consent: Consent, slot: Slot, site: Site, caller: Caller) -> None:
         """How the browser was known, and what it was that it was not chosen for."""
@@ -321,40 +332,54 @@ class Serve:
             )
         )
 
-    def _candidates(self, shops: Sequence[Shop], now_ms: int) -> list[Candidate]:
+    def _candidates(self, shops: Sequence[Shop], now_ms: int) -> list[Candidate | Together]:
         """Contextual campaigns, and those of shops this visitor knows; others are out of audience unseen."""
-        contenders = list(
-            chain.from_iterable(self._contenders.of_shop(shop.advertiser_key) for shop in shops)
-        )
-        contextual = self._contenders.contextual()
-        if contextual:
-            contenders = list({one.campaign.key: one for one in (*contenders, *contextual)}.values())
-        campaigns = [contender.campaign for contender in contenders]
-        rates = self._exchange_rates(campaigns)
-        under_way = self._under_way(campaigns)
+        line_ups = self._line_ups({shop.advertiser_key: shop for shop in shops})
+        rates = self._exchange_rates(line_ups)
+        under_way = self._under_way(line_ups)
         self._refresh()  # after that: what is billed just now is counted twice for a moment, never left out
+        candidates: list[Candidate | Together] = []
+        for line_up in line_ups:
+            joint = line_up.joint
+            if joint and self._memory.can_all_pay(joint.advertiser_key, joint.dearest, under_way, now_ms):
+                candidates.append(Together(line_up, joint, rates.get(joint.currency)))
+            else:
+                candidates += self._each(line_up, under_way, rates, now_ms)
+        return candidates
+
+    def _line_ups(self, shops: Mapping[int, Shop]) -> list[LineUp]:
+        """Of the shops, and of the page: each campaign once."""
+        line_ups = [self._contenders.of_shop(advertiser_key) for advertiser_key in shops]
+        for_page = self._contenders.contextual()
+        if not for_page.advertiser_keys.isdisjoint(shops):
+            others = [one for one in for_page.contenders if one.campaign.advertiser_key not in shops]
+            for_page = line_up_of(others)
+        return [line_up for line_up in (*line_ups, for_page) if line_up.contenders]
+
+    def _each(
+        self, line_up: LineUp, under_way: Mapping[int, Micros], rates: Mapping[str, float], now_ms: int
+    ) -> list[Candidate]:
+        campaigns = [contender.campaign for contender in line_up.contenders]
         balances = self._memory.balances(campaigns, under_way, now_ms)
         audiences = self._snapshot.audiences
         return [
             Candidate(contender, balance, rates.get(contender.campaign.terms.currency), audiences)
-            for contender, balance in zip(contenders, balances, strict=True)
+            for contender, balance in zip(line_up.contenders, balances, strict=True)
         ]
 
-    def _under_way(self, campaigns: Sequence[Campaign]) -> dict[int, Micros]:
+    def _under_way(self, line_ups: Sequence[LineUp]) -> dict[int, Micros]:
         """What all workers' ads of a moment ago will probably cost, by campaign and by advertiser."""
-        keys = [campaign.key for campaign in campaigns]
+        keys = [key for line_up in line_ups for key in line_up.campaign_keys]
         under_way = self._memory.unconfirmed.expected_of(keys, self._writer.under_way(keys))
-        if under_way:
-            for campaign in campaigns:
-                expected = under_way.get(campaign.key)
-                if expected:
-                    of_all = under_way.get(campaign.advertiser_key, ZERO) + expected
-                    under_way[campaign.advertiser_key] = Micros(of_all)
-        return under_way
+        of_all: dict[int, Micros] = {}
+        for key, expected in under_way.items():
+            advertiser_key = self._snapshot.campaigns[key].advertiser_key
+            of_all[advertiser_key] = Micros(of_all.get(advertiser_key, ZERO) + expected)
+        return under_way | of_all
 
-    def _exchange_rates(self, campaigns: Sequence[Campaign]) -> Mapping[str, float]:
+    def _exchange_rates(self, line_ups: Sequence[LineUp]) -> Mapping[str, float]:
         """One currency needs no rate; several are compared only by the rates the operator gave."""
-        currencies = {campaign.terms.currency for campaign in campaigns}
+        currencies = frozenset[str]().union(*[line_up.currencies for line_up in line_ups])
         if len(currencies) == 1:
             return dict.fromkeys(currencies, 1.0)
         return self._policy.ranking_rates

@@ -55,7 +55,7 @@ def decide(
     for offer in offers:
         if offer is not winner:
             refusals[offer.campaign.key] = Refusal.OUTRANKED
-    return msgspec.structs.replace(winner, refusals=refusals)
+    return msgspec.structs.replace(winner, judged=refusals)
 
 
 def _offer(

@@ -4,6 +4,8 @@ import random
 from collections import Counter
 from typing import TypeVar
 
+import msgspec
+
 from adserver.domain.budget import Bucket
 from adserver.domain.campaign import (
     AudienceCreatives,
@@ -14,10 +16,13 @@ from adserver.domain.campaign import (
     Status,
 )
 from adserver.domain.catalogue import Availability, Product
-from adserver.domain.contender import contender_of
+from adserver.domain.contender import contender_of, line_up_of
 from adserver.domain.decision import (
     Candidate,
+    Decision,
+    NoAd,
     Request,
+    Together,
     all_choices,
     decide,
     first_choices,
@@ -76,6 +81,7 @@ class World:
         self.profile = self._profile() if self._mostly() else None
         self.candidates = [self._candidate(key) for key in range(1, self.random.randint(1, 16) + 1)]
         self.request = self._request()
+        self.rate = self._or(0.5, None)
 
     def _mostly(self) -> bool:
         return self.random.random() < 0.93
@@ -193,6 +199,40 @@ def test_the_answer_is_the_plain_one() -> None:
         seen.update([type(answer).__name__, *answer.refusals.values()])
     assert set(Refusal) <= set(seen)
     assert seen["Decision"] > WORLDS // 4 and seen[Refusal.OUTRANKED] > WORLDS // 4
+
+
+def test_line_ups_that_answer_together_answer_as_each_of_them_would() -> None:
+    """Whether nothing is against any of them, or they fall apart and are judged one by one."""
+    seen = Counter[str]()
+    for seed in range(WORLDS):
+        world = World(seed)
+        some: list[Candidate | Together] = []
+        for shop in SHOPS:
+            group = [one for one in world.candidates if one.contender.campaign.advertiser_key == shop]
+            line_up = line_up_of([one.contender for one in group if is_usual(one)])
+            if line_up.joint is not None:
+                some.append(Together(line_up, line_up.joint, world.rate))
+            else:
+                some += group
+        each = [one for entry in some for one in (entry.each() if isinstance(entry, Together) else [entry])]
+        asked = (world.catalogue, world.dice)
+        answer = decide(world.request, world.profile, some, *asked)
+        plain = plain_decision.decide(world.request, world.profile, each, *asked)
+        assert told(answer) == told(plain), f"world {seed}"
+        seen[f"{type(answer).__name__} {isinstance(answer, Decision) and bool(answer.outbid)}"] += 1
+    assert seen["Decision True"] > WORLDS // 8 and seen["Decision False"] and seen["NoAd False"]
+
+
+def is_usual(candidate: Candidate) -> bool:
+    campaign = candidate.contender.campaign
+    return campaign.terms.currency == "EUR" and not campaign.terms.audience_rates
+
+
+def told(answer: Decision | NoAd) -> object:
+    """The answer, however its refusals are kept."""
+    if isinstance(answer, NoAd):
+        return answer
+    return msgspec.structs.replace(answer, judged=answer.refusals, outbid=())
 
 
 def test_what_is_read_of_the_catalogue_is_enough() -> None:

@@ -31,6 +31,19 @@ def test_whatever_the_parts_all_that_was_counted_leaves_once(
     assert len(tally) == 0 and tally.take(7) == ()
 
 
+def test_who_is_counted_together_is_counted_as_each_alone() -> None:
+    tally, plain = Tally(), Tally()
+    groups = ((1, 2, 3), (3, 4), (1, 2, 3))
+    for keys in groups:
+        tally.add_to_all(keys, "outranked")
+        plain.add_each(keys, ["outranked"] * len(keys))
+    for one in (tally, plain):
+        one.add(4, "outranked", -1)  # it won
+    assert len(tally) > 0
+    assert sorted(tally.take(7)) == sorted(plain.take(7))
+    assert len(tally) == 0
+
+
 def test_a_counter_that_never_rests_holds_up_no_other() -> None:
     tally = Tally()
     for owner_key in range(10):
