@@ -69,6 +69,13 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:
     return Head(values)
 
 
+class _Host(msgspec.Struct, frozen=True):
+    """What is known of the host that a request names: whether it is ours, and reached over HTTPS."""
+
+    is_ours: bool
+    secure: bool
+
+
 class _Hop(msgspec.Struct, frozen=True):
     """What is known of an address: whether it is a proxy of ours, and its network."""
 
@@ -83,42 +90,49 @@ class Callers:
         self._policy = policy
         self._geo = geo
         self._proxies = tuple(ip_network(network, strict=False) for network in policy.trusted_proxies)
+        self._remembered_own = lru_cache(maxsize=_MOST_HOSTS)(self._read_own)
         self._remembered_hop = lru_cache(maxsize=_MOST_HOPS)(self._read_hop)
 
     def knows_host(self, head: Head) -> bool:
         """Whether the request names a host of ours; anything else may be a poisoned cache or link."""
-        name = self._name(head)
-        return name in self._policy.hosts or name in _LOOPBACK_HOSTS or name.endswith(".localhost")
+        return self._host(head).is_ours
 
-    def _name(self, head: Head) -> str:
-        host = head.text(b"host").lower()
-        return host if host.endswith("]") else host.rsplit(":", 1)[0]
+    def _host(self, head: Head) -> "_Host":
+        named = head.values.get(b"host", b"")
+        return self._remembered_own(named) if len(named) <= _LONGEST_REMEMBERED else self._read_own(named)
+
+    def _read_own(self, named: bytes) -> "_Host":
+        host = named.decode("latin-1").lower()
+        name = host if host.endswith("]") else host.rsplit(":", 1)[0]
+        is_local = name.endswith(".localhost")
+        secure = self._policy.secure or is_local
+        return _Host(name in self._policy.hosts or name in _LOOPBACK_HOSTS or is_local, secure)
 
     def caller(self, head: Head, client: str, *, asks_only: bool = False) -> Caller:
         """Who asks; `asks_only` for a HEAD request, which looks without showing anybody anything."""
-        policy, values = self._policy, head.values
-        cookie_header = values.get(b"cookie", b"")
-        secure = policy.secure or self._name(head).endswith(".localhost")
+        keys, header = self._policy.cookie_keys, head.values.get
+        secure = self._host(head).secure
         names = names_for(secure)
-        cookie = read_visitor(cookie_header, policy.cookie_keys, names)
-        site_cookie = read_site(cookie_header, policy.cookie_keys, names)
+        cookie_header = header(b"cookie", b"")
+        cookie = read_visitor(cookie_header, keys, names)
+        site_cookie = read_site(cookie_header, keys, names)
         address = self._address(head, client)
         place = self._geo.place(address) if self._geo is not None else None
-        declared, family = _read_agent(values.get(b"user-agent", b"")[:_LONGEST_AGENT])
+        declared, family = _read_agent(header(b"user-agent", b"")[:_LONGEST_AGENT])
         return Caller(
             region=self._region(address, place),
-            origin=_host_of(values.get(b"origin", b"")) or _host_of(values.get(b"referer", b"")),
+            origin=_host_of(header(b"origin")) or _host_of(header(b"referer")),
             visitor_key=cookie.visitor or 0,
             cookie_flaw=cookie.flaw,
             opted_out=cookie.opted_out,
-            global_privacy_control=values.get(b"sec-gpc") == b"1",
+            global_privacy_control=header(b"sec-gpc") == b"1",
             robot=Rejection.PREFETCH if asks_only else self._robot(head, declared),
             test=is_test(cookie_header),
             secure=secure,
             network=self._hop(address).network,
             place=place,
             family=family,
-            from_own_site=values.get(b"sec-fetch-site") in _OWN_SITE,
+            from_own_site=header(b"sec-fetch-site") in _OWN_SITE,
             seen_here=site_cookie.seen,
             seen_site_key=site_cookie.site_key,
             site_cookie_flaw=site_cookie.flaw,
@@ -140,10 +154,10 @@ class Callers:
 
     def _address(self, head: Head, client: str) -> str:
         """The browser's address: through proxies of ours, the last hop that is none of them."""
-        forwarded = head.text(b"x-forwarded-for")
+        forwarded = head.values.get(b"x-forwarded-for")
         if not forwarded or not self._hop(client).is_proxy:
             return client
-        for hop in reversed([part.strip() for part in forwarded.split(",")]):
+        for hop in reversed([part.strip() for part in forwarded.decode("latin-1").split(",")]):
             if not self._hop(hop).is_proxy:
                 return hop
         return client
@@ -189,8 +203,10 @@ def _read_agent(user_agent: bytes) -> tuple[Rejection | None, Family]:
     return robot(text), family(text)
 
 
-def _host_of(address: bytes) -> str | None:
+def _host_of(address: bytes | None) -> str | None:
     """The host of an Origin or Referer; None for `null`, nonsense or nothing."""
+    if not address:
+        return None
     site = b"/".join(address.split(b"/", 3)[:3])  # without the page: a shop has one host and many pages
     return _remembered_host(site) if len(site) <= _LONGEST_REMEMBERED else _read_host(site)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from adserver.web.answers import Answer
 from adserver.web.hot import MOST_BODY_BYTES, Handler, Hot, Request
+from adserver.web.pending import waited
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -37,7 +38,7 @@ class Door:
         if isinstance(reply, Answer):
             return reply
         try:
-            return await reply
+            return await waited(reply)
         except Exception:
             return self.hot.instead(request)
 

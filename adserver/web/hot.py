@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -20,6 +19,7 @@ from adserver.ports import Deferred, FrameNotDrawn, Media
 from adserver.web import answers, metrics
 from adserver.web.answers import Answer, Headers
 from adserver.web.caller import Callers, Head, read_head
+from adserver.web.pending import Pending, in_time, waited
 from adserver.writes import Outcome, Result
 from creatives.formats import FORMATS
 from pixel.parse import MAX_BODY_BYTES, UNHEARD, Hit, from_body, from_query, said_in
@@ -55,7 +55,7 @@ _BEACONS = {"/i": AdEvent.IMPRESSION, "/v": AdEvent.VIEWABLE_IMPRESSION}
 _MEDIA_TYPES = {"jpg": b"image/jpeg", "png": b"image/png", "webp": b"image/webp", "gif": b"image/gif"}
 
 
-class Request(NamedTuple):
+class Request(msgspec.Struct):
     """One request as it came in at a door; of a longer body, MOST_BODY_BYTES."""
 
     method: str
@@ -78,7 +78,7 @@ class Ask(msgspec.Struct):
     explain: bool  # whether the answer may say what became of it
 
 
-Reply = Answer | Awaitable[Answer]  # what is at hand, else what waits for its batch or picture
+Reply = Answer | Pending  # what is at hand, else what waits for its batch or picture
 Handler = Callable[[Ask], Reply]
 
 
@@ -139,11 +139,12 @@ class Hot:
         """What answers here; None where the address is the framework's."""
         if method not in METHODS:
             return None
-        if path.startswith("/slot/"):
+        handler = self._handlers.get(path)
+        if handler is None and path.startswith("/slot/"):
             return self._slot
-        if path.startswith("/media/"):
+        if handler is None and path.startswith("/media/"):
             return self._picture
-        return self._handlers.get(path)
+        return handler
 
     def stranger(self, headers: Headers) -> Answer | None:
         """The answer to whoever names a host that is not ours: it may come of a poisoned cache or link."""
@@ -202,10 +203,8 @@ class Hot:
                 answer.headers.append((b"x-event", name.encode()))
             return _shared(answer, ask.path, ask.head)
 
-        waited = [*collected.stored, collected.withdrawal] if collected.withdrawal else collected.stored
-        if not waited:
-            return told(_name_of(collected, []))
-        return _when(waited, lambda results: told(_name_of(collected, results)))
+        waits_for = [*collected.stored, collected.withdrawal] if collected.withdrawal else collected.stored
+        return _stored(collected, waits_for, told) if waits_for else told(_name_of(collected, []))
 
     def _visitor_id(self, ask: Ask) -> Reply:
         """What the merchant's server may call this visitor in `/api/v1/events`; null without consent."""
@@ -236,7 +235,7 @@ class Hot:
         if isinstance(image, Slot):
             return answers.picture(self._draw.house(FORMATS[image.format_name]))
         body = self._draw.at_hand(image.cards, image.look, image.format)
-        return self._drawn_image(ask, image) if body is None else self._charged_image(ask, image, body)
+        return in_time(self._drawn_image(ask, image)) if body is None else self._charged_image(ask, image, body)
 
     async def _drawn_image(self, ask: Ask, image: ServedImage) -> Answer:
         try:
@@ -245,7 +244,7 @@ class Hot:
             log.error("a frame could not be drawn: %s", fault)
             return answers.picture(self._draw.house(image.format))
         reply = self._charged_image(ask, image, body)
-        return reply if isinstance(reply, Answer) else await reply
+        return reply if isinstance(reply, Answer) else await waited(reply)
 
     def _charged_image(self, ask: Ask, image: ServedImage, body: bytes) -> Reply:
         """The picture is its own impression, sent once its charge is durable; the house's if it was refused.
@@ -304,24 +303,26 @@ class Hot:
         measured = self._checks.measured
         if measured is None or not self._has_staff_key(ask.head):
             return answers.plain(404, "no such address")
-        return _figures(measured)
+        return in_time(_figures(measured))
 
 
 async def _figures(measured: metrics.Measured) -> Answer:
     return answers.figures(await asyncio.to_thread(lambda: metrics.exposition(measured())))
 
 
-def _when(stored: Sequence[Deferred], told: Callable[[list[Result]], Answer]) -> Awaitable[Answer]:
+def _stored(
+    collected: Collected, waits_for: Sequence[Deferred], told: Callable[[str], Answer]
+) -> Pending:
     """The answer once all of them are durable, or are not."""
-    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    answer = Pending(told)
     results: list[Result] = []
 
     def hear(outcome: Outcome) -> None:
         results.append(outcome.result)
-        if len(results) == len(stored):
-            _give(answer, lambda: told(results))
+        if len(results) == len(waits_for):
+            answer.tell(_name_of(collected, results))
 
-    for deferred in stored:
+    for deferred in waits_for:
         deferred.then(hear)
     return answer
 
@@ -341,27 +342,12 @@ def _charged(
     """The answer once it is known what became of a charge, or LATE where that is not known in time."""
     if isinstance(charge, str):
         return told(charge)
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[Answer] = loop.create_future()
-    late = most_seconds and loop.call_later(most_seconds, _give, answer, lambda: told(LATE))
-
-    def hear(outcome: Outcome) -> None:
-        if late:
-            late.cancel()
-        _give(answer, lambda: told(outcome.result))
-
-    charge.then(hear)
+    answer = Pending(told)
+    if most_seconds is not None:
+        late = asyncio.get_running_loop().call_later(most_seconds, answer.tell, LATE)
+        charge.then(lambda _: late.cancel())
+    charge.then(answer.hear)
     return answer
-
-
-def _give(answer: asyncio.Future[Answer], made: Callable[[], Answer]) -> None:
-    """Once; a client that has gone, or a fault in making its answer, holds up none of its batch."""
-    if answer.done():
-        return
-    try:
-        answer.set_result(made())
-    except Exception as fault:
-        answer.set_exception(fault)
 
 
 def _explained(answer: Answer, ask: Ask, name: str) -> Answer:

@@ -4,19 +4,22 @@ llhttp still parses every byte, and everything else stays uvicorn's: what is not
 once in its turn, goes its usual way to the ASGI application. Tested with the uvicorns below, and no other.
 """
 
-import asyncio
+from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, ClassVar
 
+import msgspec
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE, STATUS_LINE, HttpToolsProtocol
 
 from adserver.web.answers import Answer, Headers
 from adserver.web.doors import Door
-from adserver.web.hot import MOST_BODY_BYTES, Handler, Hot, Request
+from adserver.web.hot import METHODS, MOST_BODY_BYTES, Handler, Hot, Request
+from adserver.web.pending import Pending
 
 # Ours judge anything over 8 KB as too long; from 64 KB on, the parser would refuse the whole request.
 MOST_ADDRESS_BYTES = 32_768
+_METHODS = {method.encode(): method for method in METHODS}
 TESTED_UVICORNS = frozenset({"0.54.0"})
 
 
@@ -34,18 +37,16 @@ class _Unheard:
         """Nobody hears."""
 
 
-class _Turn:
+class _Turn(msgspec.Struct):
     """A hot request's turn on its connection, where uvicorn keeps a cycle: what comes behind it waits."""
 
-    message_event = _Unheard()
-
-    def __init__(self, handler: Handler, request: Request, keep_alive: bool) -> None:
-        self.handler = handler
-        self.request = request
-        self.body = bytearray()
-        self.keep_alive = keep_alive
-        self.response_complete = False
-        self.disconnected = False
+    handler: Handler
+    request: Request
+    keep_alive: bool
+    body: bytearray | None = None
+    response_complete: bool = False
+    disconnected: bool = False
+    message_event: ClassVar[_Unheard] = _Unheard()
 
 
 class HotProtocol(CuttingProtocol):
@@ -74,16 +75,17 @@ class HotProtocol(CuttingProtocol):
         before: _Turn | None = self.cycle  # type: ignore[assignment]  # or a cycle
         if before is not None and not before.response_complete:
             return None
-        path, _, query = self.url.partition(b"?")
-        if path[:1] != b"/" or b"%" in path or b"#" in self.url or not self.url.isascii():
+        url, parser = self.url, self.parser
+        path, _, query = url.partition(b"?")
+        if path[:1] != b"/" or b"%" in path or b"#" in url or not url.isascii():
             return None
-        if self.expect_100_continue or self.parser.should_upgrade():
+        if self.expect_100_continue or parser.should_upgrade():
             return None
-        method, address = self.parser.get_method().decode("ascii"), path.decode("ascii")
-        handler = self._hot.handler(method, address)
-        if handler is None:
+        method, address = _METHODS.get(parser.get_method()), path.decode("ascii")
+        handler = self._hot.handler(method, address) if method else None
+        if method is None or handler is None:
             return None
-        keep_alive = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+        keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
         client = self.client[0] if self.client else ""
         return _Turn(handler, Request(method, address, query, self.headers, client), keep_alive)
 
@@ -96,10 +98,12 @@ class HotProtocol(CuttingProtocol):
 
     def on_body(self, body: bytes) -> None:
         turn: object = self.cycle
-        if isinstance(turn, _Turn):
-            turn.body += body[: MOST_BODY_BYTES - len(turn.body)]
-        else:
+        if not isinstance(turn, _Turn):
             super().on_body(body)
+        elif turn.body is None:
+            turn.body = bytearray(body[:MOST_BODY_BYTES])
+        else:
+            turn.body += body[: MOST_BODY_BYTES - len(turn.body)]
 
     def on_message_complete(self) -> None:
         turn: object = self.cycle
@@ -110,28 +114,31 @@ class HotProtocol(CuttingProtocol):
 
     def _take(self, turn: _Turn) -> None:
         assert self._hot is not None
-        if turn.body:
-            turn.request = turn.request._replace(body=bytes(turn.body))
+        if turn.body is not None:
+            turn.request.body = bytes(turn.body)
         reply = self._hot.answer(turn.handler, turn.request)
         if isinstance(reply, Answer):
-            self._end(turn, reply)
+            self._end(turn, lambda: reply)
         else:
-            asyncio.ensure_future(reply).add_done_callback(partial(self._hear, turn))
+            reply.then(partial(self._hear, turn))
 
-    def _hear(self, turn: _Turn, reply: "asyncio.Future[Answer]") -> None:
-        assert self._hot is not None
-        try:
-            answer = reply.result()
-        except Exception:
-            answer = self._hot.instead(turn.request)
-        self._end(turn, answer)
+    def _hear(self, turn: _Turn, reply: Pending) -> None:
+        self._end(turn, reply.answer)
 
-    def _end(self, turn: _Turn, answer: Answer) -> None:
-        """Its turn is over: with its answer, unless the client has gone; then whoever waits is next."""
+    def _end(self, turn: _Turn, answer: Callable[[], Answer]) -> None:
+        """Its turn is over: with its answer, unless the client has gone; then whoever waits is next.
+
+        A fault of ours ends here, among the outcomes of a batch, which others wait for too.
+        """
         turn.response_complete = True
         if turn.disconnected:
             return
-        self.transport.write(_written(answer, turn, self.server_state.default_headers))
+        assert self._hot is not None
+        try:
+            written = _written(answer(), turn, self.server_state.default_headers)
+        except Exception:
+            written = _written(self._hot.instead(turn.request), turn, self.server_state.default_headers)
+        self.transport.write(written)
         if not turn.keep_alive:
             self.transport.close()
         self.on_response_complete()
