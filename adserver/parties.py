@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from adserver.domain.campaign import Advertiser
 from adserver.domain.memory import Memory
 from adserver.domain.money import Micros, basis_points_of
@@ -56,6 +58,13 @@ class Parties:
             currency=terms.currency,
             amount_micros=amount,
             publisher_micros=basis_points_of(amount, share_bps),
+        )
+
+    def priced_again(self, record: AdRecord, event: AdEvent, amount: Micros) -> AdRecord:
+        """The record of another event of the same ad, at the same moment."""
+        _, share_bps = self._publisher_of(record.slot_key)
+        return msgspec.structs.replace(
+            record, event=event, amount_micros=amount, publisher_micros=basis_points_of(amount, share_bps)
         )
 
     def _publisher_of(self, slot_key: int) -> tuple[int, int]:

@@ -120,26 +120,31 @@ class Bill:
     def _submit(
         self, events: Sequence[AdEvent], token: AdToken, caller: Caller, now_ms: int, not_billed: str
     ) -> Deferred | str:
-        records = [self._record(event, token, caller, now_ms, not_billed) for event in events]
-        found = tuple(record for record in records if record is not None)
-        if len(found) < len(records):
+        records = self._records(events, token, caller, now_ms, not_billed)
+        if not records:
             return self._refuse(INVALID)
-        charge = self._writer.submit(RecordAd(found))
+        charge = self._writer.submit(RecordAd(records))
         charge.then(self._count)
         return charge
 
     def _count(self, outcome: Outcome) -> None:
         self._tally.add(0, f"charge_{outcome.result}")
 
-    def _record(
-        self, event: AdEvent, token: AdToken, caller: Caller, now_ms: int, not_billed: str
-    ) -> AdRecord | None:
+    def _records(
+        self, events: Sequence[AdEvent], token: AdToken, caller: Caller, now_ms: int, not_billed: str
+    ) -> tuple[AdRecord, ...]:
+        """One for each event, which differ in their prices only; none where the terms are nobody's."""
         terms = self._parties.terms(token.campaign_key, token.campaign_version)
         if terms is None:
-            return None
-        amount = ZERO if not_billed else price_of(event, terms, audience_key=token.audience_key)
-        record = self._parties.priced(event, token.campaign_key, terms, token.slot_key, amount, now_ms)
-        return msgspec.structs.replace(
+            return ()
+        amounts = [
+            ZERO if not_billed else price_of(event, terms, audience_key=token.audience_key)
+            for event in events
+        ]
+        record = self._parties.priced(
+            events[0], token.campaign_key, terms, token.slot_key, amounts[0], now_ms
+        )
+        first = msgspec.structs.replace(
             record,
             impression_id=token.impression_id,
             campaign_version=token.campaign_version,
@@ -149,6 +154,8 @@ class Bill:
             audience_key=token.audience_key,
             not_billed=not_billed,
         )
+        priced = zip(events[1:], amounts[1:], strict=True)
+        return (first, *[self._parties.priced_again(first, event, amount) for event, amount in priced])
 
     def _not_billed(self, token: AdToken, caller: Caller, event: AdEvent, now_ms: int) -> str:
         """The reason why a real event costs nothing; empty when it is to be paid. Counted: asked once."""

@@ -1,6 +1,7 @@
 """A click's address is the stored one, with the campaign's parameters and the click id."""
 
-from urllib.parse import parse_qsl, urlsplit
+from collections.abc import Callable
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import pytest
 from hypothesis import given
@@ -38,3 +39,25 @@ def test_names_of_campaigns_and_sites_stay_within_their_parameter(site: str, cam
     assert (parts.scheme, parts.netloc, parts.path, parts.fragment) == ("https", "shop.example", "/a", "")
     found = parse_qsl(parts.query, keep_blank_values=True)
     assert found == [("b", "1"), ("s", site), ("c", campaign), (CLICK_ID, "abc")]
+
+
+ADDRESS_PARTS = ["https://", "HTTP://", "http:", "//", "/", "a.example", "[::1]", "]", "@", ":80", "?", "#", "&", "b=1", "\t", " ", "\u00e9", "\\"]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(ADDRESS_PARTS), max_size=8).map("".join), st.sampled_from(["", "x=1"]))
+def test_the_quick_way_leads_where_splitting_and_joining_leads(rest: str, params: str) -> None:
+    for target in (rest, "https://" + rest, "https://a.example" + rest):
+        assert outcome_of(land, target, params) == outcome_of(split_and_joined, target, params)
+
+
+def split_and_joined(target: str, params: str) -> str:
+    parts = urlsplit(target)
+    query = "&".join(part for part in (parts.query, params, f"{CLICK_ID}=abc") if part)
+    return urlunsplit(parts._replace(query=query))
+
+
+def outcome_of(way: Callable[[str, str], str], target: str, params: str) -> str | type[ValueError]:
+    try:
+        return way(target, params)
+    except ValueError:
+        return ValueError
