@@ -235,7 +235,9 @@ class Hot:
         if isinstance(image, Slot):
             return answers.picture(self._draw.house(FORMATS[image.format_name]))
         body = self._draw.at_hand(image.cards, image.look, image.format)
-        return in_time(self._drawn_image(ask, image)) if body is None else self._charged_image(ask, image, body)
+        if body is None:
+            return in_time(self._drawn_image(ask, image))
+        return self._charged_image(ask, image, body)
 
     async def _drawn_image(self, ask: Ask, image: ServedImage) -> Answer:
         try:
@@ -310,11 +312,12 @@ async def _figures(measured: metrics.Measured) -> Answer:
     return answers.figures(await asyncio.to_thread(lambda: metrics.exposition(measured())))
 
 
-def _stored(
-    collected: Collected, waits_for: Sequence[Deferred], told: Callable[[str], Answer]
-) -> Pending:
+def _stored(collected: Collected, waits_for: Sequence[Deferred], told: Callable[[str], Answer]) -> Pending:
     """The answer once all of them are durable, or are not."""
     answer = Pending(told)
+    if len(waits_for) == 1 and collected.rejection is None:  # nearly always
+        waits_for[0].then(answer.hear)
+        return answer
     results: list[Result] = []
 
     def hear(outcome: Outcome) -> None:

@@ -1,4 +1,4 @@
-"""An answer that waits for its batch or picture, and goes to whoever holds the connection once it is known."""
+"""An answer that waits for its batch or picture, and is given once to whoever holds the connection."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

@@ -19,15 +19,68 @@ from adserver.web.pending import Pending
 
 # Ours judge anything over 8 KB as too long; from 64 KB on, the parser would refuse the whole request.
 MOST_ADDRESS_BYTES = 32_768
+MOST_HEAD_BYTES = 131_072  # of a request: more is nobody's, and would be kept as long as it comes
+_TOO_LONG = ((b"content-length", b"0"), (b"connection", b"close"))
 _METHODS = {method.encode(): method for method in METHODS}
 TESTED_UVICORNS = frozenset({"0.54.0"})
 
 
+class _HeadTooLong(Exception):
+    """Raised within the parser, which reads no further."""
+
+
 class CuttingProtocol(HttpToolsProtocol):
-    """Uvicorn's own protocol, which keeps no more of an address than anyone will read."""
+    """Uvicorn's own protocol, which keeps no more of an address or a head than anyone will read."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._came_before = self._came = 0  # bytes, without and with the piece that is being read
+        self._head_from = self._head_until = 0  # the head under way began somewhere in between
+        self._address_bytes = 0
+        self._in_head = self._too_long = False
+
+    def data_received(self, data: bytes) -> None:
+        self._came_before = self._came
+        self._came += len(data)
+        super().data_received(data)
+        if self._in_head and self._came - self._head_until > MOST_HEAD_BYTES:
+            self._too_long = True
+            self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        self._begin_head()
+        super().on_message_begin()
+
+    def _begin_head(self) -> None:
+        self._in_head = True
+        self._head_from, self._head_until = self._came_before, self._came
+        self._address_bytes = 0
 
     def on_url(self, url: bytes) -> None:
+        self._address_bytes += len(url)
         super().on_url(url[: MOST_ADDRESS_BYTES - len(self.url)])
+
+    def on_headers_complete(self) -> None:
+        self._end_head()
+        super().on_headers_complete()
+
+    def _end_head(self) -> None:
+        self._in_head = False
+        if self._came - self._head_from > MOST_HEAD_BYTES and self._head_bytes() > MOST_HEAD_BYTES:
+            self._too_long = True
+            raise _HeadTooLong
+
+    def _head_bytes(self) -> int:
+        return self._address_bytes + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def send_400_response(self, msg: str) -> None:
+        """Uvicorn's answer to what is no request, and ours to one of which too much is said."""
+        if not self._too_long:
+            super().send_400_response(msg)
+        elif not self.transport.is_closing():
+            headers = [*self.server_state.default_headers, *_TOO_LONG]
+            self.transport.write(STATUS_LINE[431] + b"".join([_line(*one) for one in headers]) + b"\r\n")
+            self.transport.close()
 
 
 class _Unheard:
@@ -57,11 +110,13 @@ class HotProtocol(CuttingProtocol):
         self._hot: Hot | None = self.app.hot if isinstance(self.app, Door) else None
 
     def on_message_begin(self) -> None:
+        self._begin_head()
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
 
     def on_headers_complete(self) -> None:
+        self._end_head()
         turn = self._turn()
         if turn is None:
             self._pass_on()

@@ -14,7 +14,7 @@ import uvicorn
 
 from adserver.ports import Deferred
 from adserver.web.hot import MOST_BODY_BYTES
-from adserver.web.protocol import CuttingProtocol, HotProtocol, protocol_for
+from adserver.web.protocol import MOST_HEAD_BYTES, CuttingProtocol, HotProtocol, protocol_for
 from adserver.writes import Outcome, Result
 from tests.web.visiting import Visiting
 
@@ -300,6 +300,60 @@ def test_a_server_that_stops_gives_the_answers_under_way_first(
             assert statuses(answer) == [b"200"] and b"connection: close" in answer
     finally:
         doors.close()
+
+
+def with_head_of(size: int, line: bytes, *, whole: bool = True) -> bytes:
+    """A request whose head counts so many bytes, in headers of a few kilobytes and one of what is left."""
+    raw = request(line)
+    address, left = len(line.split(b" ")[1]), size
+    left -= address + sum(len(header) + 2 for header in raw.split(b"\r\n")[1:-2])
+    parts = [b"X-%04d: %s\r\n" % (n, b"y" * 4_000) for n in range(left // 5_000)]
+    left -= sum(map(len, parts))
+    parts.append(b"X-Last: %s\r\n" % (b"y" * (left - 10)))
+    return raw[:-2] + b"".join(parts) + (b"\r\n" if whole else b"")
+
+
+def in_pieces(doors: Doors, door: str, raw: bytes, piece_bytes: int) -> bytes:
+    with closing(doors.connect(door)) as connection:
+        for start in range(0, len(raw), piece_bytes):
+            try:
+                connection.sendall(raw[start : start + piece_bytes])
+            except OSError:  # it was refused before it was all sent
+                break
+            time.sleep(0.002)
+        return told(connection)
+
+
+@pytest.mark.parametrize("door", ["asgi", "protocol"])
+@pytest.mark.parametrize("piece_bytes", [20_000, 1_000_000])
+@pytest.mark.parametrize(("size", "status"), [(MOST_HEAD_BYTES, b"200"), (MOST_HEAD_BYTES + 1, b"431")])
+def test_a_head_of_128_kilobytes_is_answered_and_one_byte_more_is_too_long(
+    doors: Doors, door: str, piece_bytes: int, size: int, status: bytes
+) -> None:
+    for line in (b"GET " + doors.view(), b"GET /m/e?m=" + b"y" * 40_000, b"GET /privacy"):
+        assert statuses(in_pieces(doors, door, with_head_of(size, line), piece_bytes)) == [status], line[:9]
+
+
+@pytest.mark.parametrize("door", ["asgi", "protocol"])
+def test_a_head_that_does_not_end_is_refused_while_it_comes(doors: Doors, door: str) -> None:
+    endless = b"GET /healthz HTTP/1.1\r\n" + HOST + b"X: "
+    with closing(doors.connect(door)) as connection:
+        connection.sendall(endless)
+        sent = 0
+        try:
+            while sent < 100 * MOST_HEAD_BYTES:
+                sent += connection.send(b"y" * 10_000)
+                time.sleep(0.001)
+        except OSError:
+            pass
+    assert sent < 20 * MOST_HEAD_BYTES
+
+
+@pytest.mark.parametrize("door", ["asgi", "protocol"])
+def test_much_that_is_pipelined_is_no_long_head(doors: Doors, door: str) -> None:
+    count, kept = 4_000, b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
+    answer = ask(doors, door, kept * count + request(b"POST /m/e", body=b"x" * MOST_BODY_BYTES))
+    assert set(statuses(answer)) == {b"200", b"204"} and len(statuses(answer)) == count + 1
 
 
 def test_a_uvicorn_that_was_not_tested_keeps_its_own_way() -> None:
