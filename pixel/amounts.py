@@ -2,8 +2,10 @@
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 MICROS_PER_UNIT = 1_000_000
+_LONGEST_REMEMBERED = 20  # pages, not we, choose how long an amount is
 MAX_UNITS = 10**9  # exclusive; no basket is worth a billion, whatever the currency
 
 # The active money of ISO 4217 (no funds codes, no metals), a literal since this room reads no disk.
@@ -38,12 +40,19 @@ def micros_from(given: object) -> int | None:
         given = str(given)
     if not isinstance(given, str):
         return None
+    return _remembered_text(given) if len(given) <= _LONGEST_REMEMBERED else _read_text(given)
+
+
+def _read_text(given: str) -> int | None:
     plain = _PLAIN_AMOUNT.fullmatch(given)
     if plain:
         whole, fraction = plain.groups("")
         return int(whole + fraction.ljust(6, "0"))
     text = given.strip(" ")
     return _micros_of(text) if _AMOUNT.fullmatch(text) else None
+
+
+_remembered_text = lru_cache(maxsize=4_096)(_read_text)  # a price is said with every view of its product
 
 
 def _micros_of(text: str) -> int | None:

@@ -1,6 +1,7 @@
 """A query string, a beacon's body or server-to-server records become events, each bad one a Rejection."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -122,12 +123,37 @@ _NAMED = frozenset(
 )
 
 
-def _split(query: bytes) -> tuple[dict[str, str], tuple[list[str], list[str], list[str]], str]:
-    """Named fields (the first of each counts), the lists id, q and p, and every text that was said."""
+_Lists = tuple[list[str], list[str], list[str]]
+
+
+def _split(query: bytes) -> tuple[dict[str, str], _Lists, str]:
+    """Named fields (the first of each counts), the lists id, q and p, and every text that was said.
+
+    Nothing where no text can hold an e-mail address: most queries have no signs that could.
+    """
+    if query.isascii() and b"%" not in query and b"+" not in query and b"@" not in query:
+        return (*_split_plain(query.decode("ascii")), "")
+    return _split_encoded(query.decode("utf-8", "replace"))
+
+
+def _split_plain(query: str) -> tuple[dict[str, str], _Lists]:
+    """The same of a query in which every sign stands for itself."""
     fields: dict[str, str] = {}
-    lists: tuple[list[str], list[str], list[str]] = ([], [], [])
+    lists: _Lists = ([], [], [])
+    for pair in query.split("&"):
+        key, _, text = pair.partition("=")
+        if key in _NAMED:
+            fields.setdefault(key, text)
+        elif key in _LISTED:
+            lists[_LISTED[key]].append(text)
+    return fields, lists
+
+
+def _split_encoded(query: str) -> tuple[dict[str, str], _Lists, str]:
+    fields: dict[str, str] = {}
+    lists: _Lists = ([], [], [])
     said = []
-    for pair in query.decode("utf-8", "replace").split("&"):
+    for pair in query.split("&"):
         key, _, text = pair.partition("=")
         named = key in _NAMED
         if not named and key not in _LISTED:
@@ -142,7 +168,7 @@ def _split(query: bytes) -> tuple[dict[str, str], tuple[list[str], list[str], li
     return fields, lists, "\n".join(said)
 
 
-def _record(fields: dict[str, str], lists: tuple[list[str], list[str], list[str]]) -> dict[str, object]:
+def _record(fields: dict[str, str], lists: _Lists) -> dict[str, object]:
     """The query in the shape of a JSON event, so that one road leads to an Event."""
     record: dict[str, object] = dict(fields)
     record["name"] = fields.get("e") or "page_view"
@@ -287,7 +313,8 @@ def _quantity(given: object, flaws: list[Flaw]) -> int:
 def _hit(merchant: str, outcomes: Sequence[Event | Rejection], envelope: Record, signals: Record) -> Hit:
     events = tuple([outcome for outcome in outcomes if isinstance(outcome, Event)])
     rejections = tuple([outcome for outcome in outcomes if isinstance(outcome, Rejection)])
-    return Hit(merchant, events, rejections, said_in(signals), _flag(envelope.get("debug")) is True)
+    debug = "debug" in envelope and _flag(envelope["debug"]) is True
+    return Hit(merchant, events, rejections, said_in(signals), debug)
 
 
 def said_in(signals: Record) -> Said:
@@ -296,20 +323,16 @@ def said_in(signals: Record) -> Said:
         return NOTHING_SAID
     get = signals.get
     asserted = get("granted", get("consent"))
+    said: dict[str, Any] = {}
+    for name, given in signals.items():
+        if name in _SAID:
+            field, read = _SAID[name]
+            said[field] = read(given)
     return Said(
-        gdpr=_verbatim(get("gdpr")),
-        gdpr_consent=_verbatim(get("gdpr_consent")),
-        gpp=_verbatim(get("gpp")),
-        gpp_sid=_verbatim(get("gpp_sid")),
-        us_privacy=_verbatim(get("us_privacy")),
-        coppa=_verbatim(get("coppa")),
+        **said,
         asserted=_flag(asserted),
         asserted_by=consent_tool_from(get("cmp", get("consent_cmp"))),
         asserted_at_seconds=_unix_seconds(get("time", get("consent_time"))),
-        ad_storage=_flag(get("ad_storage")),
-        ad_user_data=_flag(get("ad_user_data")),
-        ad_personalization=_flag(get("ad_personalization")),
-        global_privacy_control=_flag(get("gpc")) is True,
         unheard=asserted == UNHEARD,
     )
 
@@ -331,9 +354,23 @@ def _flag(given: object) -> bool | None:
     """A statement of yes or no; anything else, an unexpanded macro too, says neither."""
     if given is None or isinstance(given, bool):
         return given
-    return _FLAGS.get(str(given)) if isinstance(given, str | int) else None
+    return _FLAGS.get(str(given)) if isinstance(given, (str, int)) else None
 
 
 def _unix_seconds(given: object) -> int | None:
-    text = str(given) if isinstance(given, int | str) else ""
+    text = str(given) if isinstance(given, (str, int)) else ""
     return int(text) if len(text) == 10 and text.isascii() and text.isdigit() else None
+
+
+_SAID: dict[str, tuple[str, Callable[[object], object]]] = {
+    "gdpr": ("gdpr", _verbatim),
+    "gdpr_consent": ("gdpr_consent", _verbatim),
+    "gpp": ("gpp", _verbatim),
+    "gpp_sid": ("gpp_sid", _verbatim),
+    "us_privacy": ("us_privacy", _verbatim),
+    "coppa": ("coppa", _verbatim),
+    "ad_storage": ("ad_storage", _flag),
+    "ad_user_data": ("ad_user_data", _flag),
+    "ad_personalization": ("ad_personalization", _flag),
+    "gpc": ("global_privacy_control", lambda given: _flag(given) is True),
+}  # fmt: skip

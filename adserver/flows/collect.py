@@ -36,6 +36,8 @@ from pixel.parse import Hit
 
 log = logging.getLogger("adserver.collect")
 
+_CONSENT = {basis: f"consent_{basis}" for basis in Basis}
+_ITEMS = {name: f"items_{name}" for name in EventName}
 REJECTION_OF_BASIS = {
     Basis.OPTED_OUT: Rejection.OPTED_OUT,
     Basis.PRIVACY_CONTROL: Rejection.PRIVACY_SIGNAL,
@@ -108,11 +110,12 @@ class Collect:
         refused = self._refusal(caller, verified)
         if refused is not None:
             return self._refuse(refused, advertiser.key)
-        if not self._watch.takes(caller, max(1, len(hit.events)), self._clock()):
+        now_ms = self._clock()
+        if not self._watch.takes(caller, max(1, len(hit.events)), now_ms):
             return self._refuse(Rejection.TOO_MANY, advertiser.key)
-        consent = decide(self._signals(hit, advertiser, caller, verified))
-        self._count_signs(hit, consent, advertiser, caller)
-        collected = self._keep(hit, consent, advertiser, caller)
+        consent = decide(self._signals(hit, advertiser, caller, verified, now_ms))
+        self._count_signs(hit, consent, advertiser, caller, now_ms)
+        collected = self._keep(hit, consent, advertiser, caller, now_ms)
         if consent.withdrawn and (hit.posted or caller.opted_out):
             self._withdraw(collected, consent, advertiser, caller)
         return collected
@@ -123,22 +126,26 @@ class Collect:
         if isinstance(hit, Rejection) or advertiser is None or not caller.visitor_key:
             return None
         verified = is_from(caller.origin, advertiser.domains)
-        consent = decide(self._signals(hit, advertiser, caller, verified))
+        consent = decide(self._signals(hit, advertiser, caller, verified, self._clock()))
         if not (verified and consent.may_store and consent.may_profile):
             return None
         return party_id(caller.visitor_key, advertiser.key, self._policy.parties)
 
-    def _count_signs(self, hit: Hit, consent: Consent, advertiser: Advertiser, caller: Caller) -> None:
+    def _count_signs(
+        self, hit: Hit, consent: Consent, advertiser: Advertiser, caller: Caller, now_ms: int
+    ) -> None:
         """How the browser was known, and what the page says its visitor answered."""
-        has_click_id = any(event.click_id is not None for event in hit.events)
+        has_click_id = bool([event for event in hit.events if event.click_id is not None])
         kind = kind_on_page(caller, consent, caller.from_own_site and caller.origin is not None, has_click_id)
         count_request(self._tally, Side.PIXEL, kind, caller, advertiser.key)
-        self._count_answer(advertiser.key, caller, consent.basis, self._clock())
+        self._count_answer(advertiser.key, caller, consent.basis, now_ms)
 
-    def _signals(self, hit: Hit, advertiser: Advertiser, caller: Caller, verified: bool) -> Signals:
+    def _signals(
+        self, hit: Hit, advertiser: Advertiser, caller: Caller, verified: bool, now_ms: int
+    ) -> Signals:
         return Signals(
             region=caller.region,
-            now_ms=self._clock(),
+            now_ms=now_ms,
             said=hit.said,
             vendor_id=self._policy.tcf_vendor_id,
             origin_verified=verified,
@@ -164,31 +171,35 @@ class Collect:
         self._tally.add(owner_key, f"rejected_{rejection}")
         return Collected(rejection)
 
-    def _keep(self, hit: Hit, consent: Consent, advertiser: Advertiser, caller: Caller) -> Collected:
+    def _keep(
+        self, hit: Hit, consent: Consent, advertiser: Advertiser, caller: Caller, now_ms: int
+    ) -> Collected:
         """Submit what is allowed; where nothing may be stored, no more than the reason is counted."""
-        self._tally.add(advertiser.key, f"consent_{consent.basis}")
+        self._tally.add(advertiser.key, _CONSENT[consent.basis])
         if not consent.may_store:
             return self._refuse(_rejection_of(consent), advertiser.key)
         for rejection in hit.rejections:
             self._tally.add(advertiser.key, f"rejected_{rejection}")
         if not hit.events:
             return Collected(hit.rejections[0] if hit.rejections else Rejection.MALFORMED)
-        return self._store(hit, consent, advertiser, caller)
+        return self._store(hit, consent, advertiser, caller, now_ms)
 
-    def _store(self, hit: Hit, consent: Consent, advertiser: Advertiser, caller: Caller) -> Collected:
+    def _store(
+        self, hit: Hit, consent: Consent, advertiser: Advertiser, caller: Caller, now_ms: int
+    ) -> Collected:
         collected = Collected()
         visitor_key, first = self._recognise(collected, advertiser, caller)
         if not consent.may_profile:
             visitor_key, first = 0, False
         for event in hit.events:
-            arrival = self.arrival_of(event, advertiser, consent, self._clock())
+            arrival = self.arrival_of(event, advertiser, consent, now_ms)
             if arrival is not None:
                 collected.stored.append(self._writer.submit(arrival))
             if _may_keep(event, consent):
-                self._note(event, advertiser.key, visitor_key)
-                write = self.write_of(event, advertiser, visitor_key, consent, first)
+                self._note(event, advertiser.key, visitor_key, now_ms)
+                write = self.write_of(event, advertiser, visitor_key, consent, now_ms, first)
                 stored = self._writer.submit(write)
-                stored.then(partial(self._note_outcome, write.at_ms))
+                stored.then(partial(self._note_outcome, now_ms))
                 collected.stored.append(stored)
         if not collected.stored:
             collected.rejection = self._refuse(_rejection_of(consent), advertiser.key).rejection
@@ -261,11 +272,10 @@ class Collect:
             return failed
         return self._writer.submit(msgspec.structs.replace(write, if_credited=False))
 
-    def _note(self, event: Event, advertiser_key: int, visitor_key: int) -> None:
+    def _note(self, event: Event, advertiser_key: int, visitor_key: int, now_ms: int) -> None:
         """For the pixel's doctor: what pages say, before a rule changes its ids."""
-        now_ms = self._clock()
         if event.items:
-            self._tally.add(advertiser_key, f"items_{event.name}", len(event.items))
+            self._tally.add(advertiser_key, _ITEMS[event.name], len(event.items))
             self._samples.offer(advertiser_key, event, now_ms)
         if event.name is EventName.PURCHASE and event.order_id is None:
             self._tally.add(advertiser_key, "missing_transaction_id")
@@ -301,7 +311,13 @@ class Collect:
         )
 
     def write_of(
-        self, event: Event, advertiser: Advertiser, visitor_key: int, consent: Consent, first: bool = False
+        self,
+        event: Event,
+        advertiser: Advertiser,
+        visitor_key: int,
+        consent: Consent,
+        now_ms: int,
+        first: bool = False,
     ) -> StoreEvent:
         """What is kept of an event, whether a browser or the merchant's server tells it."""
         for flaw in event.flaws:
@@ -320,7 +336,7 @@ class Collect:
             visitor_key,
             first,
             self._without_references(_under(advertiser.item_id_rule, event), advertiser),
-            self._clock(),
+            now_ms,
             key,
             reference is not None,
             advertiser.trust_pixel_conversions,

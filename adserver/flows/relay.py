@@ -42,7 +42,7 @@ class Collecting(Protocol):
     """What a browser's event would become; see flows/collect.py."""
 
     def write_of(
-        self, event: Event, advertiser: Advertiser, visitor_key: int, consent: Consent
+        self, event: Event, advertiser: Advertiser, visitor_key: int, consent: Consent, now_ms: int
     ) -> StoreEvent: ...
     def arrival_of(
         self, event: Event, advertiser: Advertiser, consent: Consent, at_ms: int
@@ -168,7 +168,7 @@ class Relay:
         self, advertiser: Advertiser, event: Event, visitor_key: int, occurred_ms: int, consent: Consent
     ) -> _Sound:
         """What is kept of it. An order that is named goes the way of orders that servers tell."""
-        write = self._collecting.write_of(event, advertiser, visitor_key, consent)
+        write = self._collecting.write_of(event, advertiser, visitor_key, consent, self._clock())
         arrival = self._collecting.arrival_of(event, advertiser, consent, occurred_ms)
         reference = event.order_id if event.name is EventName.PURCHASE else event.lead_id
         if event.name not in CONVERSION_EVENTS or reference is None or not consent.may_measure:

@@ -7,6 +7,7 @@ from babel.core import get_global
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pixel import amounts
 from pixel.amounts import CURRENCIES, currency_from, micros_from
 
 EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -71,3 +72,17 @@ def test_the_currency_table_holds_every_legal_tender_the_locale_data_knows() -> 
         if row[2] is None and row[3]
     }
     assert tender <= CURRENCIES
+
+
+@given(st.text(alphabet="0129. e-", max_size=25))
+def test_an_amount_that_was_read_before_is_read_alike(text: str) -> None:
+    assert micros_from(text) == micros_from(text) == amounts._read_text(text)
+
+
+def test_what_is_remembered_of_amounts_is_bounded_and_nothing_long_is_kept() -> None:
+    for number in range(5_000):
+        micros_from(f"{number}.5")
+    remembered = amounts._remembered_text.cache_info()
+    assert remembered.currsize == remembered.maxsize
+    micros_from("1" * 21)
+    assert amounts._remembered_text.cache_info() == remembered

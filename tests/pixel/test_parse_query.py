@@ -1,12 +1,15 @@
 """What the query string of the pixel becomes."""
 
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pixel.consent import Said
 from pixel.events import Event, EventName, Flaw, Item, Rejection
-from pixel.parse import Hit, from_query
+from pixel.grammar import holds_email
+from pixel.parse import Hit, _split, _split_encoded, from_query, said_in
 
 
 def event_of(query: bytes) -> Event:
@@ -166,3 +169,81 @@ def test_a_tool_that_was_not_heard_yet_is_neither_a_yes_nor_a_no() -> None:
 def test_only_a_plain_yes_or_no_asserts_consent(macro: str) -> None:
     hit = from_query(b"m=s&consent=" + macro.encode())
     assert isinstance(hit, Hit) and hit.said == Said()
+
+
+# ---- the quick ways against the plain ones ----
+
+NAMES = ["m", "e", "id", "q", "p", "value", "url", "event_id", "consent", "debug", "x", ""]
+TEXTS = [
+    "",
+    "1",
+    "a",
+    "a b",
+    "=",
+    "&",
+    "+",
+    "%",
+    "%41",
+    "%2",
+    "@",
+    "a@b.example",
+    "\u00e9",
+    "\U0001f600",
+    "n=1",
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(TEXTS)), max_size=8))
+def test_a_query_is_split_as_the_standard_library_splits_it(pairs: list[tuple[str, str]]) -> None:
+    fields, lists, _ = _split(urlencode(pairs).encode())
+    given = parse_qsl(urlencode(pairs), keep_blank_values=True)
+    first = {
+        name: text
+        for name, text in reversed(given)
+        if name in NAMES and name not in ("id", "q", "p", "x", "")
+    }
+    assert fields == first
+    assert lists == tuple([text for name, text in given if name == listed] for listed in ("id", "q", "p"))
+
+
+@given(st.lists(st.sampled_from([*NAMES, *TEXTS, "=", "&"]), max_size=20).map("".join))
+def test_a_query_of_plain_signs_is_split_as_any_other(query: str) -> None:
+    *split, said = _split(query.encode())
+    *plainly, all_said = _split_encoded(query)
+    assert split == plainly
+    assert holds_email(said) is holds_email(all_said)
+
+
+def test_what_may_hold_an_address_is_looked_at() -> None:
+    for text in ("a@b.example", "a%40b.example", "a%26%2364;b.example", "a\uff20b.example"):
+        assert from_query(f"m=s&x={text}".encode()) == Hit("s", (), (Rejection.PERSONAL_DATA,)), text
+
+
+SIGNALS = ["gdpr", "gdpr_consent", "gpp", "gpp_sid", "us_privacy", "coppa", "gpc", "granted", "consent", "cmp",
+           "consent_cmp", "time", "consent_time", "ad_storage", "ad_user_data", "ad_personalization"]  # fmt: skip
+SIGNAL_VALUES = [
+    None,
+    "",
+    "1",
+    "0",
+    "granted",
+    "unheard",
+    "1790000000",
+    1_790_000_000,
+    1,
+    0,
+    True,
+    [7, 8],
+    {},
+]
+
+
+@given(st.dictionaries(st.sampled_from([*SIGNALS, "m", "e"]), st.sampled_from(SIGNAL_VALUES)))
+def test_signals_do_not_depend_on_their_order_and_each_says_what_it_says_alone(
+    given: dict[str, object],
+) -> None:
+    said = said_in(given)
+    assert said == said_in(dict(reversed(given.items())))
+    alone = {"gdpr", "gdpr_consent", "gpp", "gpp_sid", "us_privacy", "coppa", *SIGNALS[-3:]} & given.keys()
+    for name in alone:
+        assert getattr(said, name) == getattr(said_in({name: given[name]}), name)
