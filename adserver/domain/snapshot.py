@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from adserver.domain.audience import Audience
-from adserver.domain.budget import Bucket, BucketId
+from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign, Creative, Pacing, Status
 from adserver.domain.pricing import Terms
 from adserver.domain.rooms import Rooms
@@ -75,6 +75,12 @@ class Snapshot:
             self.buckets[bucket_id] = bucket
             campaign = self.campaigns.get(bucket_id.owner_key)
             self.rooms.lower(bucket_id.owner_key if campaign is None else campaign.advertiser_key, bucket)
+
+    def drop_days_before(self, day: int) -> None:
+        """Keep no balances of the days before; another thread may be taking new ones meanwhile."""
+        for bucket_id in list(self.buckets):
+            if WHOLE_LIFE < bucket_id.day < day:
+                self.buckets.pop(bucket_id, None)
 
     def change_of(self, owner_key: int) -> int:
         """Another number whenever a campaign or creative of an advertiser has changed, or for NETWORK a

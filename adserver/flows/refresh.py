@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 
+from adserver.domain.budget import local_day
 from adserver.domain.campaign import Campaign
 from adserver.domain.eligibility import Refusal
 from adserver.domain.pricing import BILLED_EVENT, CONTEXTUAL
@@ -25,6 +26,7 @@ from adserver.ports import Changes, Stats, Writer
 
 DAY_MS = PARTS * HOUR_MS
 HISTORY_MS = (DAYS + 1) * DAY_MS  # a week before today, in any zone
+OVER_MS = 3 * DAY_MS
 RATES_MS = 30 * DAY_MS  # what the ranking learns from
 _PASSED = ("fills", f"refused_{Refusal.OUTRANKED}")
 COUNTERS = {  # of which the fields of Counted are the sums
@@ -75,11 +77,13 @@ class Refresh:
         self._writer = writer
         self._entities_at = 0
         self._buckets_at = 0
+        self._since_day = 0
         self._seen = -1
         self._polling = threading.Lock()  # the event loop, the API's threads and the jobs all ask
 
     def load(self, now_ms: int = 0) -> None:
         """The whole picture, when a worker starts."""
+        self._leave_old_days(now_ms)
         self._entities_at, entities = self._changes.everything()
         for entity in entities:
             self._snapshot.put(entity)  # type: ignore[arg-type]
@@ -104,11 +108,19 @@ class Refresh:
         self._entities_at, entities = self._changes.since(self._entities_at)
         for entity in entities:
             self._snapshot.put(entity)  # type: ignore[arg-type]
-        self._buckets_at, buckets = self._changes.buckets_since(self._buckets_at)
+        self._buckets_at, buckets = self._changes.buckets_since(self._buckets_at, self._since_day)
         self._snapshot.put_buckets(buckets)
+
+    def _leave_old_days(self, now_ms: int) -> None:
+        """Of days that are over everywhere no decision asks what was spent."""
+        day = local_day(max(0, now_ms - OVER_MS), "UTC")
+        if day > self._since_day:
+            self._since_day = day
+            self._snapshot.drop_days_before(day)
 
     def load_rates(self, now_ms: int = 0) -> None:
         """Figures of the last month for the ranking, a minute old at most."""
+        self._leave_old_days(now_ms)
         self._snapshot.rates = self._stats.rates(max(0, now_ms - RATES_MS))
 
     def load_traffic(self, now_ms: int) -> None:

@@ -82,7 +82,7 @@ _MOVE = numbered(
     ),
     ("spend", "reserve", "length", "newest", "owner", "on_day"),
 )
-_TELL_MOVES = numbered(insert(balance_moves), ("sequence", "moved"))
+_TELL_MOVES = numbered(insert(balance_moves), ("sequence", "owners", "days"))
 _DROP_MOVES = prepared(delete(balance_moves).where(balance_moves.c.sequence <= bindparam("last")))
 _NEW_BUCKET = prepared(insert(budgets))
 _PROFILES = prepared(
@@ -128,7 +128,6 @@ _INSERTS = {table.name: numbered(statement, table.c.keys()) for table, statement
 _values_of = {table.name: itemgetter(*table.c.keys()) for table in _ROWS}
 
 encode_profile = msgspec.msgpack.Encoder().encode
-encode_moved = msgspec.msgpack.Encoder().encode
 decode_profile = msgspec.msgpack.Decoder(Profile).decode
 
 
@@ -444,7 +443,8 @@ class Batch:
             self._tell_moves([*self._changed_balances, *(id_ for id_, _ in moved)])
 
     def _tell_moves(self, moved: list[BucketId]) -> None:
-        self.connection.execute(_TELL_MOVES, (self.sequence, encode_moved(moved)))
+        owners, days = {id_.owner_key for id_ in moved}, {id_.day for id_ in moved}
+        self.connection.execute(_TELL_MOVES, (self.sequence, as_list(owners), as_list(days)))
         self.connection.execute(_DROP_MOVES, {"last": self.sequence - KEPT_MOVES})
 
 

@@ -5,10 +5,22 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Table, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import (
+    Column,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    true,
+    tuple_,
+    update,
+)
 
 from adserver.domain.audience import Audience
-from adserver.domain.budget import Bucket, BucketId
+from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import Feed
 from adserver.domain.money import Micros
@@ -17,7 +29,7 @@ from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.storage.batch import KEPT_MOVES, Batch
 from adserver.storage.caps import save_caps
-from adserver.storage.sqlite import Reader, as_list, listed, prepared
+from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import (
     advertisers,
     api_keys,
@@ -339,17 +351,25 @@ _NEWEST = prepared(
     select(func.max(func.coalesce(select(func.max(change_log.c.sequence)).scalar_subquery(), 0),
                     func.coalesce(select(func.max(balance_moves.c.sequence)).scalar_subquery(), 0)))
 )  # fmt: skip
-_MOVED_SINCE = prepared(
-    select(balance_moves.c.sequence, balance_moves.c.moved)
-    .where(balance_moves.c.sequence > bindparam("sequence"))
-    .order_by(balance_moves.c.sequence)
-)
+_NEWEST_MOVE = prepared(select(func.max(balance_moves.c.sequence)))
+
+
+def _moved_since(lists: Column[str]) -> Select[Any]:
+    listed = func.json_each(lists).table_valued("value")
+    since = balance_moves.c.sequence > bindparam("sequence")
+    return select(listed.c.value).select_from(balance_moves.join(listed, true())).where(since)
+
+
 _buckets = select(budgets.c.owner_key, budgets.c.day, budgets.c.cap, budgets.c.spent, budgets.c.pending)
-_ALL_BUCKETS = prepared(_buckets)
-_BUCKETS = prepared(
-    _buckets.where(budgets.c.owner_key.in_(listed("owner_keys")), budgets.c.day.in_(listed("days")))
+_LIVE_BUCKETS = prepared(
+    _buckets.where((budgets.c.day == WHOLE_LIFE) | (budgets.c.day >= bindparam("since_day")))
 )
-_decode_moved = msgspec.msgpack.Decoder(list[BucketId]).decode
+_BUCKETS_SINCE = prepared(
+    _buckets.where(
+        budgets.c.owner_key.in_(_moved_since(balance_moves.c.owners)),
+        budgets.c.day.in_(_moved_since(balance_moves.c.days)),
+    )
+)
 
 
 def newest_sequence(connection: sqlite3.Connection) -> int:
@@ -385,22 +405,19 @@ class SqliteChanges:
         newest = max((row[0] for row in rows), default=sequence)
         return newest, [entity for entity in changed.values() if entity is not None]
 
-    def buckets_since(self, sequence: int) -> tuple[int, list[tuple[BucketId, Bucket]]]:
-        """Balances moved after `sequence`."""
-        rows = self._reader.rows(_MOVED_SINCE, {"sequence": sequence})
-        newest = max((row[0] for row in rows), default=sequence)
-        if sequence < newest - KEPT_MOVES:
-            return newest, _named_buckets(self._reader.each(_ALL_BUCKETS, {}))
-        moved = {id_ for _, told in rows for id_ in _decode_moved(told)}
-        return newest, [known for known in self._near(moved) if known[0] in moved]
+    def buckets_since(
+        self, sequence: int, since_day: int = WHOLE_LIFE
+    ) -> tuple[int, list[tuple[BucketId, Bucket]]]:
+        """Balances moved after `sequence`, and of their owners those of each other's days.
 
-    def _near(self, moved: set[BucketId]) -> list[tuple[BucketId, Bucket]]:
-        """These balances, and those of the same owners on each other's days."""
-        keys = {
-            "owner_keys": as_list({id_.owner_key for id_ in moved}),
-            "days": as_list({id_.day for id_ in moved}),
-        }
-        return _named_buckets(self._reader.each(_BUCKETS, keys))
+        To whoever has not looked for long, all but those of the days before `since_day`.
+        """
+        (newest,) = self._reader.row(_NEWEST_MOVE) or (None,)
+        if newest is None or newest <= sequence:
+            return sequence, []
+        if sequence < newest - KEPT_MOVES:
+            return newest, _named_buckets(self._reader.each(_LIVE_BUCKETS, {"since_day": since_day}))
+        return newest, _named_buckets(self._reader.each(_BUCKETS_SINCE, {"sequence": sequence}))
 
     def _newest(self) -> int:
         row = self._reader.row(_NEWEST)

@@ -108,7 +108,8 @@ balance_moves = Table(
     "balance_moves",
     metadata,
     _key("sequence"),  # of the batch
-    Column("moved", LargeBinary, nullable=False),  # owner and day of each
+    Column("owners", String, nullable=False),  # lists, as `as_list` writes them
+    Column("days", String, nullable=False),
 )
 
 charges = Table(

@@ -122,7 +122,8 @@ def upgrade() -> None:
             autoincrement=False,
             nullable=False,
         ),
-        sa.Column("moved", sa.LargeBinary(), nullable=False),
+        sa.Column("owners", sa.String(), nullable=False),
+        sa.Column("days", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("sequence"),
     )
     op.create_table(

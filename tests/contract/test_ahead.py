@@ -103,10 +103,10 @@ def kept(storage: Storage) -> dict[str, object]:
     ):
         sums[account, currency] += micros  # type: ignore[operator]
     held["postings"] = dict(sums)
-    told = rows_of(storage, "SELECT moved FROM balance_moves")
-    held["balance_moves"] = {
-        (owner, day) for (moved,) in told for owner, day in msgspec.msgpack.decode(moved)
-    }  # type: ignore[arg-type]
+    for told in ("owners", "days"):
+        told_of = f"SELECT DISTINCT value FROM balance_moves, json_each({told}) ORDER BY value"
+        held[f"balance_moves.{told}"] = rows_of(storage, told_of)
+    del held["balance_moves"]
     return held
 
 

@@ -96,6 +96,8 @@ def test_a_follower_who_has_not_looked_for_long_hears_of_every_balance(
     ids = [BucketId(owner, day) for owner in (CAMPAIGN, ADVERTISER) for day in days]
     assert [dict(moved)[id_] for id_ in ids] == storage.ledger.buckets(ids)
     assert storage.changes.buckets_since(newest) == (newest, [])
+    late = {id_ for id_, _ in storage.changes.buckets_since(at, TODAY + 5)[1]}
+    assert late & set(ids) == {id_ for id_ in ids if id_.day == 0 or id_.day >= TODAY + 5}
 
 
 def test_a_refused_change_is_not_told(storage: Storage) -> None:

@@ -58,8 +58,8 @@ def test_the_log_is_emptied_once_the_reader_that_held_it_is_gone(
 
 
 FEW_ROWS = {"advertisers", "publishers", "sites", "slots", "feeds", "leases"}
-# Asked for by a worker once a minute, apart from its requests.
-SCANNED = {"_RATES"}
+# Asked for by a worker once a minute apart from its requests; and at its start, or when it slept long.
+SCANNED = {"_RATES", "_LIVE_BUCKETS"}
 
 
 def statements() -> Iterator[tuple[str, str]]:

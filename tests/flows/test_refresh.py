@@ -3,11 +3,11 @@
 import threading
 import time
 
-from adserver.domain.budget import BucketId
+from adserver.domain.budget import WHOLE_LIFE, BucketId
 from adserver.domain.campaign import Status
 from adserver.domain.memory import new_memory
 from adserver.domain.money import Micros
-from adserver.flows.refresh import Refresh
+from adserver.flows.refresh import DAY_MS, Refresh
 from adserver.storage.embedded import join_storage
 from adserver.writes import AddCounts, Result
 from tests.contract.stores import save, save_new
@@ -87,6 +87,18 @@ def test_balances_follow_each_charge(street: Street) -> None:
         assert (bucket.spent, bucket.remaining) == (impression * PRICE, (3 - impression) * PRICE)
 
 
+def test_balances_of_days_that_are_over_everywhere_are_let_go(street: Street) -> None:
+    street.open()
+    street.click(street.signed(impression_id=1))
+    street.refresh.if_stale()
+    days = {id_.day for id_ in street.memory.snapshot.buckets}
+    assert len(days) == 2
+    street.refresh.load_rates(street.now_ms + 2 * DAY_MS)
+    assert {id_.day for id_ in street.memory.snapshot.buckets} == days
+    street.refresh.load_rates(street.now_ms + 5 * DAY_MS)
+    assert {id_.day for id_ in street.memory.snapshot.buckets} == {WHOLE_LIFE}
+
+
 def test_terms_of_a_version_that_was_replaced_stay_known(street: Street) -> None:
     street.open()
     street.refresh.poll()
@@ -106,7 +118,7 @@ def test_looks_of_several_threads_come_one_after_the_other(street: Street) -> No
             inside[0] -= 1
             return sequence, []
 
-        def buckets_since(self, sequence: int) -> tuple[int, list[object]]:
+        def buckets_since(self, sequence: int, since_day: int) -> tuple[int, list[object]]:
             return sequence, []
 
     refresh = Refresh(new_memory().snapshot, Slow(), stores.stats, stores.writer)  # type: ignore[arg-type]
