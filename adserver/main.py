@@ -63,6 +63,7 @@ from adserver.web.caller import CallerPolicy, Callers
 from adserver.web.doors import Application, Door
 from adserver.web.flows import books_of
 from adserver.web.hot import Checks, Files, Flows, Hot
+from adserver.web.pulse import Pulse
 from adserver.writes import AddCounts, ApiKey, KeepSamples, Outcome, Result, SaveEntity, Scope
 from pixel.assets import tag_script
 from pixel.consent import Region
@@ -102,6 +103,7 @@ class Server:
         self._make_flows()
         self.draw = Draw(storage.media, self.pictures)
         self.measure = Measure(self.memory, storage, self.clock, jobs.LEASE_MS, time.monotonic)
+        self.pulse = Pulse(storage.writer)
         self.application: Application = self._make_application()
         tally = self.memory.tally
         self.runner = jobs.Runner(self._jobs(), storage, self.clock, secrets.token_hex(8), tally)
@@ -249,7 +251,9 @@ class Server:
         files = Files(self.storage.media, tag_script(), slot_script())
         flows = Flows(self.collect, self.serve, self.bill, self.draw)
         measured = self.measure.families if settings.metrics == METRICS_HERE else None
-        checks = Checks(self.storage.answers, self._is_staff_key, settings.debug_headers, measured)
+        checks = Checks(
+            self.storage.answers, self._is_staff_key, self.pulse.refuses, settings.debug_headers, measured
+        )
         return Door(Hot(callers, flows, files, checks), behind)
 
     def _is_staff_key(self, text: str) -> bool:
@@ -282,7 +286,9 @@ class Server:
 
     def attach_loop(self) -> None:
         """Have batches begun and outcomes delivered on the running event loop; before its first request."""
-        self.storage.writer.on_loop(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        self.storage.writer.on_loop(loop)
+        self.pulse.beat(loop)
 
     def detach_loop(self) -> None:
         self.storage.writer.on_loop(None)
@@ -375,7 +381,7 @@ def examine_installation(settings: Settings) -> Installation:
         base_url=settings.base_url,
         default_region=settings.default_region,
         folder=str(path.parent.absolute()),
-        open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         has_geoip=settings.geoip_path is not None,
         geoip_fault=_geoip_fault(settings),
         tcf_vendor_id=settings.tcf_vendor_id,

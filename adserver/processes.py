@@ -5,6 +5,7 @@ import gc
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import threading
@@ -18,9 +19,11 @@ from pathlib import Path
 import uvicorn
 
 from adserver.config import Settings
+from adserver.domain.overload import BEAT_SECONDS
 from adserver.main import POLL_SECONDS, TALLY_SECONDS, Server, join_storage, sole_storage, tell_region
+from adserver.web.connections import close_oldest, close_overdue, most_connections, who_waits
 from adserver.web.metrics import MetricsPort
-from adserver.web.protocol import CuttingProtocol, protocol_for
+from adserver.web.protocol import IDLE_SECONDS, CuttingProtocol, protocol_for
 
 log = logging.getLogger("adserver")
 
@@ -33,6 +36,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 FORK = multiprocessing.get_context("fork")
 # New objects before it looks for garbage: a request makes and drops some hundreds, few of them in circles.
 GARBAGE_AFTER = 20_000
+MOST_OPEN_FILES = 65_536
 
 
 def serve_alone(settings: Settings, host: str, port: int, ready: Callable[[], None] | None = None) -> None:
@@ -53,14 +57,41 @@ def serve_alone(settings: Settings, host: str, port: int, ready: Callable[[], No
 
 
 class _Uvicorn(uvicorn.Server):
-    """Uvicorn that says when it answers."""
+    """Uvicorn that says when it answers, and goes the round of its connections."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None] | None) -> None:
         super().__init__(config)
         self._ready = ready
+        self._most_connections = most_connections(raise_open_files())
+
+    async def _take_connections(self, listener: socket.socket) -> None:
+        """Beside uvloop's own way, for when its turns are long; else it finds nobody."""
+        loop = asyncio.get_running_loop()
+        opening = set[asyncio.Task[object]]()
+        while not self.should_exit:
+            for connection in who_waits(listener):
+                task = loop.create_task(loop.connect_accepted_socket(self._protocol, connection))
+                opening.add(task)
+                task.add_done_callback(opening.discard)
+            await asyncio.sleep(BEAT_SECONDS)
+
+    def _protocol(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        connections = self.server_state.connections
+        close_oldest(connections, self._most_connections)
+        if counter % 10 == 0:
+            close_overdue(connections, time.monotonic())
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._taking = [asyncio.create_task(self._take_connections(one)) for one in sockets or ()]
         if self._ready is not None:
             self._ready()
 
@@ -88,6 +119,7 @@ def run_worker(server: Server, listener: socket.socket, ready: Callable[[], None
         log_level=server.settings.log_level,
         server_header=False,
         timeout_graceful_shutdown=10,
+        timeout_keep_alive=IDLE_SECONDS,
         proxy_headers=False,
         backlog=BACKLOG,
     )
@@ -105,6 +137,14 @@ def run_worker(server: Server, listener: socket.socket, ready: Callable[[], None
         signal.signal(number, _stopped)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(run())
+
+
+def raise_open_files() -> int:
+    """As far as the kernel lets us, and is of use: each connection is one; how many there may be then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = max(soft, MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_OPEN_FILES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return files
 
 
 def _stopped(number: int, frame: object) -> None:

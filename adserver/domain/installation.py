@@ -152,8 +152,8 @@ def _open_files(found: Installation) -> Iterator[Finding]:
     if found.open_files < FEW_FILES:
         severity = Severity.WARNING if found.open_files < TOO_FEW_FILES else Severity.INFO
         message = (
-            f"{found.open_files} files may be open at once (of this shell), and each connection is one: raise"
-            " it, by `ulimit -n` or LimitNOFILE."
+            f"{found.open_files} files may be open at once (the hard limit of this shell, to which the server"
+            " raises its own), and each connection is one: raise it, by `ulimit -Hn` or LimitNOFILE."
         )
         yield Finding("few_open_files", severity, message, {"open_files": found.open_files})
 

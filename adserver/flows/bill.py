@@ -9,6 +9,7 @@ from adserver.domain.landing import landing_url
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO
 from adserver.domain.pricing import AdEvent, price_of
+from adserver.domain.tally import NETWORK
 from adserver.domain.token import (
     BEACON_VALID_MS,
     CLICK_VALID_MS,
@@ -85,6 +86,10 @@ class Bill:
             return self._refuse(EXPIRED)
         not_billed = self._not_billed(token, caller, event, now_ms)
         return self._submit((event,), token, caller, now_ms, not_billed)
+
+    def shed(self) -> None:
+        """Count an impression or view that is not read since there are too many requests."""
+        self._tally.add(NETWORK, "shed_beacon")
 
     def click(self, text: str, caller: Caller) -> Landing:
         """A click leads to the address stored for its product or message, whatever becomes of its charge."""

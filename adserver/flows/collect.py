@@ -16,6 +16,7 @@ from adserver.domain.item_id import ItemIdRule
 from adserver.domain.memory import Memory
 from adserver.domain.pricing import CONVERSION_EVENTS
 from adserver.domain.recognition import Side, count_request, kind_on_page
+from adserver.domain.tally import NETWORK
 from adserver.domain.token import TokenKeys
 from adserver.domain.visitor import Profile
 from adserver.ports import Clock, Deferred, Refreshed, Stores
@@ -98,6 +99,10 @@ class Collect:
         self._random_bytes = random_bytes
         self._policy = policy
         self._credit = credit
+
+    def shed(self) -> None:
+        """Count a hit that is not read since there are too many requests."""
+        self._tally.add(NETWORK, "shed_event")
 
     def take(self, hit: Hit | Rejection, caller: Caller) -> Collected:
         """Judge a hit and submit its events; counted under its name where it is refused."""

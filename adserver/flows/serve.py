@@ -150,7 +150,7 @@ class Serve:
         site = self._snapshot.sites[slot.site_key]
         answer, viewer = self._decide(slot, site, ask, on_site(caller, site.key), now_ms, image=False)
         if isinstance(answer, NoAd):
-            served = self._house(slot, site)
+            served = self.house(slot)
         else:
             token = self._token(answer, slot, viewer.visitor_key, now_ms, caller)
             self._note(answer, token, now_ms)
@@ -184,12 +184,22 @@ class Serve:
         """A click's address, behind the publisher's click macro if there is one."""
         return path if prefix is None else prefix + quote(self._policy.base_url + path, safe="")
 
-    def _house(self, slot: Slot, site: Site) -> Served:
+    def house(self, slot: Slot) -> Served:
+        """What stands in the slot where there is no ad."""
+        site = self._snapshot.sites[slot.site_key]
         key = (slot.format_name, slot.on_empty)
         house = self._houses.get(key)
         if house is None:
             house = self._houses[key] = house_document(FORMATS[slot.format_name], "en", slot.on_empty)
         return Served(house.body, house.content_security_policy, site.domains, False)
+
+    def shed(self, slot_key: int) -> Slot | None:
+        """A slot that is left without an ad since there are too many requests; counted, as far as known."""
+        slot = self._snapshot.slots.get(slot_key)
+        if slot is not None:
+            for name in ("requests", "empty", "shed_slot"):
+                self._memory.tally.add(slot.key, name)
+        return slot
 
     # ---- images ----
 

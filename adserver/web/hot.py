@@ -14,7 +14,7 @@ from adserver.domain.slot import Slot
 from adserver.flows.bill import Bill
 from adserver.flows.collect import Collect, Collected
 from adserver.flows.draw import Draw
-from adserver.flows.serve import Serve, ServedImage, SlotRequest
+from adserver.flows.serve import Serve, Served, ServedImage, SlotRequest
 from adserver.ports import Deferred, FrameNotDrawn, Media
 from adserver.web import answers, metrics
 from adserver.web.answers import Answer, Headers
@@ -100,13 +100,14 @@ class Files(msgspec.Struct, frozen=True):
 
 
 class Checks(msgspec.Struct, frozen=True):
-    """What an answer depends on besides the request: health, staff keys, and whether anyone may debug.
+    """What an answer depends on besides the request: health, load, staff keys, and whether anyone may debug.
 
     `measured` tells an operator's key the figures, where they are told here at all.
     """
 
     is_ready: Callable[[], bool]
     is_staff_key: Callable[[str], bool]
+    is_overloaded: Callable[[], bool]
     debug_headers: bool
     measured: metrics.Measured | None = None
 
@@ -164,6 +165,8 @@ class Hot:
         if request.method == "OPTIONS":  # a question about a request is not yet one, and bills nothing
             return _preflight(request.path, head)
         try:
+            if self._checks.is_overloaded() and (refused := self._refused(request, head)) is not None:
+                return refused
             return handler(self._ask(request, head))
         except Exception:
             return self.instead(request)
@@ -177,6 +180,32 @@ class Hot:
         if path.startswith("/slot/"):
             return answers.nothing()
         return _shared(answers.try_again(), path, read_head(request.headers))
+
+    def _refused(self, request: Request, head: Head) -> Answer | None:
+        """What is said while there are too many, before any work; None to whom is answered all the same.
+
+        A click leads on whatever happens, and a page that loads our scripts would be broken without them.
+        """
+        path = request.path
+        if path == "/m/e":
+            self._collect.shed()
+            return _shared(answers.try_again(), path, head)
+        if path in _BEACONS:
+            self._bill.shed()
+            return answers.try_again()
+        if path.startswith("/slot/") and not path.endswith("/click"):
+            return self._house(path.removeprefix("/slot/"))
+        return None
+
+    def _house(self, name: str) -> Answer:
+        """A place without its ad: nothing is decided, and nobody's profile is read."""
+        slot_key = read_id("slot", name.removesuffix(".gif"))
+        slot = None if slot_key is None else self._serve.shed(slot_key)
+        if slot is None:
+            return answers.plain(404, "no such slot")
+        if name.endswith(".gif"):
+            return answers.picture(self._draw.house(FORMATS[slot.format_name]))
+        return _document(self._serve.house(slot))
 
     def _ask(self, request: Request, head: Head) -> Ask:
         caller = self._callers.caller(head, request.client, asks_only=request.method == "HEAD")
@@ -223,9 +252,7 @@ class Hot:
         served = self._serve.document(request, ask.caller) if request else None
         if served is None:
             return answers.plain(404, "no such slot")
-        answer = answers.document(served.body, served.content_security_policy, _ancestors(served.domains))
-        answer.headers.append((b"x-slot", b"filled" if served.filled else b"empty"))
-        return _with_cookie(answer, served.set_cookie)
+        return _with_cookie(_document(served), served.set_cookie)
 
     def _image(self, ask: Ask, slot_id: str) -> Reply:
         request = _slot_request(ask, slot_id)
@@ -378,6 +405,12 @@ def _shared(answer: Answer, path: str, head: Head) -> Answer:
 def _with_cookie(answer: Answer, set_cookie: bytes | None) -> Answer:
     if set_cookie is not None:
         answer.headers.append((b"set-cookie", set_cookie))
+    return answer
+
+
+def _document(served: Served) -> Answer:
+    answer = answers.document(served.body, served.content_security_policy, _ancestors(served.domains))
+    answer.headers.append((b"x-slot", b"filled" if served.filled else b"empty"))
     return answer
 
 

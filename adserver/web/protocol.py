@@ -4,8 +4,10 @@ llhttp still parses every byte, and everything else stays uvicorn's: what is not
 once in its turn, goes its usual way to the ASGI application. Tested with the uvicorns below, and no other.
 """
 
+import asyncio
 from collections.abc import Callable
 from functools import lru_cache, partial
+from time import monotonic
 from typing import Any, ClassVar
 
 import msgspec
@@ -20,6 +22,10 @@ from adserver.web.pending import Pending
 # Ours judge anything over 8 KB as too long; from 64 KB on, the parser would refuse the whole request.
 MOST_ADDRESS_BYTES = 32_768
 MOST_HEAD_BYTES = 131_072  # of a request: more is nobody's, and would be kept as long as it comes
+IDLE_SECONDS = 75  # longer than the usual proxy's, which must not find closed what it kept
+ARRIVING_SECONDS = 10.0  # for a request, and a second more for so many bytes of it:
+LEAST_BYTES_PER_SECOND = 1_000
+UNREAD_SECONDS = 30.0  # that a client may take nothing of an answer
 _TOO_LONG = ((b"content-length", b"0"), (b"connection", b"close"))
 _METHODS = {method.encode(): method for method in METHODS}
 TESTED_UVICORNS = frozenset({"0.54.0"})
@@ -30,22 +36,67 @@ class _HeadTooLong(Exception):
 
 
 class CuttingProtocol(HttpToolsProtocol):
-    """Uvicorn's own protocol, which keeps no more of an address or a head than anyone will read."""
+    """Uvicorn's own protocol, which keeps no more of an address or a head than anyone will read.
+
+    It remembers since when its connection waits, for the round that closes those which let us wait too long.
+    """
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._came_before = self._came = 0  # bytes, without and with the piece that is being read
+        self._answered = 0  # of them: a request that is under way has come since
         self._head_from = self._head_until = 0  # the head under way began somewhere in between
         self._address_bytes = 0
         self._in_head = self._too_long = False
+        self._unread_bytes = 0  # of our answers, in the last round
+        self._read_at = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.since = monotonic()  # its request arrives; or without one, the connection was made or answered
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
+        if self._came == self._answered:
+            self.since = monotonic()
         self._came_before = self._came
         self._came += len(data)
         super().data_received(data)
         if self._in_head and self._came - self._head_until > MOST_HEAD_BYTES:
             self._too_long = True
             self.send_400_response("")
+
+    def on_response_complete(self) -> None:
+        self._rest()
+        super().on_response_complete()
+
+    def _rest(self) -> None:
+        """Nothing is asked and nothing owed, until more comes."""
+        self.since, self._answered = monotonic(), self._came
+
+    @property
+    def received_bytes(self) -> int:
+        """Of the request under way."""
+        return self._came - self._answered
+
+    @property
+    def owes_answer(self) -> bool:
+        """Whether it is our turn: a request has arrived, or more of it would find no place yet."""
+        cycle: Any = self.cycle
+        is_open = cycle is not None and not cycle.response_complete
+        return is_open and (not cycle.more_body or self.flow.read_paused)
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether its client lets us wait too long; to be asked once a second or so."""
+        unread_bytes = self.transport.get_write_buffer_size()
+        if unread_bytes != self._unread_bytes:
+            self._unread_bytes, self._read_at = unread_bytes, now
+        if unread_bytes:
+            return now - self._read_at > UNREAD_SECONDS
+        if self.owes_answer:
+            return False
+        if self.received_bytes:
+            return now - self.since > ARRIVING_SECONDS + self.received_bytes / LEAST_BYTES_PER_SECOND
+        return now - self.since > IDLE_SECONDS
 
     def on_message_begin(self) -> None:
         self._begin_head()
@@ -97,6 +148,7 @@ class _Turn(msgspec.Struct):
     request: Request
     keep_alive: bool
     body: bytearray | None = None
+    more_body: bool = True
     response_complete: bool = False
     disconnected: bool = False
     message_event: ClassVar[_Unheard] = _Unheard()
@@ -108,6 +160,16 @@ class HotProtocol(CuttingProtocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._hot: Hot | None = self.app.hot if isinstance(self.app, Door) else None
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, without its timer for each answer: whoever is idle is found by the round."""
+        self._rest()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def on_message_begin(self) -> None:
         self._begin_head()
@@ -169,6 +231,7 @@ class HotProtocol(CuttingProtocol):
 
     def _take(self, turn: _Turn) -> None:
         assert self._hot is not None
+        turn.more_body = False
         if turn.body is not None:
             turn.request.body = bytes(turn.body)
         reply = self._hot.answer(turn.handler, turn.request)

@@ -9,12 +9,15 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 from types import FrameType
+from typing import Any
 
 from tests.bench import standing
 from tests.bench.cases import CASES, Case
 from tests.bench.figures import Measured, Run, us_each
 from tests.bench.measure import Place, WrongAnswer, drive_fixed, measure, measure_half, served
+from tests.bench.overload import measure_overload
 from tests.bench.picture import picture
 from tests.bench.processor import resident_mb
 from tests.bench.report import Row, Standing, as_data, machine, standing_lines, table
@@ -47,6 +50,7 @@ class Bench:
         self._half: dict[tuple[str, int], Run] = {}
         self._first_answers: dict[str, float] = {}
         self._memory: dict[str, float] = {}
+        self.overload: dict[str, Any] | None = None
 
     def run(self) -> tuple[list[Row], Standing | None]:
         world = make_world(self._folder / "world", self._size, tell)
@@ -62,7 +66,17 @@ class Bench:
                     self._serve(world, number, bares[number], is_last=round_number == self._options.rounds)
                 if beside is not None:
                     self._nginx.append(self._beside(beside, bares[1]))
-        return self._rows(), None if self._options.case else self._standing(world)
+        rows = self._rows()
+        self._overload(world, rows)
+        return rows, None if self._options.case else self._standing(world)
+
+    def _overload(self, world: World, rows: Sequence[Row]) -> None:
+        """Twice of what was measured; part of a full run, or alone with the mixed traffic."""
+        mixed = next((row for row in rows if row.name == "mixed" and row.workers == 1), None)
+        if mixed is not None:
+            tell("past the limit, one worker")
+            capacity = median(one.run.per_second for one in mixed.rounds)
+            self.overload = measure_overload(world, self._folder / "overload", capacity, tell)
 
     def _serve(self, world: World, workers: int, yardstick: Yardstick, *, is_last: bool) -> None:
         with served(world, self._folder / "server", workers) as (server, seconds):
@@ -139,7 +153,8 @@ def main() -> None:
     began = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="adserver-bench-") as folder:
-            rows, found = Bench(Path(folder), options).run()
+            bench = Bench(Path(folder), options)
+            rows, found = bench.run()
     except (WrongAnswer, AssertionError, OSError) as fault:
         raise SystemExit(f"bench: {fault}") from None
     except KeyboardInterrupt:
@@ -151,7 +166,8 @@ def main() -> None:
         note = f"{conditions['cores']} cores with wrk, {busy}; Python {conditions['python']}; {options.rounds} rounds"
         PICTURE.write_text(picture([row for row in rows if row.case], note), encoding="utf-8")
     DATA.parent.mkdir(exist_ok=True)
-    DATA.write_text(json.dumps(as_data(rows, found, conditions), indent=1) + "\n", encoding="utf-8")
+    data = {**as_data(rows, found, conditions), "overload": bench.overload}
+    DATA.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     told = f"; {PICTURE.relative_to(PROJECT)}" if found is not None else ""
     print(f"\n{time.monotonic() - began:.0f} s; {DATA.relative_to(PROJECT)}{told}")
 
