@@ -9,7 +9,7 @@ from adserver.domain.audience import Audience
 from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.caller import Place
 from adserver.domain.campaign import Advertiser, Campaign, Creative
-from adserver.domain.catalogue import Feed, Product
+from adserver.domain.catalogue import CatalogueChanged, Feed, Product
 from adserver.domain.consent_record import ConsentRecord
 from adserver.domain.in_flight import Expected
 from adserver.domain.money import Micros
@@ -287,7 +287,7 @@ class Changes(Protocol):
     """What became of the entities that a worker's snapshot holds."""
 
     def everything(self) -> tuple[int, list[Entity]]: ...
-    def since(self, sequence: int) -> tuple[int, list[Entity]]: ...
+    def since(self, sequence: int) -> tuple[int, list[Entity | CatalogueChanged]]: ...
     def buckets_since(
         self, sequence: int, since_day: int = ...
     ) -> tuple[int, list[tuple[BucketId, Bucket]]]: ...

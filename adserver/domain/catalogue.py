@@ -74,6 +74,12 @@ def _sale_price(product: Product, now_ms: int) -> Micros | None:
     return price if begun and not ended else None
 
 
+class CatalogueChanged(msgspec.Struct, frozen=True):
+    """Told of an advertiser: some of its products are new, others now, or gone."""
+
+    advertiser_key: int
+
+
 class FeedFormat(StrEnum):
     GOOGLE_XML = "google_xml"
 

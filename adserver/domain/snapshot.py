@@ -7,13 +7,15 @@ import msgspec
 from adserver.domain.audience import Audience
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign, Creative, Pacing, Status
+from adserver.domain.catalogue import CatalogueChanged
 from adserver.domain.pricing import Terms
 from adserver.domain.rooms import Rooms
+from adserver.domain.shelf import Shelf
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.tally import NETWORK
 from adserver.domain.traffic import Traffic
 
-Entity = Advertiser | Audience | Campaign | Creative | Publisher | Site | Slot
+Entity = Advertiser | Audience | Campaign | CatalogueChanged | Creative | Publisher | Site | Slot
 
 
 class Rates(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -48,6 +50,7 @@ class Snapshot:
         self._creatives_of: dict[int, tuple[Creative, ...]] = {}  # by campaign
         self._changes: dict[int, int] = {}
         self.rooms = Rooms()
+        self.shelf = Shelf()
 
     def put(self, entity: Entity) -> None:
         """Take the newest state of an entity."""
@@ -60,6 +63,8 @@ class Snapshot:
                 self.audiences[entity.key] = entity
             case Campaign():
                 self._put_campaign(entity)
+            case CatalogueChanged():
+                self.shelf.forget(entity.advertiser_key)
             case Creative():
                 self._put_creative(entity)
             case Publisher():

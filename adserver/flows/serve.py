@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from itertools import chain
 from urllib.parse import quote
 
 import msgspec
@@ -396,16 +395,16 @@ class Serve:
 
     def _products(self, shops: Sequence[Shop], cards: int, now_ms: int) -> Mapping[int, Product]:
         """Each shop's first choices; more of its interests only where one of those cannot be bought now."""
-        shops = [shop for shop in shops if self._snapshot.live_campaigns(shop.advertiser_key)]
+        shelf, read = self._snapshot.shelf, self._catalogue.products
+        shops = [shop for shop in shops if self._contenders.of_shop(shop.advertiser_key).contenders]
         first = {shop.advertiser_key: first_choices(shop, cards, now_ms) for shop in shops}
-        found = self._catalogue.products(chain.from_iterable(first.values()))
-        more = [
-            key
+        found = shelf.products(first, read)
+        more = {
+            shop.advertiser_key: all_choices(shop)
             for shop in shops
             if not is_settled(first[shop.advertiser_key], found)
-            for key in all_choices(shop)
-        ]
-        return {**found, **self._catalogue.products(more)} if more else found
+        }
+        return {**found, **shelf.products(more, read)} if more else found
 
     # ---- what was served ----
 

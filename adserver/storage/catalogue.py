@@ -8,6 +8,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from adserver.domain.catalogue import Product
 from adserver.storage.batch import Batch
+from adserver.storage.entities import log_catalogue_change
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import products
 from adserver.writes import Outcome, RemoveProductsNotIn, Result, SaveProducts, SetPicture
@@ -40,7 +41,7 @@ _left_out = (
     .where(products.c.feed_key == bindparam("feed_key"), products.c.import_key < bindparam("import_key"))
     .limit(REMOVED_AT_ONCE)
 )
-_REMOVE = prepared(delete(products).where(products.c.key.in_(_left_out)))
+_REMOVE = prepared(delete(products).where(products.c.key.in_(_left_out)).returning(products.c.advertiser_key))
 _SET_PICTURE = prepared(
     update(products)
     .where(products.c.key == bindparam("of_key"), products.c.image_link == bindparam("of_image"))
@@ -83,6 +84,7 @@ def save_products(batch: Batch, write: SaveProducts) -> Outcome:
         for product in write.products
     ]
     batch.connection.executemany(_SAVE, rows)
+    log_catalogue_change(batch, write.advertiser_key)
     return SAVED
 
 
@@ -92,13 +94,17 @@ def remove_products_not_in(batch: Batch, write: RemoveProductsNotIn) -> Outcome:
     Keys of imports grow with time: what a newer import has written stays.
     """
     parameters = {"feed_key": write.feed_key, "import_key": write.import_key}
-    return Outcome(Result.SAVED, batch.connection.execute(_REMOVE, parameters).rowcount)
+    removed = batch.connection.execute(_REMOVE, parameters).fetchall()
+    for advertiser_key in {row[0] for row in removed}:
+        log_catalogue_change(batch, advertiser_key)
+    return Outcome(Result.SAVED, len(removed))
 
 
 def set_picture(batch: Batch, write: SetPicture) -> Outcome:
     """Give a product its thumbnail, unless its picture's address has changed meanwhile."""
     row = {"of_key": write.product_key, "of_image": write.image_link, "new_picture": write.picture}
     batch.connection.execute(_SET_PICTURE, row)
+    log_catalogue_change(batch, write.advertiser_key)
     return SAVED
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from adserver.domain.audience import Audience
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign, Creative
-from adserver.domain.catalogue import Feed
+from adserver.domain.catalogue import CatalogueChanged, Feed
 from adserver.domain.money import Micros
 from adserver.domain.pricing import Terms
 from adserver.domain.shop_hook import ShopHook
@@ -64,6 +64,7 @@ _TABLES: dict[type, tuple[Table, tuple[str, ...]]] = {
     ApiKey: (api_keys, ("digest",)),
     ShopHook: (shop_hooks, ("advertiser_key",)),
 }
+CATALOGUE = "Catalogue"  # in the change log: of an advertiser, some products
 SNAPSHOT_KINDS = (Advertiser, Publisher, Site, Slot, Audience, Campaign, Creative)
 READ_AT_ONCE = 1_000  # the rows of all campaigns together would take as much memory again
 
@@ -372,6 +373,13 @@ _BUCKETS_SINCE = prepared(
 )
 
 
+def log_catalogue_change(batch: Batch, advertiser_key: int) -> None:
+    """Its place in the log is beside the advertiser's own, which tells of the account."""
+    log = {"sequence": batch.sequence, "key": -advertiser_key, "kind": CATALOGUE}
+    batch.connection.execute(_LOG, log)
+    batch.touched_balances = True
+
+
 def newest_sequence(connection: sqlite3.Connection) -> int:
     """The sequence number of the last committed change."""
     return int(connection.execute(_NEWEST).fetchone()[0])
@@ -397,11 +405,14 @@ class SqliteChanges:
             yield from page
             after = page[-1].key
 
-    def since(self, sequence: int) -> tuple[int, list[Entity]]:
-        """Entities changed after `sequence`, in their newest state."""
+    def since(self, sequence: int) -> tuple[int, list[Entity | CatalogueChanged]]:
+        """Entities changed after `sequence`, in their newest state, and whose products changed."""
         rows = self._reader.rows(_SINCE, {"sequence": sequence})
         kinds = {kind.__name__: kind for kind in SNAPSHOT_KINDS}
-        changed: dict[int, Any] = {key: _one(self._reader, kinds[kind], key) for _, key, kind in rows}
+        changed: dict[int, Any] = {
+            key: CatalogueChanged(-key) if kind == CATALOGUE else _one(self._reader, kinds[kind], key)
+            for _, key, kind in rows
+        }
         newest = max((row[0] for row in rows), default=sequence)
         return newest, [entity for entity in changed.values() if entity is not None]
 

@@ -2,16 +2,27 @@
 
 from hashlib import sha256
 
+import msgspec
 import pytest
 
 from adserver.domain.budget import BucketId
 from adserver.domain.campaign import Campaign
+from adserver.domain.catalogue import CatalogueChanged
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent
 from adserver.domain.snapshot import Rates
 from adserver.storage import batch, entities
 from adserver.storage.embedded import Storage
-from adserver.writes import AddCounts, Outcome, RecordAd, Result, TakeLease
+from adserver.writes import (
+    AddCounts,
+    Outcome,
+    RecordAd,
+    RemoveProductsNotIn,
+    Result,
+    SaveProducts,
+    SetPicture,
+    TakeLease,
+)
 from creatives.pictures import Thumbnail
 from tests.contract.stores import CLICK_PRICE, make_accounts, make_record, rows_of, save
 from tests.domain.makers import (
@@ -21,8 +32,10 @@ from tests.domain.makers import (
     NOW_MS,
     SLOT,
     TODAY,
+    make_advertiser,
     make_audience,
     make_campaign,
+    make_product,
     make_slot,
 )
 
@@ -103,6 +116,28 @@ def test_a_follower_who_has_not_looked_for_long_hears_of_every_balance(
 def test_a_refused_change_is_not_told(storage: Storage) -> None:
     sequence, _ = storage.changes.everything()
     assert save(storage, make_campaign(version=7)).result is Result.CONFLICT
+    assert storage.changes.since(sequence)[1] == []
+
+
+def test_a_changed_catalogue_is_told_of_its_advertiser_beside_the_account(storage: Storage) -> None:
+    """By whatever changed it: both would stand in one row of the log."""
+    advertiser, boots = make_advertiser(), make_product("boots", image_link="https://shop.example/boots.jpg")
+    changed = msgspec.structs.replace(advertiser, version=2, name="Renamed")
+    save(storage, changed)
+    first, _ = storage.changes.everything()
+    for write in (
+        SaveProducts(ADVERTISER, (boots,), feed_key=3, import_key=1),
+        SetPicture(ADVERTISER, boots.key, "https://shop.example/boots.jpg", "ab"),
+        RemoveProductsNotIn(3, 2),
+    ):
+        sequence = storage.writer.sequence
+        storage.writer.commit(write)
+        assert storage.writer.sequence > sequence
+        assert storage.changes.since(sequence)[1] == [CatalogueChanged(ADVERTISER)]
+    told = storage.changes.since(first - 1)[1]
+    assert changed in told and CatalogueChanged(ADVERTISER) in told
+    sequence = storage.writer.sequence
+    storage.writer.commit(RemoveProductsNotIn(3, 2))  # nothing was left to take out
     assert storage.changes.since(sequence)[1] == []
 
 

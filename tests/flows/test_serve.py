@@ -22,7 +22,7 @@ from adserver.flows.serve import ServedImage, SlotRequest
 from adserver.ports import Profiles
 from adserver.storage import under_way
 from adserver.storage.under_way import monotonic_ms
-from adserver.writes import AddCounts, Result, SaveProducts
+from adserver.writes import AddCounts, RemoveProductsNotIn, Result, SaveProducts
 from pixel.consent import Region
 from pixel.events import EventName, Rejection
 from tests.contract.stores import save, save_new
@@ -118,6 +118,19 @@ def test_what_was_bought_is_not_shown_again(shown: Street) -> None:
 def test_what_is_out_of_stock_is_not_shown(shown: Street) -> None:
     stock(shown, make_product("boots", availability=Availability.OUT_OF_STOCK))
     assert refusals(shown) == {CAMPAIGN: Refusal.NO_PRODUCT}
+
+
+def test_each_ad_shows_products_as_they_are_by_then(shown: Street) -> None:
+    """In and out of stock, with another title, and gone: however often they were shown before."""
+    assert b"The boots" in shown.visit().body
+    stock(shown, make_product("boots", availability=Availability.OUT_OF_STOCK))
+    assert not shown.visit().filled
+    stock(shown, make_product("boots", title="Warm boots"))
+    assert b"Warm boots" in shown.visit().body
+    shown.storage.writer.commit(SaveProducts(ADVERTISER, (BOOTS,), feed_key=3, import_key=1))
+    assert b"The boots" in shown.visit().body
+    shown.storage.writer.commit(RemoveProductsNotIn(3, 2))
+    assert not shown.visit().filled
 
 
 def test_a_service_reminds_of_a_form_left_open(street: Street) -> None:

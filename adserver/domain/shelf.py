@@ -1,0 +1,61 @@
+"""Products that slots showed lately, so that they are not read and decoded for each ad."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from adserver.domain.catalogue import Product
+
+MOST_PRODUCTS = 20_000  # of about a kilobyte each
+
+
+class Shelf:
+    """A worker's newest products by shop; a shop's are forgotten when any of its catalogue has changed.
+
+    Any thread may tell of a change: what was being read meanwhile may be older, and is not kept.
+    """
+
+    def __init__(self, most: int = MOST_PRODUCTS) -> None:
+        self._most = most
+        self._shops: dict[int, dict[int, Product | None]] = {}  # None: not in the catalogue
+        self._count = 0
+        self._changes = 0
+
+    def forget(self, advertiser_key: int) -> None:
+        self._changes += 1
+        self._drop(advertiser_key)
+
+    def products(
+        self,
+        wanted: Mapping[int, Sequence[int]],
+        read: Callable[[Iterable[int]], Mapping[int, Product]],
+    ) -> dict[int, Product]:
+        """Those of the products wanted of each shop that exist, by key; `read` those that are not here."""
+        changes, missing = self._changes, []
+        found: dict[int, Product | None] = {}
+        for advertiser_key, keys in wanted.items():
+            shop = self._shops.get(advertiser_key, {})
+            for key in keys:
+                if key in shop:
+                    found[key] = shop[key]
+                else:
+                    missing.append((advertiser_key, key))
+        if missing:
+            known = read([key for _, key in missing])
+            found.update(known)
+            if changes == self._changes:
+                for advertiser_key, key in missing:
+                    self._keep(advertiser_key, key, known.get(key))
+        return {key: product for key, product in found.items() if product is not None}
+
+    def _keep(self, advertiser_key: int, key: int, product: Product | None) -> None:
+        """Without its description: no ad shows it, and it may be long."""
+        kept = product and msgspec.structs.replace(product, description=None)
+        shop = self._shops.setdefault(advertiser_key, {})
+        self._count += key not in shop
+        shop[key] = kept
+        while self._count > self._most:
+            self._drop(next(iter(self._shops)))
+
+    def _drop(self, advertiser_key: int) -> None:
+        self._count -= len(self._shops.pop(advertiser_key, ()))
