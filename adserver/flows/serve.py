@@ -23,17 +23,16 @@ from adserver.domain.decision import (
     first_choices,
     is_settled,
 )
-from adserver.domain.eligibility import Refusal
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
-from adserver.domain.pricing import BILLED_EVENT, CONTEXTUAL, smallest_price
-from adserver.domain.recognition import Side, count_request, kind_in_slot
+from adserver.domain.pricing import BILLED_EVENT, smallest_price
 from adserver.domain.sightings import noted, profile_of, seconds_needed
 from adserver.domain.slot import OnEmpty, Site, Slot
 from adserver.domain.snapshot import NO_FIGURES
 from adserver.domain.token import AdToken, Secrets, sign
 from adserver.domain.visitor import Profile, Shop
 from adserver.domain.worth import chance_of
+from adserver.flows.slot_counts import SlotCounts, is_foreign
 from adserver.ports import Clock, Refreshed, Stores
 from adserver.writes import RecordDecision
 from creatives.card import Card
@@ -46,10 +45,6 @@ from pixel.cookie import KeyRing, names_for
 from pixel.site_cookie import expire_site, mint_site, set_site
 
 CARDS_OF_IMAGE = 4  # frames of one GIF
-
-
-_REFUSED = {refusal: f"refused_{refusal}" for refusal in Refusal}
-_REFUSED_TEST = {refusal: f"{name}_test" for refusal, name in _REFUSED.items()}
 
 
 class ServingPolicy(msgspec.Struct, frozen=True):
@@ -124,6 +119,7 @@ class Serve:
     ) -> None:
         self._memory = memory
         self._snapshot = memory.snapshot
+        self._counts = SlotCounts(memory, clock)
         self._contenders = Contenders(memory.snapshot)
         self._catalogue = stores.catalogue
         self._profiles = stores.profiles
@@ -196,8 +192,7 @@ class Serve:
         """A slot that is left without an ad since there are too many requests; counted, as far as known."""
         slot = self._snapshot.slots.get(slot_key)
         if slot is not None:
-            for name in ("requests", "empty", "shed_slot"):
-                self._memory.tally.add(slot.key, name)
+            self._counts.shed(slot)
         return slot
 
     # ---- images ----
@@ -261,8 +256,8 @@ class Serve:
             self._memory.tally.add(slot.key, "untied")  # a key of each recipient's would name them
         else:
             answer, viewer = self._judge(slot, site, consent, caller, now_ms, image=image)
-        self._count(answer, slot, caller)
-        self._count_signs(consent, slot, site, caller)
+        self._counts.answer(answer, slot, caller)
+        self._counts.signs(consent, slot, site, caller)
         return answer, viewer
 
     def _viewer(self, consent: Consent, caller: Caller) -> Viewer:
@@ -275,7 +270,7 @@ class Serve:
     def _judge(
         self, slot: Slot, site: Site, consent: Consent, caller: Caller, now_ms: int, *, image: bool
     ) -> tuple[Decision | NoAd, Viewer]:
-        is_person = caller.robot is None and not _is_foreign(caller, site)
+        is_person = caller.robot is None and not is_foreign(caller, site)
         if not is_person or not self._writer.records:
             return NoAd({}), Viewer(consent)
         viewer = self._viewer(consent, caller)
@@ -285,45 +280,6 @@ class Serve:
         products = self._products(shops, cards, now_ms)
         request = Request(slot, cards, image, now_ms, caller.test)
         return decide(request, viewer.profile, candidates, products, self._dice()), viewer
-
-    def _count(self, answer: Decision | NoAd, slot: Slot, caller: Caller) -> None:
-        """Requests and fills, every no by its name, and the traffic that pacing forecasts from.
-
-        A test visitor's requests are counted apart, and weigh on nothing.
-        """
-        tally = self._memory.tally
-        apart = "_test" if caller.test else ""
-        tally.add(slot.key, f"requests{apart}")
-        tally.add(slot.key, f"{'empty' if isinstance(answer, NoAd) else 'fills'}{apart}")
-        if isinstance(answer, Decision):
-            tally.add(answer.campaign.key, f"fills{apart}")
-            self._count_outbid(answer, _REFUSED_TEST if caller.test else _REFUSED)
-            if answer.audience_key == CONTEXTUAL:
-                for owner_key in (answer.campaign.key, slot.key):
-                    tally.add(owner_key, f"contextual_fills{apart}")
-        names = _REFUSED_TEST if caller.test else _REFUSED
-        refused = answer.judged if isinstance(answer, Decision) else answer.refusals
-        tally.add_each(refused, map(names.__getitem__, refused.values()))
-
-    def _count_outbid(self, answer: Decision, names: Mapping[Refusal, str]) -> None:
-        """All of a line-up at once, less the winner."""
-        tally, name = self._memory.tally, names[Refusal.OUTRANKED]
-        for line_up in answer.outbid:
-            tally.add_to_all(line_up.campaign_keys, name)
-            if answer.campaign.key in line_up.campaign_keys:
-                tally.add(answer.campaign.key, name, -1)
-
-    def _count_signs(self, consent: Consent, slot: Slot, site: Site, caller: Caller) -> None:
-        """How the browser was known, and what it was that it was not chosen for."""
-        tally = self._memory.tally
-        if caller.visitor_key and not consent.may_personalise:
-            tally.add(slot.key, f"consent_{consent.basis}")
-        if caller.site_cookie_flaw:
-            tally.add(slot.key, f"site_cookie_{caller.site_cookie_flaw}")
-        if caller.robot is None and not _is_foreign(caller, site):
-            kind = kind_in_slot(caller, consent, bool(caller.seen_here))
-            count_request(tally, Side.SLOT, kind, caller, slot.key, site.publisher_key)
-            self._memory.count_answer(site.key, caller, consent.basis, self._clock())
 
     def _consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent:
         """What this site's request allows, and no other's."""
@@ -489,10 +445,6 @@ def look_of(creative: Creative, products: Sequence[Product]) -> Look:
 def _visitor(caller: Caller, consent: Consent) -> int:
     """The visitor's key where we may choose by it, else 0; what is not measured could not be billed."""
     return caller.visitor_key if consent.may_personalise and consent.may_measure else 0
-
-
-def _is_foreign(caller: Caller, site: Site) -> bool:
-    return caller.origin is not None and not is_from(caller.origin, site.domains)
 
 
 def image_key(ask: SlotRequest, visitor_key: int) -> int:

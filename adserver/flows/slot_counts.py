@@ -1,0 +1,71 @@
+"""What is counted of a slot's answers: fills, every no by its name, and how browsers are known."""
+
+from collections.abc import Mapping
+
+from adserver.domain.caller import Caller, is_from
+from adserver.domain.decision import Decision, NoAd
+from adserver.domain.eligibility import Refusal
+from adserver.domain.memory import Memory
+from adserver.domain.pricing import CONTEXTUAL
+from adserver.domain.recognition import Side, count_request, kind_in_slot
+from adserver.domain.slot import Site, Slot
+from adserver.ports import Clock
+from pixel.consent import Consent
+
+_REFUSED = {refusal: f"refused_{refusal}" for refusal in Refusal}
+_REFUSED_TEST = {refusal: f"{name}_test" for refusal, name in _REFUSED.items()}
+
+
+class SlotCounts:
+    """Counts in the worker's memory; a test visitor's requests apart, so that they weigh on nothing."""
+
+    def __init__(self, memory: Memory, clock: Clock) -> None:
+        self._memory = memory
+        self._tally = memory.tally
+        self._clock = clock
+
+    def shed(self, slot: Slot) -> None:
+        """A slot that is left without an ad since there are too many requests."""
+        for name in ("requests", "empty", "shed_slot"):
+            self._tally.add(slot.key, name)
+
+    def answer(self, answer: Decision | NoAd, slot: Slot, caller: Caller) -> None:
+        """Requests and fills, every no by its name, and the traffic that pacing forecasts from."""
+        tally = self._tally
+        apart = "_test" if caller.test else ""
+        tally.add(slot.key, f"requests{apart}")
+        tally.add(slot.key, f"{'empty' if isinstance(answer, NoAd) else 'fills'}{apart}")
+        if isinstance(answer, Decision):
+            tally.add(answer.campaign.key, f"fills{apart}")
+            self._count_outbid(answer, _REFUSED_TEST if caller.test else _REFUSED)
+            if answer.audience_key == CONTEXTUAL:
+                for owner_key in (answer.campaign.key, slot.key):
+                    tally.add(owner_key, f"contextual_fills{apart}")
+        names = _REFUSED_TEST if caller.test else _REFUSED
+        refused = answer.judged if isinstance(answer, Decision) else answer.refusals
+        tally.add_each(refused, map(names.__getitem__, refused.values()))
+
+    def _count_outbid(self, answer: Decision, names: Mapping[Refusal, str]) -> None:
+        """All of a line-up at once, less the winner."""
+        tally, name = self._tally, names[Refusal.OUTRANKED]
+        for line_up in answer.outbid:
+            tally.add_to_all(line_up.campaign_keys, name)
+            if answer.campaign.key in line_up.campaign_keys:
+                tally.add(answer.campaign.key, name, -1)
+
+    def signs(self, consent: Consent, slot: Slot, site: Site, caller: Caller) -> None:
+        """How the browser was known, and what it was that it was not chosen for."""
+        tally = self._tally
+        if caller.visitor_key and not consent.may_personalise:
+            tally.add(slot.key, f"consent_{consent.basis}")
+        if caller.site_cookie_flaw:
+            tally.add(slot.key, f"site_cookie_{caller.site_cookie_flaw}")
+        if caller.robot is None and not is_foreign(caller, site):
+            kind = kind_in_slot(caller, consent, bool(caller.seen_here))
+            count_request(tally, Side.SLOT, kind, caller, slot.key, site.publisher_key)
+            self._memory.count_answer(site.key, caller, consent.basis, self._clock())
+
+
+def is_foreign(caller: Caller, site: Site) -> bool:
+    """Whether the request comes from a page that is not the site's."""
+    return caller.origin is not None and not is_from(caller.origin, site.domains)
