@@ -21,13 +21,15 @@ from adserver.domain.token import (
 )
 from adserver.parties import Parties
 from adserver.ports import Clock, Deferred, Stores
-from adserver.writes import AdRecord, Outcome, RecordAd
+from adserver.writes import AdRecord, Outcome, RecordAd, Result
 
 # A valid click proves that its ad was seen, whether or not the beacons came; a suspect one proves nothing.
 CLICK_PROVES = {
     True: (AdEvent.IMPRESSION, AdEvent.VIEWABLE_IMPRESSION, AdEvent.CLICK),
     False: (AdEvent.CLICK,),
 }
+
+_CHARGE = {result: f"charge_{result}" for result in Result}
 
 INVALID = "invalid"
 EXPIRED = "expired"
@@ -133,7 +135,7 @@ class Bill:
         return charge
 
     def _count(self, outcome: Outcome) -> None:
-        self._tally.add(0, f"charge_{outcome.result}")
+        self._tally.add(NETWORK, _CHARGE[outcome.result])
 
     def _records(
         self, events: Sequence[AdEvent], token: AdToken, caller: Caller, now_ms: int, not_billed: str

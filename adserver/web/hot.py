@@ -213,6 +213,8 @@ class Hot:
         return Ask(request.method, request.path, request.query, request.body, head, caller, explain)
 
     def _has_staff_key(self, head: Head) -> bool:
+        if b"authorization" not in head.values:
+            return False
         scheme, _, key = head.text(b"authorization").partition(" ")
         return scheme.lower() == "bearer" and self._checks.is_staff_key(key)
 
