@@ -14,12 +14,28 @@ from adserver.writes import Outcome, Result, Write
 log = logging.getLogger("adserver.writer")
 
 MOST_WRITES = 512  # in one transaction; what waits longer goes into the next
-MOST_ON_LOOP = 64  # of those which the event loop begins itself: requests wait while it does
 MOST_WAITING = 20_000  # beyond this a write is refused at once, so that nobody waits for ever
 UNRECORDED = Outcome(Result.UNRECORDED)
 
-Waiter = Deferred | Future[Outcome]
 Finish = Callable[[], list[Outcome]]
+Hear = Callable[[list[Outcome]], None]
+
+
+class Parcel:
+    """Waits for the outcomes of another process's batch, and hands them on together."""
+
+    def __init__(self, count: int, hear: Hear) -> None:
+        self._count = count
+        self._hear = hear
+        self._outcomes: list[Outcome] = []
+
+    def set_result(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+        if len(self._outcomes) == self._count:
+            self._hear(self._outcomes)
+
+
+Waiter = Deferred | Future[Outcome] | Parcel
 
 
 class Flight(NamedTuple):
@@ -35,7 +51,8 @@ class Postbox:
     `send` makes a batch durable and answers its outcomes; the local committer and the socket to a writer
     process are both such. A thread of ours calls it; where nothing arrives for `idle_seconds`, it sends an
     empty batch, to hear the news. While an event loop is attached, that one takes what waits at the end of
-    its round and does as much as `begin` does; to our thread it leaves the rest, which waits for the disk.
+    its round and does as much as `begin` does; to our thread it leaves what that answers, which waits for
+    the disk. Where that answers nothing, the loop will hear the outcomes itself: see `arrived`, `hand_over`.
     """
 
     def __init__(
@@ -43,7 +60,7 @@ class Postbox:
         send: Callable[[list[Write], bool], list[Outcome]],
         name: str,
         idle_seconds: float | None = None,
-        begin: Callable[[list[Write], bool], Finish] | None = None,
+        begin: Callable[[list[Write], bool], Finish | None] | None = None,
     ) -> None:
         self._send = send
         self._begin = begin
@@ -52,6 +69,7 @@ class Postbox:
         self._resent = False  # whether what waits may have been committed before
         self._busy = False  # a batch is on its way
         self._begun: Flight | None = None  # by the loop, for the thread
+        self._begun_for: list[Waiter] = []  # who waits for what the loop has begun
         self._loop: asyncio.AbstractEventLoop | None = None
         self._called = False  # the loop is to take what waits, at the end of its round
         self._closing = False
@@ -88,15 +106,25 @@ class Postbox:
         return [future.result() for future in futures]
 
     def commit_all(self, writes: Sequence[Write], resent: bool) -> list[Outcome]:
-        """Another process's batch: all of it goes into our next one; ConnectionError when we are closing."""
-        futures: list[Future[Outcome]] = [Future() for _ in writes]
+        """What `post_all` does; waits for it."""
+        answered: Future[list[Outcome]] = Future()
+        self.post_all(writes, resent, answered.set_result)
+        return answered.result()
+
+    def post_all(self, writes: Sequence[Write], resent: bool, hear: Hear) -> None:
+        """Another process's batch: all of it goes into our next one; ConnectionError when we are closing.
+
+        `hear` is called by whoever sends that, and must not raise.
+        """
+        parcel = Parcel(len(writes), hear)
         with self._lock:
             if self._closing:
                 raise ConnectionResetError("this writer is closing; its successor will answer")
-            self._waiting.extend(zip(writes, futures, strict=True))
-            self._resent |= resent
+            self._waiting.extend((write, parcel) for write in writes)
+            self._resent |= resent and bool(writes)
             self._call()
-        return [future.result() for future in futures]
+        if not writes:
+            hear([])
 
     def close(self) -> None:
         """Send what waits, then stop."""
@@ -125,10 +153,10 @@ class Postbox:
             self._called = True
             self._loop.call_soon_threadsafe(self._end_of_round)
 
-    def _take(self, most: int) -> tuple[list[Write], list[Waiter], bool]:
+    def _take(self) -> tuple[list[Write], list[Waiter], bool]:
         """The next batch, which is on its way from now on; under the lock."""
         self._busy = True
-        taken, self._waiting = self._waiting[:most], self._waiting[most:]
+        taken, self._waiting = self._waiting[:MOST_WRITES], self._waiting[MOST_WRITES:]
         resent, self._resent = self._resent, self._resent and bool(self._waiting)
         return [write for write, _ in taken], [waiter for _, waiter in taken], resent
 
@@ -139,15 +167,29 @@ class Postbox:
             self._called = False
             if self._busy or self._loop is None or self._begin is None or not self._waiting:
                 return
-            writes, waiters, resent = self._take(MOST_ON_LOOP)
+            writes, waiters, resent = self._take()
+        self._begun_for = waiters
         try:
             finish = self._begin(writes, resent)
         except Exception:
             log.exception("a batch of %s writes failed", len(writes))
             finish = partial(_unrecorded, len(writes))
+        if finish is not None:
+            self.hand_over(finish)
+
+    def hand_over(self, finish: Finish) -> None:
+        """Leave what the loop has begun to our thread."""
         with self._lock:
-            self._begun = Flight(waiters, finish)
+            self._begun = Flight(self._begun_for, finish)
             self._arrived.notify()
+
+    def arrived(self, outcomes: list[Outcome]) -> None:
+        """The loop has heard of what it had begun."""
+        deferred = _told_at_once(self._begun_for, outcomes)
+        with self._lock:
+            self._busy = False
+            self._call()
+        resolve_all(deferred)
 
     # ---- on our thread ----
 
@@ -166,7 +208,7 @@ class Postbox:
                 if self._closing and not self._busy and not self._waiting:
                     return None
                 if not self._busy:
-                    writes, waiters, resent = self._take(MOST_WRITES)
+                    writes, waiters, resent = self._take()
                     return Flight(waiters, partial(self._send, writes, resent))
 
     def _is_for_us(self) -> bool:

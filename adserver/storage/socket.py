@@ -1,17 +1,20 @@
 """The way to a writer in another process: batches over a Unix socket, sent again until answered."""
 
+import asyncio
 import contextlib
 import logging
 import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from adserver.domain.in_flight import Expected
-from adserver.storage.postbox import UNRECORDED, Postbox
+from adserver.storage.postbox import UNRECORDED, Finish, Postbox
+from adserver.storage.under_way import News
 from adserver.storage.writer import LocalWriter
 from adserver.writes import Outcome, Write
 
@@ -21,6 +24,7 @@ PATIENCE_SECONDS = 5.0  # how long a batch waits for a writer that is being rest
 RETRY_SECONDS = 0.05
 LISTEN_SECONDS = 0.1  # the longest that a process knows nothing of what the others do
 LAST_SECONDS = 3.0  # how long a closing writer still serves those who are connected
+MOST_BYTES_AT_ONCE = 65_536  # from the event loop: well below what the socket takes without waiting
 _HEAD = 4
 
 
@@ -50,8 +54,9 @@ _decode_batch = msgspec.msgpack.Decoder(Batch).decode
 _decode_answer = msgspec.msgpack.Decoder(Answer).decode
 
 
-def _send(connection: socket.socket, body: bytes) -> None:
-    connection.sendall(len(body).to_bytes(_HEAD, "big") + body)
+def _framed(message: Batch | Answer) -> bytes:
+    body = _encode(message)
+    return len(body).to_bytes(_HEAD, "big") + body
 
 
 def _receive(connection: socket.socket) -> bytes:
@@ -104,26 +109,29 @@ class WriterSocket:
             self._serving = [*(known for known in self._serving if known.is_alive()), thread]
 
     def _serve(self, connection: socket.socket) -> None:
-        """An empty batch reaches no disk: it only asks for the news.
-
-        The sequence is read last: whoever hears of money that is no longer under way must hear, too, that
-        there are charges to look at.
-        """
         number = connection.fileno()
         with connection, self._writer.listening() as news:
             try:
                 while True:
                     batch = _decode_batch(_receive(connection))
                     self._waiting[number] = batch.waiting
-                    outcomes = self._writer.commit_all(batch.writes, batch.resent)
-                    told = news()
-                    waiting = self._writer.waiting + sum(list(self._waiting.values()))
-                    answer = Answer(self._writer.sequence, outcomes, self._writer.records, told, waiting)
-                    _send(connection, _encode(answer))
+                    self._writer.post_all(batch.writes, batch.resent, partial(self._answer, connection, news))
             except (ConnectionError, OSError):
                 return  # the worker is gone; what it sent is committed, and will be sent again
             finally:
                 self._waiting.pop(number, None)
+
+    def _answer(self, connection: socket.socket, news: News, outcomes: list[Outcome]) -> None:
+        """By the thread that has committed the batch: the one that reads is spared the way there and back.
+
+        An empty batch reaches no disk: it only asks for the news. The sequence is read last: whoever hears of
+        money that is no longer under way must hear, too, that there are charges to look at.
+        """
+        told = news()
+        waiting = self._writer.waiting + sum(list(self._waiting.values()))
+        answer = Answer(self._writer.sequence, outcomes, self._writer.records, told, waiting)
+        with contextlib.suppress(OSError):  # its thread has seen, or will see, that the worker is gone
+            connection.sendall(_framed(answer))
 
 
 class RemoteWriter:
@@ -141,11 +149,13 @@ class RemoteWriter:
         self.waiting = 0
         self._in_flight: dict[int, Expected] = {}
         self._away_since: float | None = None
-        self._postbox = Postbox(self._deliver, "postbox", LISTEN_SECONDS)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._asked: list[Write] | None = None  # on the loop: what is not answered yet
+        self._arrived = bytearray()  # of its answer
+        self._postbox = Postbox(self._deliver, "postbox", LISTEN_SECONDS, self._begin)
         self.submit = self._postbox.submit
         self.commit = self._postbox.commit
         self.commit_many = self._postbox.commit_many
-        self.on_loop = self._postbox.on_loop
 
     def in_flight(self, campaign_key: int) -> Expected | None:
         return self._in_flight.get(campaign_key)
@@ -153,18 +163,74 @@ class RemoteWriter:
     def under_way(self, campaign_keys: Sequence[int]) -> Mapping[int, Expected]:
         return self._in_flight  # all that was told: no less than what is asked
 
+    def on_loop(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """On which loop, from now on; called on it, as is None when it ends."""
+        if self._asked is not None:
+            self._leave_to_thread(self._asked)
+        self._loop = loop
+        self._postbox.on_loop(loop)
+
     def close(self) -> None:
         self._postbox.close()
         if self._connection is not None:
             self._connection.close()
 
-    def _deliver(self, writes: list[Write], _resent: bool = False) -> list[Outcome]:
+    # ---- on the event loop: a batch goes and its answer comes without a thread ----
+
+    def _begin(self, writes: list[Write], resent: bool) -> Finish | None:
+        """Send a batch, where that can be done at once: anything else is left to the thread."""
+        connection, loop = self._connection, self._loop
+        frame = _framed(Batch(resent, writes, self._postbox.waiting))
+        if connection is None or loop is None or len(frame) > MOST_BYTES_AT_ONCE:
+            return partial(self._deliver, writes, resent)
+        try:
+            sent = connection.send(frame, socket.MSG_DONTWAIT)
+        except OSError:
+            sent = 0
+        if sent < len(frame):
+            self._hang_up()
+            return partial(self._deliver, writes, True)
+        self._asked = writes
+        loop.add_reader(connection, self._read, connection)
+        return None
+
+    def _read(self, connection: socket.socket) -> None:
+        try:
+            part = connection.recv(MOST_BYTES_AT_ONCE, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            part = b""
+        self._arrived += part
+        end = _HEAD + int.from_bytes(self._arrived[:_HEAD], "big")
+        if not part and self._asked is not None:
+            self._leave_to_thread(self._asked)
+        elif len(self._arrived) >= max(end, _HEAD + 1):
+            answer = _decode_answer(bytes(self._arrived[_HEAD:]))
+            self._forget_asked(connection)
+            self._hear(answer)
+            self._postbox.arrived(answer.outcomes)
+
+    def _leave_to_thread(self, writes: list[Write]) -> None:
+        """It sends again what was not answered; it may have been committed."""
+        if self._connection is not None:
+            self._forget_asked(self._connection)
+        self._hang_up()
+        self._postbox.hand_over(partial(self._deliver, writes, True))
+
+    def _forget_asked(self, connection: socket.socket) -> None:
+        self._asked, self._arrived = None, bytearray()
+        if self._loop is not None:
+            self._loop.remove_reader(connection)
+
+    # ---- on the postbox's thread ----
+
+    def _deliver(self, writes: list[Write], resent: bool = False) -> list[Outcome]:
         """The outcomes, or UNRECORDED for all when no writer answered in time.
 
         The time counts from when the writer went away: what is tried later does not wait all over again.
         A question for the news is asked once: the next comes soon, and no write waits behind it.
         """
-        resent = False
         while True:
             try:
                 return self._exchange(Batch(resent, writes, self._postbox.waiting))
@@ -184,14 +250,18 @@ class RemoteWriter:
 
     def _exchange(self, batch: Batch) -> list[Outcome]:
         connection = self._connection or self._connect()
-        _send(connection, _encode(batch))
+        connection.setblocking(True)  # uvloop takes that from whatever it watches
+        connection.sendall(_framed(batch))
         answer = _decode_answer(_receive(connection))
+        self._hear(answer)
+        return answer.outcomes
+
+    def _hear(self, answer: Answer) -> None:
         self.sequence = max(self.sequence, answer.sequence)
         self._in_flight.update(answer.in_flight)  # after the sequence, as a decision reads them the other way
         self.records = answer.records
         self.waiting = answer.waiting
         self._away_since = None
-        return answer.outcomes
 
     def _connect(self) -> socket.socket:
         """To a writer that tells all it knows; what another told before is no longer so."""

@@ -78,6 +78,9 @@ from adserver.writes import (
 
 log = logging.getLogger("adserver.writer")
 
+MOST_ON_LOOP = (
+    128  # some milliseconds; only where the disk is slow, or connections are many, more come together
+)
 TRUNCATION_BUSY_MS = 50
 TRUNCATION_RETRY_SECONDS = 1.0  # while it is owed: each try may keep all other writes waiting
 
@@ -353,6 +356,7 @@ class LocalWriter:
         self.commit = self._postbox.commit
         self.commit_many = self._postbox.commit_many
         self.commit_all = self._postbox.commit_all
+        self.post_all = self._postbox.post_all
         self.on_loop = self._postbox.on_loop
 
     @property
@@ -382,8 +386,8 @@ class LocalWriter:
         return self._counted(len(writes), batch, began, self._committer.commit(batch, resent))
 
     def _begin(self, writes: list[Write], resent: bool) -> Finish:
-        """Hot writes are applied now, on the event loop; a management write may take long."""
-        if not all(map(_is_hot, writes)):
+        """A few hot writes are applied now, on the loop; many would hold it up, and so may a cold one."""
+        if len(writes) > MOST_ON_LOOP or not all(map(_is_hot, writes)):
             return partial(self._commit, writes, resent)
         began, batch = time.monotonic(), [*writes, *self._own_counts(writes)]
         applied = self._committer.apply(batch, resent)

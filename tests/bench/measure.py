@@ -22,6 +22,7 @@ from tests.simulation.running_server import RunningServer
 REQUESTS_PER_SECOND = 10_000  # that are prepared at first; four times as many where they run out
 WARM_SECONDS = 1.0
 COUNTED_SECONDS = 10.0  # until what was answered is counted
+SETTLING_SECONDS = 0.5  # a round of a busy server takes less
 TALLY_SECONDS = 1.2  # a worker reports its counts each second
 HALF_BUSY_MS = 3.0  # that an answer takes at half the load, or so
 ROWS = {
@@ -139,7 +140,7 @@ def _fault_of_rows(case: Case, before: dict[str, int], after: dict[str, int], ru
 def _settled_rows(case: Case, server: RunningServer) -> dict[str, int]:
     """The tables that the case writes, once nothing more arrives in them."""
     names = {name for group in case.rows for name in group}
-    pause_seconds = TALLY_SECONDS if "requests" in names else 0.1
+    pause_seconds = TALLY_SECONDS if "requests" in names else SETTLING_SECONDS
     rows: dict[str, int] = {}
     while True:
         before, rows = rows, {name: int(server.rows(ROWS[name])[0][0]) for name in names}

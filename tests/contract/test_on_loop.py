@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,13 +10,14 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import pytest
+import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adserver.ports import Deferred
 from adserver.storage.embedded import Storage, join_storage, own_storage
-from adserver.storage.postbox import MOST_ON_LOOP
-from adserver.storage.writer import Applied, Committer
+from adserver.storage.socket import LISTEN_SECONDS
+from adserver.storage.writer import MOST_ON_LOOP, Applied, Committer
 from adserver.writes import AddCounts, Outcome, RecordAd, RecordDecision, Result, SaveEntity, Together, Write
 from pixel.events import EventName
 from tests.contract.stores import (
@@ -61,7 +63,7 @@ class Loop:
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         self.do(lambda: storage.writer.on_loop(self.loop))
@@ -143,6 +145,16 @@ def test_a_round_is_answered_on_the_loop_in_its_order(through: Loop) -> None:
 def test_one_bad_write_of_a_round_fails_alone(through: Loop) -> None:
     answers = through.submit([click(1), click(9, campaign_key=MISSING), click(2)])
     assert results(answers.wait()) == [Result.TAKEN, Result.UNRECORDED, Result.TAKEN]
+
+
+def test_loop_and_threads_take_turns_and_the_writer_is_never_away(
+    through: Loop, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(1, 40):
+        assert results(through.submit([click(number)]).wait()) == [Result.TAKEN]
+        assert through.storage.writer.records
+        time.sleep(LISTEN_SECONDS / 20 if number % 10 else LISTEN_SECONDS * 2)  # its thread asks for the news
+    assert "away" not in caplog.text
 
 
 def test_threads_write_beside_the_loop(through: Loop) -> None:
@@ -252,11 +264,14 @@ def test_a_management_write_of_the_loop_is_not_done_on_it(own: Loop, disk: Disk)
     assert own.thread not in disk.applied_by
 
 
-def test_a_round_goes_in_pieces_that_do_not_hold_the_loop_up_for_long(own: Loop, disk: Disk) -> None:
+def test_more_than_the_loop_may_do_at_once_is_done_by_the_thread(own: Loop, disk: Disk) -> None:
     disk.may_go_on.set()
-    answers = own.submit([click(number) for number in range(1, 2 * MOST_ON_LOOP + 2)])
-    assert results(answers.wait()) == [Result.TAKEN] * (2 * MOST_ON_LOOP + 1)
-    assert disk.batches == [MOST_ON_LOOP, MOST_ON_LOOP, 1]
+    few, many = MOST_ON_LOOP, MOST_ON_LOOP + 1
+    assert len(own.submit([click(number) for number in range(1, few + 1)]).wait()) == few
+    answers = own.submit([click(number) for number in range(1, many + 1)])
+    assert results(answers.wait()) == [Result.REPEATED] * few + [Result.TAKEN]
+    assert disk.batches == [few, many]
+    assert disk.applied_by[0] is own.thread is not disk.applied_by[1]
 
 
 def test_what_cannot_even_begin_is_told_and_the_next_round_is_tried(
