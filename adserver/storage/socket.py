@@ -130,8 +130,16 @@ class WriterSocket:
         told = news()
         waiting = self._writer.waiting + sum(list(self._waiting.values()))
         answer = Answer(self._writer.sequence, outcomes, self._writer.records, told, waiting)
+        frame = _framed(answer)
         with contextlib.suppress(OSError):  # its thread has seen, or will see, that the worker is gone
-            connection.sendall(_framed(answer))
+            sent = connection.send(frame, socket.MSG_DONTWAIT)
+            if sent < len(frame):  # a worker that is slow to read much holds nobody else up
+                threading.Thread(target=_send_rest, args=(connection, frame[sent:]), daemon=True).start()
+
+
+def _send_rest(connection: socket.socket, rest: bytes) -> None:
+    with contextlib.suppress(OSError):
+        connection.sendall(rest)
 
 
 class RemoteWriter:
@@ -206,7 +214,7 @@ class RemoteWriter:
         if not part and self._asked is not None:
             self._leave_to_thread(self._asked)
         elif len(self._arrived) >= max(end, _HEAD + 1):
-            answer = _decode_answer(bytes(self._arrived[_HEAD:]))
+            answer = _decode_answer(self._arrived[_HEAD:])
             self._forget_asked(connection)
             self._hear(answer)
             self._postbox.arrived(answer.outcomes)

@@ -1,6 +1,7 @@
 """Writes of an event loop: answered there, as a thread's are; the loop waits neither for the disk nor for them."""
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adserver.ports import Deferred
-from adserver.storage.embedded import Storage, join_storage, own_storage
-from adserver.storage.socket import LISTEN_SECONDS
+from adserver.storage.embedded import Storage, join_storage, own_storage, socket_path
+from adserver.storage.socket import LISTEN_SECONDS, Batch, _decode_answer, _framed, _receive
 from adserver.storage.writer import MOST_ON_LOOP, Applied, Committer
 from adserver.writes import AddCounts, Outcome, RecordAd, RecordDecision, Result, SaveEntity, Together, Write
 from pixel.events import EventName
@@ -31,6 +32,7 @@ from tests.contract.stores import (
     save_new,
 )
 from tests.domain.makers import CAMPAIGN, NOW_MS, SLOT, make_campaign, make_creative, make_event
+from tests.simulation.running_server import wait_until
 
 T = TypeVar("T")
 
@@ -306,3 +308,14 @@ def test_what_a_loop_handed_in_last_is_on_disk_when_the_writer_closes(tmp_path: 
     reopened = own_storage(storage.path)
     assert balances(reopened)[0] == (199 * CLICK_PRICE, 0)
     reopened.close()
+
+
+def test_a_worker_that_does_not_read_its_answers_holds_nobody_else_up(storage: Storage) -> None:
+    many = 40_000  # outcomes are more than a socket takes at once
+    with socket.socket(socket.AF_UNIX) as stuck:
+        stuck.connect(str(socket_path(storage.path)))
+        stuck.sendall(_framed(Batch(False, [AddCounts(())] * many, 0)))
+        wait_until(lambda: storage.writer.waiting > 0, "its batch has arrived", SOON)
+        wait_until(lambda: storage.writer.waiting == 0, "it is done", SOON)
+        assert storage.writer.commit(click(1)).result is Result.TAKEN
+        assert len(_decode_answer(_receive(stuck)).outcomes) == many
