@@ -214,7 +214,11 @@ class RemoteWriter:
         if not part and self._asked is not None:
             self._leave_to_thread(self._asked)
         elif len(self._arrived) >= max(end, _HEAD + 1):
-            answer = _decode_answer(self._arrived[_HEAD:])
+            try:
+                answer = _decode_answer(self._arrived[_HEAD:])
+            except msgspec.DecodeError:  # of a writer of another version: it is asked again, aloud
+                self._leave_to_thread(self._asked or [])
+                return
             self._forget_asked(connection)
             self._hear(answer)
             self._postbox.arrived(answer.outcomes)
