@@ -46,6 +46,7 @@ class Snapshot:
         self.traffic: dict[int, Traffic] = {}  # of campaigns whose day is paced
         self.old_terms: dict[tuple[int, int], Terms] = {}
         self._contextual: dict[int, Campaign] = {}  # those of the live that may be shown for the page
+        self._paced: dict[int, Campaign] = {}  # those of the live that spread a daily budget over its day
         self._live: dict[int, dict[int, Campaign]] = {}  # by advertiser, then campaign
         self._creatives_of: dict[int, tuple[Creative, ...]] = {}  # by campaign
         self._changes: dict[int, int] = {}
@@ -105,12 +106,7 @@ class Snapshot:
 
     def paced_campaigns(self) -> list[Campaign]:
         """Live campaigns that spread a daily budget over its day."""
-        return [
-            campaign
-            for live in list(self._live.values())
-            for campaign in list(live.values())
-            if campaign.pacing is Pacing.EVEN and campaign.daily_budget_micros is not None
-        ]
+        return list(self._paced.values())
 
     def creatives_of(self, campaign_key: int) -> list[Creative]:
         return list(self._creatives_of.get(campaign_key, ()))
@@ -128,9 +124,12 @@ class Snapshot:
             self.old_terms[known.key, known.version] = known.terms
         self.campaigns[campaign.key] = campaign
         is_live = campaign.status in (Status.ACTIVE, Status.PAUSED)
+        is_paced = campaign.pacing is Pacing.EVEN and campaign.daily_budget_micros is not None
         live = self._live.setdefault(campaign.advertiser_key, {})
-        for index, belongs in ((live, is_live), (self._contextual, is_live and campaign.contextual)):
-            if belongs:
+        for index, belongs in (
+            (live, True), (self._contextual, campaign.contextual), (self._paced, is_paced),
+        ):  # fmt: skip
+            if is_live and belongs:
                 index[campaign.key] = campaign
             else:
                 index.pop(campaign.key, None)

@@ -1,7 +1,10 @@
 """A worker's picture of the accounts follows each change, and keeps the terms of what was shown."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from adserver.domain.budget import BucketId
-from adserver.domain.campaign import Status
+from adserver.domain.campaign import Pacing, Status
 from adserver.domain.money import Micros
 from adserver.domain.snapshot import Snapshot
 from tests.domain.makers import (
@@ -98,3 +101,31 @@ def test_what_is_live_may_change_while_it_is_gone_through() -> None:
     for campaign in snapshot.live_campaigns(make_campaign().advertiser_key):
         snapshot.put(make_campaign(key=campaign.key + 1))
     assert len(snapshot.campaigns) == 2
+
+
+STATES = st.lists(
+    st.tuples(
+        st.integers(1, 4), st.sampled_from(Status), st.sampled_from(Pacing), st.sampled_from((None, 9)),
+        st.booleans(),
+    )
+)  # fmt: skip
+
+
+@given(STATES)
+def test_what_is_listed_is_what_a_walk_over_all_campaigns_would_find(
+    states: list[tuple[int, Status, Pacing, int | None, bool]],
+) -> None:
+    snapshot = Snapshot()
+    for key, status, pacing, daily, contextual in states:
+        snapshot.put(
+            make_campaign(
+                key=key, status=status, pacing=pacing, daily_budget_micros=daily, contextual=contextual
+            )
+        )
+    live = [one for one in snapshot.campaigns.values() if one.status in (Status.ACTIVE, Status.PAUSED)]
+    paced = [one for one in live if one.pacing is Pacing.EVEN and one.daily_budget_micros is not None]
+    assert {one.key: one for one in snapshot.paced_campaigns()} == {one.key: one for one in paced}
+    assert {one.key for one in snapshot.contextual_campaigns()} == {one.key for one in live if one.contextual}
+    assert {one.key for one in snapshot.live_campaigns(make_campaign().advertiser_key)} == {
+        one.key for one in live
+    }
