@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from tests.bench.__main__ import stopped, tell
 from tests.bench.cases import CASES
-from tests.bench.figures import Measured
+from tests.bench.figures import TICKS_PER_SECOND, Measured
 from tests.bench.large_world import make_large_world
 from tests.bench.measure import Place, WrongAnswer, measure
-from tests.bench.processor import resident_mb
+from tests.bench.processor import resident_mb, taken
 from tests.bench.report import machine
 from tests.bench.world import Size
 from tests.bench.yardsticks import Yardstick, bare
@@ -46,6 +46,7 @@ class Found(NamedTuple):
     cases: dict[str, Measured]
     worker_mb: float
     start_seconds: float
+    start_processor_seconds: float
 
 
 def visit(size: Size, folder: Path, yardstick: Yardstick, seconds: float) -> Found:
@@ -57,9 +58,10 @@ def visit(size: Size, folder: Path, yardstick: Yardstick, seconds: float) -> Fou
         began = time.monotonic()
         with RunningServer(folder, tcf_vendor_id=str(VENDOR)) as server:
             start_seconds = time.monotonic() - began
+            start_processor_seconds = sum(taken(server.pid)) / TICKS_PER_SECOND
             place = Place(server, yardstick, world, seconds)
             cases = {case.name: measure(case, place) for case in CASES if case.name in MEASURED}
-            return Found(cases, max(resident_mb(server.pid).values()), start_seconds)
+            return Found(cases, max(resident_mb(server.pid).values()), start_seconds, start_processor_seconds)
     finally:
         shutil.rmtree(folder)
 
@@ -70,7 +72,10 @@ def lines(name: str, sizes: Sequence[Size], found: Sequence[Found]) -> Iterator[
         costs = "".join(
             f"{here.cases[case].us:11.0f} us {times(here, found[0], case):5.2f}" for case in MEASURED
         )
-        yield f"{place_name(name, size):26}{costs}{here.worker_mb:9.0f} MB{here.start_seconds:8.2f} s"
+        yield (
+            f"{place_name(name, size):26}{costs}{here.worker_mb:9.0f} MB"
+            f"{here.start_seconds:8.2f} s ({here.start_processor_seconds:.2f})"
+        )
 
 
 def place_name(name: str, size: Size) -> str:
@@ -94,6 +99,7 @@ def as_data(sizes: Sequence[Size], found: Sequence[Found]) -> list[dict[str, Any
             "times_the_smallest": {case: times(here, found[0], case) for case in here.cases},
             "worker_mb": here.worker_mb,
             "start_seconds": here.start_seconds,
+            "start_processor_seconds": here.start_processor_seconds,
         }
         for size, here in zip(sizes, found, strict=True)
     ]
@@ -129,7 +135,9 @@ def main() -> None:
         raise SystemExit(f"bench-scale: {fault}") from None
     except KeyboardInterrupt:
         raise SystemExit("bench-scale: stopped") from None
-    print(f"{'':26}{'':5}slot, times{'':6}pixel, times{'':1}impression, times     memory     start")
+    print(
+        f"{'':26}{'':5}slot, times{'':6}pixel, times{'':1}impression, times     memory     start (processor)"
+    )
     for name, places in found.items():
         print("\n".join(lines(name, SCALES[name], places)))
     print(f"due: slot at 100,000 campaigns at most {MOST_TIMES} times that at 10; 250 MB; 2 s")

@@ -40,7 +40,7 @@ def test_of_many_visitors_those_who_ask_are_known_and_lie_among_the_others(
 def test_a_place_is_told_beside_the_smallest_of_its_scale() -> None:
     def found(us: float, bare_us: float) -> Found:
         run = Run(1, 1.0, 1.0, 1.0, 0)
-        return Found(dict.fromkeys(MEASURED, Measured(run, run, us, 0.0, bare_us)), 100.0, 1.0)
+        return Found(dict.fromkeys(MEASURED, Measured(run, run, us, 0.0, bare_us)), 100.0, 1.0, 1.0)
 
     sizes, places = SCALES["visitors"][:2], [found(200.0, 20.0), found(500.0, 40.0)]
     assert [place["times_the_smallest"]["slot"] for place in as_data(sizes, places)] == [1.0, 1.25]
