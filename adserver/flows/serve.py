@@ -28,11 +28,11 @@ from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import BILLED_EVENT, smallest_price
 from adserver.domain.sightings import noted, profile_of, seconds_needed
 from adserver.domain.slot import OnEmpty, Site, Slot
+from adserver.domain.slot_counts import SlotCounts, is_foreign
 from adserver.domain.snapshot import NO_FIGURES
 from adserver.domain.token import AdToken, Secrets, sign
 from adserver.domain.visitor import Profile, Shop
 from adserver.domain.worth import chance_of
-from adserver.flows.slot_counts import SlotCounts, is_foreign
 from adserver.ports import Clock, Refreshed, Stores
 from adserver.writes import RecordDecision
 from creatives.card import Card
@@ -119,7 +119,7 @@ class Serve:
     ) -> None:
         self._memory = memory
         self._snapshot = memory.snapshot
-        self._counts = SlotCounts(memory, clock)
+        self._counts = SlotCounts(memory)
         self._contenders = Contenders(memory.snapshot)
         self._catalogue = stores.catalogue
         self._profiles = stores.profiles
@@ -257,7 +257,7 @@ class Serve:
         else:
             answer, viewer = self._judge(slot, site, consent, caller, now_ms, image=image)
         self._counts.answer(answer, slot, caller)
-        self._counts.signs(consent, slot, site, caller)
+        self._counts.signs(consent, slot, site, caller, now_ms)
         return answer, viewer
 
     def _viewer(self, consent: Consent, caller: Caller) -> Viewer:

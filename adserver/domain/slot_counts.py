@@ -9,7 +9,6 @@ from adserver.domain.memory import Memory
 from adserver.domain.pricing import CONTEXTUAL
 from adserver.domain.recognition import Side, count_request, kind_in_slot
 from adserver.domain.slot import Site, Slot
-from adserver.ports import Clock
 from pixel.consent import Consent
 
 _REFUSED = {refusal: f"refused_{refusal}" for refusal in Refusal}
@@ -19,10 +18,9 @@ _REFUSED_TEST = {refusal: f"{name}_test" for refusal, name in _REFUSED.items()}
 class SlotCounts:
     """Counts in the worker's memory; a test visitor's requests apart, so that they weigh on nothing."""
 
-    def __init__(self, memory: Memory, clock: Clock) -> None:
+    def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._tally = memory.tally
-        self._clock = clock
 
     def shed(self, slot: Slot) -> None:
         """A slot that is left without an ad since there are too many requests."""
@@ -53,7 +51,7 @@ class SlotCounts:
             if answer.campaign.key in line_up.campaign_keys:
                 tally.add(answer.campaign.key, name, -1)
 
-    def signs(self, consent: Consent, slot: Slot, site: Site, caller: Caller) -> None:
+    def signs(self, consent: Consent, slot: Slot, site: Site, caller: Caller, now_ms: int) -> None:
         """How the browser was known, and what it was that it was not chosen for."""
         tally = self._tally
         if caller.visitor_key and not consent.may_personalise:
@@ -63,7 +61,7 @@ class SlotCounts:
         if caller.robot is None and not is_foreign(caller, site):
             kind = kind_in_slot(caller, consent, bool(caller.seen_here))
             count_request(tally, Side.SLOT, kind, caller, slot.key, site.publisher_key)
-            self._memory.count_answer(site.key, caller, consent.basis, self._clock())
+            self._memory.count_answer(site.key, caller, consent.basis, now_ms)
 
 
 def is_foreign(caller: Caller, site: Site) -> bool:
