@@ -54,6 +54,7 @@ from adserver.storage import checkup
 from adserver.storage.audit import as_json, audit
 from adserver.storage.batch import DEFAULT_RETENTION
 from adserver.storage.embedded import Storage, join_storage, open_storage, own_storage
+from adserver.storage.newest import NewestChange
 from adserver.storage.secrets import derived_key, load_keys
 from adserver.storage.writer import FileOwned
 from adserver.web import privacy_routes
@@ -69,7 +70,7 @@ from pixel.assets import tag_script
 from pixel.consent import Region
 from pixel.cookie import KeyRing
 
-__all__ = ["Server", "join_storage", "open_storage", "sole_storage", "system_clock"]
+__all__ = ["NewestChange", "Server", "join_storage", "open_storage", "sole_storage", "system_clock"]
 
 log = logging.getLogger("adserver")
 
@@ -357,10 +358,12 @@ def tell_region(settings: Settings) -> None:
         )
 
 
-def sole_storage(path: Path, retention: Retention = DEFAULT_RETENTION) -> Storage:
+def sole_storage(
+    path: Path, retention: Retention = DEFAULT_RETENTION, newest: NewestChange | None = None
+) -> Storage:
     """The storage as its one writer; ends the program with a sentence where another process writes."""
     try:
-        return own_storage(path, retention)
+        return own_storage(path, retention, newest)
     except FileOwned as owned:
         raise SystemExit(f"adserver: {owned}") from None
 

@@ -20,7 +20,15 @@ import uvicorn
 
 from adserver.config import Settings
 from adserver.domain.overload import BEAT_SECONDS
-from adserver.main import POLL_SECONDS, TALLY_SECONDS, Server, join_storage, sole_storage, tell_region
+from adserver.main import (
+    POLL_SECONDS,
+    TALLY_SECONDS,
+    NewestChange,
+    Server,
+    join_storage,
+    sole_storage,
+    tell_region,
+)
 from adserver.web.connections import close_oldest, close_overdue, most_connections, who_waits
 from adserver.web.metrics import MetricsPort
 from adserver.web.protocol import IDLE_SECONDS, CuttingProtocol, protocol_for
@@ -194,9 +202,11 @@ class Supervisor:
         self._settings = settings
         self._lifeline_end, self._lifeline = os.pipe()
         self._stopping = False
-        self._work: dict[str, Callable[[], None]] = {"writer": partial(run_writer, settings)}
+        newest = NewestChange()
+        self._work: dict[str, Callable[[], None]] = {"writer": partial(run_writer, settings, newest)}
         for number in range(1, workers + 1):
-            self._work[f"worker {number}"] = partial(run_worker_of_many, settings, number, listener)
+            work = partial(run_worker_of_many, settings, number, listener, newest)
+            self._work[f"worker {number}"] = work
         self._work["jobs"] = partial(run_jobs, settings, workers + 1, measuring)
         self._children: dict[str, ForkProcess] = {}
 
@@ -285,9 +295,9 @@ def watch_lifeline(descriptor: int) -> None:
     threading.Thread(target=wait, name="lifeline", daemon=True).start()
 
 
-def run_writer(settings: Settings) -> None:
+def run_writer(settings: Settings, newest: NewestChange) -> None:
     """The one process that commits, and nothing else."""
-    storage = sole_storage(settings.database_path, settings.retention)
+    storage = sole_storage(settings.database_path, settings.retention, newest)
     settle_memory()
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stopped.set())
@@ -304,9 +314,11 @@ def leave(server: Server) -> None:
         os._exit(0)
 
 
-def run_worker_of_many(settings: Settings, number: int, listener: socket.socket) -> None:
+def run_worker_of_many(
+    settings: Settings, number: int, listener: socket.socket, newest: NewestChange
+) -> None:
     """Answer HTTP beside other processes that do."""
-    server = Server(settings, join_storage(settings.database_path), number)
+    server = Server(settings, join_storage(settings.database_path, newest), number)
     run_worker(server, listener)
     server.close()
 

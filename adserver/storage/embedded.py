@@ -20,6 +20,7 @@ from adserver.storage.entities import (
 )
 from adserver.storage.ledger import SqliteLedger
 from adserver.storage.media import MediaFolder
+from adserver.storage.newest import NewestChange
 from adserver.storage.notices import SqliteNotices
 from adserver.storage.origins import SqliteOrigins
 from adserver.storage.payments import SqlitePayments
@@ -102,12 +103,14 @@ def open_storage(path: Path) -> Storage:
         return Storage(path, media, RemoteWriter(socket_path(path)))
 
 
-def own_storage(path: Path, retention: Retention = DEFAULT_RETENTION) -> Storage:
+def own_storage(
+    path: Path, retention: Retention = DEFAULT_RETENTION, newest: NewestChange | None = None
+) -> Storage:
     """Open the file as its one writer, tables up to date; FileOwned where another process writes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return Storage(path, path.parent / "media", LocalWriter(path, retention))
+    return Storage(path, path.parent / "media", LocalWriter(path, retention, newest))
 
 
-def join_storage(path: Path) -> Storage:
-    """Open the file as a worker beside a writer process."""
-    return Storage(path, path.parent / "media", RemoteWriter(socket_path(path)))
+def join_storage(path: Path, newest: NewestChange | None = None) -> Storage:
+    """Open the file as a worker beside a writer process; `newest` is that one's, where they were forked."""
+    return Storage(path, path.parent / "media", RemoteWriter(socket_path(path), newest))

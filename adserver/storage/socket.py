@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from adserver.domain.in_flight import Expected
+from adserver.storage.newest import NewestChange
 from adserver.storage.postbox import UNRECORDED, Finish, Postbox
 from adserver.storage.under_way import News
 from adserver.storage.writer import LocalWriter
@@ -149,10 +150,11 @@ class RemoteWriter:
     other workers' ads in time.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, newest: NewestChange | None = None) -> None:
         self._path = path
+        self._newest = newest or NewestChange()
         self._connection: socket.socket | None = None
-        self.sequence = 0
+        self._told_sequence = 0
         self.records = True
         self.waiting = 0
         self._in_flight: dict[int, Expected] = {}
@@ -164,6 +166,11 @@ class RemoteWriter:
         self.submit = self._postbox.submit
         self.commit = self._postbox.commit
         self.commit_many = self._postbox.commit_many
+
+    @property
+    def sequence(self) -> int:
+        """By its own answers, and at once where it was forked beside the writer."""
+        return max(self._told_sequence, self._newest.number)
 
     def in_flight(self, campaign_key: int) -> Expected | None:
         return self._in_flight.get(campaign_key)
@@ -269,7 +276,7 @@ class RemoteWriter:
         return answer.outcomes
 
     def _hear(self, answer: Answer) -> None:
-        self.sequence = max(self.sequence, answer.sequence)
+        self._told_sequence = max(self._told_sequence, answer.sequence)
         self._in_flight.update(answer.in_flight)  # after the sequence, as a decision reads them the other way
         self.records = answer.records
         self.waiting = answer.waiting

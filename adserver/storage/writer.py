@@ -38,6 +38,7 @@ from adserver.storage import (
 from adserver.storage.ahead import read_ahead
 from adserver.storage.batch import DEFAULT_RETENTION, Batch
 from adserver.storage.migrate import migrate
+from adserver.storage.newest import NewestChange
 from adserver.storage.postbox import UNRECORDED, Finish, Postbox
 from adserver.storage.secrets import consents_key, load_keys
 from adserver.storage.sqlite import BUSY_MS, connect, prepared
@@ -165,12 +166,15 @@ class Applied(NamedTuple):
 class Committer:
     """Owns the file's only writing connection; used by one thread at a time."""
 
-    def __init__(self, path: Path, retention: Retention = DEFAULT_RETENTION) -> None:
+    def __init__(
+        self, path: Path, retention: Retention = DEFAULT_RETENTION, newest: NewestChange | None = None
+    ) -> None:
+        self._newest = newest or NewestChange()
         self._connection = connect(path, writing=True)
         self._retention = retention
         self._consents_key = consents_key(load_keys(path.parent))
         self.records = True  # False from a write that the disk refused until the next that it took
-        self.sequence = entities.newest_sequence(self._connection)
+        self._newest.number = entities.newest_sequence(self._connection)
         self._owes_truncation = False  # erased bytes may still be in the write-ahead log
         self._truncation_tried_at = 0.0
         self._recent = visitors.RecentIds()
@@ -184,6 +188,11 @@ class Committer:
 
     def close(self) -> None:
         self._connection.close()
+
+    @property
+    def sequence(self) -> int:
+        """Of the newest durable change."""
+        return self._newest.number
 
     def commit(self, writes: Sequence[Write], resent: bool = False) -> list[Outcome]:
         """Make the writes durable in one transaction, in order; one at a time where that fails.
@@ -259,7 +268,7 @@ class Committer:
             raise applied.error
         self._connection.execute("COMMIT")
         if applied.sequence is not None:
-            self.sequence = applied.sequence
+            self._newest.number = applied.sequence
         for dedupe_key, at_ms in applied.dedupe_keys.items():
             self._recent.add(dedupe_key, at_ms)
 
@@ -346,10 +355,12 @@ class FileOwned(Exception):
 class LocalWriter:
     """The writer as a thread of this process; holds the file's lock for as long as it lives."""
 
-    def __init__(self, path: Path, retention: Retention = DEFAULT_RETENTION) -> None:
+    def __init__(
+        self, path: Path, retention: Retention = DEFAULT_RETENTION, newest: NewestChange | None = None
+    ) -> None:
         self._lock = take_lock(path)
         migrate(path)
-        self._committer = Committer(path, retention)
+        self._committer = Committer(path, retention, newest)
         self._tally = Tally()
         self._postbox = Postbox(self._commit, "writer", begin=self._begin)
         self.submit = self._postbox.submit
