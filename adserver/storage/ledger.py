@@ -151,7 +151,10 @@ def refuse(batch: Batch, record: AdRecord) -> None:
 
 
 def repeat(batch: Batch, table: str, record: AdRecord, first: Result) -> Outcome | None:
-    """What a known event is answered: a repeat, or in a batch sent again what its first sending was."""
+    """What a known event is answered: a repeat, or in a batch sent again what its first sending was.
+
+    The row of a suspect event that was redeemed tells of the valid one: then the suspect is a repeat.
+    """
     event_id = charge_id(record)
     if batch.pending_row(table, event_id) is not None:
         return Outcome(Result.REPEATED)

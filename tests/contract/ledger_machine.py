@@ -19,6 +19,7 @@ from adserver.storage.entities import SqliteChanges
 from adserver.storage.sqlite import Reader
 from adserver.storage.writer import Committer
 from adserver.writes import (
+    AdRecord,
     CancelConversion,
     CreditConversion,
     Deposit,
@@ -216,12 +217,20 @@ class LedgerMachine(RuleBasedStateMachine):
         self.check()
 
     def resent(self, write: Write, first: Outcome) -> Outcome:
-        """What a write that was committed is answered again: the same, unless it asks for a second try."""
+        """What a write that was committed is answered again: the same, unless it asks for a second try.
+
+        A suspect ad event that a valid one has redeemed since is a repeat of that: it costs nothing either way.
+        """
+        if isinstance(write, RecordAd) and write.records[-1].not_billed and self.is_valid(write.records[-1]):
+            return Outcome(Result.REPEATED)
         refused_charge = isinstance(write, RecordAd) and first.result is Result.CAP_REACHED
         by_the_job = isinstance(write, CreditConversion) and write.arrival is None
         if refused_charge or by_the_job:
             return self.model.apply(write)
         return first
+
+    def is_valid(self, record: AdRecord) -> bool:
+        return record.impression_id << 2 | record.event in self.model.valid
 
     def settle(self, writes: list[Write]) -> None:
         answers = self.committer.commit(writes)
@@ -353,7 +362,8 @@ class LedgerMachine(RuleBasedStateMachine):
         assert {row[:2]: row[2] for row in refunded} == self.model.refunds
         paid = rows("SELECT advertiser_key, reference, amount_micros FROM deposits")
         assert {row[:2]: row[2] for row in paid} == self.model.deposits
-        assert {row[0] for row in rows("SELECT charge_id FROM ad_events")} == self.model.seen
+        ad_events = dict(rows("SELECT charge_id, not_billed = '' FROM ad_events"))
+        assert ad_events == {known: known in self.model.valid for known in self.model.seen}
         told = rows("SELECT conversion_key, by_server, state, amount_micros FROM conversions")
         expected = {(*key, order.state, order.held) for key, order in self.model.orders.items()}
         assert set(told) == expected

@@ -65,6 +65,7 @@ class LedgerModel:
             tuple[int, str], tuple[int | None, Outcome]
         ] = {}  # order and name -> value, answer
         self.seen: set[int] = set()  # ad events
+        self.valid: set[int] = set()  # those that are not, or no longer, suspect
         self.orders: dict[tuple[int, bool], Order] = {}
         self.event_ids: set[str] = set()
         self.event_keys: set[int] = set()
@@ -95,6 +96,8 @@ class LedgerModel:
         charge_id = record.impression_id * 4 + record.event
         known = charge_id in self.seen
         self.seen.add(charge_id)
+        if not record.not_billed:
+            self.valid.add(charge_id)
         if not record.amount_micros:
             return Outcome(Result.REPEATED if known else Result.NOT_BILLABLE)
         return Outcome(self._bill(charge_id, record))

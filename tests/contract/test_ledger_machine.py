@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.contract.ledger_machine import LedgerMachine
+from tests.contract.ledger_machine import DAYS, LedgerMachine
 
 EXAMPLES = settings(max_examples=120, stateful_step_count=14, suppress_health_check=list(HealthCheck))
 
@@ -15,3 +15,11 @@ EXAMPLES = settings(max_examples=120, stateful_step_count=14, suppress_health_ch
 def test_the_ledger_is_the_models_after_every_burst(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)  # each poisoned write is logged
     run_state_machine_as_test(LedgerMachine, settings=EXAMPLES)
+
+
+def test_a_suspect_event_redeemed_by_a_click_of_its_batch_is_its_repeat_after_a_crash() -> None:
+    """What the machine found once, and would not find again soon."""
+    machine = LedgerMachine()
+    machine.open_accounts()
+    machine.crash_and_resend([("suspect", 1, DAYS[0]), ("click", 1, DAYS[0], True)], committed=True)
+    machine.teardown()

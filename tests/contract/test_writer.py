@@ -139,6 +139,18 @@ def test_a_batch_sent_again_stores_nothing_twice_and_answers_the_same(storage: S
     assert whole_database(storage) == held
 
 
+def test_a_suspect_click_that_was_redeemed_in_its_batch_is_a_repeat_when_that_is_sent_again(
+    storage: Storage,
+) -> None:
+    """Its row is the valid click's by then: the batch leaves what it left, and the money is answered alike."""
+    suspect = click(1, amount_micros=0, not_billed="too_soon")
+    writes: list[Write] = [suspect, click(1, at_ms=NOW_MS + 1)]
+    assert results(sent(storage, writes)) == [Result.NOT_BILLABLE, Result.TAKEN]
+    held = whole_database(storage)
+    assert results(sent(storage, writes, resent=True)) == [Result.REPEATED, Result.TAKEN]
+    assert whole_database(storage) == held
+
+
 def whole_database(storage: Storage) -> dict[str, list[tuple[object, ...]]]:
     names = [str(row[0]) for row in rows_of(storage, "SELECT name FROM sqlite_master WHERE type = 'table'")]
     return {name: sorted(rows_of(storage, f"SELECT * FROM {name}"), key=repr) for name in names}
