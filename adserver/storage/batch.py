@@ -41,7 +41,7 @@ from adserver.writes import AdRecord
 HOUR_MS = 3_600_000
 NETWORK = "network"
 DEFAULT_RETENTION = Retention()
-KEPT_MOVES = 2_000  # batches; whoever has not looked for so long reads all balances
+KEPT_MOVES = 2_000  # batches; whoever has not looked for half as long reads all balances
 
 _balance = select(
     budgets.c.cap,
@@ -171,7 +171,9 @@ class Batch:
         self.resent = resent  # what is in it may have been committed before
         self.retention = retention
         self.touched_balances = False
+        self.changed_before: int | None = None  # the newest sequence of those before it in its transaction
         self.new_dedupe_keys: dict[int, int] = {}  # key -> when, in ms
+        self.new_forgotten: dict[int, int] = {}  # a visitor's digest -> when, in ms
         self._accounts: dict[BucketId, _Account] = {}
         self._changed_balances: list[BucketId] = []  # on disk already
         self._profiles: dict[int, Profile | None] = {}
@@ -183,6 +185,11 @@ class Batch:
         self._arrivals: dict[ClickPlace, dict[str, int]] = {}
         self._recorded: dict[str, dict[int, int | None]] = {name: {} for name in _RECORDED}
         self._postings: dict[tuple[str, str], int] = {}
+
+    @property
+    def newest_sequence(self) -> int | None:
+        """Under which the transaction last changed entities or balances; None where it did not yet."""
+        return self.sequence if self.touched_balances else self.changed_before
 
     # ---- rows and counts ----
 

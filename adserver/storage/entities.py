@@ -426,7 +426,7 @@ class SqliteChanges:
         (newest,) = self._reader.row(_NEWEST_MOVE) or (None,)
         if newest is None or newest <= sequence:
             return sequence, []
-        if sequence < newest - KEPT_MOVES:
+        if sequence < newest - KEPT_MOVES // 2:  # the older half may be let go while we look
             return newest, _named_buckets(self._reader.each(_LIVE_BUCKETS, {"since_day": since_day}))
         return newest, _named_buckets(self._reader.each(_BUCKETS_SINCE, {"sequence": sequence}))
 

@@ -1,5 +1,6 @@
 """Erasing a visitor from every table that can name one, so that nothing under way brings them back."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -79,7 +80,7 @@ def _awaits_credit(batch: Batch, visitor_key: int) -> bool:
 
 
 def _remember(batch: Batch, visitor_key: int, receipt_key: int, at_ms: int) -> None:
-    row = {"digest": _digest(visitor_key), "receipt_key": receipt_key, "at_ms": at_ms}
+    row = {"digest": digest_of(visitor_key), "receipt_key": receipt_key, "at_ms": at_ms}
     batch.connection.execute(_REMEMBER, row)
 
 
@@ -138,7 +139,7 @@ def without_visitor(table: Table) -> dict[str, Any]:
     return values | {name: null() for name in _NAME_THE_VISITOR if name in table.c}
 
 
-def _digest(visitor_key: int) -> int:
+def digest_of(visitor_key: int) -> int:
     return key_of(b"forgotten", visitor_key.to_bytes(8, "big"))
 
 
@@ -175,19 +176,19 @@ class Forgotten:
         self._at_ms = {known: when for known, when in self._at_ms.items() if when > oldest_ms}
         self._at_ms[digest] = at_ms
 
-    def hear(self, write: ForgetVisitor | Withdraw) -> None:
-        self.add(_digest(write.visitor_key), write.at_ms)
-
-    def without(self, write: Write) -> Write:
-        """The write as it may be kept: without its visitor, where they were erased."""
+    def without(self, write: Write, uncommitted: Mapping[int, int]) -> Write:
+        """The write as it may be kept: without its visitor, where they were erased, be it just before."""
         match write:
-            case StoreEvent() if self._knows(write.visitor_key):
+            case StoreEvent() if self._knows(write.visitor_key, uncommitted):
                 event = msgspec.structs.replace(write.event, click_id=None)
                 return msgspec.structs.replace(write, visitor_key=0, event=event, proof=None)
-            case RecordDecision() if self._knows(write.visitor_key):
+            case RecordDecision() if self._knows(write.visitor_key, uncommitted):
                 return msgspec.structs.replace(write, visitor_key=0, image_key=0, token="")
         return write
 
-    def _knows(self, visitor_key: int) -> bool:
+    def _knows(self, visitor_key: int, uncommitted: Mapping[int, int]) -> bool:
         """Most of the time nobody was erased lately, and no digest is needed to tell."""
-        return bool(self._at_ms) and visitor_key != 0 and _digest(visitor_key) in self._at_ms
+        if not visitor_key or not (self._at_ms or uncommitted):
+            return False
+        digest = digest_of(visitor_key)
+        return digest in self._at_ms or digest in uncommitted

@@ -158,8 +158,9 @@ class Applied(NamedTuple):
     writes: Sequence[Write]
     resent: bool
     outcomes: list[Outcome]
-    sequence: int | None  # where it touched entities or balances
+    sequence: int | None  # of the newest change of entities or balances in it
     dedupe_keys: Mapping[int, int]
+    forgotten: Mapping[int, int]
     error: Exception | None = None
 
 
@@ -207,7 +208,7 @@ class Committer:
         try:
             return self._transaction(writes, resent)
         except Exception as error:
-            return Applied(writes, resent, [], None, {}, error)
+            return Applied(writes, resent, [], None, {}, {}, error)
 
     def finish(self, applied: Applied) -> list[Outcome]:
         """The disk's part, on any thread; nothing else may be applied in between."""
@@ -245,23 +246,21 @@ class Committer:
         self._connection.execute("BEGIN IMMEDIATE")
         batch = self._batch(resent)
         read_ahead(batch, writes)
-        touched = False
         outcomes = []
         for write in writes:
             if _is_hot(write):
                 outcomes.append(self._apply_hot(batch, write, resent))
                 continue
             batch.flush()
-            touched |= batch.touched_balances
             batch = self._batch(resent, after=batch)
             outcomes.append(self._apply_cold(batch, write))
-            touched |= batch.touched_balances
             batch = self._batch(resent, after=batch)
             if _is_forgotten(write, outcomes[-1]):
-                self._forgotten.hear(write)
+                batch.new_forgotten[erasure.digest_of(write.visitor_key)] = write.at_ms
         batch.flush()
-        sequence = batch.sequence if touched or batch.touched_balances else None
-        return Applied(writes, resent, outcomes, sequence, batch.new_dedupe_keys)
+        return Applied(
+            writes, resent, outcomes, batch.newest_sequence, batch.new_dedupe_keys, batch.new_forgotten
+        )
 
     def _end(self, applied: Applied) -> None:
         if applied.error is not None:
@@ -271,17 +270,20 @@ class Committer:
             self._newest.number = applied.sequence
         for dedupe_key, at_ms in applied.dedupe_keys.items():
             self._recent.add(dedupe_key, at_ms)
+        for digest, at_ms in applied.forgotten.items():
+            self._forgotten.add(digest, at_ms)
 
     def _batch(self, resent: bool, after: Batch | None = None) -> Batch:
         """A batch of this transaction; each has a sequence of its own, under which it posts."""
         if after is None:
             return Batch(self._connection, self.sequence + 1, self._consents_key, resent, self._retention)
         batch = Batch(self._connection, after.sequence + 1, self._consents_key, resent, self._retention)
-        batch.new_dedupe_keys = after.new_dedupe_keys
+        batch.changed_before = after.newest_sequence
+        batch.new_dedupe_keys, batch.new_forgotten = after.new_dedupe_keys, after.new_forgotten
         return batch
 
     def _apply_hot(self, batch: Batch, write: Write, resent: bool) -> Outcome:
-        write = self._forgotten.without(write)
+        write = self._forgotten.without(write, batch.new_forgotten)
         if isinstance(write, StoreEvent):
             return visitors.store_event(batch, write, self._recent, resent)
         if isinstance(write, WithReceipt):
@@ -303,6 +305,7 @@ class Committer:
             outcome = _COLD[type(part)](batch, part)
             if outcome.result not in _DONE:
                 self._connection.execute("ROLLBACK TO cold")
+                batch.touched_balances = False
                 break
         else:
             batch.flush()

@@ -375,6 +375,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """A worker that only ever asks what has changed knows every balance."""
         self.follow_from, moved = self.changes.buckets_since(self.follow_from)
         self.followed.update(moved)
+        assert self.follow_from == self.committer.sequence
         known = {
             (id_.owner_key, id_.day): Balance(b.cap, b.spent, b.pending) for id_, b in self.followed.items()
         }

@@ -19,9 +19,11 @@ from adserver.writes import (
     RecordAd,
     RemoveProductsNotIn,
     Result,
+    SaveEntity,
     SaveProducts,
     SetPicture,
     TakeLease,
+    Together,
 )
 from creatives.pictures import Thumbnail
 from tests.contract.stores import CLICK_PRICE, make_accounts, make_record, rows_of, save
@@ -111,6 +113,42 @@ def test_a_follower_who_has_not_looked_for_long_hears_of_every_balance(
     assert storage.changes.buckets_since(newest) == (newest, [])
     late = {id_ for id_, _ in storage.changes.buckets_since(at, TODAY + 5)[1]}
     assert late & set(ids) == {id_ for id_ in ids if id_.day == 0 or id_.day >= TODAY + 5}
+
+
+@pytest.mark.parametrize("behind", range(1, 6))
+def test_what_is_committed_while_a_follower_looks_takes_no_balance_from_it(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, behind: int
+) -> None:
+    """It asks for the newest first: by then, the oldest of what it has not heard of may be let go."""
+    monkeypatch.setattr(batch, "KEPT_MOVES", 4)
+    monkeypatch.setattr(entities, "KEPT_MOVES", 4)
+    at, _ = storage.changes.buckets_since(0)
+    days = [TODAY + number for number in range(behind)]
+    for number, day in enumerate(days):
+        storage.writer.commit(RecordAd((make_record(number, day=day),)))
+    reader, row = storage.reader, storage.reader.row
+
+    def slow(sql: str) -> object:
+        asked = row(sql)
+        for impression in (98, 99):
+            storage.writer.commit(RecordAd((make_record(impression),)))
+        return asked
+
+    monkeypatch.setattr(reader, "row", slow)
+    heard = {id_.day for id_, _ in storage.changes.buckets_since(at)[1]}
+    assert heard >= {0, *days}
+
+
+def test_the_sequence_that_is_told_is_on_disk_so_that_none_is_told_twice_after_a_restart(
+    storage: Storage,
+) -> None:
+    """A worker that has heard of a change takes the next one for news by its number alone."""
+    click, stale = RecordAd((make_record(1),)), SaveEntity(make_campaign(version=9), False)
+    change = SaveEntity(make_campaign(version=2), False)
+    undone = Together((SaveEntity(make_slot(name="Other"), False), stale))
+    for writes in ([change], [click, stale], [undone, AddCounts(())], [AddCounts(()), undone, click]):
+        storage.writer.commit_all(writes, False)  # type: ignore[union-attr]
+        assert rows_of(storage, entities._NEWEST) == [(storage.writer.sequence,)]
 
 
 def test_a_refused_change_is_not_told(storage: Storage) -> None:

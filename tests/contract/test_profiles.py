@@ -1,5 +1,6 @@
 """The profiles port: what is remembered of a browser, from its first event until it is forgotten."""
 
+import sqlite3
 from itertools import count
 
 import msgspec
@@ -9,6 +10,7 @@ from adserver.domain.identity import key_of, product_key
 from adserver.domain.pricing import AdEvent
 from adserver.storage.embedded import Storage
 from adserver.storage.visitors import RecentIds
+from adserver.storage.writer import Applied, Committer
 from adserver.writes import ForgetVisitor, RecordAd, RecordDecision, Result, StoreEvent
 from pixel.events import EventName
 from tests.contract.stores import (
@@ -189,6 +191,26 @@ def test_an_ad_decided_before_its_visitor_was_forgotten_is_kept_without_them(sto
     late_rows = "SELECT visitor_key, token FROM decisions WHERE impression_id IN (2, 3)"
     assert [row for row in rows_of(storage, late_rows) if any(row)] == []
     assert rows_of(storage, "SELECT impression_id FROM decisions") == [(1,), (2,), (3,)]
+
+
+def test_who_could_not_be_forgotten_is_still_known(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing of a transaction that failed is left behind, in memory neither."""
+    live_through_everything(storage)
+    with monkeypatch.context() as full:
+        full.setattr(Committer, "_end", refuse_as_full)
+        assert forget(storage) is Result.UNRECORDED
+    storage.writer.commit(RecordDecision(2, NOW_MS, SLOT, CAMPAIGN, 700, VISITOR, (9,), 45, "a token"))
+    kept = rows_of(storage, "SELECT visitor_key, token FROM decisions WHERE impression_id = 2")
+    assert kept == [(VISITOR, "a token")]
+    assert "the disk refuses writes" in caplog.text
+
+
+def refuse_as_full(committer: Committer, applied: Applied) -> None:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    raise error
 
 
 def as_row_number(key: int) -> bytes:
