@@ -25,6 +25,7 @@ PATIENCE_SECONDS = 5.0  # how long a batch waits for a writer that is being rest
 RETRY_SECONDS = 0.05
 LISTEN_SECONDS = 0.1  # the longest that a process knows nothing of what the others do
 LAST_SECONDS = 3.0  # how long a closing writer still serves those who are connected
+SHORT_SECONDS = 0.5  # before a process that has no files or threads left tries again to let somebody in
 MOST_BYTES_AT_ONCE = 65_536  # from the event loop: well below what the socket takes without waiting
 _HEAD = 4
 
@@ -83,6 +84,7 @@ class WriterSocket:
         self._writer = writer
         self._serving: list[threading.Thread] = []
         self._waiting: dict[int, int] = {}  # of each connection's sender
+        self._closing = False
         path.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -92,22 +94,31 @@ class WriterSocket:
 
     def close(self) -> None:
         """Take no new connections; whoever is connected may finish first: all may end at the same time."""
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
+        self._closing = True
+        _hang_up(self._listener)
         self._listener.close()
         deadline = time.monotonic() + LAST_SECONDS
         for thread in self._serving:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _accept(self) -> None:
-        while True:
+        """Until we close: a process that is short of files or threads now may have some in a while."""
+        while not self._closing:
             try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return  # closed
-            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+                self._let_in(self._listener.accept()[0])
+            except (OSError, RuntimeError) as error:
+                if not self._closing:
+                    log.error("nobody new can be let in to write: %s", error)
+                    time.sleep(SHORT_SECONDS)
+
+    def _let_in(self, connection: socket.socket) -> None:
+        thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+        try:
             thread.start()
-            self._serving = [*(known for known in self._serving if known.is_alive()), thread]
+        except RuntimeError:
+            connection.close()  # it will ask again
+            raise
+        self._serving = [*(known for known in self._serving if known.is_alive()), thread]
 
     def _serve(self, connection: socket.socket) -> None:
         number = connection.fileno()
@@ -132,15 +143,23 @@ class WriterSocket:
         waiting = self._writer.waiting + sum(list(self._waiting.values()))
         answer = Answer(self._writer.sequence, outcomes, self._writer.records, told, waiting)
         frame = _framed(answer)
-        with contextlib.suppress(OSError):  # its thread has seen, or will see, that the worker is gone
+        try:
             sent = connection.send(frame, socket.MSG_DONTWAIT)
             if sent < len(frame):  # a worker that is slow to read much holds nobody else up
                 threading.Thread(target=_send_rest, args=(connection, frame[sent:]), daemon=True).start()
+        except (OSError, RuntimeError):  # the worker is gone, or sends its batch again: it is not answered
+            _hang_up(connection)
 
 
 def _send_rest(connection: socket.socket, rest: bytes) -> None:
     with contextlib.suppress(OSError):
         connection.sendall(rest)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    """So that whoever reads from it, on either side, sees its end."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class RemoteWriter:

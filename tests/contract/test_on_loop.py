@@ -1,6 +1,7 @@
 """Writes of an event loop: answered there, as a thread's are; the loop waits neither for the disk nor for them."""
 
 import asyncio
+import errno
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adserver.ports import Deferred
+from adserver.storage import socket as writer_socket
 from adserver.storage.embedded import Storage, join_storage, own_storage, socket_path
 from adserver.storage.socket import LISTEN_SECONDS, Batch, _decode_answer, _framed, _receive
 from adserver.storage.writer import MOST_ON_LOOP, Applied, Committer
@@ -319,3 +321,74 @@ def test_a_worker_that_does_not_read_its_answers_holds_nobody_else_up(storage: S
         wait_until(lambda: storage.writer.waiting == 0, "it is done", SOON)
         assert storage.writer.commit(click(1)).result is Result.TAKEN
         assert len(_decode_answer(_receive(stuck)).outcomes) == many
+
+
+class Threads:
+    """As many as are left; after those, there is no room for more."""
+
+    def __init__(self, left: int = 0) -> None:
+        self.left = left
+        self.asked = 0
+        self.Thread = self._made  # where `threading` has it
+
+    def _made(self, target: Callable[..., None], args: tuple[object, ...], daemon: bool) -> threading.Thread:
+        self.asked += 1
+        self.left -= 1
+        kind = threading.Thread if self.left >= 0 else NoThread
+        return kind(target=target, args=args, daemon=daemon)
+
+
+class NoThread(threading.Thread):
+    def start(self) -> None:
+        raise RuntimeError("can't start new thread")
+
+
+def test_a_process_that_had_no_threads_left_lets_others_in_to_write_again(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    threads = Threads()
+    monkeypatch.setattr(writer_socket, "threading", threads)
+    monkeypatch.setattr(writer_socket, "SHORT_SECONDS", 0.01)
+    joined = join_storage(storage.path)
+    wait_until(lambda: threads.asked > 1, "it was turned away more than once", SOON)
+    threads.left = 1_000
+    assert joined.writer.commit(click(1)).result is Result.TAKEN
+    joined.close()
+    assert "can't start new thread" in caplog.text
+
+
+def test_a_process_that_had_no_files_left_lets_others_in_to_write_again(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    accept, failures = socket.socket.accept, [OSError(errno.EMFILE, "Too many open files")] * 2
+
+    def short(listener: socket.socket) -> tuple[socket.socket, object]:
+        if failures:
+            raise failures.pop()
+        return accept(listener)
+
+    monkeypatch.setattr(socket.socket, "accept", short)
+    monkeypatch.setattr(writer_socket, "SHORT_SECONDS", 0.01)
+    for impression in (1, 2):  # the first is let in by who waited already
+        joined = join_storage(storage.path)
+        assert joined.writer.commit(click(impression)).result is Result.TAKEN
+        joined.close()
+    assert not failures
+    assert "Too many open files" in caplog.text
+
+
+def test_an_answer_that_nobody_can_send_is_asked_for_again_and_the_writer_goes_on(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = 40_000
+    with socket.socket(socket.AF_UNIX) as stuck:
+        stuck.connect(str(socket_path(storage.path)))
+        stuck.sendall(_framed(Batch(False, [], 0)))
+        assert _decode_answer(_receive(stuck)).outcomes == []
+        monkeypatch.setattr(writer_socket, "threading", Threads())
+        stuck.sendall(_framed(Batch(False, [AddCounts(())] * many, 0)))
+        wait_until(lambda: storage.writer.waiting > 0, "its batch has arrived", SOON)
+        wait_until(lambda: storage.writer.waiting == 0, "it is done", SOON)
+        assert storage.writer.commit(click(1)).result is Result.TAKEN
+        with pytest.raises(ConnectionError):
+            _receive(stuck)
