@@ -137,9 +137,11 @@ def run_worker(server: Server, listener: socket.socket, ready: Callable[[], None
     async def run() -> None:
         server.attach_loop()
         fresh = asyncio.create_task(server.keep_fresh())
-        await uvicorn_server.serve(sockets=[listener])
-        fresh.cancel()
-        server.detach_loop()
+        try:
+            await uvicorn_server.serve(sockets=[listener])
+        finally:
+            fresh.cancel()
+            server.detach_loop()  # or the thread that closes the file would wait for a loop that has ended
 
     for number in SIGNALS:
         signal.signal(number, _stopped)
