@@ -41,7 +41,7 @@ from adserver.storage.migrate import migrate
 from adserver.storage.newest import NewestChange
 from adserver.storage.postbox import UNRECORDED, Finish, Postbox
 from adserver.storage.secrets import consents_key, load_keys
-from adserver.storage.sqlite import BUSY_MS, connect, prepared
+from adserver.storage.sqlite import connect, prepared
 from adserver.storage.tables import events
 from adserver.storage.under_way import News, UnderWay
 from adserver.writes import (
@@ -82,6 +82,8 @@ log = logging.getLogger("adserver.writer")
 MOST_ON_LOOP = (
     128  # some milliseconds; only where the disk is slow, or connections are many, more come together
 )
+LOCKED_SECONDS = 5.0  # how long a batch waits for a program that writes to the file beside us
+LOCKED_RETRY_SECONDS = 0.01
 TRUNCATION_BUSY_MS = 50
 TRUNCATION_RETRY_SECONDS = 1.0  # while it is owed: each try may keep all other writes waiting
 
@@ -94,8 +96,11 @@ _RECENT_EVENTS = prepared(
     .where(events.c.dedupe_key.is_not(None), events.c.event_key >= _OLDEST_RECENT)
 )
 
-# What says that no write can be made durable now, whichever it is: a full or failing disk.
-_DISK_TROUBLES = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+# What says that no write can be made durable now, whichever it is: a full or failing disk, another program.
+_DISK_TROUBLES = (
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_BUSY,
+)  # fmt: skip
 
 # Hot writes live in the batch's memory until it is flushed; management writes see and change the file.
 _HOT: dict[type, Callable[[Batch, Any], Outcome]] = {
@@ -186,6 +191,7 @@ class Committer:
         lately = {"under_way_ms": erasure.UNDER_WAY_MS}
         for digest, at_ms in self._connection.execute(erasure.LATELY_FORGOTTEN, lately):
             self._forgotten.add(digest, at_ms)
+        self._connection.execute("PRAGMA busy_timeout = 0")  # an event loop must not wait: `finish` does
 
     def close(self) -> None:
         self._connection.close()
@@ -212,6 +218,7 @@ class Committer:
 
     def finish(self, applied: Applied) -> list[Outcome]:
         """The disk's part, on any thread; nothing else may be applied in between."""
+        applied = self._unlocked(applied)
         try:
             self._end(applied)
         except Exception as error:
@@ -223,6 +230,15 @@ class Committer:
         self.under_way.hear(applied.writes)
         self._after_commit(applied.writes)
         return applied.outcomes
+
+    def _unlocked(self, applied: Applied) -> Applied:
+        """Applied once more where another program held the file's lock."""
+        deadline = time.monotonic() + LOCKED_SECONDS
+        while _code_of(applied.error) == sqlite3.SQLITE_BUSY and time.monotonic() < deadline:
+            self._roll_back()
+            time.sleep(LOCKED_RETRY_SECONDS)
+            applied = self.apply(applied.writes, applied.resent)
+        return applied
 
     def _instead(self, error: Exception, applied: Applied) -> list[Outcome]:
         """Of a batch that failed."""
@@ -336,7 +352,7 @@ class Committer:
         except sqlite3.Error as error:
             return error
         finally:
-            self._connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+            self._connection.execute("PRAGMA busy_timeout = 0")
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
@@ -344,8 +360,13 @@ class Committer:
 
 
 def is_disk_trouble(error: Exception) -> bool:
-    """Whether the disk refused, by the lower byte of SQLite's code: the upper ones only refine it."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK_TROUBLES
+    """Whether the disk refused, or who else writes to the file."""
+    return _code_of(error) in _DISK_TROUBLES
+
+
+def _code_of(error: Exception | None) -> int:
+    """The lower byte of SQLite's code: the upper ones only refine it."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 class FileOwned(Exception):

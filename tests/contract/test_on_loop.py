@@ -3,10 +3,11 @@
 import asyncio
 import errno
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from adserver.ports import Deferred
 from adserver.storage import socket as writer_socket
+from adserver.storage import sqlite, writer
 from adserver.storage.embedded import Storage, join_storage, own_storage, socket_path
 from adserver.storage.socket import LISTEN_SECONDS, Batch, _decode_answer, _framed, _receive
 from adserver.storage.writer import MOST_ON_LOOP, Applied, Committer
@@ -392,3 +394,41 @@ def test_an_answer_that_nobody_can_send_is_asked_for_again_and_the_writer_goes_o
         assert storage.writer.commit(click(1)).result is Result.TAKEN
         with pytest.raises(ConnectionError):
             _receive(stuck)
+
+
+@contextmanager
+def written_by_another_program(storage: Storage) -> Iterator[None]:
+    with closing(sqlite3.connect(storage.path, isolation_level=None)) as another:
+        another.execute("BEGIN IMMEDIATE")
+        yield
+        another.execute("ROLLBACK")
+
+
+def test_another_program_that_writes_to_the_file_is_waited_for_and_not_on_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_MS", 3_600_000)
+    with _fresh() as storage:
+        own = Loop(storage)
+        with written_by_another_program(storage):
+            answers = own.submit([click(1), click(2)])
+            assert (
+                own.do(lambda: storage.writer.waiting) == 0
+            )  # its batch is on its way, and the loop goes on
+            assert not answers.is_there
+        assert results(answers.wait()) == [Result.TAKEN] * 2
+        own.stop()
+
+
+def test_while_another_program_keeps_the_file_to_itself_nothing_is_recorded(
+    own: Loop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All of a batch is refused at once, as by a full disk: each write would wait as long again."""
+    monkeypatch.setattr(writer, "LOCKED_SECONDS", 0.05)
+    with written_by_another_program(own.storage):
+        answers = own.submit([click(number) for number in range(1, 9)])
+        assert results(answers.wait()) == [Result.UNRECORDED] * 8
+        assert not own.storage.writer.records
+        assert caplog.text.count("the disk refuses writes") == 1
+    assert results(own.submit([click(1)]).wait()) == [Result.TAKEN]
+    assert own.storage.writer.records
