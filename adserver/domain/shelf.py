@@ -1,6 +1,7 @@
 """Products that slots showed lately, so that they are not read and decoded for each ad."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from threading import Lock
 
 import msgspec
 
@@ -20,10 +21,12 @@ class Shelf:
         self._shops: dict[int, dict[int, Product | None]] = {}  # None: not in the catalogue
         self._count = 0
         self._changes = 0
+        self._changing = Lock()
 
     def forget(self, advertiser_key: int) -> None:
-        self._changes += 1
-        self._drop(advertiser_key)
+        with self._changing:
+            self._changes += 1
+            self._drop(advertiser_key)
 
     def products(
         self,
@@ -43,9 +46,10 @@ class Shelf:
         if missing:
             known = read([key for _, key in missing])
             found.update(known)
-            if changes == self._changes:
-                for advertiser_key, key in missing:
-                    self._keep(advertiser_key, key, known.get(key))
+            with self._changing:
+                if changes == self._changes:
+                    for advertiser_key, key in missing:
+                        self._keep(advertiser_key, key, known.get(key))
         return {key: product for key, product in found.items() if product is not None}
 
     def _keep(self, advertiser_key: int, key: int, product: Product | None) -> None:

@@ -47,14 +47,14 @@ class Tally:
         """What was counted, as rows for AddCounts; with `most`, no more of them, and each in its turn."""
         if most is None or not self._leaving:
             self._spread()
-            self._leaving += [row for row in self._counts.items() if row[1]]
-            self._counts = Counter()
+            counts, self._counts = self._counts, Counter()  # first: other threads count meanwhile
+            self._leaving += [row for row in counts.items() if row[1]]
         taken = self._leaving[:most]
         del self._leaving[:most]
         return tuple((hour_ms, name, owner_key, n) for (owner_key, name), n in taken)
 
     def _spread(self) -> None:
-        for (owner_keys, name), n in self._of_all.items():
+        of_all, self._of_all = self._of_all, Counter()
+        for (owner_keys, name), n in of_all.items():
             for owner_key in owner_keys:
                 self.add(owner_key, name, n)
-        self._of_all = Counter()

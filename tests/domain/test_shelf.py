@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from random import Random
+from threading import Thread
 
 import msgspec
 
@@ -82,6 +83,27 @@ def test_what_was_read_while_the_catalogue_changed_is_not_kept() -> None:
         return read
 
     assert shelf.products({1: [101]}, read_slowly) == {101: old}
+    assert shelf.products({1: [101]}, catalogue.read) == {101: new}
+
+
+def test_a_change_that_is_told_while_a_product_is_put_down_is_not_missed() -> None:
+    catalogue, shelf = Catalogue(), Shelf()
+    catalogue.products[101] = old = product(1, 1)
+    new = msgspec.structs.replace(old, availability=Availability.OUT_OF_STOCK)
+    telling: list[Thread] = []
+
+    class Read(dict[int, Product]):
+        """Looked into by whoever puts its products down, it lets another thread tell of a change."""
+
+        def get(self, key: int, otherwise: object = None) -> Product:  # type: ignore[override]
+            catalogue.products[101] = new
+            telling.append(Thread(target=shelf.forget, args=(1,)))
+            telling[-1].start()
+            telling[-1].join(0.2)
+            return self[key]
+
+    assert shelf.products({1: [101]}, lambda keys: Read(catalogue.read(keys))) == {101: old}
+    telling[0].join()
     assert shelf.products({1: [101]}, catalogue.read) == {101: new}
 
 

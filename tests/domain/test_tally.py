@@ -44,6 +44,21 @@ def test_who_is_counted_together_is_counted_as_each_alone() -> None:
     assert len(tally) == 0
 
 
+def test_what_another_thread_counts_meanwhile_is_neither_lost_nor_in_the_way() -> None:
+    tally = Tally()
+
+    class Meddling(int):
+        """Looked at, it lets another thread count."""
+
+        def __bool__(self) -> bool:
+            tally.add(2, "new")
+            return True
+
+    tally._counts[1, "old"] = Meddling(3)
+    assert tally.take(7, 10) == ((7, "old", 1, 3),)
+    assert tally.take(7, 10) == ((7, "new", 2, 1),)
+
+
 def test_a_counter_that_never_rests_holds_up_no_other() -> None:
     tally = Tally()
     for owner_key in range(10):
