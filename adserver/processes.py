@@ -121,6 +121,7 @@ def run_worker(server: Server, listener: socket.socket, ready: Callable[[], None
     config = uvicorn.Config(
         server.application,
         http=protocol,
+        ws="none",
         loop="uvloop",
         lifespan="off",
         access_log=False,

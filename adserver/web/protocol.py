@@ -47,7 +47,7 @@ class CuttingProtocol(HttpToolsProtocol):
         self._answered = 0  # of them: a request that is under way has come since
         self._head_from = self._head_until = 0  # the head under way began somewhere in between
         self._address_bytes = 0
-        self._in_head = self._too_long = False
+        self._in_head = self._too_long = False  # in a head, or in the lines that may follow a body
         self._unread_bytes = 0  # of our answers, in the last round
         self._read_at = 0.0
 
@@ -120,6 +120,15 @@ class CuttingProtocol(HttpToolsProtocol):
         if self._came - self._head_from > MOST_HEAD_BYTES and self._head_bytes() > MOST_HEAD_BYTES:
             self._too_long = True
             raise _HeadTooLong
+
+    def on_chunk_header(self) -> None:
+        """Behind the last chunk lines may come as in a head: no proxy has looked at them, nor shall we."""
+        self._in_head, self._head_until = True, self._came
+        self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        self._in_head = False
+        super().on_body(body)
 
     def _head_bytes(self) -> int:
         return self._address_bytes + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -214,8 +223,9 @@ class HotProtocol(CuttingProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        self._in_head = False
         turn: object = self.cycle
-        if not isinstance(turn, _Turn):
+        if not isinstance(turn, _Turn) or not turn.more_body:
             super().on_body(body)
         elif turn.body is None:
             turn.body = bytearray(body[:MOST_BODY_BYTES])
@@ -224,7 +234,7 @@ class HotProtocol(CuttingProtocol):
 
     def on_message_complete(self) -> None:
         turn: object = self.cycle
-        if isinstance(turn, _Turn):
+        if isinstance(turn, _Turn) and turn.more_body:  # not the one before: who asks for WebSocket has none
             self._take(turn)
         else:
             super().on_message_complete()

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -347,6 +347,52 @@ def test_a_head_that_does_not_end_is_refused_while_it_comes(doors: Doors, door: 
         except OSError:
             pass
     assert sent < 20 * MOST_HEAD_BYTES
+
+
+IN_CHUNKS = b"POST /m/e HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+
+
+@pytest.mark.parametrize("door", ["asgi", "protocol"])
+def test_lines_behind_a_body_that_do_not_end_are_refused_while_they_come(doors: Doors, door: str) -> None:
+    """One of the line behind a body that does not end, and many that do."""
+    for piece in (b"x" * 1_000, b"a: " + b"x" * 995 + b"\r\n"):
+        connection, sent = doors.connect(door), 0
+        with closing(connection), suppress(ConnectionError):
+            connection.sendall(IN_CHUNKS + b"x: ")
+            while sent < 100 * MOST_HEAD_BYTES:
+                connection.sendall(piece)
+                sent += len(piece)
+        assert sent < 100 * MOST_HEAD_BYTES
+
+
+@pytest.mark.parametrize("door", ["asgi", "protocol"])
+def test_a_body_of_many_chunks_is_no_long_head(doors: Doors, door: str) -> None:
+    body = chunked(b"POST /m/e?debug=1", *[b"x" * 1_000] * (3 * MOST_HEAD_BYTES // 1_000))
+    assert b"x-event: body_too_large" in in_pieces(doors, door, body, 1_007)
+
+
+@pytest.mark.parametrize("door", ["asgi", "protocol"])
+def test_what_follows_a_body_says_nothing_of_who_asks(doors: Doors, door: str) -> None:
+    tail = b"Origin: https://shop.example\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n"
+    answer = ask(doors, door, IN_CHUNKS.replace(b"Transfer", b"Connection: close\r\nTransfer") + tail)
+    assert statuses(answer) == [b"204"] and b"access-control" not in answer
+
+
+def test_whoever_would_speak_websocket_has_not_the_request_before_answered_again(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a library for it is installed, uvicorn hands the connection over once it has the head."""
+    monkeypatch.setattr(HotProtocol, "_should_upgrade_to_ws", lambda self: True)
+    monkeypatch.setattr(HotProtocol, "handle_websocket_upgrade", lambda self: self.transport.close())
+    held = Held(doors, monkeypatch)
+    with closing(doors.connect()) as connection:
+        connection.sendall(b"GET " + doors.view() + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+        held.wait_for(1)
+        held.let_go()
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+        upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        connection.sendall(b"GET " + doors.view() + b" HTTP/1.1\r\n" + HOST + upgrade)
+        assert told(connection) == b"" and len(held.waiting) == 1
 
 
 @pytest.mark.parametrize("door", ["asgi", "protocol"])
