@@ -23,6 +23,7 @@ from adserver.web.pending import Pending, in_time, waited
 from adserver.writes import Outcome, Result
 from creatives.formats import FORMATS
 from pixel.parse import MAX_BODY_BYTES, UNHEARD, Hit, from_body, from_query, said_in
+from pixel.urgent import is_urgent
 
 log = logging.getLogger("adserver.web")
 
@@ -188,6 +189,9 @@ class Hot:
         """
         path = request.path
         if path == "/m/e":
+            said = request.body if request.method == "POST" else request.query
+            if is_urgent(said, is_known=b"cookie" in head.values):
+                return None
             self._collect.shed()
             return _shared(answers.try_again(), path, head)
         if path in _BEACONS:

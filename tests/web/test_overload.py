@@ -72,6 +72,38 @@ def test_events_and_beacons_are_told_to_come_again(overloaded: Doors, door: str,
     assert readable == (b"/m/e" in line)  # so that the tag can see that it must send again
 
 
+@pytest.mark.parametrize("door", DOORS)
+def test_an_order_is_heard_however_it_is_told(overloaded: Doors, door: str) -> None:
+    merchant = overloaded.world.merchant.encode()
+    tail = b"&e=purchase&transaction_id=" + door.encode() + b"-1&value=9&currency=EUR&id=boots&debug=1"
+    answer = ask(overloaded, door, request(b"GET /m/e?m=" + merchant + tail))
+    assert statuses(answer) == [b"200"] and b"x-event: accepted" in answer
+    order = b'{"name":"trackTransaction","id":"%s-2","item":["boots"]}' % door.encode()
+    body = b'{"m":"%s","debug":1,"events":[%s]}' % (merchant, order)
+    answer = ask(overloaded, door, request(b"POST /m/e", body=body))
+    assert statuses(answer) == [b"204"] and b"x-event: accepted" in answer
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_yes_is_taken_back_at_once(doors: Doors, door: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = doors.world.browser()
+    assert browser.view() == "accepted"
+    ((name, value),) = browser.cookies.items()
+    monkeypatch.setattr(doors.world.server.pulse._overload, "refuses", lambda now, waiting: True)
+    body = b'{"m":"%s","events":[],"consent":{"granted":false,"cmp":"own"}}' % doors.world.merchant.encode()
+    told = request(
+        b"POST /m/e",
+        b"Origin: https://shop.example",
+        b"Cookie: %s=%s" % (name.encode(), value.encode()),
+        body=body,
+    )
+    answer = ask(doors, door, told)
+    assert statuses(answer) == [b"204"] and b"max-age=0" in answer.lower()
+    assert statuses(ask(doors, door, request(b"POST /m/e", body=body))) == [
+        b"503"
+    ]  # who has nothing to take back
+
+
 def test_a_slot_gets_the_house_ad_and_nobodys_profile_is_read(
     overloaded: Doors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
