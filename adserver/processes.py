@@ -221,9 +221,9 @@ class Supervisor:
         self._start("writer")
         self._await_writer()
         for name in self._work:
-            if name not in self._children:
+            if name not in self._children and not self._stopping:
                 self._start(name)
-        if ready is not None:
+        if ready is not None and not self._stopping:
             ready()
         while not self._stopping:
             self._replace_the_dead()
@@ -244,18 +244,19 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         os.close(self._lifeline)
         watch_lifeline(self._lifeline_end)
-        if OWN_NAME.exists():
-            OWN_NAME.write_text(name)
+        tell_name(name)
         self._work[name]()
 
     def _await_writer(self) -> None:
         deadline = time.monotonic() + WRITER_SECONDS
         path = self._settings.database_path.with_suffix(".sock")
-        while time.monotonic() < deadline and self._children["writer"].is_alive():
+        while time.monotonic() < deadline and self._children["writer"].is_alive() and not self._stopping:
             with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
                 probe.connect(str(path))
                 return
             time.sleep(0.02)
+        if self._stopping:
+            return
         self._end()
         raise SystemExit("the writer did not start: is another server using this data folder?")
 
@@ -284,6 +285,12 @@ def _terminate(children: list[ForkProcess]) -> None:
         child.join(STOP_SECONDS)
         if child.is_alive():
             child.kill()
+
+
+def tell_name(name: str) -> None:
+    """Have this process shown by its name, where the system lets us: some forbid it, none needs it."""
+    with suppress(OSError):
+        OWN_NAME.write_text(name)
 
 
 def watch_lifeline(descriptor: int) -> None:

@@ -1,6 +1,9 @@
 """Starting and stopping: settings that are wrong say so, jobs go on past a failure and end in time."""
 
 import logging
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from adserver import __main__, jobs
+from adserver import __main__, jobs, processes
 from adserver.config import Settings
 from adserver.domain.retention import Retention
 from adserver.domain.tally import Tally
@@ -152,3 +155,39 @@ def test_a_job_at_work_does_not_keep_the_server_from_stopping(monkeypatch: pytes
     running.join(5)
     assert not running.is_alive() and runner.left_at_work
     end.set()
+
+
+def test_a_process_that_may_not_tell_its_name_works_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "OWN_NAME", tmp_path / "comm")
+    processes.tell_name("worker 1")
+    assert (tmp_path / "comm").read_text() == "worker 1"
+    for forbidden in (tmp_path, tmp_path / "comm" / "of none"):
+        monkeypatch.setattr(processes, "OWN_NAME", forbidden)
+        processes.tell_name("worker 2")
+    assert (tmp_path / "comm").read_text() == "worker 1"
+
+
+STOPPED_EARLY = """
+import os, signal
+from adserver.config import Settings
+from adserver.processes import Supervisor
+
+def interrupted():
+    for pid in (os.getppid(), os.getpid()):
+        os.kill(pid, signal.SIGINT)
+
+supervisor = Supervisor("127.0.0.1", 0, 1, Settings())
+supervisor._work["writer"] = interrupted
+supervisor._work["worker 1"] = supervisor._work["jobs"] = lambda: print("begun", flush=True)
+supervisor.run(ready=lambda: print("ready", flush=True))
+"""
+
+
+def test_a_server_that_is_interrupted_while_it_starts_ends_and_blames_nobody(tmp_path: Path) -> None:
+    environment = {**os.environ, "ADSERVER_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", STOPPED_EARLY]
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "did not start" not in done.stderr
