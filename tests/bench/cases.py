@@ -12,7 +12,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from adserver.domain.pricing import PricingModel
-from tests.bench.world import NEWS_PAGE, SHOP_PAGE, Visitor, World
+from tests.bench.world import CONSENT_TOOL, NEWS_PAGE, SHOP_PAGE, Visitor, World
 from tests.pixel.consent_strings import VENDOR, make_tc
 from tests.simulation.browser import USER_AGENT, Answer
 
@@ -80,8 +80,8 @@ class Case(NamedTuple):
 # ---- what is asked ----
 
 
-def consent() -> str:
-    return f"consent=1&consent_cmp=bench&consent_time={int(time.time())}"
+def consent(world: World) -> str:
+    return f"consent=1&consent_cmp={CONSENT_TOOL}&consent_time={world.consented_seconds}"
 
 
 def in_turn(world: World, shops: int | None = None) -> Iterator[Visitor]:
@@ -101,7 +101,7 @@ def _view(world: World, visitor: Visitor, said: str) -> str:
 
 
 def pixel(world: World) -> Iterator[Ask]:
-    said = consent()
+    said = consent(world)
     for visitor in in_turn(world):
         yield Ask(_view(world, visitor, said), SHOP_PAGE, visitor.cookie)
 
@@ -114,13 +114,13 @@ def pixel_tcf(world: World) -> Iterator[Ask]:
 
 
 def pixel_new(world: World) -> Iterator[Ask]:
-    said = consent()
+    said = consent(world)
     for visitor in in_turn(world):
         yield Ask(_view(world, visitor, said), SHOP_PAGE)
 
 
 def beacon(world: World) -> Iterator[Ask]:
-    given = {"granted": True, "cmp": "bench", "time": int(time.time())}
+    given = {"granted": True, "cmp": CONSENT_TOOL, "time": world.consented_seconds}
     for visitor in in_turn(world):
         key, shop = world.mint_key(), visitor.shops[0]
         item = {"item_id": world.item(shop, key >> 20), "price": 89.9, "quantity": 1}
@@ -136,20 +136,21 @@ def beacon(world: World) -> Iterator[Ask]:
 
 
 def slot(world: World) -> Iterator[Ask]:
-    target = f"/slot/{world.slot_id}?{consent()}"
+    target = f"/slot/{world.slot_id}?{consent(world)}"
     for visitor in in_turn(world):
         yield Ask(target, NEWS_PAGE, visitor.cookie)
 
 
 def slot_gif(world: World) -> Iterator[Ask]:
-    said = consent()
+    said = consent(world)
     for number, visitor in enumerate(in_turn(world, SHOPS_WITH_FRAMES)):
         yield Ask(f"/slot/{world.slot_id}.gif?n=k{number}&{said}", NEWS_PAGE, visitor.cookie)
 
 
 def slot_stranger(world: World) -> Iterator[Ask]:
+    target = f"/slot/{world.slot_id}?{consent(world)}"
     while True:
-        yield Ask(f"/slot/{world.slot_id}?{consent()}", NEWS_PAGE)
+        yield Ask(target, NEWS_PAGE)
 
 
 def impression(world: World) -> Iterator[Ask]:

@@ -15,7 +15,17 @@ from adserver.storage.embedded import own_storage
 from adserver.storage.sqlite import prepared
 from adserver.storage.tables import profiles
 from pixel.events import EventName
-from tests.bench.world import DAY_MS, Size, Visitor, World, accounts, advertiser_key, commit, products
+from tests.bench.world import (
+    DAY_MS,
+    Size,
+    Visitor,
+    World,
+    accounts,
+    advertiser_key,
+    commit,
+    products,
+    proof_of_consent,
+)
 from tests.domain.makers import make_event
 
 KNOWN = 10_000  # visitors who send requests, however many there are
@@ -25,7 +35,7 @@ _INSERT = prepared(profiles.insert())
 
 
 def make_large_world(folder: Path, size: Size, tell: Callable[[str], None]) -> World:
-    """As `make_world` does, but for the events: of each visitor there is the profile only."""
+    """As `make_world` does, but for events and consents: of each visitor there is the profile only."""
     world = World(folder, size._replace(visitors=min(KNOWN, size.visitors)))
     storage = own_storage(folder / "adserver.db")
     try:
@@ -69,8 +79,10 @@ def _rows(world: World, of_each: int) -> Iterator[dict[str, Any]]:
 
 def _profile(world: World, visitor: Visitor, at_ms: int) -> Profile:
     """Of one visit to each of the visitor's shops."""
-    profile = Profile(at_ms)
+    profile, proof = Profile(at_ms), proof_of_consent(world)
     for shop in visitor.shops:
         event = make_event(EventName.VIEW_ITEM, *world.viewed(visitor, shop))
         fold_event(profile, advertiser_key(shop), event, at_ms)
+    for known in profile.shops:
+        known.proof = proof.digest
     return profile

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.cases import CASES, NEWS_PAGE, Case, mixed, slot_gif
-from tests.bench.world import Size, World
+from adserver.writes import StoreEvent
+from pixel.consent import Region, Signals, decide
+from pixel.parse import Hit, from_query
+from tests.bench.cases import CASES, NEWS_PAGE, SHOP_PAGE, Case, mixed, pixel, slot_gif
+from tests.bench.world import Size, World, visits
 from tests.simulation.browser import Answer
 
 SMALL = Size(visitors=60, products=80, campaigns=40)
@@ -41,6 +44,15 @@ def test_what_counts_once_is_sent_once(name: str, world: World) -> None:
 def test_all_visitors_come_before_one_comes_again(world: World) -> None:
     asks = islice(CASES[0].asks(world), SMALL.visitors)
     assert len({ask.cookie for ask in asks}) == SMALL.visitors
+
+
+def test_returning_visitors_state_the_consent_that_their_profiles_stand_on(world: World) -> None:
+    said = from_query(next(pixel(world)).target.partition("?")[2].encode())
+    assert isinstance(said, Hit)
+    shop = Signals(Region.STRICT, world.clock(), said.said, origin_verified=True, site=SHOP_PAGE)
+    (first, *_), proof = visits(world), decide(shop).proof
+    assert isinstance(first, StoreEvent)
+    assert first.proof == proof is not None
 
 
 def test_mixed_traffic_has_twenty_five_slots_among_a_hundred_and_sixty_five(world: World) -> None:

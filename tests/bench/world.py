@@ -17,6 +17,8 @@ from adserver.outside.clock import KeyMint, system_clock
 from adserver.storage.embedded import own_storage
 from adserver.storage.secrets import load_keys
 from adserver.writes import Entity, Outcome, Result, SaveEntity, SaveProducts, StoreEvent, Write
+from pixel.consent import Region, Said, Signals, decide
+from pixel.consent_proof import ConsentProof
 from pixel.cookie import RANDOM_BYTES, KeyRing, mint, visitor_of
 from pixel.events import EventName
 from tests.domain.makers import (
@@ -39,6 +41,7 @@ PLENTY = Micros(10**15)
 WRITES_AT_ONCE = 5_000
 MINTING_WORKER = 250  # whose keys the server's own never meet
 DAY_MS = 86_400_000
+CONSENT_TOOL = "bench"
 
 
 class Size(NamedTuple):
@@ -78,6 +81,7 @@ class World:
         self.size = size
         self.slot_id = write_id("slot", SLOT)
         self.clock = system_clock()
+        self.consented_seconds = (self.clock() - DAY_MS) // 1_000  # when everybody said yes: before they came
         self.mint_key = KeyMint(MINTING_WORKER, self.clock)
         kept = load_keys(folder)
         self._tokens = TokenKeys(kept.current, {n: bytes.fromhex(key) for n, key in kept.tokens.items()})
@@ -203,11 +207,20 @@ def products(world: World) -> Iterator[Write]:
 
 
 def visits(world: World) -> Iterator[Write]:
-    """Each came back once to each of their shops, yesterday: so there is a profile."""
-    at_ms = world.clock() - DAY_MS
+    """Each came back once to each of their shops, yesterday: so there is a profile, and proof of a yes to it."""
+    at_ms, proof = world.clock() - DAY_MS, proof_of_consent(world)
     for visitor in world.visitors:
         for shop in visitor.shops:
             items = world.viewed(visitor, shop)
             key = world.mint_key()
             event = make_event(EventName.VIEW_ITEM, *items, event_id=f"before-{key}")
-            yield StoreEvent(key, advertiser_key(shop), visitor.key, False, event, at_ms)
+            yield StoreEvent(key, advertiser_key(shop), visitor.key, False, event, at_ms, proof=proof)
+
+
+def proof_of_consent(world: World) -> ConsentProof:
+    """Of the yes that the cases' requests state: who comes back says what they said before."""
+    said = Said(asserted=True, asserted_by=CONSENT_TOOL, asserted_at_seconds=world.consented_seconds)
+    shop = Signals(Region.STRICT, world.clock(), said, origin_verified=True, site=SHOP_PAGE)
+    proof = decide(shop).proof
+    assert proof is not None
+    return proof
