@@ -92,6 +92,10 @@ class Writer(Protocol):
         """The same of many campaigns at once; nothing is said of those of which there is nothing."""
         ...
 
+    def most_under_way(self, campaign_keys: Sequence[int]) -> Mapping[int, Expected]:
+        """No less than that, for less: enough where there is money for it all the same."""
+        ...
+
     def submit(self, write: Write) -> Deferred:
         """Queue a write from the event loop; resolved on the loop after its batch is durable."""
         ...

@@ -68,6 +68,12 @@ class _Campaign:
                 micros += price * rate * (seen - quicker) / (seen - rate * quicker)
         return Micros(int(micros))
 
+    @property
+    def most_micros(self) -> Micros:
+        """No less than that, as if no ad had aged: a chance falls with age, and silence lowers the rate."""
+        prices = sum(self.prices)
+        return Micros(int(prices * self.rate) + 1) if prices else ZERO
+
     def count(self, ad: _Ad) -> None:
         """An ad whose answer came, or was waited for long enough; each once."""
         if not ad.counted:
@@ -102,6 +108,7 @@ class InFlight:
         self.workers = 1
         self._expired_ms = -1
         self._reckoned: dict[int, Expected] = {}  # asked far more often than it changes
+        self._most: dict[int, Expected] = {}
 
     def add(self, campaign_key: int, impression_id: int, price: Micros, chance: float, now_ms: int) -> None:
         """An ad went out; `chance` is how likely it is billed as far as the server knew."""
@@ -155,6 +162,7 @@ class InFlight:
             self._ageing[ad.age].append((due_ms + AGES_MS[ad.age] - AGES_MS[age], ad))
         else:
             del self._ads[ad.impression_id]
+            self._most.pop(ad.campaign_key, None)
         if ad.price:
             campaign = self._campaigns[ad.campaign_key]
             campaign.prices[age] -= ad.price
@@ -162,7 +170,7 @@ class InFlight:
                 campaign.prices[ad.age] += ad.price
             if AGES_MS[age] == PATIENCE_MS:
                 campaign.count(ad)
-            self._change(ad.campaign_key)
+            self._age(ad.campaign_key)
 
     def expected(self, campaign_key: int) -> Expected | None:
         """What is under way of a campaign since the last `expire`; None where nothing ever was."""
@@ -175,7 +183,21 @@ class InFlight:
             self._reckoned[campaign_key] = reckoned
         return reckoned
 
+    def most_expected(self, campaign_key: int) -> Expected | None:
+        """No less than `expected` says, and reckoned again far less often: not with each age of each ad."""
+        campaign = self._campaigns.get(campaign_key)
+        if campaign is None:
+            return None
+        most = self._most.get(campaign_key)
+        if most is None or most.workers != self.workers:
+            most = self._most[campaign_key] = Expected(campaign.most_micros, campaign.rate, self.workers)
+        return most
+
     def _change(self, campaign_key: int) -> None:
+        self._most.pop(campaign_key, None)
+        self._age(campaign_key)
+
+    def _age(self, campaign_key: int) -> None:
         self.changed.add(campaign_key)
         self._reckoned.pop(campaign_key, None)
 
@@ -208,11 +230,13 @@ class Unconfirmed:
 
     def expected_of(self, campaign_keys: Sequence[int], told: Mapping[int, Expected]) -> dict[int, Micros]:
         """Micros that are probably under way of each of the campaigns of which anything is."""
-        own = self._prices
-        expected = {
-            key: self.expected(key, told.get(key)) for key in campaign_keys if key in told or own.get(key)
-        }
-        return {key: micros for key, micros in expected.items() if micros}
+        expected: dict[int, Micros] = {}
+        for key in campaign_keys:  # a plain loop: of most of them there is nothing, at every ad
+            one = told.get(key)
+            micros = self.expected(key, one) if self._prices.get(key) else one.micros if one else ZERO
+            if micros:
+                expected[key] = micros
+        return expected
 
     def expected(self, campaign_key: int, told: Expected | None) -> Micros:
         """Micros that are probably under way, with what the writer told of all workers' ads.

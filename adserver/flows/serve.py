@@ -301,16 +301,27 @@ class Serve:
         """Contextual campaigns, and those of shops this visitor knows; others are out of audience unseen."""
         line_ups = self._line_ups({shop.advertiser_key: shop for shop in shops})
         rates = self._exchange_rates(line_ups)
-        under_way = self._under_way(line_ups)
+        most = self._most_under_way(line_ups)
         self._refresh()  # after that: what is billed just now is counted twice for a moment, never left out
+        exact = [line_up for line_up in line_ups if not self._can_all_pay(line_up, most, now_ms)]
+        under_way: Mapping[int, Micros] = {}
+        if exact:
+            under_way = self._under_way(exact)
+            self._refresh()
         candidates: list[Candidate | Together] = []
         for line_up in line_ups:
             joint = line_up.joint
-            if joint and self._memory.can_all_pay(joint.advertiser_key, joint.dearest, under_way, now_ms):
+            if joint and (line_up not in exact or self._can_all_pay(line_up, under_way, now_ms)):
                 candidates.append(Together(line_up, joint, rates.get(joint.currency)))
             else:
                 candidates += self._each(line_up, under_way, rates, now_ms)
         return candidates
+
+    def _can_all_pay(self, line_up: LineUp, under_way: Mapping[int, Micros], now_ms: int) -> bool:
+        joint = line_up.joint
+        return joint is not None and self._memory.can_all_pay(
+            joint.advertiser_key, joint.dearest, under_way, now_ms
+        )
 
     def _line_ups(self, shops: Mapping[int, Shop]) -> list[LineUp]:
         """Of the shops, and of the page: each campaign once."""
@@ -331,6 +342,16 @@ class Serve:
             Candidate(contender, balance, rates.get(contender.campaign.terms.currency), audiences)
             for contender, balance in zip(line_up.contenders, balances, strict=True)
         ]
+
+    def _most_under_way(self, line_ups: Sequence[LineUp]) -> dict[int, Micros]:
+        """By advertiser, no less than that of all its campaigns where they are judged together."""
+        most: dict[int, Micros] = {}
+        for line_up in line_ups:
+            if line_up.joint is not None:
+                keys = line_up.campaign_keys
+                own = self._memory.unconfirmed.expected_of(keys, self._writer.most_under_way(keys))
+                most[line_up.joint.advertiser_key] = Micros(sum(own.values()))
+        return most
 
     def _under_way(self, line_ups: Sequence[LineUp]) -> dict[int, Micros]:
         """What all workers' ads of a moment ago will probably cost, by campaign and by advertiser."""

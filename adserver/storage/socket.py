@@ -197,6 +197,8 @@ class RemoteWriter:
     def under_way(self, campaign_keys: Sequence[int]) -> Mapping[int, Expected]:
         return self._in_flight  # all that was told: no less than what is asked
 
+    most_under_way = under_way
+
     def on_loop(self, loop: asyncio.AbstractEventLoop | None) -> None:
         """On which loop, from now on; called on it, as is None when it ends."""
         if self._asked is not None:

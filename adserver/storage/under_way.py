@@ -68,6 +68,15 @@ class UnderWay:
             expected = {key: self._in_flight.expected(key) for key in known}
         return {key: one for key, one in expected.items() if one is not None}
 
+    def most_expected_of(self, campaign_keys: Sequence[int]) -> dict[int, Expected]:
+        """No less than that, for less."""
+        known = self._in_flight.known(campaign_keys)
+        if not known:
+            return {}
+        with self._lock:
+            most = {key: self._in_flight.most_expected(key) for key in known}
+        return {key: one for key, one in most.items() if one is not None}
+
     @contextmanager
     def listening(self) -> Iterator[News]:
         """Asked again and again: what has changed since the last answer; at first, all there is."""

@@ -412,6 +412,9 @@ class LocalWriter:
     def under_way(self, campaign_keys: Sequence[int]) -> Mapping[int, Expected]:
         return self._committer.under_way.expected_of(campaign_keys)
 
+    def most_under_way(self, campaign_keys: Sequence[int]) -> Mapping[int, Expected]:
+        return self._committer.under_way.most_expected_of(campaign_keys)
+
     def listening(self) -> AbstractContextManager[News]:
         """For another process that writes through us; see storage/socket.py."""
         return self._committer.under_way.listening()

@@ -251,6 +251,39 @@ def test_the_prices_under_way_are_those_of_a_plain_list(story: list[tuple[str, i
             assert expected.micros == pytest.approx(plain.expected(key, expected.rate), abs=1)
 
 
+@given(steps, st.data())
+def test_the_most_that_may_be_under_way_is_never_less_than_what_is(
+    story: list[tuple[str, int, int, int, int]], data: st.DataObject
+) -> None:
+    """However long ago it was reckoned."""
+    in_flight, now_ms = InFlight(), NOW_MS
+    for what, campaign_key, number, price, gap_ms in story:
+        impression_id = campaign_key * 10 + number
+        now_ms += gap_ms
+        if what == "add":
+            chance = data.draw(st.sampled_from([0.0, 0.01, 0.5, 1.0]))
+            in_flight.add(campaign_key, impression_id, Micros(price), chance, now_ms)
+        elif what == "answered":
+            in_flight.answered(campaign_key, impression_id, now_ms)
+        told = [(in_flight.most_expected(key), key) for key in in_flight.campaigns()]
+        in_flight.expire(now_ms)
+        for most, key in [*told, *((in_flight.most_expected(key), key) for _, key in told)]:
+            expected = in_flight.expected(key)
+            assert most is not None and expected is not None
+            assert most.micros >= expected.micros and most.rate >= expected.rate
+
+
+def test_of_what_is_too_old_or_answered_nothing_may_be_under_way() -> None:
+    in_flight = make_served(3)
+    assert in_flight.most_expected(ONE) == Expected(Micros(3 * PRICE + 1), 1.0)
+    in_flight.answered(ONE, 1, NOW_MS)
+    assert in_flight.most_expected(ONE) == Expected(Micros(2 * PRICE + 1), 1.0)
+    in_flight.expire(NOW_MS + IN_FLIGHT_MS)
+    assert in_flight.most_expected(ONE) == Expected(Micros(0), 1.0)
+    in_flight.workers = 4
+    assert in_flight.most_expected(ONE) == Expected(Micros(0), 1.0, 4)
+
+
 def test_an_ad_that_is_older_than_others_were_at_their_answer_is_expected_less() -> None:
     in_flight = make_served(1_000, chance=0.5)
     for impression_id in range(1, 501):
