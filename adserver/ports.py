@@ -60,12 +60,6 @@ class Deferred:
             self._callbacks.append(callback)
 
 
-def resolve_all(deferred: Iterable[tuple[Deferred, Outcome]]) -> None:
-    """Deliver a batch's outcomes, on the thread that waits for them."""
-    for waiter, outcome in deferred:
-        waiter.resolve(outcome)
-
-
 class Writer(Protocol):
     """The one way to change anything; see storage/writer.py."""
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import NamedTuple
 
-from adserver.ports import Deferred, resolve_all
+from adserver.ports import Deferred
 from adserver.writes import Outcome, Result, Write
 
 log = logging.getLogger("adserver.writer")
@@ -239,6 +239,15 @@ def _told_at_once(waiters: Sequence[Waiter], outcomes: Sequence[Outcome]) -> lis
         else:
             waiter.set_result(outcome)
     return deferred
+
+
+def resolve_all(deferred: Sequence[tuple[Deferred, Outcome]]) -> None:
+    """Deliver a batch's outcomes, on the thread that waits for them; who cannot hear strands nobody else."""
+    for waiter, outcome in deferred:
+        try:
+            waiter.resolve(outcome)
+        except Exception:
+            log.exception("an outcome was told in vain: %s", outcome.result)
 
 
 def _unrecorded(count: int) -> list[Outcome]:

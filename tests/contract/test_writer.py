@@ -230,3 +230,22 @@ def test_a_batch_that_fails_altogether_is_told_to_whoever_waits_and_the_next_is_
     postbox.close()
     assert results == [Result.UNRECORDED, Result.SAVED]
     assert "no such luck" in caplog.text
+
+
+def test_who_cannot_hear_its_outcome_keeps_neither_the_others_nor_the_next_batch_from_theirs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    may_go_on, heard = threading.Event(), list[Outcome]()
+
+    def send(writes: list[Write], resent: bool) -> list[Outcome]:
+        assert may_go_on.wait(20)
+        return [Outcome(Result.SAVED)] * len(writes)
+
+    postbox = Postbox(send, "test")
+    for hear in (lambda outcome: 1 // 0, heard.append):
+        postbox.submit(AddCounts(())).then(hear)
+    may_go_on.set()
+    assert postbox.commit(AddCounts(())).result is Result.SAVED
+    postbox.close()
+    assert heard == [Outcome(Result.SAVED)]
+    assert "ZeroDivisionError" in caplog.text
