@@ -61,14 +61,14 @@ def _framed(message: Batch | Answer) -> bytes:
     return len(body).to_bytes(_HEAD, "big") + body
 
 
-def _receive(connection: socket.socket) -> bytes:
-    """One frame; ConnectionError when the other side is gone."""
-    length = int.from_bytes(_exactly(connection, _HEAD), "big")
-    return _exactly(connection, length)
+def _receive(connection: socket.socket, arrived: bytes = b"") -> bytes:
+    """One frame, of which some may have arrived; ConnectionError when the other side is gone."""
+    head = _exactly(connection, _HEAD, arrived[:_HEAD])
+    return _exactly(connection, int.from_bytes(head, "big"), arrived[_HEAD:])
 
 
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    parts = bytearray()
+def _exactly(connection: socket.socket, size: int, arrived: bytes) -> bytes:
+    parts = bytearray(arrived)
     while len(parts) < size:
         part = connection.recv(size - len(parts))
         if not part:
@@ -200,9 +200,14 @@ class RemoteWriter:
     most_under_way = under_way
 
     def on_loop(self, loop: asyncio.AbstractEventLoop | None) -> None:
-        """On which loop, from now on; called on it, as is None when it ends."""
-        if self._asked is not None:
-            self._leave_to_thread(self._asked)
+        """On which loop, from now on; called on it, as is None when it ends.
+
+        The answer that it waits for is the thread's to hear: what was sent is with a writer that lives.
+        """
+        connection, asked, arrived = self._connection, self._asked, bytes(self._arrived)
+        if connection is not None and asked is not None:
+            self._forget_asked(connection)
+            self._postbox.hand_over(partial(self._hear_for_loop, connection, asked, arrived))
         self._loop = loop
         self._postbox.on_loop(loop)
 
@@ -292,7 +297,19 @@ class RemoteWriter:
         connection = self._connection or self._connect()
         connection.setblocking(True)  # uvloop takes that from whatever it watches
         connection.sendall(_framed(batch))
-        answer = _decode_answer(_receive(connection))
+        return self._answered(connection)
+
+    def _hear_for_loop(self, connection: socket.socket, writes: list[Write], arrived: bytes) -> list[Outcome]:
+        """The answer to what the loop has sent, which left before all of that arrived."""
+        try:
+            connection.setblocking(True)
+            return self._answered(connection, arrived)
+        except OSError:
+            self._hang_up()
+            return self._deliver(writes, True)
+
+    def _answered(self, connection: socket.socket, arrived: bytes = b"") -> list[Outcome]:
+        answer = _decode_answer(_receive(connection, arrived))
         self._hear(answer)
         return answer.outcomes
 

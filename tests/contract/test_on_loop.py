@@ -432,3 +432,23 @@ def test_while_another_program_keeps_the_file_to_itself_nothing_is_recorded(
         assert caplog.text.count("the disk refuses writes") == 1
     assert results(own.submit([click(1)]).wait()) == [Result.TAKEN]
     assert own.storage.writer.records
+
+
+def test_what_is_at_the_writer_when_a_workers_loop_leaves_is_not_sent_again(
+    storage: Storage, disk: Disk
+) -> None:
+    """It would be counted twice, and the second sending would be told that it repeats the first."""
+    joined = join_storage(storage.path)
+    beside = Loop(joined)
+    disk.may_go_on.set()
+    assert results(beside.submit([click(9)]).wait()) == [Result.TAKEN]  # so its thread has connected
+    disk.asked.clear()
+    disk.may_go_on.clear()
+    answers = beside.submit([click(1), AddCounts(((NOW_MS, "seen", 1, 1),))])
+    assert disk.asked.wait(SOON)
+    beside.stop()
+    disk.may_go_on.set()
+    assert results(answers.wait()) == [Result.TAKEN, Result.SAVED]
+    assert joined.writer.records
+    joined.close()
+    assert rows_of(storage, "SELECT n FROM counts WHERE name = 'seen'") == [(1,)]
