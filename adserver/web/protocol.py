@@ -259,7 +259,7 @@ class HotProtocol(CuttingProtocol):
         A fault of ours ends here, among the outcomes of a batch, which others wait for too.
         """
         turn.response_complete = True
-        if turn.disconnected:
+        if turn.disconnected or self.transport.is_closing():  # of several turns uvicorn tells the last alone
             return
         assert self._hot is not None
         try:

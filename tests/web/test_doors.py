@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+import uvloop
 
 from adserver.ports import Deferred
 from adserver.web.hot import MOST_BODY_BYTES
@@ -269,6 +270,28 @@ def test_a_client_that_has_gone_strands_nobody_of_its_batch(
     held.let_go()
     with closing(stays):
         assert statuses(told(stays)) == [b"200"]
+
+
+@pytest.mark.parametrize("door", ["asgi", "protocol"])
+def test_a_client_that_is_shown_out_while_it_waits_strands_nobody_of_its_batch(
+    tmp_path: Path, door: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asked twice in one go, and then nonsense. The server's own loop takes no word for who has gone."""
+    monkeypatch.setattr(asyncio, "new_event_loop", uvloop.new_event_loop)
+    doors = Doors(tmp_path)
+    try:
+        held = Held(doors, monkeypatch)
+        line = b"GET " + doors.view()
+        with closing(doors.connect(door)) as noisy, closing(doors.connect(door)) as stays:
+            noisy.sendall(2 * (line + b" HTTP/1.1\r\n" + HOST + b"\r\n") + b"nonsense\r\n\r\n")
+            assert statuses(told(noisy)) == [b"400"]
+            held.wait_for(1)
+            stays.sendall(request(line))
+            held.wait_for(2)
+            held.let_go()
+            assert statuses(told(stays)) == [b"200"]
+    finally:
+        doors.close()
 
 
 @pytest.mark.parametrize("door", ["asgi", "protocol"])
