@@ -112,11 +112,15 @@ class Refresh:
         self._snapshot.put_buckets(buckets)
 
     def _leave_old_days(self, now_ms: int) -> None:
-        """Of days that are over everywhere no decision asks what was spent."""
+        """Of days that are over everywhere no decision asks what was spent, unless the clock goes back."""
         day = local_day(max(0, now_ms - OVER_MS), "UTC")
-        if day > self._since_day:
+        if day == self._since_day:
+            return
+        with self._polling:
+            if day < self._since_day:
+                self._buckets_at = 0  # what was dropped is told again
             self._since_day = day
-            self._snapshot.drop_days_before(day)
+        self._snapshot.drop_days_before(day)
 
     def load_rates(self, now_ms: int = 0) -> None:
         """Figures of the last month for the ranking, a minute old at most."""

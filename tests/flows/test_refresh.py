@@ -99,6 +99,19 @@ def test_balances_of_days_that_are_over_everywhere_are_let_go(street: Street) ->
     assert {id_.day for id_ in street.memory.snapshot.buckets} == {WHOLE_LIFE}
 
 
+def test_a_clock_that_was_set_ahead_and_back_leaves_the_balances_of_today(street: Street) -> None:
+    street.open(daily_budget_micros=PRICE)
+    street.click(street.signed(impression_id=1))
+    street.refresh.if_stale()
+    balances = dict(street.memory.snapshot.buckets)
+    for now_ms in (street.now_ms + 10 * DAY_MS, street.now_ms):
+        street.refresh.load_rates(now_ms)
+    street.refresh.poll()
+    assert street.memory.snapshot.buckets == balances
+    street.look()
+    assert not street.visit().filled
+
+
 def test_terms_of_a_version_that_was_replaced_stay_known(street: Street) -> None:
     street.open()
     street.refresh.poll()
