@@ -1,6 +1,7 @@
 """Budgets: which buckets a charge touches, and whether it fits all of them."""
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -105,7 +106,7 @@ def life_cap(total: Micros | None, deposited: Micros | None) -> Micros | None:
     return min(caps) if caps else None
 
 
-def admit(amount: Micros, buckets: list[Bucket]) -> bool:
+def admit(amount: Micros, buckets: Sequence[Bucket]) -> bool:
     """Whether `amount` fits every bucket; whole or nothing."""
     for bucket in buckets:
         cap = LARGEST_BALANCE if bucket.cap is None else bucket.cap

@@ -1,5 +1,6 @@
 """Keys and the opaque ids people see: a 63-bit key, written as a prefix and thirteen letters."""
 
+from functools import lru_cache
 from hashlib import blake2b
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
@@ -37,8 +38,14 @@ def key_of(purpose: bytes, *parts: bytes) -> int:
     Products, orders and leads are found by it without a look-up table. Parts are length-prefixed, so
     that ("ab", "c") and ("a", "bc") differ.
     """
-    whole = b"".join([len(part).to_bytes(4, "big") + part for part in parts])
-    return int.from_bytes(blake2b(whole, digest_size=8, person=purpose).digest(), "big") >> 1
+    digest = _begun(purpose).copy()
+    digest.update(b"".join([len(part).to_bytes(4, "big") + part for part in parts]))
+    return int.from_bytes(digest.digest(), "big") >> 1
+
+
+@lru_cache(maxsize=64)  # purposes are few, and to begin anew takes as long as all the rest
+def _begun(purpose: bytes) -> "blake2b":
+    return blake2b(digest_size=8, person=purpose)
 
 
 def product_key(advertiser_key: int, item_id: str) -> int:

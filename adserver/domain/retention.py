@@ -80,23 +80,24 @@ def _says_something(shop: Shop) -> bool:
 
 def due_ms(profile: Profile, retention: Retention, seen_ms: int) -> int:
     """When something of a profile is next to be let go; at the latest all of it, unseen for so long."""
-    due = seen_ms + retention.longest_ms
+    dues = [seen_ms + retention.longest_ms]
     for shop in profile.shops:
-        due = min(due, _due_ms_at(shop, retention, due))
+        _add_dues(dues, shop, retention)
     seen = [touch.at_ms for touch in profile.touches]
     seen += [shown.at_ms[0] for shown in profile.shown]
-    return min(due, min(seen) + retention.ads_ms) if seen else due
+    if seen:
+        dues.append(min(seen) + retention.ads_ms)
+    return min(dues)
 
 
-def _due_ms_at(shop: Shop, retention: Retention, due: int) -> int:
+def _add_dues(dues: list[int], shop: Shop, retention: Retention) -> None:
     if shop.interests:
-        due = min(due, min([one.at_ms for one in shop.interests]) + retention.views_ms)
+        dues.append(min([one.at_ms for one in shop.interests]) + retention.views_ms)
     if shop.purchases:
-        due = min(due, min([one.at_ms for one in shop.purchases]) + retention.purchases_ms)
+        dues.append(min([one.at_ms for one in shop.purchases]) + retention.purchases_ms)
     if shop.form_started_ms:
-        due = min(due, shop.form_started_ms + retention.forms_ms)
+        dues.append(shop.form_started_ms + retention.forms_ms)
     if shop.form_submitted_ms:
-        due = min(due, shop.form_submitted_ms + retention.forms_ms)
+        dues.append(shop.form_submitted_ms + retention.forms_ms)
     for name, ms in shop.last_event_ms.items():
-        due = min(due, ms + retention.of_event(name))
-    return due
+        dues.append(ms + retention.of_event(name))

@@ -137,7 +137,11 @@ def fold_event(profile: Profile, advertiser_key: int, event: Event, at_ms: int) 
     shop = _shop_of(profile, advertiser_key, at_ms)
     _note(shop, event.name, at_ms)
     keys = [product_key(advertiser_key, item.item_id) for item in event.items]
-    if event.name is EventName.PURCHASE:
+    level = LEVEL_OF_EVENT.get(event.name)
+    if level is not None:
+        for key in keys:
+            _raise_interest(shop, key, level, at_ms)
+    elif event.name is EventName.PURCHASE:
         _buy(shop, keys, at_ms)
     elif event.name is EventName.REMOVE_FROM_CART:
         for key in keys:
@@ -146,9 +150,6 @@ def fold_event(profile: Profile, advertiser_key: int, event: Event, at_ms: int) 
         shop.form_started_ms = at_ms
     elif event.name in FORM_DONE:
         shop.form_submitted_ms = at_ms
-    elif event.name in LEVEL_OF_EVENT:
-        for key in keys:
-            _raise_interest(shop, key, LEVEL_OF_EVENT[event.name], at_ms)
 
 
 def fold_preference(
@@ -221,9 +222,10 @@ def _buy(shop: Shop, keys: list[int], at_ms: int) -> None:
 
 
 def _raise_interest(shop: Shop, key: int, level: Level, at_ms: int) -> None:
-    known = next((interest for interest in shop.interests if interest.product_key == key), None)
-    fresh = known is not None and known.at_ms > at_ms - INTEREST_RETENTION_MS
-    _set_interest(shop, key, max(level, known.level) if known is not None and fresh else level, at_ms)
+    for known in shop.interests:
+        if known.product_key == key and known.at_ms > at_ms - INTEREST_RETENTION_MS:
+            level = max(level, known.level)
+    _set_interest(shop, key, level, at_ms)
 
 
 def _set_interest(shop: Shop, key: int, level: Level, at_ms: int) -> None:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import msgspec
 from sqlalchemy import bindparam, func, literal_column, select, update
 
 from adserver.domain.arrival import (
@@ -47,7 +46,14 @@ _MARK = prepared(
 
 def count_click(batch: Batch, record: AdRecord) -> None:
     """A click that may be landed, or apart from it one that is suspect."""
-    place = _place(record.advertiser_key, msgspec.structs.asdict(record))
+    place = ClickPlace(
+        record.advertiser_key,
+        record.at_ms - record.at_ms % DAY_MS,
+        record.campaign_key,
+        record.slot_key,
+        record.product_key,
+        0 if record.product_key else record.creative_key,
+    )
     batch.count_click(place, "clicks_suspect" if record.not_billed else "clicks")
 
 

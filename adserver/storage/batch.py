@@ -135,23 +135,19 @@ class Overrun(Exception):
     """A balance did not accept what was admitted; the batch must be rolled back."""
 
 
-class _Account:
-    """A balance as this batch sees it, how far the batch has moved it, and its owner's chain."""
+class _Account(Bucket):
+    """A balance as this batch sees it, its owner's chain, and how far the batch has moved both."""
 
-    __slots__ = ("bucket", "chained", "entries", "head", "reserve", "spend")
-
-    def __init__(self, bucket: Bucket, entries: int = 0, head: bytes | None = None) -> None:
-        self.bucket = bucket
-        self.spend = 0
-        self.reserve = 0
-        self.entries = entries
-        self.head = head
-        self.chained = False
+    entries: int = 0
+    head: bytes | None = None
+    spend: int = 0
+    reserve: int = 0
+    chained: bool = False
 
 
 def _account_of(row: Sequence[Any]) -> _Account:
     """Of a row that begins with the columns of `_balance`."""
-    return _Account(Bucket(row[0], row[2], row[3]), row[4], row[5])
+    return _Account(row[0], row[2], row[3], row[4], row[5])
 
 
 class Batch:
@@ -275,25 +271,25 @@ class Batch:
         bucket_ids = buckets_of(record.campaign_key, record.advertiser_key, record.day)
         accounts = [self._account(bucket_id) for bucket_id in bucket_ids]
         rise = Micros(spend + reserve)
-        if rise > 0 and not admit(rise, [account.bucket for account in accounts]):
+        if rise > 0 and not admit(rise, accounts):
             return False
         for account in accounts:
             account.spend += spend
             account.reserve += reserve
-            account.bucket.spent = Micros(account.bucket.spent + spend)
-            account.bucket.pending = Micros(account.bucket.pending + reserve)
+            account.spent = Micros(account.spent + spend)
+            account.pending = Micros(account.pending + reserve)
         self.touched_balances = True
         if rise > 0:
             for bucket_id, account in zip(bucket_ids, accounts, strict=True):
-                self._tell_of_budget(record, bucket_id, account.bucket, rise)
+                if account.cap is not None and (percent := mark_passed(account, rise)) is not None:
+                    self._tell_of_budget(record, bucket_id, account, account.cap, percent)
         return True
 
-    def _tell_of_budget(self, record: AdRecord, id_: BucketId, bucket: Bucket, rise: Micros) -> None:
-        """Leave a notice for the advertiser where a budget has just come to one of its marks."""
-        percent = mark_passed(bucket, rise)
-        if percent is None or bucket.cap is None:
-            return
-        key = budget_notice_key(id_.owner_key, id_.day, bucket.cap, percent)
+    def _tell_of_budget(
+        self, record: AdRecord, id_: BucketId, bucket: Bucket, cap: Micros, percent: int
+    ) -> None:
+        """Leave a notice for the advertiser: a budget has just come to one of its marks."""
+        key = budget_notice_key(id_.owner_key, id_.day, cap, percent)
         body = budget_notice(
             key,
             percent,
@@ -301,7 +297,7 @@ class Batch:
             is_campaign=id_.owner_key == record.campaign_key,
             advertiser_key=record.advertiser_key,
             day=id_.day,
-            cap=bucket.cap,
+            cap=cap,
             spent=bucket.spent,
             pending=bucket.pending,
             at_ms=record.at_ms,
@@ -364,7 +360,7 @@ class Batch:
         }
         self.connection.execute(_NEW_BUCKET, new)
         self.note_balance(bucket_id)  # even where nothing fits it: its cap is news
-        return _Account(Bucket(whole_life[1]))
+        return _Account(whole_life[1])
 
     def note_balance(self, bucket_id: BucketId) -> None:
         """A balance was made or given a cap: readers hear of it with this batch's sequence."""

@@ -38,6 +38,10 @@ _REDEEM = prepared(
 _REFUSED_DAY = prepared(select(refused_charges.c.day).where(refused_charges.c.charge_id == _CHARGE_ID))
 _DROP_REFUSED = prepared(delete(refused_charges).where(refused_charges.c.charge_id == _CHARGE_ID))
 _REFUSE = prepared(upsert(refused_charges).on_conflict_do_nothing())
+_TAKEN, _CAP_REACHED = Outcome(Result.TAKEN), Outcome(Result.CAP_REACHED)
+_REPEATED, _NOT_BILLABLE = Outcome(Result.REPEATED), Outcome(Result.NOT_BILLABLE)
+_ACCEPTED = Outcome(Result.ACCEPTED)
+_TOUCHES = frozenset({AdEvent.IMPRESSION, AdEvent.CLICK})  # what attribution asks for
 _COUNTED = {
     AdEvent.IMPRESSION: "impressions",
     AdEvent.VIEWABLE_IMPRESSION: "viewable_impressions",
@@ -53,7 +57,7 @@ def charge_id(record: AdRecord) -> int:
 
 def record_ad(batch: Batch, write: RecordAd) -> Outcome:
     """Record ad events once each, and bill what they cost; answers the last one's outcome."""
-    outcome = Outcome(Result.REPEATED)
+    outcome = _REPEATED
     for record in write.records:
         outcome = _record(batch, record)
     return outcome
@@ -69,7 +73,7 @@ def _record(batch: Batch, record: AdRecord) -> Outcome:
     if known is None or redeemed:
         count(batch, record)
     if not record.amount_micros:
-        return Outcome(Result.NOT_BILLABLE) if known is None or redeemed else known
+        return _NOT_BILLABLE if known is None or redeemed else known
     return bill(batch, record)
 
 
@@ -113,10 +117,10 @@ def bill(batch: Batch, record: AdRecord) -> Outcome:
     if take(batch, record):
         if refused:
             batch.connection.execute(_DROP_REFUSED, {"charge_id": event_id})
-        return Outcome(Result.TAKEN)
+        return _TAKEN
     if not refused:
         refuse(batch, record)
-    return Outcome(Result.CAP_REACHED)
+    return _CAP_REACHED
 
 
 def take(batch: Batch, record: AdRecord, reserved: Micros = ZERO) -> bool:
@@ -157,11 +161,11 @@ def repeat(batch: Batch, table: str, record: AdRecord, first: Result) -> Outcome
     """
     event_id = charge_id(record)
     if batch.pending_row(table, event_id) is not None:
-        return Outcome(Result.REPEATED)
+        return _REPEATED
     known_ms = batch.recorded_ms(table, event_id)
     if known_ms is None:
         return None
-    return Outcome(first if batch.resent and known_ms == record.at_ms else Result.REPEATED)
+    return Outcome(first) if batch.resent and known_ms == record.at_ms else _REPEATED
 
 
 def count(batch: Batch, record: AdRecord) -> None:
@@ -182,7 +186,7 @@ def _fold(batch: Batch, record: AdRecord) -> AdRecord:
     profile = known_profile(batch, record.visitor_key, record.at_ms)
     if profile is None:
         return msgspec.structs.replace(record, visitor_key=0)
-    if record.event in (AdEvent.IMPRESSION, AdEvent.CLICK):
+    if record.event in _TOUCHES:
         fold_touch(profile, touch_of(record))
         batch.keep_profile(record.visitor_key, profile, record.at_ms)
     return record
@@ -266,7 +270,7 @@ def record_decision(batch: Batch, write: RecordDecision) -> Outcome:
         "token": write.token or None,
     }
     batch.add_row("decisions", row)
-    return Outcome(Result.ACCEPTED)
+    return _ACCEPTED
 
 
 # ---- reading ----

@@ -182,7 +182,10 @@ class RecentIds:
         self.forgotten_segments = 0
 
     def knows(self, dedupe_key: int) -> bool:
-        return any(dedupe_key in ids for _, ids in self._segments)
+        for _, ids in self._segments:  # noqa: SIM110  asked for each event, of dozens of segments
+            if dedupe_key in ids:
+                return True
+        return False
 
     def add(self, dedupe_key: int, at_ms: int) -> None:
         hour = at_ms // self.HOUR_MS

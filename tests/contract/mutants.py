@@ -89,10 +89,10 @@ def the_cap_is_checked_before_the_batch_only(patch: Patch) -> None:
         found = [
             self._account(id_) for id_ in buckets_of(record.campaign_key, record.advertiser_key, record.day)
         ]
-        before = [msgspec.structs.replace(account.bucket) for account in found]
+        before = [(account.spent, account.pending) for account in found]
         moved = _move(self, record, spend, reserve)
-        for account, bucket in zip(found, before, strict=True):
-            account.bucket = bucket
+        for account, known in zip(found, before, strict=True):
+            account.spent, account.pending = known
         return moved
 
     patch.setattr(Batch, "move", move)
