@@ -42,23 +42,13 @@ class Parties:
         """A record with its parties, its local day and both shares; the event's own fields still empty."""
         advertiser = self.advertiser_of(campaign_key)
         publisher_key, share_bps = self._publisher_of(slot_key)
+        day = self._calendar.span(now_ms, advertiser.timezone).day
+        shares = (amount, basis_points_of(amount, share_bps))
+        # By place, since so many names would take longer than all the rest; 0 is what the event itself says.
         return AdRecord(
-            event=event,
-            impression_id=0,
-            campaign_key=campaign_key,
-            campaign_version=0,
-            advertiser_key=advertiser.key,
-            publisher_key=publisher_key,
-            slot_key=slot_key,
-            creative_key=0,
-            product_key=0,
-            visitor_key=0,
-            at_ms=now_ms,
-            day=self._calendar.span(now_ms, advertiser.timezone).day,
-            currency=terms.currency,
-            amount_micros=amount,
-            publisher_micros=basis_points_of(amount, share_bps),
-        )
+            event, 0, campaign_key, 0, advertiser.key, publisher_key, slot_key, 0, 0, 0,
+            now_ms, day, terms.currency, *shares,
+        )  # fmt: skip
 
     def priced_again(self, record: AdRecord, event: AdEvent, amount: Micros) -> AdRecord:
         """The record of another event of the same ad, at the same moment."""

@@ -142,10 +142,10 @@ def _split_plain(query: str) -> tuple[dict[str, str], _Lists]:
     lists: _Lists = ([], [], [])
     for pair in query.split("&"):
         key, _, text = pair.partition("=")
-        if key in _NAMED:
-            fields.setdefault(key, text)
-        elif key in _LISTED:
+        if key in _LISTED:
             lists[_LISTED[key]].append(text)
+        elif key in _NAMED and key not in fields:
+            fields[key] = text
     return fields, lists
 
 
@@ -196,35 +196,45 @@ def _event(record: object) -> Event | Rejection:
     if name is None:
         return Rejection.UNKNOWN_EVENT
     flaws: list[Flaw] = []
-    currency = _kept(currency_from, get("currency"), Flaw.BAD_CURRENCY, flaws)
+    currency = _kept(_CURRENCY, get("currency"), flaws)
     items = _items(get("items"), currency, flaws)
-    if items is Rejection.BAD_ITEM_ID and name is EventName.PURCHASE:
-        items = ()  # an order is kept whatever its items are: somebody has to be paid
     if isinstance(items, Rejection):
-        return items
+        if items is not Rejection.BAD_ITEM_ID or name is not EventName.PURCHASE:
+            return items
+        items = ()  # an order is kept whatever its items are: somebody has to be paid
     return Event(
         name=name,
-        event_id=_kept(record_id_from, get("event_id"), Flaw.BAD_EVENT_ID, flaws),
+        event_id=_kept(_EVENT_ID, get("event_id"), flaws),
         items=items,
         value_micros=_amount(get("value"), currency, Flaw.BAD_VALUE, flaws),
         currency=currency,
-        order_id=_kept(record_id_from, get("transaction_id"), Flaw.BAD_TRANSACTION_ID, flaws),
-        lead_id=_kept(record_id_from, get("lead_id"), Flaw.BAD_LEAD_ID, flaws),
-        click_id=_kept(click_id_from, get("rtclid"), Flaw.BAD_CLICK_ID, flaws),
-        url=_kept(page_from, get("url"), Flaw.BAD_URL, flaws),
-        form_id=_kept(field_name_from, get("form_id"), Flaw.BAD_FORM_ID, flaws),
+        order_id=_kept(_ORDER_ID, get("transaction_id"), flaws),
+        lead_id=_kept(_LEAD_ID, get("lead_id"), flaws),
+        click_id=_kept(_CLICK_ID, get("rtclid"), flaws),
+        url=_kept(_URL, get("url"), flaws),
+        form_id=_kept(_FORM_ID, get("form_id"), flaws),
         fields=_fields(get("fields"), flaws),
         landing_ms=_landing_ms(get("landing_ms"), flaws),
         flaws=tuple(dict.fromkeys(flaws)) if flaws else (),  # last: the fields above add to it
     )
 
 
-def _kept(
-    grammar: Callable[[object], str | None], given: object, flaw: Flaw, flaws: list[Flaw]
-) -> str | None:
+# What a text has to pass, and how it is called where it does not.
+_Grammar = tuple[Callable[[object], str | None], Flaw]
+_EVENT_ID: _Grammar = (record_id_from, Flaw.BAD_EVENT_ID)
+_ORDER_ID: _Grammar = (record_id_from, Flaw.BAD_TRANSACTION_ID)
+_LEAD_ID: _Grammar = (record_id_from, Flaw.BAD_LEAD_ID)
+_CLICK_ID: _Grammar = (click_id_from, Flaw.BAD_CLICK_ID)
+_CURRENCY: _Grammar = (currency_from, Flaw.BAD_CURRENCY)
+_URL: _Grammar = (page_from, Flaw.BAD_URL)
+_FORM_ID: _Grammar = (field_name_from, Flaw.BAD_FORM_ID)
+
+
+def _kept(grammar: _Grammar, given: object, flaws: list[Flaw]) -> str | None:
     if given is None or given == "":
         return None
-    kept = grammar(given)
+    passes, flaw = grammar
+    kept = passes(given)
     if kept is None:
         flaws.append(flaw)
     return kept
@@ -324,10 +334,9 @@ def said_in(signals: Record) -> Said:
     get = signals.get
     asserted = get("granted", get("consent"))
     said: dict[str, Any] = {}
-    for name, given in signals.items():
-        if name in _SAID:
-            field, read = _SAID[name]
-            said[field] = read(given)
+    for name in _SAID.keys() & signals.keys():
+        field, read = _SAID[name]
+        said[field] = read(get(name))
     return Said(
         **said,
         asserted=_flag(asserted),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from adserver.domain.caller import Caller
+from adserver.domain.campaign import Campaign
 from adserver.domain.landing import landing_url
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO
@@ -170,14 +171,14 @@ class Bill:
             return "test"
         if caller.robot is not None:
             return str(caller.robot)
-        if event is AdEvent.CLICK and now_ms - token.decided_at_ms < self._policy.click_delay_ms:
+        if now_ms - token.decided_at_ms < self._policy.click_delay_ms and event is AdEvent.CLICK:
             return "too_soon"
         return self._watch.suspicion(event, token, caller, now_ms) or ""
 
     def _location(self, token: AdToken, now_ms: int, suspect: bool) -> str:
         """The product's or message's stored address, with the click id and the landing parameters."""
-        target = self._target(token)
         campaign = self._snapshot.campaigns.get(token.campaign_key)
+        target = None if campaign is None else self._target(token, campaign)
         if target is None or campaign is None:
             return self._policy.house_url
         advertiser = self._parties.advertiser_of(token.campaign_key)
@@ -192,14 +193,14 @@ class Bill:
             click_id=sign(click, self._secrets.tokens, LANDED),
         )
 
-    def _target(self, token: AdToken) -> str | None:
+    def _target(self, token: AdToken, campaign: Campaign) -> str | None:
         if token.product_key:
-            product = self._catalogue.products((token.product_key,)).get(token.product_key)
-            if product is not None:
-                return product.link
+            shown = {campaign.advertiser_key: (token.product_key,)}
+            found = self._snapshot.shelf.products(shown, self._catalogue.products)
+            if token.product_key in found:
+                return found[token.product_key].link
         else:
             creative = self._snapshot.creatives.get(token.creative_key)
             if creative is not None and creative.link is not None:
                 return creative.link
-        campaign = self._snapshot.campaigns.get(token.campaign_key)
-        return campaign.fallback_url if campaign else None
+        return campaign.fallback_url

@@ -37,6 +37,11 @@ from pixel.parse import Hit
 
 log = logging.getLogger("adserver.collect")
 
+_PURCHASE = EventName.PURCHASE  # looked up once: a member's name takes an enum eight times as long as this
+_UNKEPT = {
+    Result.UNRECORDED: f"rejected_{Rejection.UNRECORDED}",
+    Result.DUPLICATE: "duplicate_events",
+}  # as it is counted
 _CONSENT = {basis: f"consent_{basis}" for basis in Basis}
 _ITEMS = {name: f"items_{name}" for name in EventName}
 REJECTION_OF_BASIS = {
@@ -282,19 +287,18 @@ class Collect:
         if event.items:
             self._tally.add(advertiser_key, _ITEMS[event.name], len(event.items))
             self._samples.offer(advertiser_key, event, now_ms)
-        if event.name is EventName.PURCHASE and event.order_id is None:
+        if event.name is _PURCHASE and event.order_id is None:
             self._tally.add(advertiser_key, "missing_transaction_id")
         if visitor_key and self._repeats.is_double(visitor_key, advertiser_key, event, now_ms):
             self._tally.add(advertiser_key, f"double_{event.name}")
 
     def _note_outcome(self, arrived_ms: int, outcome: Outcome) -> None:
         """From now on every worker's next slot request knows of it: how long did that take?"""
-        if outcome.result is Result.UNRECORDED:
-            self._tally.add(0, f"rejected_{Rejection.UNRECORDED}")
-        elif outcome.result is Result.DUPLICATE:
-            self._tally.add(0, "duplicate_events")
-        else:
+        unkept = _UNKEPT.get(outcome.result)
+        if unkept is None:
             self._tally.observe("lag", self._clock() - arrived_ms)
+        else:
+            self._tally.add(NETWORK, unkept)
 
     def arrival_of(
         self, event: Event, advertiser: Advertiser, consent: Consent, at_ms: int
@@ -328,12 +332,12 @@ class Collect:
         for flaw in event.flaws:
             self._tally.add(advertiser.key, f"flaw_{flaw}")
         event_key = self._mint_key()
-        reference = event.order_id if event.name is EventName.PURCHASE else event.lead_id
+        reference = event.order_id if event.name is _PURCHASE else event.lead_id
         key = 0
         counts = event.name in CONVERSION_EVENTS and consent.may_measure
         if counts and reference is not None:
             key = conversion_key(self._policy.orders, advertiser.key, event.name, reference)
-        elif counts and event.name is not EventName.PURCHASE:
+        elif counts and event.name is not _PURCHASE:
             key = event_key  # a lead without an id: attribution takes one of a visitor in thirty days
         return StoreEvent(
             event_key,
