@@ -86,7 +86,8 @@ def _bid(campaign: Campaign, audience_key: int, creatives: list[Creative], rates
 class Joint(msgspec.Struct, frozen=True):
     """What is so of all contenders of a line-up: cards for anyone, at any pace, in the same span of time.
 
-    `leaders` are those with the best bid; nobody's bid is below `least_micros` or costs more than `dearest`.
+    `leaders` are those with the best bid, each with it; nobody's bid is below `least_micros` or costs more
+    than `dearest`.
     """
 
     advertiser_key: int
@@ -95,7 +96,7 @@ class Joint(msgspec.Struct, frozen=True):
     needs_script: bool
     has_cap: bool
     currency: str
-    leaders: tuple[Contender, ...]
+    leaders: tuple[tuple[Contender, Bid], ...]
     best_micros: float
     least_micros: float
     dearest: Micros
@@ -136,7 +137,7 @@ def _joint_of(contenders: tuple[Contender, ...]) -> Joint:
         any(contender.needs_script for contender in contenders),
         any(contender.campaign.frequency_cap is not None for contender in contenders),
         contenders[0].campaign.terms.currency,
-        tuple(contender for contender in contenders if contender.own_bid.ecpm_micros == best),
+        tuple((one, one.own_bid) for one in contenders if one.own_bid.ecpm_micros == best),
         best,
         min(bid.ecpm_micros for bid in bids),
         max(bid.price for bid in bids),

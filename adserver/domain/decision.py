@@ -1,7 +1,7 @@
 """The decision: which campaign answers a slot, with which products, and why the others do not."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, islice
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -152,8 +152,8 @@ class _Hearing:
                 offers += self._judge(candidate)
             elif self._may_all_answer(candidate.line_up, candidate.joint) and candidate.exchange_rate:
                 joint = candidate.joint
-                leaders = [(contender, contender.own_bid) for contender in joint.leaders]
-                offers.append(_Offer(joint.best_micros * candidate.exchange_rate, leaders, candidate.line_up))
+                ecpm_micros = joint.best_micros * candidate.exchange_rate
+                offers.append(_Offer(ecpm_micros, joint.leaders, candidate.line_up))
             else:
                 offers += chain.from_iterable(map(self._judge, candidate.each()))
         return offers
@@ -203,7 +203,9 @@ class _Hearing:
     def decision(self, winner: Contender, bid: Bid, ecpm: float, outbid: tuple[LineUp, ...]) -> Decision:
         """The winner's creative, by a throw of its own: the one that breaks ties would always be the same."""
         campaign, creatives = winner.campaign, self._showable(winner, bid)
-        creative = creatives[int(dice_of(campaign.key, self._dice, b"creative") * len(creatives))]
+        creative = creatives[0]
+        if len(creatives) > 1:
+            creative = creatives[int(dice_of(campaign.key, self._dice, b"creative") * len(creatives))]
         products: tuple[Product, ...] = ()
         if creative.template != MESSAGE:
             products = self._known[campaign.advertiser_key].chosen
@@ -302,7 +304,7 @@ def choose_products(
 
 def first_choices(shop: Shop, most: int, now_ms: int) -> list[int]:
     """The products that `choose_products` would take if all of them are in stock."""
-    return list(islice(_wanted(shop, now_ms), most))
+    return _wanted(shop, now_ms)[:most]
 
 
 def all_choices(shop: Shop) -> list[int]:
@@ -312,17 +314,23 @@ def all_choices(shop: Shop) -> list[int]:
 
 def is_settled(first: Sequence[int], products: Mapping[int, Product]) -> bool:
     """Whether a shop's first choices can all be shown, so that no other product of it matters."""
-    return bool(first) and all(key in products and products[key].in_stock for key in first)
+    for key in first:  # a plain loop: this is asked at every ad
+        product = products.get(key)
+        if product is None or not product.in_stock:
+            return False
+    return bool(first)
 
 
-def _wanted(shop: Shop, now_ms: int) -> Iterator[int]:
+def _wanted(shop: Shop, now_ms: int) -> list[int]:
     """The interests to advertise, in order, as far as the visitor's doings tell."""
-    bought_since_ms, seen_since_ms = now_ms - PURCHASE_RETENTION_MS, now_ms - INTEREST_RETENTION_MS
+    seen_since_ms = now_ms - INTEREST_RETENTION_MS
+    fresh = [one.product_key for one in shop.interests[:INTERESTS_LOOKED_AT] if one.at_ms > seen_since_ms]
+    if not (shop.purchases or shop.unwanted):  # most visitors
+        return fresh
+    bought_since_ms = now_ms - PURCHASE_RETENTION_MS
     excluded = {purchase.product_key for purchase in shop.purchases if purchase.at_ms > bought_since_ms}
     excluded.update(shop.unwanted)
-    for interest in shop.interests[:INTERESTS_LOOKED_AT]:
-        if interest.at_ms > seen_since_ms and interest.product_key not in excluded:
-            yield interest.product_key
+    return [key for key in fresh if key not in excluded]
 
 
 def form_is_open(shop: Shop, now_ms: int) -> bool:
