@@ -37,6 +37,7 @@ from adserver.storage import (
 )
 from adserver.storage.ahead import read_ahead
 from adserver.storage.batch import DEFAULT_RETENTION, Batch
+from adserver.storage.checkpoint import Checkpoints
 from adserver.storage.migrate import migrate
 from adserver.storage.newest import NewestChange
 from adserver.storage.postbox import UNRECORDED, Finish, Postbox
@@ -178,6 +179,7 @@ class Committer:
         self._newest = newest or NewestChange()
         self._connection = connect(path, writing=True)
         self._retention = retention
+        self._checkpoints = Checkpoints(path)
         self._consents_key = consents_key(load_keys(path.parent))
         self.records = True  # False from a write that the disk refused until the next that it took
         self._newest.number = entities.newest_sequence(self._connection)
@@ -194,6 +196,7 @@ class Committer:
         self._connection.execute("PRAGMA busy_timeout = 0")  # an event loop must not wait: `finish` does
 
     def close(self) -> None:
+        self._checkpoints.close()
         self._connection.close()
 
     @property
@@ -337,6 +340,7 @@ class Committer:
         is_erasure = any(isinstance(write, ForgetVisitor | Withdraw) for write in writes)
         waited = time.monotonic() - self._truncation_tried_at
         if not is_erasure and not (self._owes_truncation and waited >= TRUNCATION_RETRY_SECONDS):
+            self._checkpoints.after_commit(self._connection)
             return
         kept = self._truncate_log()
         self._truncation_tried_at = time.monotonic()
@@ -348,7 +352,8 @@ class Committer:
         """What kept the log from being emptied, else 0; all other writes wait here, so it is brief."""
         try:
             self._connection.execute(f"PRAGMA busy_timeout = {TRUNCATION_BUSY_MS}")
-            return self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            with self._checkpoints.passing:
+                return self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         except sqlite3.Error as error:
             return error
         finally:
