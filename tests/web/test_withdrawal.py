@@ -99,10 +99,9 @@ def test_a_foreign_page_erases_nothing(world: Visiting, browser: Browser, header
 def test_a_no_that_cannot_be_made_durable_is_to_be_said_again(
     world: Visiting, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer = world.server.storage.writer
-    monkeypatch.setattr(
-        writer._postbox, "_send", lambda writes, resent: [Outcome(Result.UNRECORDED)] * len(writes)
-    )
+    postbox = world.server.storage.writer._postbox
+    monkeypatch.setattr(postbox, "_begin", None)  # the loop leaves its batches to the thread, which fails
+    monkeypatch.setattr(postbox, "_send", lambda writes, resent: [Outcome(Result.UNRECORDED)] * len(writes))
     answer = say(world, browser, {"granted": False})
     assert answer.status_code == 503
     assert "set-cookie" not in answer.headers
