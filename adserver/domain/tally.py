@@ -15,11 +15,13 @@ class Tally:
     def __init__(self) -> None:
         self._counts = Counter[tuple[int, str]]()
         self._of_all = Counter[tuple[tuple[int, ...], str]]()
+        self._took = Counter[tuple[str, int]]()
         self._leaving: list[tuple[tuple[int, str], int]] = []
 
     def __len__(self) -> int:
         """How many rows there are to take."""
-        return len(self._counts) + sum(len(keys) for keys, _ in self._of_all) + len(self._leaving)
+        of_all = sum(len(keys) for keys, _ in self._of_all)
+        return len(self._counts) + of_all + 2 * len(self._took) + len(self._leaving)
 
     def add(self, owner_key: int, name: str, n: int = 1) -> None:
         self._counts[owner_key, name] += n
@@ -33,10 +35,8 @@ class Tally:
         self._of_all[owner_keys, name] += 1
 
     def observe(self, name: str, took_ms: int) -> None:
-        """How long something took: in the first bucket that it fits, and in the sum of all."""
-        took_ms = max(0, took_ms)  # the clock may have gone back
-        self.add(NETWORK, f"{name}_{_BUCKETS[bisect_left(BUCKETS_MS, took_ms)]}")
-        self.add(NETWORK, f"{name}_ms", took_ms)
+        """How long something took; when taken, in the first bucket that it fits, and in the sum of all."""
+        self._took[name, took_ms] += 1
 
     def put_back(self, rows: Iterable[tuple[int, str, int, int]]) -> None:
         """Count again what could not be stored, in the hour in which it can."""
@@ -55,6 +55,11 @@ class Tally:
 
     def _spread(self) -> None:
         of_all, self._of_all = self._of_all, Counter()
+        took, self._took = self._took, Counter()
         for (owner_keys, name), n in of_all.items():
             for owner_key in owner_keys:
                 self.add(owner_key, name, n)
+        for (name, told_ms), n in took.items():
+            took_ms = max(0, told_ms)  # the clock may have gone back
+            self.add(NETWORK, f"{name}_{_BUCKETS[bisect_left(BUCKETS_MS, took_ms)]}", n)
+            self.add(NETWORK, f"{name}_ms", n * took_ms)

@@ -1,6 +1,5 @@
 """What is remembered of a visitor, and how each event folds into it."""
 
-from bisect import insort
 from enum import IntEnum, StrEnum
 
 import msgspec
@@ -231,5 +230,10 @@ def _raise_interest(shop: Shop, key: int, level: Level, at_ms: int) -> None:
 def _set_interest(shop: Shop, key: int, level: Level, at_ms: int) -> None:
     oldest_ms = at_ms - INTEREST_RETENTION_MS
     kept = [i for i in shop.interests if i.product_key != key and i.at_ms > oldest_ms]
-    insort(kept, Interest(key, level, at_ms), key=lambda interest: (-interest.level, -interest.at_ms))
+    place = 0  # found from the front: what is new is warm
+    for known in kept:
+        if (known.level, known.at_ms) < (level, at_ms):
+            break
+        place += 1
+    kept.insert(place, Interest(key, level, at_ms))
     shop.interests = kept[:MOST_INTERESTS]

@@ -181,6 +181,9 @@ class Batch:
         self._arrivals: dict[ClickPlace, dict[str, int]] = {}
         self._recorded: dict[str, dict[int, int | None]] = {name: {} for name in _RECORDED}
         self._postings: dict[tuple[str, str], int] = {}
+        self._charged: dict[
+            tuple[int, int, str], list[int]
+        ] = {}  # by both parties: amount, publisher's share
 
     @property
     def newest_sequence(self) -> int | None:
@@ -373,10 +376,17 @@ class Batch:
         return row
 
     def _post_both(self, record: AdRecord, amount: int, share: int) -> None:
+        parties = (record.advertiser_key, record.publisher_key, record.currency)
+        charged = self._charged.setdefault(parties, [0, 0])
+        charged[0] += amount
+        charged[1] += share
+
+    def _post_charges(self) -> None:
         """What an advertiser owes, as its publisher's share and the network's fee; the three sum to zero."""
-        self.post(f"advertiser:{record.advertiser_key}", record.currency, -amount)
-        self.post(f"publisher:{record.publisher_key}", record.currency, share)
-        self.post(NETWORK, record.currency, amount - share)
+        for (advertiser_key, publisher_key, currency), (amount, share) in self._charged.items():
+            self.post(f"advertiser:{advertiser_key}", currency, -amount)
+            self.post(f"publisher:{publisher_key}", currency, share)
+            self.post(NETWORK, currency, amount - share)
 
     def post(self, account: str, currency: str, amount: int) -> None:
         self._postings[account, currency] = self._postings.get((account, currency), 0) + amount
@@ -386,6 +396,7 @@ class Batch:
     def flush(self) -> None:
         """Write everything this batch holds; raises Overrun if a balance refuses its update."""
         self._move_on_disk()
+        self._post_charges()
         posted = [(*of, self.sequence, amount) for of, amount in self._postings.items()]
         self.connection.executemany(_POST, posted)
         for table, rows in self._rows.items():

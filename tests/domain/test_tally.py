@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adserver.domain.tally import Tally
+from adserver.domain.tally import BUCKETS_MS, NETWORK, Tally
 
 COUNTED = st.lists(st.tuples(st.integers(1, 9), st.sampled_from("abc"), st.integers(1, 5)), max_size=30)
 
@@ -57,6 +57,19 @@ def test_what_another_thread_counts_meanwhile_is_neither_lost_nor_in_the_way() -
     tally._counts[1, "old"] = Meddling(3)
     assert tally.take(7, 10) == ((7, "old", 1, 3),)
     assert tally.take(7, 10) == ((7, "new", 2, 1),)
+
+
+@given(st.lists(st.integers(-5, 6_000), max_size=30))
+def test_how_long_things_took_is_told_by_bucket_and_in_sum(taken_ms: list[int]) -> None:
+    tally, plain = Tally(), Counter[str]()
+    for took_ms in taken_ms:
+        tally.observe("lag", took_ms)
+        fits = [f"lag_le_{most_ms}" for most_ms in BUCKETS_MS if took_ms <= most_ms]
+        plain.update([*fits[:1]] or ["lag_over"])
+        plain["lag_ms"] += max(0, took_ms)
+    told = {name: n for _, name, owner_key, n in tally.take(7) if owner_key == NETWORK}
+    assert told == +plain
+    assert len(tally) == 0
 
 
 def test_a_counter_that_never_rests_holds_up_no_other() -> None:
