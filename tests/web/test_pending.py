@@ -5,8 +5,6 @@ from collections.abc import Callable
 
 import pytest
 
-from adserver.ports import Deferred
-from adserver.storage.postbox import resolve_all
 from adserver.web.answers import Answer, plain
 from adserver.web.pending import Pending, in_time, waited
 from adserver.writes import Outcome, Result
@@ -53,13 +51,3 @@ def test_a_fault_of_what_makes_an_answer_in_time_reaches_who_asks_for_it() -> No
 
     with pytest.raises(LookupError):
         asyncio.run(ask())
-
-
-def test_who_fails_to_hear_an_outcome_keeps_it_from_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
-    batch, heard = [Deferred() for _ in range(3)], list[Result]()
-    batch[0].then(lambda outcome: heard.append(outcome.result))
-    batch[1].then(lambda outcome: heard.remove(Result.REPEATED))
-    batch[2].then(lambda outcome: heard.append(outcome.result))
-    resolve_all((one, Outcome(Result.TAKEN)) for one in batch)
-    assert heard == [Result.TAKEN, Result.TAKEN]
-    assert caplog.text.count("an outcome could not be told") == 1
