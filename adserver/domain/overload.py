@@ -7,6 +7,7 @@ CALM_SECONDS = 0.05  # between two beats, and it is over
 FEW_REQUESTS = 32  # read since the last beat are no queue, however slow the machine is
 WRITE_SECONDS = 0.25  # that a write may wait for the disk
 FEW_WRITES = 128  # that wait are no queue, however slow the disk is
+MOST_NOTES = 10_000  # writes for which nobody waits, such as which ad was served: half of what finds a place
 
 
 class Overload:
@@ -38,10 +39,10 @@ class Overload:
         """So long did it take until so many writes were durable: hence how many may wait."""
         self._most_writes = max(FEW_WRITES, writes * WRITE_SECONDS / seconds) if seconds else float("inf")
 
-    def refuses(self, now: float, writes_waiting: int) -> bool:
-        """Whether the request that is read now should be told no."""
+    def refuses(self, now: float, writes_waiting: int, *, waits: bool = True) -> bool:
+        """Whether the request that is read now should be told no; `waits`: its answer does, for a write."""
         self._read += 1
         if self._beat_at is None:
             return False
         is_late = now - self._beat_at > self._most_seconds and self._read > FEW_REQUESTS
-        return is_late or writes_waiting > self._most_writes
+        return is_late or writes_waiting > (self._most_writes if waits else MOST_NOTES)

@@ -108,7 +108,7 @@ class Checks(msgspec.Struct, frozen=True):
 
     is_ready: Callable[[], bool]
     is_staff_key: Callable[[str], bool]
-    is_overloaded: Callable[[], bool]
+    is_overloaded: Callable[..., bool]  # asked with `waits`: for a write
     debug_headers: bool
     measured: metrics.Measured | None = None
 
@@ -166,8 +166,10 @@ class Hot:
         if request.method == "OPTIONS":  # a question about a request is not yet one, and bills nothing
             return _preflight(request.path, head)
         try:
-            if self._checks.is_overloaded() and (refused := self._refused(request, head)) is not None:
-                return refused
+            if self._checks.is_overloaded(waits=_waits_for_disk(request.path)):
+                refused = self._refused(request, head)
+                if refused is not None:
+                    return refused
             return handler(self._ask(request, head))
         except Exception:
             return self.instead(request)
@@ -418,6 +420,11 @@ def _document(served: Served) -> Answer:
     answer = answers.document(served.body, served.content_security_policy, _ancestors(served.domains))
     answer.headers.append((b"x-slot", b"filled" if served.filled else b"empty"))
     return answer
+
+
+def _waits_for_disk(path: str) -> bool:
+    """A document's decision is recorded behind its back; anything else is answered once it is durable."""
+    return not path.startswith("/slot/") or path.endswith(".gif")
 
 
 def _token(query: bytes) -> str:

@@ -29,10 +29,10 @@ class Pulse:
         self._watch_writes(now)
         loop.call_later(BEAT_SECONDS, self.beat, loop)
 
-    def refuses(self) -> bool:
-        """Whether the request that is read now has waited too long, or its write would."""
+    def refuses(self, *, waits: bool = True) -> bool:
+        """Whether the request that is read now has waited too long, or its write would, where it `waits`."""
         now = monotonic()
-        if not self._overload.refuses(now, self._writer.waiting):
+        if not self._overload.refuses(now, self._writer.waiting, waits=waits):
             return False
         if now - self._told_at >= TOLD_SECONDS:
             self._told_at = now

@@ -11,6 +11,7 @@ from adserver.domain.overload import (
     FEW_REQUESTS,
     FEW_WRITES,
     LATE_SECONDS,
+    MOST_NOTES,
     PAUSE_SECONDS,
     WRITE_SECONDS,
     Overload,
@@ -98,6 +99,15 @@ def test_writes_may_wait_as_long_as_they_should_and_a_few_always(
         assert not overload.refuses(now, waiting)
     elif would_take > WRITE_SECONDS * 1.01:
         assert overload.refuses(now, waiting)
+
+
+@given(st.integers(1, 10_000), st.floats(0.001, 60.0), st.integers(0, 2 * MOST_NOTES))
+def test_who_waits_for_no_write_is_not_refused_for_a_slow_disk(
+    writes: int, seconds: float, waiting: int
+) -> None:
+    overload, now = after([])
+    overload.learn(writes, seconds)
+    assert overload.refuses(now, waiting, waits=False) == (waiting > MOST_NOTES)
 
 
 def test_writes_that_took_no_time_at_all_tell_no_limit() -> None:

@@ -40,7 +40,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
 
 @pytest.fixture
 def overloaded(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> Doors:
-    monkeypatch.setattr(doors.world.server.pulse._overload, "refuses", lambda now, waiting: True)
+    monkeypatch.setattr(doors.world.server.pulse._overload, "refuses", lambda *asked, waits: True)
     return doors
 
 
@@ -89,7 +89,7 @@ def test_a_yes_is_taken_back_at_once(doors: Doors, door: str, monkeypatch: pytes
     browser = doors.world.browser()
     assert browser.view() == "accepted"
     ((name, value),) = browser.cookies.items()
-    monkeypatch.setattr(doors.world.server.pulse._overload, "refuses", lambda now, waiting: True)
+    monkeypatch.setattr(doors.world.server.pulse._overload, "refuses", lambda *asked, waits: True)
     body = b'{"m":"%s","events":[],"consent":{"granted":false,"cmp":"own"}}' % doors.world.merchant.encode()
     told = request(
         b"POST /m/e",
@@ -123,7 +123,7 @@ def test_a_slot_gets_the_house_ad_and_nobodys_profile_is_read(
 @pytest.mark.parametrize("door", DOORS)
 def test_a_click_leads_on_and_is_recorded(doors: Doors, door: str, monkeypatch: pytest.MonkeyPatch) -> None:
     token = shown_ad(doors).encode()
-    monkeypatch.setattr(doors.world.server.pulse._overload, "refuses", lambda now, waiting: True)
+    monkeypatch.setattr(doors.world.server.pulse._overload, "refuses", lambda *asked, waits: True)
     answer = ask(doors, door, request(b"GET /c?t=" + token + b"&debug=1"))
     assert statuses(answer) == [b"302"] and b"location: https://shop.example/boots?" in answer
     assert b"x-charge: taken" in answer or b"x-charge: not_billable" in answer
