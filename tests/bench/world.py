@@ -33,7 +33,8 @@ from tests.domain.makers import (
 )
 
 SHOP_PAGE, NEWS_PAGE = "shop.example", "news.example"
-CAMPAIGNS_OF_A_SHOP = 10  # at most; the first half is paid by impression and outbids the other, paid by click
+# The first half is paid by the impression and outbids the other, paid by the click, were each ad clicked.
+CAMPAIGNS_OF_A_SHOP = 10
 SHOPS_OF_A_VISITOR = 2
 VIEWED = 6  # products of each of them
 SLOT = 800  # 300x600: four cards
@@ -182,7 +183,7 @@ def _entities(size: Size, now_ms: int) -> Iterable[Entity]:
                 key=key,
                 advertiser_key=owner,
                 pricing_model=PricingModel.CPC if by_click else PricingModel.CPM,
-                rate_micros=Micros(200_000 if by_click else 2_000_000),
+                rate_micros=Micros(1_500 if by_click else 2_000_000),
                 daily_budget_micros=PLENTY,
                 frequency_cap=FrequencyCap(50, Period.HOUR),
                 created_at_ms=now_ms,
