@@ -158,7 +158,7 @@ def test_a_half_filled_form_brings_the_services_own_message_until_it_is_sent(
 ) -> None:
     shopper.open("service", "service")
     shopper.shows("service")
-    shopper.page.get_by_label("Postal code").fill("7501")
+    shopper.page.get_by_label("Postal code").fill("SW1A 2AA")
     shopper.hears("began to fill in the quote form")
     ad = shopper.finds_ad("per quote")
     expect(ad.locator(".message")).to_contain_text("Your roof is waiting")
@@ -166,7 +166,7 @@ def test_a_half_filled_form_brings_the_services_own_message_until_it_is_sent(
     landed = shopper.clicks(ad)
     landed.get_by_role("button", name="Send me my quote").click()
     expect(landed.locator("#live-steps")).to_contain_text("was credited to “Finish your quote”")
-    assert "7501" not in json.dumps(shopper.story())
+    assert "SW1A 2AA" not in json.dumps(shopper.story())
     shopper.reads_the_news()
     expect(shopper.page.locator(".s300x250 figcaption")).to_contain_text("No ad")
 
