@@ -108,7 +108,7 @@ class Checks(msgspec.Struct, frozen=True):
 
     is_ready: Callable[[], bool]
     is_staff_key: Callable[[str], bool]
-    is_overloaded: Callable[..., bool]  # asked with `waits`: for a write
+    is_overloaded: Callable[..., bool]  # asked with `waits`: whether the answer would, for a write
     debug_headers: bool
     measured: metrics.Measured | None = None
 

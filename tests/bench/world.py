@@ -34,7 +34,7 @@ from tests.domain.makers import (
 
 SHOP_PAGE, NEWS_PAGE = "shop.example", "news.example"
 # The first half is paid by the impression and outbids the other, paid by the click, were each ad clicked.
-CAMPAIGNS_OF_A_SHOP = 10
+CAMPAIGNS_OF_A_SHOP = 10  # at most
 SHOPS_OF_A_VISITOR = 2
 VIEWED = 6  # products of each of them
 SLOT = 800  # 300x600: four cards
