@@ -47,7 +47,10 @@ class ShopPage:
     # ---- what was told ----
 
     def hits(self, count: int) -> list[Hit]:
-        """The first `count` requests as the server reads them, and the certainty that no more came."""
+        """The first `count` requests as the server reads them, and the certainty that no more came.
+
+        Those sent without waiting for one another may come in any order: each has a connection of its own.
+        """
         self.wait(lambda: len(self.requests) >= count)
         assert len(self.requests) == count, [request["said"] for request in self.requests]
         return self.read()

@@ -199,7 +199,9 @@ def test_a_refusal_drops_what_waited_and_is_told_once_without_any_event(
 
 def test_who_changes_their_mind_is_heard_both_ways(shop: ShopPage, visit: Shopper) -> None:
     page = visit(INIT + "rt('consent', {granted: true, cmp: 'c'}); rt('event', 'login')")
+    shop.hits(1)
     page.evaluate("rt('consent', {granted: false, cmp: 'c'}); rt('event', 'sign_up')")
+    shop.hits(2)
     page.evaluate("rt('consent', {granted: true, cmp: 'c'}); rt('event', 'search')")
     hits = shop.hits(3)
     assert [[event.name for event in hit.events] for hit in hits] == [["login"], [], ["search"]]

@@ -144,7 +144,7 @@ def test_an_order_id_that_comes_later_is_not_lost_to_a_purchase_without_one(
     page = visit(LAYER + FBQ + init("dataLayer: true, fbq: true"))
     page.evaluate("fbq('track', 'Purchase', {}, {eventID: 'T1'})")
     page.evaluate("dataLayer.push({event: 'purchase', ecommerce: {transaction_id: 'T1'}})")
-    assert [event.order_id for event in shop.events(2)] == [None, "T1"]
+    assert {event.order_id for event in shop.events(2)} == {None, "T1"}  # two connections: no order
 
 
 # ---- product data ----
@@ -212,13 +212,13 @@ def test_each_page_a_script_turns_to_is_viewed_once_and_its_product_too(
 ) -> None:
     page = visit("rt('init', 's')", html=ld(LAMP), clock=True)
     page.clock.run_for(1_500)
-    assert shop.told(2) == ["page_view", "view_item A"]
+    assert sorted(shop.told(2)) == ["page_view", "view_item A"]
     page.evaluate("history.pushState(0, '', '/shop/b'); history.replaceState(1, ''); location.hash = 'top'")
     page.evaluate(
         "document.querySelector('[type]').textContent = document.querySelector('[type]').textContent.replace('A', 'B')"
     )
     page.clock.run_for(1_500)
-    assert shop.told(4)[2:] == ["page_view", "view_item B"]
+    assert sorted(shop.told(4)[2:]) == ["page_view", "view_item B"]
     page.evaluate("history.replaceState(0, '', '/shop/b?color=red')")
     page.clock.run_for(1_500)
     assert shop.told(5)[4:] == ["page_view"]  # the data is still the last page's
