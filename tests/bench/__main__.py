@@ -79,7 +79,10 @@ class Bench:
             self.overload = measure_overload(world, self._folder / "overload", capacity, tell)
 
     def _serve(self, world: World, workers: int, yardstick: Yardstick, *, is_last: bool) -> None:
-        with served(world, self._folder / "server", workers) as (server, seconds):
+        with served(world, self._folder / "server", workers, portable=self._options.portable) as (
+            server,
+            seconds,
+        ):
             self._first_answers[f"full, {workers} worker{'s' * (workers > 1)}"] = seconds
             place = Place(server, yardstick, world, self._options.seconds)
             for case in self._cases:
@@ -133,6 +136,7 @@ def read_options(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--case", action="append", choices=names, help="only this one; may be repeated")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each run")
+    parser.add_argument("--portable", action="store_true", help="by the portable door, over ASGI")
     for name, default in Size()._asdict().items():
         parser.add_argument(f"--{name}", type=int, default=default)
     return parser.parse_args(words)

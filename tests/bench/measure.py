@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,12 +56,16 @@ class Place(NamedTuple):
 
 
 @contextmanager
-def served(world: World, folder: Path, workers: int) -> Iterator[tuple[RunningServer, float]]:
+def served(
+    world: World, folder: Path, workers: int, *, portable: bool = False
+) -> Iterator[tuple[RunningServer, float]]:
     """`adserver serve` on a copy of the world, removed afterwards; and the seconds to its first answer."""
     world.copy_to(folder / "data")
     try:
         began = time.monotonic()
-        with RunningServer(folder, workers, tcf_vendor_id=str(VENDOR)) as server:
+        server = RunningServer(folder, workers, tcf_vendor_id=str(VENDOR))
+        server.behind = (sys.executable, "-m", "tests.bench.portable") if portable else ()
+        with server:
             yield server, time.monotonic() - began
     finally:
         shutil.rmtree(folder)

@@ -114,6 +114,8 @@ def run(names: Sequence[str], folder: Path, seconds: float) -> dict[str, list[Fo
                 if size not in known:
                     tell(f"{name}: {place_name(name, size)}")
                     known[size] = visit(size, folder / "server", yardstick, seconds)
+                    costs = (f"{case} {one.us:.0f} us" for case, one in known[size].cases.items())
+                    tell(f"  {', '.join(costs)}; {known[size].worker_mb:.0f} MB")
     return {name: [known[size] for size in SCALES[name]] for name in names}
 
 
