@@ -26,7 +26,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
 @pytest.fixture
 def shopper(demo: RunningDemo, tmp_path: Path) -> Iterator[Shopper]:
     """With a clock of the test's, so that ten seconds need not be waited for."""
-    with sends_cookies_to_frames(tmp_path, 8_000) as context:
+    with sends_cookies_to_frames(tmp_path, 20_000) as context:
         context.clock.install()
         shopper = Shopper(demo, context)
         yield shopper
