@@ -15,8 +15,9 @@ class Offer(msgspec.Struct, frozen=True, gc=False):
 
     percent: int | None = None  # 1 to 90
     amount_micros: int | None = None  # in the advertiser's currency
-    code: str | None = None
+    code: str | None = None  # the same for everybody
     ends_at_ms: int | None = None  # UTC
+    pool: bool = False  # each click gets a code of its own, told on landing
 
 
 class Brand(msgspec.Struct, frozen=True, gc=False):
@@ -26,6 +27,7 @@ class Brand(msgspec.Struct, frozen=True, gc=False):
     primary: str = "#1f3a5f"  # button and header
     accent: str = "#d9480f"  # offers and sale prices
     logo: str | None = None
+    theme: str = "light"  # "light", "dark", or "auto": as the reader's system is set
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -57,8 +59,10 @@ class Card(msgspec.Struct, frozen=True):
 class Look(msgspec.Struct, frozen=True):
     """Everything about a creative's appearance that does not depend on the visitor."""
 
-    template: str  # "cards" or "message"
+    template: str  # "cards", "hero", "carousel", "text" or "message"
     brand: Brand
     offer: Offer | None = None
     message: Message | None = None
+    headline: str | None = None  # the advertiser's words above the cards, for the visitor's situation
+    button: str | None = None  # the same for each card's button; our own word where None
     language: str = "en"

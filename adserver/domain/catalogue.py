@@ -41,6 +41,9 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     item_group_id: str | None = None
     mpn: str | None = None
     condition: str | None = None
+    gtin: str | None = None
+    custom_labels: tuple[str, ...] = ()  # Google's custom_label_0 to 4; "" where one between is missing
+    additional_image_links: tuple[str, ...] = ()  # tried in turn where `image_link` shows nothing
     picture: str | None = None
     language: str = "en"
 
