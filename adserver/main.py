@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from adserver import jobs
 from adserver.config import METRICS_HERE, Settings
-from adserver.domain.feed_xml import FeedLimits
+from adserver.domain.feed_file import FeedLimits
 from adserver.domain.installation import Installation
 from adserver.domain.memory import Memory, new_memory
 from adserver.domain.retention import Retention

@@ -84,7 +84,18 @@ class CatalogueChanged(msgspec.Struct, frozen=True):
 
 
 class FeedFormat(StrEnum):
-    GOOGLE_XML = "google_xml"
+    """What a feed's content is found to be."""
+
+    GOOGLE_XML = "google_xml"  # RSS 2.0 and Atom
+    GOOGLE_CSV = "google_csv"  # and TSV; Meta's and Reddit's catalogues have the same columns
+    META_LISTINGS = "meta_listings"  # Meta's XML for vehicles and the like
+    PLAIN_XML = "plain_xml"  # <products><product> and Google's names, as made by hand
+    SHOPIFY_CSV = "shopify_csv"
+    WOOCOMMERCE_CSV = "woocommerce_csv"
+    WOOCOMMERCE_XML = "woocommerce_xml"  # WordPress's own export (WXR)
+    HEUREKA_XML = "heureka_xml"  # and its relatives of Zboží, Jyxo and others: <SHOP><SHOPITEM>
+    YANDEX_YML = "yandex_yml"
+    JSON_LINES = "json_lines"
 
 
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +125,8 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     advertiser_key: int
     url: str | None = None
     format: FeedFormat = FeedFormat.GOOGLE_XML
+    currency: str | None = None  # of prices in it that name none
+    link_template: str | None = None  # products' addresses, where it has none
     interval_minutes: int | None = None
     created_at_ms: int = 0
     last_import: ImportReport | None = None

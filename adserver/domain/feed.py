@@ -4,20 +4,24 @@ import html
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from enum import StrEnum
+from urllib.parse import quote
 
 import msgspec
 
 from adserver.domain.catalogue import Availability, Product
+from adserver.domain.feed_price import PriceRejection, read_price
 from adserver.domain.identity import product_key
 from adserver.domain.link import LinkRejection, read_link
-from adserver.domain.money import LARGEST, MICROS_PER_UNIT, Micros
+from adserver.domain.money import Micros
 
 MOST_TITLE_CHARACTERS = 300
 MOST_ID_CHARACTERS = 100  # the pixel accepts no longer one, so such a product could never be recognised
 MOST_DESCRIPTION_CHARACTERS = 5_000
 MOST_NAME_CHARACTERS = 750
+MOST_ADDITIONAL_IMAGES = 10  # as many as Google takes
+LABELS = tuple(f"custom_label_{number}" for number in range(5))
+LINK_PLACEHOLDERS = ("handle", "post_id", "id")  # of Shopify, of WooCommerce, and of every feed
 
 
 class Rejection(StrEnum):
@@ -35,6 +39,12 @@ class Rejection(StrEnum):
     MISSING_CURRENCY = "missing_currency"
     WRONG_CURRENCY = "wrong_currency"  # not the advertiser's
     FIELD_TOO_LONG = "field_too_long"
+    COLUMNS_SHIFTED = "columns_shifted"  # more cells than the header has columns
+    NOT_JSON = "not_json"  # a line that is no JSON object
+    PRICE_WITHOUT_TAX = "price_without_tax"  # shoppers would be shown less than they are asked
+    NOT_PUBLISHED = "not_published"  # the shop itself does not show it
+    VARIABLE_PRODUCT = "variable_product"  # it is sold as its variations, which are rows of their own
+    GROUPED_PRODUCT = "grouped_product"  # a collection without a price of its own
 
 
 class Note(StrEnum):
@@ -45,6 +55,11 @@ class Note(StrEnum):
     BAD_SALE_DATES = "bad_sale_dates"  # without its dates a sale is not shown
     BAD_IMAGE_LINK = "bad_image_link"
     UNKNOWN_AVAILABILITY = "unknown_availability"  # counts as out of stock
+    BAD_GTIN = "bad_gtin"
+    ID_IS_GROUP_ID = "id_is_group_id"  # pages that name the one cannot be told from pages that name the other
+    ID_FROM_HANDLE = "id_from_handle"  # the export gives the variant no SKU
+    TAX_ADDED = "tax_added"  # the feed's price is without, and its rate of tax is beside it
+    IMAGE_NOT_IN_FILE = "image_not_in_file"  # the export names a picture by a number that it does not explain
 
 
 class FeedRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +69,8 @@ class FeedRules(msgspec.Struct, frozen=True, kw_only=True):
     domains: tuple[str, ...] | None = None
     currency: str | None = None
     language: str = "en"  # where the feed does not say
+    feed_currency: str | None = None  # of prices that name none
+    link_template: str | None = None  # for feeds without links: `https://shop.example/products/{handle}`
     most_field_characters: int = 65_536
 
 
@@ -87,11 +104,16 @@ def product_of(
         google_product_category=_text(fields, "google_product_category"),
         item_group_id=_text(fields, "item_group_id"),
         mpn=_text(fields, "mpn"),
+        gtin=_gtin(fields, notes),
+        custom_labels=_custom_labels(fields),
         condition=_condition(fields),
         image_link=_image_link(fields, notes),
+        additional_image_links=_additional_image_links(fields, notes),
         availability=_availability(fields, notes),
     )
-    return _with_sale(product, fields, notes), tuple(notes)
+    if product.item_group_id == item_id:
+        notes.append(Note.ID_IS_GROUP_ID)
+    return _with_sale(product, fields, rules, notes), tuple(notes)
 
 
 # ---- the fields without which there is no product ------------------------------------------------
@@ -110,21 +132,45 @@ def _required_title(fields: Mapping[str, str]) -> str | Rejection:
 
 
 def _required_link(fields: Mapping[str, str], rules: FeedRules) -> str | Rejection:
-    text = fields.get("link", "").strip()
+    text = fields.get("link", "").strip() or _link_from(rules.link_template, fields)
     if not text:
         return Rejection.MISSING_LINK
     link = read_link(text, rules.domains)
     return Rejection(link.value) if isinstance(link, LinkRejection) else link
 
 
+def _link_from(template: str | None, fields: Mapping[str, str]) -> str:
+    """The address of a product by the merchant's template; empty where the row lacks what it asks for."""
+    link = template or ""
+    for name in LINK_PLACEHOLDERS:
+        if f"{{{name}}}" in link:
+            text = fields.get(name, "").strip()
+            if not text:
+                return ""
+            link = link.replace(f"{{{name}}}", quote(text, safe=""))
+    return link
+
+
+def is_link_template(text: str) -> bool:
+    """Whether addresses can be made of it: one of the placeholders, and an address around it."""
+    filled = _link_from(text, dict.fromkeys(LINK_PLACEHOLDERS, "1"))
+    return filled != text and not isinstance(read_link(filled, None), LinkRejection)
+
+
 def _required_price(fields: Mapping[str, str], rules: FeedRules) -> tuple[Micros, str] | Rejection:
     text = fields.get("price", "").strip()
     if not text:
         return Rejection.MISSING_PRICE
-    price = read_price(text)
-    if isinstance(price, Rejection):
-        return price
+    price = read_price(text, _currency(fields, rules))
+    if isinstance(price, PriceRejection):
+        return Rejection(price.value)
     return price if rules.currency in (None, price[1]) else Rejection.WRONG_CURRENCY
+
+
+def _currency(fields: Mapping[str, str], rules: FeedRules) -> str | None:
+    """The currency of prices that name none: the row's own, else the one that the merchant said."""
+    code = fields.get("currency", "").strip().upper()
+    return code if len(code) == 3 and code.isalpha() and code.isascii() else rules.feed_currency
 
 
 # ---- the fields a product can do without ---------------------------------------------------------
@@ -134,6 +180,8 @@ _AVAILABILITIES = {
     "instock": Availability.IN_STOCK,
     "availablefororder": Availability.IN_STOCK,  # Google's word until 2014
     "limitedavailability": Availability.IN_STOCK,
+    **dict.fromkeys(("1", "true", "yes"), Availability.IN_STOCK),  # where the column is `in_stock`
+    **dict.fromkeys(("0", "false", "no"), Availability.OUT_OF_STOCK),
     "outofstock": Availability.OUT_OF_STOCK,
     "discontinued": Availability.OUT_OF_STOCK,
     "preorder": Availability.PREORDER,
@@ -159,6 +207,40 @@ def _image_link(fields: Mapping[str, str], notes: list[Note]) -> str | None:
     return link
 
 
+_BETWEEN_LINKS = re.compile(r"[\s,;|]+(?=https?://)")
+
+
+def split_links(text: str) -> list[str]:
+    """The addresses of a list; a comma within an address does not part it."""
+    return [one.strip() for one in _BETWEEN_LINKS.split(text.strip())] if text.strip() else []
+
+
+def _additional_image_links(fields: Mapping[str, str], notes: list[Note]) -> tuple[str, ...]:
+    texts = split_links(fields.get("additional_image_link", ""))[:MOST_ADDITIONAL_IMAGES]
+    links = [read_link(one, None) for one in texts]
+    if any(isinstance(link, LinkRejection) for link in links) and Note.BAD_IMAGE_LINK not in notes:
+        notes.append(Note.BAD_IMAGE_LINK)
+    return tuple(dict.fromkeys(link for link in links if not isinstance(link, LinkRejection)))
+
+
+def _gtin(fields: Mapping[str, str], notes: list[Note]) -> str | None:
+    """A barcode's digits; spreadsheets put an apostrophe before it, people spaces and dashes between."""
+    gtin = re.sub(r"[\s'-]", "", fields.get("gtin", ""))
+    if not gtin:
+        return None
+    if re.fullmatch(r"[0-9]{8}|[0-9]{12,14}", gtin):
+        return gtin
+    notes.append(Note.BAD_GTIN)
+    return None
+
+
+def _custom_labels(fields: Mapping[str, str]) -> tuple[str, ...]:
+    labels = [_text(fields, name) or "" for name in LABELS]
+    while labels and not labels[-1]:
+        labels.pop()
+    return tuple(labels)
+
+
 def _availability(fields: Mapping[str, str], notes: list[Note]) -> Availability:
     spelling = re.sub(r"[\s_-]+", "", fields.get("availability", "")).lower()
     if not spelling:
@@ -169,12 +251,12 @@ def _availability(fields: Mapping[str, str], notes: list[Note]) -> Availability:
     return known or Availability.OUT_OF_STOCK
 
 
-def _with_sale(product: Product, fields: Mapping[str, str], notes: list[Note]) -> Product:
+def _with_sale(product: Product, fields: Mapping[str, str], rules: FeedRules, notes: list[Note]) -> Product:
     text = fields.get("sale_price", "").strip()
     if not text:
         return product
-    sale = read_price(text)
-    if isinstance(sale, Rejection) or sale[1] != product.currency or sale[0] >= product.price_micros:
+    sale = read_price(text, _currency(fields, rules))
+    if isinstance(sale, PriceRejection) or sale[1] != product.currency or sale[0] >= product.price_micros:
         notes.append(Note.BAD_SALE_PRICE)
         return product
     dates = read_interval(fields.get("sale_price_effective_date", ""))
@@ -194,18 +276,6 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<!--.*?(?:-->|\Z)", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 _LANGUAGE = re.compile(r"([a-zA-Z]{2,3})(?:[-_][a-zA-Z0-9]{1,8})*")
 
-_MOST_PRICE_CHARACTERS = 40
-_CODE = re.compile(r"[A-Za-z]{3}")
-_GROUP = "[ \u00a0\u2009\u202f'\u2019]"  # spaces, narrow spaces and apostrophes part thousands only
-_PLAIN = re.compile(r"[0-9]{1,12}(?:[.,][0-9]{0,18})?")
-_GROUPED = re.compile(
-    rf"[0-9]{{1,3}}(?:(?:{_GROUP}[0-9]{{3}})+(?:[.,][0-9]{{0,18}})?"
-    r"|(?:\.[0-9]{3})+,[0-9]{0,18}|(?:,[0-9]{3})+\.[0-9]{0,18}"
-    r"|(?:\.[0-9]{3}){2,}|(?:,[0-9]{3}){2,})"
-)
-_COMMA_AND_THREE_DIGITS = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
-_THREE_DECIMALS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
-
 
 def read_text(text: str) -> str:
     """One line of plain text: entities that were escaped twice become letters, and markup goes."""
@@ -213,48 +283,6 @@ def read_text(text: str) -> str:
     if "<" in plain:
         plain = _TAG.sub(" ", _HIDDEN_ELEMENT.sub(" ", plain))
     return " ".join(_CONTROL.sub("", plain).split())
-
-
-def read_price(text: str) -> tuple[Micros, str] | Rejection:
-    """`15.00 USD`, `USD 15.00`, `15,00 EUR`, `1.234,50 EUR` or `1 234,50 CZK` as micros and currency.
-
-    Google's decimal point is a point, so one point is always that. One comma before exactly three digits
-    parts thousands; but where the currency has three decimals it says nothing, and nothing is guessed.
-    """
-    text = text.strip()
-    if len(text) > _MOST_PRICE_CHARACTERS:
-        return Rejection.BAD_PRICE
-    code, number = text[-3:], text[:-3]
-    if not _CODE.fullmatch(code):
-        code, number = text[:3], text[3:]
-    number = number.strip()
-    if not _CODE.fullmatch(code):
-        return Rejection.MISSING_CURRENCY if _amount(text, "") is not None else Rejection.BAD_PRICE
-    micros = _amount(number, code.upper())
-    return Rejection.BAD_PRICE if micros is None else (micros, code.upper())
-
-
-def _amount(number: str, currency: str) -> Micros | None:
-    if _COMMA_AND_THREE_DIGITS.fullmatch(number):
-        if currency in _THREE_DECIMALS:
-            return None
-        plain = number.replace(",", "")
-    elif _PLAIN.fullmatch(number):
-        plain = number.replace(",", ".")
-    elif _GROUPED.fullmatch(number):
-        plain = _without_groups(number)
-    else:
-        return None
-    micros = round(Decimal(plain) * MICROS_PER_UNIT)
-    return Micros(micros) if 0 < micros < LARGEST else None
-
-
-def _without_groups(number: str) -> str:
-    number = re.sub(_GROUP, "", number)
-    last = max(number.rfind("."), number.rfind(","))
-    if last < 0 or number.count(number[last]) > 1:  # every mark parts thousands
-        return number.replace(".", "").replace(",", "")
-    return re.sub("[.,]", "", number[:last]) + "." + number[last + 1 :]
 
 
 def read_interval(text: str) -> tuple[int | None, int | None] | None:

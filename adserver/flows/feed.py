@@ -12,26 +12,37 @@ from babel import Locale, UnknownLocaleError
 from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Feed, FeedFormat, ImportReport, Product, RejectedRow
 from adserver.domain.feed import FeedRules, Note, Rejection, product_of
-from adserver.domain.feed_xml import FeedError, FeedLimits, FeedRefusal, read_rows
+from adserver.domain.feed_advice import advice_for
+from adserver.domain.feed_file import FeedError, FeedLimits, FeedRefusal, Row
+from adserver.domain.feed_format import read_rows
+from adserver.domain.feed_price import PriceRejection, read_price
+from adserver.domain.feed_seen import SeenKeys
 from adserver.ports import Catalogue, Clock, Feeds, Fetcher, FetchRefused, Writer
 from adserver.writes import RemoveProductsNotIn, Result, SaveEntity, SaveProducts, Write
 
 PIECE_PRODUCTS = 200  # written in one transaction, so that no other write waits long
 MOST_REJECTED_KEPT = 500  # in a report; all of them are counted
 SHRINKS_FROM_PRODUCTS = 20  # smaller catalogues may change as they like
+MOST_REJECTED_SHOWN = 100_000  # by a check: each is told, and all together fit in memory
+SAMPLE_PRODUCTS = 5
 _PROGRESS_ROWS = 1_000
+_TELLING_ROWS = 100  # of which none has a link or a currency: then none of the feed has
 
 Progress = Callable[[int, int], None]  # rows and bytes read so far
 
 
 class FeedCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """What a feed would become, told without a server."""
+    """What a feed would become, told without a server; `advice` says what to do about each name in it."""
 
-    format: FeedFormat = FeedFormat.GOOGLE_XML
+    format: FeedFormat | None = None
     products: int = 0
     rejected: list[RejectedRow] = []
     notes: dict[str, int] = {}
     fatal: str | None = None
+    rejected_count: int = 0
+    reasons: dict[str, int] = {}  # how many rows were left out for each
+    advice: dict[str, str] = {}
+    sample: list[Product] = []
 
     @property
     def exit_status(self) -> int:
@@ -50,37 +61,67 @@ class ReadProducts:
         progress: Progress | None = None,
         most_rejected_kept: int = MOST_REJECTED_KEPT,
     ) -> None:
+        self.format: FeedFormat | None = None  # until its first bytes are read
         self.product_count = 0
         self.rejected: list[RejectedRow] = []
-        self.rejected_count = 0
+        self.reasons: Counter[Rejection] = Counter()
         self.notes: Counter[Note] = Counter()
-        self._rows = read_rows(file, limits)
+        self._file = file
+        self._limits = limits
         self._rules = rules
         self._progress = progress
         self._most_rejected_kept = most_rejected_kept
-        self._seen: set[int] = set()
+        self._seen = SeenKeys()
+
+    @property
+    def rejected_count(self) -> int:
+        return self.reasons.total()
 
     def __iter__(self) -> Iterator[Product]:
-        for row in self._rows:
-            found = product_of(row.fields, row.language, self._rules)
-            if isinstance(found, Rejection):
-                self._reject(row.line, row.fields, found)
-            elif found[0].key in self._seen:
-                self._reject(row.line, row.fields, Rejection.DUPLICATE_ID)
-            else:
-                self._seen.add(found[0].key)
-                self.product_count += 1
-                self.notes.update(found[1])
-                yield found[0]
+        self.format, rows = read_rows(self._file, self._limits)
+        row = None
+        for row in rows:
+            product = self._product(row)
+            if product is not None:
+                yield product
             self._tell_progress(row.bytes_read)
-        if not self.product_count:
+        if row is not None and not self.product_count:
+            self._ask(row)
             raise FeedError(FeedRefusal.EMPTY, f"all {self.rejected_count} rows were left out")
 
-    def _reject(self, line: int, fields: dict[str, str], reason: Rejection) -> None:
-        self.rejected_count += 1
+    def _product(self, row: Row) -> Product | None:
+        found = row.rejection or product_of(row.fields, row.language, self._rules)
+        if isinstance(found, Rejection):
+            self._reject(row, found)
+            return None
+        if not self._seen.add(found[0].key):
+            self._reject(row, Rejection.DUPLICATE_ID)
+            return None
+        self.product_count += 1
+        self.notes.update(found[1])
+        self.notes.update(row.notes)
+        return found[0]
+
+    def _reject(self, row: Row, reason: Rejection) -> None:
+        self.reasons[reason] += 1
         if len(self.rejected) < self._most_rejected_kept:
-            item_id = fields.get("id", "")[:100] or None
-            self.rejected.append(RejectedRow(line, item_id, reason.value))
+            item_id = row.fields.get("id", "")[:100] or None
+            self.rejected.append(RejectedRow(row.line, item_id, reason.value))
+        if not self.product_count and self.rejected_count == _TELLING_ROWS:
+            self._ask(row)
+
+    def _ask(self, row: Row) -> None:
+        """Refuse a feed none of whose rows says where its product is sold, or in which currency."""
+        price = read_price(
+            row.fields.get("price", ""), row.fields.get("currency") or self._rules.feed_currency
+        )
+        needs_currency = price is PriceRejection.MISSING_CURRENCY
+        if Rejection.MISSING_LINK in self.reasons and not row.fields.get("link"):
+            detail = "no row has an address: say how they are made"
+            also = ", and say its currency too" if needs_currency else ""
+            raise FeedError(FeedRefusal.LINK_NEEDED, detail + also)
+        if Rejection.MISSING_CURRENCY in self.reasons:
+            raise FeedError(FeedRefusal.CURRENCY_NEEDED, "no price names its currency: say which it is")
 
     def _tell_progress(self, bytes_read: int) -> None:
         row_count = self.product_count + self.rejected_count
@@ -144,7 +185,7 @@ class ImportFeed:
         of its products is taken for a broken export, unless `allow_shrink`.
         """
         started_at_ms = self._clock()
-        reading = ReadProducts(file, _rules_for(advertiser), self._limits, progress)
+        reading = ReadProducts(file, _rules_for(advertiser, feed), self._limits, progress)
         failed: FeedError | None = None
         with tempfile.TemporaryFile() as disk:
             try:
@@ -154,7 +195,7 @@ class ImportFeed:
                 self._publish(feed, disk)
             except FeedError as error:
                 failed = error
-        return self._keep_report(feed, self._report(started_at_ms, reading, failed))
+        return self._keep_report(feed, self._report(started_at_ms, reading, failed), reading.format)
 
     def _refuse_to_shrink(self, feed_key: int, product_count: int) -> None:
         live_count = self._catalogue.count_of_feed(feed_key)
@@ -189,39 +230,63 @@ class ImportFeed:
             fatal=None if failed is None else str(failed),
         )
 
-    def _keep_report(self, feed: Feed, report: ImportReport) -> ImportReport:
+    def _keep_report(self, feed: Feed, report: ImportReport, found: FeedFormat | None = None) -> ImportReport:
         # Read again: its address or interval may have been changed during a long import.
         current = self._feeds.feed(feed.key) or feed
-        changed = msgspec.structs.replace(current, last_import=report)
+        changed = msgspec.structs.replace(current, last_import=report, format=found or current.format)
         self._writer.commit(SaveEntity(changed, is_new=False))
         return report
 
 
-def check_feed(path: Path, limits: FeedLimits | None = None) -> FeedCheck:
+def check_feed(
+    path: Path,
+    limits: FeedLimits | None = None,
+    rules: FeedRules | None = None,
+    progress: Progress | None = None,
+) -> FeedCheck:
     """What the feed in a file would become, for an advertiser of any domains and currency."""
-    limits = limits or FeedLimits()
+    sample: list[Product] = []
+    fatal: FeedError | None = None
     with path.open("rb") as file:
-        reading = ReadProducts(file, FeedRules(), limits, most_rejected_kept=limits.rows)
-        fatal = None
+        reading = ReadProducts(
+            file,
+            rules or FeedRules(),
+            limits or FeedLimits(),
+            progress,
+            most_rejected_kept=MOST_REJECTED_SHOWN,
+        )
         try:
-            for _ in reading:
-                pass
+            for product in reading:
+                if len(sample) < SAMPLE_PRODUCTS:
+                    sample.append(product)
         except FeedError as error:
-            fatal = str(error)
+            fatal = error
+    return _check_of(reading, sample, fatal)
+
+
+def _check_of(reading: ReadProducts, sample: list[Product], fatal: FeedError | None) -> FeedCheck:
+    names = [*reading.reasons, *reading.notes, *(() if fatal is None else (fatal.refusal,))]
     return FeedCheck(
+        format=reading.format,
         products=reading.product_count if fatal is None else 0,
         rejected=reading.rejected,
         notes=_by_name(reading.notes),
-        fatal=fatal,
+        fatal=None if fatal is None else str(fatal),
+        rejected_count=reading.rejected_count,
+        reasons={reason.value: count for reason, count in reading.reasons.most_common()},
+        advice={name.value: advice_for(name) for name in names},
+        sample=sample if fatal is None else [],
     )
 
 
-def _rules_for(advertiser: Advertiser) -> FeedRules:
+def _rules_for(advertiser: Advertiser, feed: Feed) -> FeedRules:
     return FeedRules(
         advertiser_key=advertiser.key,
         domains=advertiser.domains,
         currency=advertiser.currency,
         language=language_of(advertiser.country),
+        feed_currency=feed.currency,
+        link_template=feed.link_template,
     )
 
 

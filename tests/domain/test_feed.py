@@ -2,6 +2,7 @@
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,12 +13,13 @@ from adserver.domain.feed import (
     FeedRules,
     Note,
     Rejection,
+    is_link_template,
     product_of,
     read_interval,
     read_language,
-    read_price,
     read_text,
 )
+from adserver.domain.feed_price import PriceRejection, read_price
 from adserver.domain.identity import product_key
 from adserver.domain.money import Micros
 
@@ -109,6 +111,19 @@ def test_a_file_checked_for_nobody_may_have_any_host_and_currency() -> None:
         ("20.22 OMR", 20_220_000, "OMR"),
         ("19.989999999999998 USD", 19_990_000, "USD"),  # the noise of binary floats
         ("0.000001 USD", 1, "USD"),
+        (".50 EUR", 500_000, "EUR"),
+        ("15,00 €", 15_000_000, "EUR"),
+        ("€ 15", 15_000_000, "EUR"),
+        ("€15.5", 15_500_000, "EUR"),
+        ("Kč 1 200", 1_200_000_000, "CZK"),
+        ("1 200,- Kč", 1_200_000_000, "CZK"),
+        ("12\u00a0990 Ft", 12_990_000_000, "HUF"),
+        ("49,90 zł", 49_900_000, "PLN"),
+        ("1 500 руб.", 1_500_000_000, "RUB"),
+        ("CHF 15.-", 15_000_000, "CHF"),
+        ("US$ 3", 3_000_000, "USD"),
+        ("٢٠٫٥ OMR", 20_500_000, "OMR"),
+        ("ر.ع. 3.500", 3_500_000, "OMR"),
     ],
 )
 def test_prices_are_read_as_shops_write_them(text: str, micros: int, currency: str) -> None:
@@ -125,7 +140,6 @@ def test_prices_are_read_as_shops_write_them(text: str, micros: int, currency: s
         "NaN EUR",
         "1e3 EUR",
         "Infinity EUR",
-        "٢٠ OMR",
         "EUR",
         ". EUR",
         "-5 EUR",
@@ -134,15 +148,40 @@ def test_prices_are_read_as_shops_write_them(text: str, micros: int, currency: s
         "0.0000001 EUR",
         "10 EUR EUR",
         "from 10 EUR",
+        "3,99 €/kg",  # what a unit of it costs is not its price
+        "12,99 EUR / 100 g",
+        "5 €-10 €",
+        "€ 10 EUR",
     ],
 )
 def test_a_price_that_is_no_amount_is_bad(text: str) -> None:
-    assert read_price(text) is Rejection.BAD_PRICE
+    assert read_price(text) is PriceRejection.BAD_PRICE
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "expected"),
+    [
+        ("15,00", "EUR", (15_000_000, "EUR")),
+        ("15.00 USD", "EUR", (15_000_000, "USD")),
+        ("$15", "USD", (15_000_000, "USD")),
+        ("$15", "CAD", (15_000_000, "CAD")),
+        ("199 kr", "SEK", (199_000_000, "SEK")),
+        ("$15", "EUR", PriceRejection.MISSING_CURRENCY),
+        ("$15", None, PriceRejection.MISSING_CURRENCY),
+        ("199 kr.", None, PriceRejection.MISSING_CURRENCY),
+        ("¥900", None, PriceRejection.MISSING_CURRENCY),
+        ("1,234", "OMR", PriceRejection.BAD_PRICE),
+    ],
+)
+def test_a_given_currency_counts_where_the_price_names_none_or_a_sign_that_several_share(
+    text: str, given: str | None, expected: object
+) -> None:
+    assert read_price(text, given) == expected
 
 
 @pytest.mark.parametrize("text", ["14.0", "14", "1.234,50"])
 def test_an_amount_without_currency_says_that_it_misses(text: str) -> None:
-    assert read_price(text) is Rejection.MISSING_CURRENCY
+    assert read_price(text) is PriceRejection.MISSING_CURRENCY
 
 
 amounts = st.decimals(min_value="0.01", max_value="999999999", places=2)
@@ -173,7 +212,7 @@ def test_a_finer_price_is_rounded_to_the_micro(amount: Decimal) -> None:
 def test_no_text_makes_the_price_reader_fail(text: str) -> None:
     for written in (text, f"{text} EUR", f"EUR {text}"):
         found = read_price(written)
-        assert isinstance(found, Rejection) or found[0] > 0
+        assert isinstance(found, PriceRejection) or found[0] > 0
 
 
 @given(st.dictionaries(st.sampled_from([*sorted(make_fields()), "sale_price", "image_link"]), st.text()))
@@ -210,7 +249,7 @@ def test_hostile_markup_costs_no_more_than_its_length(opening: str) -> None:
 @pytest.mark.timeout(5)
 @pytest.mark.parametrize("piece", ["1", "1 ", " 234", ",234", ".234", "1.", "EUR "])
 def test_hostile_prices_are_refused_at_once(piece: str) -> None:
-    assert read_price(piece * 9_000 + "EUR") is Rejection.BAD_PRICE
+    assert read_price(piece * 9_000 + "EUR") is PriceRejection.BAD_PRICE
 
 
 def test_a_long_title_is_cut_between_words() -> None:
@@ -301,3 +340,62 @@ def test_a_bad_image_link_is_noted_and_the_product_stays() -> None:
 )
 def test_a_language_is_its_primary_tag(text: str | None, expected: str | None) -> None:
     assert read_language(text) == expected
+
+
+def test_labels_barcode_and_further_pictures_are_kept() -> None:
+    product, notes = product_from(
+        gtin="'4006381 333931",
+        custom_label_0="Summer",
+        custom_label_2="<b>Margin</b> high",
+        additional_image_link="https://cdn.test/1.jpg,https://cdn.test/a,b.jpg\nhttps://cdn.test/1.jpg",
+    )
+    assert product.gtin == "4006381333931"
+    assert product.custom_labels == ("Summer", "", "Margin high")
+    assert product.additional_image_links == ("https://cdn.test/1.jpg", "https://cdn.test/a,b.jpg")
+    assert notes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "note"),
+    [
+        ("gtin", "n/a", Note.BAD_GTIN),
+        ("gtin", "123", Note.BAD_GTIN),
+        ("additional_image_link", "/1.jpg", Note.BAD_IMAGE_LINK),
+        ("item_group_id", "A-1", Note.ID_IS_GROUP_ID),
+    ],
+)
+def test_what_is_odd_about_a_product_is_noted_and_it_stays(name: str, text: str, note: Note) -> None:
+    assert product_from(**{name: text})[1] == (note,)
+
+
+def test_a_feed_without_links_gets_them_from_the_merchants_template() -> None:
+    rules = msgspec.structs.replace(RULES, link_template="https://shop.example/products/{handle}?i={id}")
+    fields = make_fields(link=None) | {"handle": "čaj/../x"}
+    product = product_of(fields, None, rules)
+    assert not isinstance(product, Rejection)
+    assert product[0].link == "https://shop.example/products/%C4%8Daj%2F..%2Fx?i=A-1"
+    assert product_of(make_fields(link=None), None, rules) is Rejection.MISSING_LINK  # it has no handle
+
+
+@pytest.mark.parametrize(
+    ("template", "is_one"),
+    [
+        ("https://shop.example/products/{handle}", True),
+        ("https://shop.example/?p={post_id}", True),
+        ("https://shop.example/{id}", True),
+        ("https://shop.example/", False),
+        ("https://shop.example/{slug}", False),
+        ("/products/{handle}", False),
+        ("javascript:{id}", False),
+    ],
+)
+def test_a_link_template_is_an_address_with_a_placeholder(template: str, is_one: bool) -> None:
+    assert is_link_template(template) is is_one
+
+
+def test_a_currency_of_its_own_column_counts_before_the_feeds() -> None:
+    rules = msgspec.structs.replace(RULES, currency=None, feed_currency="EUR")
+    for column, expected in (("usd", "USD"), ("", "EUR"), ("dollars", "EUR")):
+        found = product_of(make_fields(price="20.00", currency=column), None, rules)
+        assert not isinstance(found, Rejection)
+        assert found[0].currency == expected

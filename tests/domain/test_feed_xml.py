@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from adserver.domain.feed_xml import FeedError, FeedLimits, FeedRefusal, Row, read_rows
+from adserver.domain.feed_file import FeedError, FeedLimits, FeedRefusal, Row
+from adserver.domain.feed_format import read_rows
 
 OPENING = '<?xml version="1.0" encoding="UTF-8"?>\n<rss xmlns:g="http://base.google.com/ns/1.0" version="2.0"><channel>\n'
 CLOSING = "</channel></rss>"
@@ -19,7 +20,7 @@ def make_feed(*items: str, head: str = "") -> bytes:
 
 
 def rows_of(data: bytes, **limits: int) -> list[Row]:
-    return list(read_rows(io.BytesIO(data), FeedLimits(**limits)))
+    return list(read_rows(io.BytesIO(data), FeedLimits(**limits))[1])
 
 
 def refusal_of(data: bytes, **limits: int) -> FeedError:
@@ -100,9 +101,9 @@ def test_lines_are_right_beyond_sixty_five_thousand() -> None:
         (b"", FeedRefusal.EMPTY, None),
         (b" \n ", FeedRefusal.EMPTY, None),
         (make_feed(), FeedRefusal.EMPTY, None),
-        (b"id\ttitle\n1\tx", FeedRefusal.NOT_WELL_FORMED, 1),
-        (b"<SHOP>\n<SHOPITEM/></SHOP>", FeedRefusal.NOT_A_PRODUCT_FEED, 1),
-        (b"<html>\n<body>\n<br></body></html>", FeedRefusal.NOT_WELL_FORMED, 3),
+        (b"<urlset>\n<url/></urlset>", FeedRefusal.NOT_A_PRODUCT_FEED, 1),
+        (b"<urlset>\n<url></urlset>", FeedRefusal.NOT_WELL_FORMED, 2),
+        (b"<SHOP></SHOP>", FeedRefusal.EMPTY, None),
         (make_feed("\n<g:id>1</g:title>"), FeedRefusal.NOT_WELL_FORMED, 4),
         (make_feed("\n<g:id>A & B</g:id>"), FeedRefusal.NOT_WELL_FORMED, 4),
         (make_feed("\n\n<q:id>1</q:id>"), FeedRefusal.NOT_WELL_FORMED, 5),
@@ -192,7 +193,7 @@ def test_a_gzip_bomb_is_refused_before_it_fills_memory() -> None:
 def test_a_row_without_end_is_refused_early(filler: bytes, where: str) -> None:
     file = Endless([(OPENING + where).encode(), *[filler] * 1000])
     with pytest.raises(FeedError, match=r"too_large|not_well_formed"):
-        list(read_rows(file, FeedLimits()))  # type: ignore[arg-type]
+        list(read_rows(file, FeedLimits())[1])  # type: ignore[arg-type]
     assert file.taken < 3_000_000
 
 
@@ -206,7 +207,7 @@ def test_too_many_rows_and_bytes_are_refused() -> None:
 def test_memory_does_not_grow_with_the_feed() -> None:
     chunk = (b"<item><g:id>1</g:id><g:description>" + b"words " * 200 + b"</g:description></item>\n") * 50
     file = Endless([OPENING.encode(), *[chunk] * 400, CLOSING.encode(), b""])
-    rows = read_rows(file, FeedLimits())  # type: ignore[arg-type]
+    _, rows = read_rows(file, FeedLimits())  # type: ignore[arg-type]
     before = resident_kilobytes_after(rows, 2_000)
     after = resident_kilobytes_after(rows, 17_000)
     assert after - before < 10_000

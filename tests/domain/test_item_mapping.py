@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adserver.domain.feed import FeedRules
-from adserver.domain.feed_xml import FeedLimits
+from adserver.domain.feed_file import FeedLimits
 from adserver.domain.item_id import MOST_CHARACTERS, ItemIdRule, LetterCase
 from adserver.domain.item_mapping import (
     LEAST_GAIN,

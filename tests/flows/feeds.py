@@ -6,7 +6,7 @@ from pathlib import Path
 
 from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Feed, ImportReport, Product
-from adserver.domain.feed_xml import FeedLimits
+from adserver.domain.feed_file import FeedLimits
 from adserver.flows.feed import ImportFeed
 from adserver.ports import FetchRefused
 from adserver.storage.catalogue import SqliteCatalogue

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from adserver.domain.catalogue import RejectedRow
-from adserver.domain.feed_xml import FeedLimits
+from adserver.domain.feed_file import FeedLimits
 from adserver.flows.feed import MOST_REJECTED_KEPT, check_feed, language_of
 from adserver.storage.catalogue import REMOVED_AT_ONCE
 from adserver.writes import Outcome, Result, SaveEntity, SaveProducts, SetPicture, Write
@@ -81,7 +81,8 @@ def test_the_first_of_two_rows_with_one_id_counts(shop: Shop) -> None:
         (make_feed(), "empty"),
         (make_feed(make_item("b", "free")), "empty: all 1 rows"),
         (b"", "empty"),
-        (b"<products/>", "not_a_product_feed at line 1"),
+        (b"<products/>", "empty: there is no <product> in it"),
+        (b"<urlset/>", "not_a_product_feed at line 1"),
         (make_feed(*[make_item(f"b{n}") for n in range(1_001)]), "too_large at line"),
     ],
 )
@@ -180,7 +181,14 @@ def test_a_file_is_checked_without_a_server(tmp_path: Path) -> None:
         "rejected": [{"line": 3, "item_id": "b", "reason": "missing_currency"}],
         "notes": {},
         "fatal": None,
+        "rejected_count": 1,
+        "reasons": {"missing_currency": 1},
+        "advice": {
+            "missing_currency": "Write it with the price, such as 15.00 EUR, or set the feed's currency."
+        },
+        "sample": msgspec.to_builtins(check.sample),
     }
+    assert [product.item_id for product in check.sample] == ["a", "c"]
     assert check.exit_status == 0
 
 

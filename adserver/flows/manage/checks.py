@@ -107,9 +107,12 @@ def sound_product(product: Product, advertiser: Advertiser) -> Product | Why:
         return Why.BAD_SALE_PRICE
     link = _link(product.link, advertiser.domains)
     image = None if product.image_link is None else _link(product.image_link, None)
+    more = tuple(read_link(one, None) for one in product.additional_image_links)
     if isinstance(link, Why) or isinstance(image, Why):
         return link if isinstance(link, Why) else Why.BAD_LINK
-    return replace(product, link=link, image_link=image)
+    if any(isinstance(one, LinkRejection) for one in more):
+        return Why.BAD_LINK
+    return replace(product, link=link, image_link=image, additional_image_links=more)
 
 
 def _link(text: str, domains: tuple[str, ...] | None) -> str | Why:

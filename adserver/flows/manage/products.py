@@ -89,6 +89,8 @@ class ManageProducts:
         owner = self._accounts.advertiser(reach, draft.advertiser_key)
         if isinstance(owner, Refused):
             return owner
+        if draft.currency not in (None, owner.currency):
+            return Refused(Why.CURRENCY_MISMATCH)
         sound = sound_feed(draft)
         if isinstance(sound, Why):
             return Refused(sound)

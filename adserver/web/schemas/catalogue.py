@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from adserver.domain.catalogue import Availability, Feed, FeedFormat, ImportReport, Product
+from adserver.domain.feed import LINK_PLACEHOLDERS, MOST_ADDITIONAL_IMAGES, is_link_template
 from adserver.domain.identity import write_id
 from adserver.web.schemas.fields import (
     Change,
@@ -31,8 +32,22 @@ def read_item_id(given: str) -> str:
 
 
 ItemId = Annotated[str, AfterValidator(read_item_id)]
+Gtin = Annotated[str, Field(pattern=r"^([0-9]{8}|[0-9]{12,14})$", description="a barcode's digits")]
+Label = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)]
+Labels = Annotated[tuple[Label, ...], Field(max_length=5, description="Google's `custom_label_0` to `_4`")]
+Pictures = Annotated[tuple[Link, ...], Field(max_length=MOST_ADDITIONAL_IMAGES)]
 Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=5_000)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=20)]
+
+
+def read_link_template(given: str) -> str:
+    if not is_link_template(given):
+        names = ", ".join(f"{{{name}}}" for name in LINK_PLACEHOLDERS)
+        raise PydanticCustomError("bad_link_template", f"An address with one of {names} in it")
+    return given
+
+
+LinkTemplate = Annotated[Link, AfterValidator(read_link_template)]
 _RENAMED = {"sale_from": "sale_from_ms", "sale_until": "sale_until_ms"}
 
 
@@ -63,6 +78,9 @@ class ProductBody(Strict):
     google_product_category: Line | None = None
     item_group_id: Line | None = None
     mpn: Line | None = None
+    gtin: Gtin | None = None
+    custom_labels: Labels = ()
+    additional_image_links: Pictures = ()
     condition: Line | None = None
     language: Language = "en"
 
@@ -85,6 +103,7 @@ class ProductChange(Change):
             "google_product_category",
             "item_group_id",
             "mpn",
+            "gtin",
             "condition",
         }
     )
@@ -107,6 +126,9 @@ class ProductChange(Change):
     google_product_category: Line | None = None
     item_group_id: Line | None = None
     mpn: Line | None = None
+    gtin: Gtin | None = None
+    custom_labels: Labels | None = None
+    additional_image_links: Pictures | None = None
     condition: Line | None = None
     language: Language | None = None
 
@@ -142,6 +164,9 @@ class ProductAnswer(Strict):
     google_product_category: str | None
     item_group_id: str | None
     mpn: str | None
+    gtin: str | None
+    custom_labels: tuple[str, ...]
+    additional_image_links: tuple[str, ...]
     condition: str | None
     language: str
     has_picture: bool = Field(description="whether our own thumbnail of `image_link` is ready")
@@ -168,6 +193,9 @@ def show_product(product: Product) -> ProductAnswer:
         google_product_category=product.google_product_category,
         item_group_id=product.item_group_id,
         mpn=product.mpn,
+        gtin=product.gtin,
+        custom_labels=product.custom_labels,
+        additional_image_links=product.additional_image_links,
         condition=product.condition,
         language=product.language,
         has_picture=product.picture is not None,
@@ -192,7 +220,16 @@ class FeedDraft(Strict):
     """A feed that is fetched from `url`, as often as `schedule` says; without `url` it is uploaded."""
 
     url: Link | None = None
-    format: FeedFormat = FeedFormat.GOOGLE_XML
+    format: FeedFormat = Field(
+        default=FeedFormat.GOOGLE_XML,
+        description="found by the content at each import, whatever is said here",
+    )
+    currency: Currency | None = Field(default=None, description="of prices in the feed that name none")
+    link_template: LinkTemplate | None = Field(
+        default=None,
+        description="products' addresses, where the feed has none",
+        examples=["https://shop.example/products/{handle}"],
+    )
     schedule: ScheduleBody | None = None
 
     def feed(self, advertiser_key: int) -> Feed:
@@ -201,6 +238,8 @@ class FeedDraft(Strict):
             advertiser_key=advertiser_key,
             url=self.url,
             format=self.format,
+            currency=self.currency,
+            link_template=self.link_template,
             interval_minutes=None if self.schedule is None else self.schedule.every_minutes,
         )
 
@@ -226,6 +265,8 @@ class FeedAnswer(Strict):
     advertiser_id: str
     url: str | None
     format: FeedFormat
+    currency: str | None
+    link_template: str | None
     schedule: ScheduleBody | None
     last_import: ImportAnswer | None
     created_at: ShownTime
@@ -252,6 +293,8 @@ def show_feed(feed: Feed) -> FeedAnswer:
         advertiser_id=write_id("adv", feed.advertiser_key),
         url=feed.url,
         format=feed.format,
+        currency=feed.currency,
+        link_template=feed.link_template,
         schedule=None if minutes is None else ScheduleBody.model_construct(every_minutes=minutes),
         last_import=None if feed.last_import is None else show_import(feed.last_import),
         created_at=feed.created_at_ms,

@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from adserver.domain.feed import Rejection, read_interval, read_price
+from adserver.domain.feed import read_interval
+from adserver.domain.feed_price import PriceRejection, read_price
 from adserver.domain.money import MICROS_PER_UNIT
 from adserver.web.schemas.fields import write_time
 
@@ -50,8 +51,8 @@ def _sale_price(given: Any) -> dict[str, Any]:
 
 
 def _amount(given: Any) -> tuple[int, str]:
-    read = read_price(given) if isinstance(given, str) else Rejection.BAD_PRICE
-    if isinstance(read, Rejection):
+    read = read_price(given) if isinstance(given, str) else PriceRejection.BAD_PRICE
+    if isinstance(read, PriceRejection):
         raise PydanticCustomError("bad_price", "A price is an amount and a currency, such as `15.00 EUR`")
     return read
 

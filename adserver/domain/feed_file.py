@@ -1,0 +1,189 @@
+"""What every kind of feed has in common: its bytes, its limits, its rows, and why a whole feed is refused."""
+
+import codecs
+import re
+from collections import Counter
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import IO
+
+import msgspec
+
+from adserver.domain.feed import Note, Rejection
+from adserver.domain.inflate import GZIP_MAGIC, InflateError, Inflater
+
+CHUNK_BYTES = 1 << 16
+
+
+class FeedRefusal(StrEnum):
+    """Why a whole feed is refused; what was live before stays live."""
+
+    NOT_WELL_FORMED = "not_well_formed"
+    DTD_FORBIDDEN = "dtd_forbidden"
+    NOT_A_PRODUCT_FEED = "not_a_product_feed"
+    WEB_PAGE = "web_page"
+    ARCHIVE = "archive"
+    UNKNOWN_ENCODING = "unknown_encoding"
+    COLUMN_MISSING = "column_missing"
+    CURRENCY_NEEDED = "currency_needed"
+    LINK_NEEDED = "link_needed"
+    TOO_LARGE = "too_large"
+    EMPTY = "empty"
+    SHRANK_BY_HALF = "shrank_by_half"
+    NOT_FETCHED = "not_fetched"
+    UNRECORDED = "unrecorded"
+
+
+class FeedError(Exception):
+    """A feed that is refused as a whole, with the line where reading ended if there is one."""
+
+    def __init__(self, refusal: FeedRefusal, detail: str, line: int | None = None) -> None:
+        self.refusal = refusal
+        self.detail = detail
+        self.line = line
+        where = "" if line is None else f" at line {line}"
+        super().__init__(f"{refusal}{where}: {detail}"[:300])
+
+
+class FeedLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How large a feed may be; sizes are of plain bytes, after decompression."""
+
+    rows: int = 1_000_000
+    most_bytes: int = 4 << 30
+    row_bytes: int = 2 << 20
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A product as the feed has it: Google's fields as text, and the line it begins on.
+
+    `rejection` says that the format itself tells why this is nothing to advertise.
+    """
+
+    line: int
+    fields: dict[str, str]
+    language: str | None
+    bytes_read: int
+    rejection: Rejection | None = None
+    notes: tuple[Note, ...] = ()
+
+
+def plain_chunks(file: IO[bytes], limits: FeedLimits) -> Iterator[bytes]:
+    """The file in chunks, decompressed if it begins as gzip does."""
+    total_bytes = 0
+    try:
+        for chunk in _inflated(file):
+            total_bytes += len(chunk)
+            if total_bytes > limits.most_bytes:
+                raise FeedError(FeedRefusal.TOO_LARGE, f"more than {limits.most_bytes} bytes")
+            yield chunk
+    except InflateError as error:
+        refusal = FeedRefusal.TOO_LARGE if error.is_bomb else FeedRefusal.NOT_WELL_FORMED
+        raise FeedError(refusal, str(error)) from error
+
+
+def _inflated(file: IO[bytes]) -> Iterator[bytes]:
+    chunk = file.read(CHUNK_BYTES)
+    inflater = Inflater() if chunk.startswith(GZIP_MAGIC) else None
+    while chunk:
+        if inflater is None:
+            yield chunk
+        else:
+            yield from inflater.feed(chunk)
+        chunk = file.read(CHUNK_BYTES)
+    if inflater is not None:
+        inflater.finish()
+
+
+# ---- text: which letters the bytes are, and its lines --------------------------------------------
+
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_LEAST_RUSSIAN_SHARE = 0.2  # the four vowels are a third of Russian's letters; their bytes a tenth of Greek's
+_RUSSIAN_VOWELS = b"\xee\xe5\xe0\xe8\xce\xc5\xc0\xc8"
+_CENTRAL = (
+    b"\x8a\x8d\x8e\x8f\x9a\x9d\x9e\x9f\xa3\xa5\xb3\xb9\xbe\xec\xcc\xf5\xf9\xd9\xd8\xf8"  # š ž ť ł ą ě ő ů ř
+)
+_WESTERN = b"\xe0\xc0\xf1\xd1\xe3\xe5\xc5\xe6\xbf\xa1\xea\xee\xfb"  # à ñ ã å æ ¿ ¡ ê î û
+_WORD_BYTES = re.compile(rb"[\x80-\xff]+")
+
+
+class TextDecoder:
+    """Bytes become text: by their mark, as UTF-8, or in the Windows code page that the letters speak for.
+
+    A shop's old software writes windows-1250, 1251 or 1252 and does not say so.
+    """
+
+    def __init__(self, head: bytes) -> None:
+        self._decoder = _marked_decoder(head)
+
+    def text(self, chunk: bytes, final: bool = False) -> str:
+        """The letters of the next bytes; a letter that is cut in two comes with the next."""
+        if self._decoder is None:
+            if chunk.isascii():
+                return chunk.decode("ascii")
+            self._decoder = codecs.getincrementaldecoder(_code_page_of(chunk))("replace")
+        return self._decoder.decode(chunk, final)
+
+
+def _marked_decoder(head: bytes) -> codecs.IncrementalDecoder | None:
+    if head.startswith(codecs.BOM_UTF8):
+        return codecs.getincrementaldecoder("utf-8-sig")("replace")
+    if head.startswith(_UTF16_MARKS):
+        return codecs.getincrementaldecoder("utf-16")("replace")
+    if head[1:2] == b"\0" and head[:1] != b"\0":  # Excel's "Unicode text" after somebody took the mark away
+        return codecs.getincrementaldecoder("utf-16-le")("replace")
+    if head[:1] == b"\0" and head[1:2] != b"\0":
+        return codecs.getincrementaldecoder("utf-16-be")("replace")
+    return None
+
+
+def _code_page_of(chunk: bytes) -> str:
+    """The encoding of the first piece of text that is more than ASCII."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(chunk)
+        return "utf-8"
+    except UnicodeDecodeError as error:
+        if not chunk[: error.start].isascii():
+            return "utf-8"  # with a damaged letter in it, which becomes a mark of replacement
+    counts = Counter(chunk)
+    letters = sum(counts[byte] for byte in range(0xC0, 0x100))
+    runs = _WORD_BYTES.findall(chunk)
+    if letters and sum(map(len, runs)) > 2 * len(runs):  # whole words of letters beyond ASCII
+        if sum(counts[byte] for byte in _RUSSIAN_VOWELS) < _LEAST_RUSSIAN_SHARE * letters:
+            detail = "its letters are neither UTF-8 nor windows-1250, 1251 or 1252"
+            raise FeedError(FeedRefusal.UNKNOWN_ENCODING, detail)
+        return "cp1251"
+    central = sum(counts[byte] for byte in _CENTRAL)
+    return "cp1250" if central > sum(counts[byte] for byte in _WESTERN) else "cp1252"
+
+
+def text_lines(head: bytes, chunks: Iterator[bytes], most_characters: int) -> Iterator[tuple[str, int]]:
+    """Each line with its end, and how many bytes were read by then; a line without end is refused."""
+    decoder = TextDecoder(head)
+    rest, bytes_read, line = "", 0, 0
+    end = ""
+    for chunk in _with_end(head, chunks):
+        text = rest + decoder.text(chunk, final=not chunk)
+        bytes_read += len(chunk)
+        end = end or _line_end(text)
+        *lines, rest = text.split(end) if end else [text]
+        for one in lines:
+            line += 1
+            yield one + "\n", bytes_read
+        if len(rest) > most_characters:
+            detail = f"more than {most_characters} characters without the end of a line"
+            raise FeedError(FeedRefusal.TOO_LARGE, detail, line + 1)
+    if rest:
+        yield rest, bytes_read
+
+
+def _with_end(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    yield head
+    yield from chunks
+    yield b""
+
+
+def _line_end(text: str) -> str:
+    """`\\n`, or `\\r` where nothing else ends lines (as on old Macs); empty while there is neither."""
+    if "\n" in text:
+        return "\n"
+    return "\r" if "\r" in text[:-1] else ""
