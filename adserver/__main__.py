@@ -93,24 +93,53 @@ def demo(port: Port = DEMO_PORT, data: DataDir = None, as_json: Json = False) ->
     run_demo(port, data, as_json)
 
 
-@feed_app.command("check")
-def feed_check(file: FeedFile, as_json: Json = False) -> None:
-    """Read a product feed without a server: what would be imported, and each row left out with its reason."""
-    from adserver.flows.feed import check_feed
+def _currency(code: str | None) -> str | None:
+    from pixel.amounts import CURRENCIES
 
-    checked = check_feed(file)
+    if code is not None and code.upper() not in CURRENCIES:
+        raise typer.BadParameter("a currency is an ISO 4217 code such as EUR")
+    return code and code.upper()
+
+
+def _link_template(template: str | None) -> str | None:
+    from adserver.domain.feed import LINK_PLACEHOLDERS, is_link_template
+
+    if template is not None and not is_link_template(template):
+        names = ", ".join(f"{{{name}}}" for name in LINK_PLACEHOLDERS)
+        raise typer.BadParameter(f"a whole address with one of {names} in it")
+    return template
+
+
+FeedCurrency = Annotated[
+    str | None, typer.Option("--currency", callback=_currency, help="Of prices that name none, such as EUR.")
+]
+FeedLink = Annotated[
+    str | None,
+    typer.Option("--link", callback=_link_template, help="Where products are: https://shop.example/{id}"),
+]
+
+
+@feed_app.command("check")
+def feed_check(
+    file: FeedFile, currency: FeedCurrency = None, link: FeedLink = None, as_json: Json = False
+) -> None:
+    """Read a product feed without a server: what would be imported, and each row left out with its reason."""
+    from rich.console import Console
+
+    from adserver.domain.feed import FeedRules
+    from adserver.flows.feed import check_feed
+    from adserver.printout import print_check, progress_bar
+
+    out, err = Console(), Console(stderr=True)
+    rules = FeedRules(feed_currency=currency, link_template=link)
+    with progress_bar(err, file.stat().st_size) as tell:
+        checked = check_feed(file, rules=rules, progress=tell)
     if as_json:
         import msgspec
 
         sys.stdout.write(msgspec.json.encode(checked).decode() + "\n")
     else:
-        typer.echo(
-            f"{file}: {checked.products} products ({checked.format}), {len(checked.rejected)} left out"
-        )
-        for row in checked.rejected:
-            typer.echo(f"  line {row.line}: {row.item_id or 'no id'}: {row.reason}")
-        if checked.fatal is not None:
-            typer.echo(f"nothing can be imported: {checked.fatal}", err=True)
+        print_check(checked, str(file), out, err)
     raise typer.Exit(checked.exit_status)
 
 
