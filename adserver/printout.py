@@ -23,7 +23,10 @@ def print_check(check: FeedCheck, name: str, out: Console, err: Console) -> None
     """The whole answer; what ends the feed goes to `err`."""
     found = "of no known format" if check.format is None else check.format.value
     left_out = f", {check.rejected_count:,} left out" if check.rejected_count else ""
-    out.print(Text(f"{_plain(name, 300)}: {check.products:,} products ({found}){left_out}"), soft_wrap=True)
+    out.print(
+        Text(f"{_plain(name, 300)}: {_several(check.products, 'product')} ({found}){left_out}"),
+        soft_wrap=True,
+    )
     if check.fatal is None or not check.fatal.startswith(_ASKED):
         _print_rows(check, out)
     if check.notes:
@@ -67,7 +70,7 @@ def _print_product(product: Product, out: Console) -> None:
     about = (
         _price(product),
         product.availability.value,
-        f"{pictures} picture{'' if pictures == 1 else 's'}",
+        _several(pictures, "picture"),
         product.brand or "",
         product.product_type or "",
         f"of the group {product.item_group_id}" if product.item_group_id else "",
@@ -89,6 +92,10 @@ def _price(product: Product) -> str:
 def _amount(micros: int) -> str:
     units, rest = divmod(micros, MICROS_PER_UNIT)
     return f"{units:,}.{f'{rest:06}'.rstrip('0'):0<2}"
+
+
+def _several(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _plain(text: str, most_characters: int = _MOST_CHARACTERS) -> str:

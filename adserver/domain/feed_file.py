@@ -102,8 +102,13 @@ _RUSSIAN_VOWELS = b"\xee\xe5\xe0\xe8\xce\xc5\xc0\xc8"
 _CENTRAL = (
     b"\x8a\x8d\x8e\x8f\x9a\x9d\x9e\x9f\xa3\xa5\xb3\xb9\xbe\xec\xcc\xf5\xf9\xd9\xd8\xf8"  # š ž ť ł ą ě ő ů ř
 )
+# In windows-1252 these are signs such as ³ and ¿, which do not stand within words: ł ż ą ź ľ ť do.
+# And Kč would be Kè, Černá Èerná.
+_CENTRAL_WITHIN_WORDS = re.compile(
+    rb"(?<=[a-z\xc0-\xff])(?:[\x9d\x9f\xb9\xbe\xbf]|\xb3(?=[a-z\xc0-\xff]))|\bK\xe8(?![a-z])|\xc8(?=[a-z])"
+)
 _WESTERN = b"\xe0\xc0\xf1\xd1\xe3\xe5\xc5\xe6\xbf\xa1\xea\xee\xfb"  # à ñ ã å æ ¿ ¡ ê î û
-_WORD_BYTES = re.compile(rb"[\x80-\xff]+")
+_WORDS_BEYOND_ASCII = re.compile(rb"(?<![A-Za-z\x80-\xff])[\x80-\xff]{2,}(?![A-Za-z\x80-\xff])")
 
 
 class TextDecoder:
@@ -145,14 +150,13 @@ def _code_page_of(chunk: bytes) -> str:
         if not chunk[: error.start].isascii():
             return "utf-8"  # with a damaged letter in it, which becomes a mark of replacement
     counts = Counter(chunk)
-    letters = sum(counts[byte] for byte in range(0xC0, 0x100))
-    runs = _WORD_BYTES.findall(chunk)
-    if letters and sum(map(len, runs)) > 2 * len(runs):  # whole words of letters beyond ASCII
+    letters = sum(counts[byte] for byte in range(0x80, 0x100))
+    if 2 * sum(map(len, _WORDS_BEYOND_ASCII.findall(chunk))) > letters:
         if sum(counts[byte] for byte in _RUSSIAN_VOWELS) < _LEAST_RUSSIAN_SHARE * letters:
             detail = "its letters are neither UTF-8 nor windows-1250, 1251 or 1252"
             raise FeedError(FeedRefusal.UNKNOWN_ENCODING, detail)
         return "cp1251"
-    central = sum(counts[byte] for byte in _CENTRAL)
+    central = sum(counts[byte] for byte in _CENTRAL) + 2 * len(_CENTRAL_WITHIN_WORDS.findall(chunk))
     return "cp1250" if central > sum(counts[byte] for byte in _WESTERN) else "cp1252"
 
 

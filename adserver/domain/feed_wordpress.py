@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from adserver.domain.catalogue import FeedFormat
-from adserver.domain.feed import Rejection
+from adserver.domain.feed import Note, Rejection
 from adserver.domain.feed_columns import add_pictures
 from adserver.domain.feed_element import Parsed, texts_by_name
 
@@ -71,23 +71,23 @@ class WordPress:
         fields = _fields(element, named, meta)
         if parent is not None:
             fields |= {"item_group_id": parent.item_id, "product_type": parent.category}
-        fields |= self._pictures(meta)
+        pictures, notes = self._pictures(meta)
+        fields |= pictures
         kind = _terms(element, "product_type")
         shown = _is_shown(element, named) and (parent is None or parent.is_shown)
         if not shown:
-            return Parsed(fields, Rejection.NOT_PUBLISHED)
+            return Parsed(fields, Rejection.NOT_PUBLISHED, notes)
         if "variable" in kind and not meta.get("_regular_price"):
-            return Parsed(fields, Rejection.VARIABLE_PRODUCT)
-        return Parsed(fields, Rejection.GROUPED_PRODUCT if "grouped" in kind else None)
+            return Parsed(fields, Rejection.VARIABLE_PRODUCT, notes)
+        return Parsed(fields, Rejection.GROUPED_PRODUCT if "grouped" in kind else None, notes)
 
-    def _pictures(self, meta: dict[str, str]) -> dict[str, str]:
-        fields: dict[str, str] = {}
-        first = self._index.pictures.get(meta.get("_thumbnail_id", ""))
-        if first:
-            fields["image_link"] = first
-        numbers = meta.get("_product_image_gallery", "").split(",")
-        add_pictures(fields, (self._index.pictures.get(number.strip(), "") for number in numbers))
-        return fields
+    def _pictures(self, meta: dict[str, str]) -> tuple[dict[str, str], tuple[Note, ...]]:
+        numbers = [meta.get("_thumbnail_id", ""), *meta.get("_product_image_gallery", "").split(",")]
+        named = [number.strip() for number in numbers if number.strip() not in ("", "0")]
+        links = [link for number in named if (link := self._index.pictures.get(number))]
+        fields = {"image_link": links[0]} if links else {}
+        add_pictures(fields, links[1:])
+        return fields, () if len(links) == len(named) else (Note.IMAGE_NOT_IN_FILE,)
 
 
 def _fields(element: Any, named: dict[str, list[str]], meta: dict[str, str]) -> dict[str, str]:
