@@ -254,13 +254,15 @@ class SaveEntity(msgspec.Struct, frozen=True, array_like=True, tag=True):
 class SaveProducts(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Insert or replace products; the keys tell which feed's which import saw them last.
 
-    Both are 0 from the API, which leaves a feed's product with its feed.
+    Both are 0 from the API, which leaves a feed's product with its feed. `at_ms` is of when the products are:
+    what the API has put later than an import began to be fetched stays as it was put.
     """
 
     advertiser_key: int
     products: tuple[Product, ...]
     feed_key: int = 0
     import_key: int = 0
+    at_ms: int = 0
 
 
 class RemoveProductsNotIn(msgspec.Struct, frozen=True, array_like=True, tag=True):

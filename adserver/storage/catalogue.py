@@ -21,6 +21,7 @@ REMOVED_AT_ONCE = 500  # in one write, so that no other waits long
 _row = upsert(products)
 _same_image = products.c.image_link.is_(_row.excluded.image_link)
 _by_api = _row.excluded.feed_key == literal_column("0")
+_was_put_later = ~_by_api & (products.c.put_ms > bindparam("at_ms"))
 _SAVE = prepared(
     _row.on_conflict_do_update(
         index_elements=["key"],
@@ -30,9 +31,10 @@ _SAVE = prepared(
             "import_key": func.iif(
                 _by_api, products.c.import_key, func.max(products.c.import_key, _row.excluded.import_key)
             ),
-            "body": _row.excluded.body,
-            "image_link": _row.excluded.image_link,
-            "picture": func.iif(_same_image, products.c.picture, literal_column("NULL")),
+            "put_ms": func.iif(_by_api, _row.excluded.put_ms, products.c.put_ms),
+            "body": func.iif(_was_put_later, products.c.body, _row.excluded.body),
+            "image_link": func.iif(_was_put_later, products.c.image_link, _row.excluded.image_link),
+            "picture": func.iif(_was_put_later | _same_image, products.c.picture, literal_column("NULL")),
         },
     )
 )
@@ -70,13 +72,18 @@ _WITHOUT_PICTURE = prepared(
 
 
 def save_products(batch: Batch, write: SaveProducts) -> Outcome:
-    """Insert or replace; a product keeps its thumbnail while its picture's address is the same."""
+    """Insert or replace; a product keeps its thumbnail while its picture's address is the same.
+
+    An import marks what the API has put since it began as seen, and changes nothing else of it.
+    """
     rows = [
         {
             "key": product.key,
             "advertiser_key": write.advertiser_key,
             "feed_key": write.feed_key,
             "import_key": write.import_key,
+            "put_ms": 0 if write.feed_key else write.at_ms,
+            "at_ms": write.at_ms,
             "image_link": product.image_link,
             "picture": product.picture,
             "body": _encode(product),

@@ -72,6 +72,7 @@ products = Table(
     Column("advertiser_key", BigInteger, nullable=False),
     Column("feed_key", BigInteger, nullable=False),
     Column("import_key", BigInteger, nullable=False),
+    Column("put_ms", BigInteger, nullable=False, default=0, server_default="0"),  # when the API last wrote it
     Column("image_link", String),
     Column("picture", String),
     Column("body", LargeBinary, nullable=False),

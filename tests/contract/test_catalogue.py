@@ -13,8 +13,8 @@ PICTURE, OTHER = "ab" * 16, "cd" * 16
 IMAGE = "https://shop.example/boots.jpg"
 
 
-def put(storage: Storage, *products: Product, feed_key: int = 0, import_key: int = 0) -> None:
-    write = SaveProducts(ADVERTISER, products, feed_key=feed_key, import_key=import_key)
+def put(storage: Storage, *products: Product, feed_key: int = 0, import_key: int = 0, at_ms: int = 0) -> None:
+    write = SaveProducts(ADVERTISER, products, feed_key=feed_key, import_key=import_key, at_ms=at_ms)
     outcome = storage.writer.commit(write)
     assert outcome.result is Result.SAVED
 
@@ -133,3 +133,30 @@ def test_pictures_to_fetch_are_told_so_many_at_a_time(empty: Storage) -> None:
     assert len(empty.catalogue.without_picture(ADVERTISER, 3)) == 3
     assert len(empty.catalogue.without_picture(ADVERTISER, 9)) == 5
     assert empty.catalogue.without_picture(9, 9) == []
+
+
+def test_what_the_api_put_after_an_import_began_outlives_it_and_stays_with_the_feed(empty: Storage) -> None:
+    put(empty, make_product(image_link=IMAGE), feed_key=3, import_key=1, at_ms=100)
+    set_picture(empty)
+    put(empty, make_product(title="By hand", image_link=IMAGE, picture=PICTURE), at_ms=250)
+    put(empty, make_product(title="Old row"), feed_key=3, import_key=2, at_ms=200)
+    product = get(empty)
+    assert product is not None
+    assert (product.title, product.image_link, product.picture) == ("By hand", IMAGE, PICTURE)
+    assert empty.writer.commit(RemoveProductsNotIn(feed_key=3, import_key=2)).figure == 0
+    assert empty.catalogue.count_of_feed(3) == 1
+
+
+@pytest.mark.parametrize("began_ms", [250, 251])
+def test_an_import_that_began_after_the_apis_word_has_the_last_one(empty: Storage, began_ms: int) -> None:
+    put(empty, make_product(title="By hand"), at_ms=250)
+    put(empty, make_product(title="New row"), feed_key=3, import_key=2, at_ms=began_ms)
+    product = get(empty)
+    assert product is not None and product.title == "New row"
+
+
+def test_imports_do_not_hold_each_other_up_where_the_clock_goes_back(empty: Storage) -> None:
+    put(empty, make_product(title="Before"), feed_key=3, import_key=1, at_ms=900)
+    put(empty, make_product(title="After"), feed_key=3, import_key=2, at_ms=200)
+    product = get(empty)
+    assert product is not None and product.title == "After"

@@ -68,7 +68,7 @@ class ManageProducts:
             if isinstance(sound, Why):
                 return Refused(sound)
             products.append(_with_picture(sound, known.get(sound.key)))
-        outcome = self._desk.writer.commit(SaveProducts(owner.key, tuple(products)))
+        outcome = self._desk.writer.commit(SaveProducts(owner.key, tuple(products), at_ms=self._desk.clock()))
         if outcome.result is not Result.SAVED:
             return Refused(outcome.result, outcome.figure)
         return products
