@@ -11,6 +11,7 @@ from adserver.domain.caller import Place
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import CatalogueChanged, Feed, Product
 from adserver.domain.consent_record import ConsentRecord
+from adserver.domain.fetching import NOT_KNOWN, Download, Validators
 from adserver.domain.in_flight import Expected
 from adserver.domain.money import Micros
 from adserver.domain.notice import Notice
@@ -364,6 +365,9 @@ class Geo(Protocol):
         ...
 
 
+Heard = Callable[[int, int | None], None]  # bytes so far, and of how many, where the answer says it
+
+
 class FetchRefused(Exception):
     """A fetch that was not made or not finished; the message names why and reveals no port's state."""
 
@@ -373,8 +377,18 @@ class Fetcher(Protocol):
         """The body at `url`, or FetchRefused."""
         ...
 
-    def download(self, url: str, most_bytes: int, into: IO[bytes]) -> int:
-        """Write the body at `url` into a file, for what is too large for memory; how many bytes it was."""
+    def download(
+        self,
+        url: str,
+        most_bytes: int,
+        into: IO[bytes],
+        known: Validators = NOT_KNOWN,
+        heard: Heard | None = None,
+    ) -> Download:
+        """Write the body at `url` into a file, for what is too large for memory.
+
+        `known` asks for it only where it is another version. `heard` is told while it comes.
+        """
         ...
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:

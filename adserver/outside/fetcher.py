@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,10 @@ from typing import IO, TypeVar
 import httpx
 import msgspec
 
+from adserver.domain.fetching import NOT_KNOWN, Download, Validators
 from adserver.domain.inflate import InflateError, Inflater
 from adserver.outside.addresses import is_public
-from adserver.ports import FetchRefused
+from adserver.ports import FetchRefused, Heard
 
 MOST_REDIRECTS = 3
 MOST_ADDRESSES_TRIED = 4
@@ -22,6 +24,7 @@ MOST_LOOKUPS = 32  # of names at once, those left behind included
 _PORTS = (80, 443)
 _STEP_SECONDS = 10.0  # for one connect or read; the deadline is over all of them
 _HEADERS = {"User-Agent": "adserver feed and picture fetcher", "Accept-Encoding": "gzip", "Accept": "*/*"}
+_SENT_BACK = re.compile(r"[\x20-\x7e]{1,200}")
 _POST_HEADERS = {"User-Agent": "adserver webhook", "Accept-Encoding": "identity", "Accept": "*/*"}
 
 Made = TypeVar("Made")
@@ -35,6 +38,18 @@ class _Asked(msgspec.Struct, frozen=True):
     method: str
     headers: Mapping[str, str]
     body: bytes | None = None
+
+    @property
+    def is_conditional(self) -> bool:
+        return "If-None-Match" in self.headers or "If-Modified-Since" in self.headers
+
+
+class _Into(msgspec.Struct, frozen=True):
+    """Where a body goes, how long it may be, and who is told of it."""
+
+    file: IO[bytes]
+    most_bytes: int
+    heard: Heard | None = None
 
 
 _GET = _Asked("GET", _HEADERS)
@@ -78,31 +93,42 @@ class HttpFetcher:
     def fetch(self, url: str, most_bytes: int) -> bytes:
         """The body at `url`, whole; for pictures."""
         body = io.BytesIO()
-        asyncio.run(_within(self._fetch_seconds, self._follow(url, most_bytes, body)))
+        asyncio.run(_within(self._fetch_seconds, self._follow(url, _GET, _Into(body, most_bytes))))
         return body.getvalue()
 
-    def download(self, url: str, most_bytes: int, into: IO[bytes]) -> int:
-        """Write the body at `url` into a file; how many bytes it was."""
-        return asyncio.run(_within(self._download_seconds, self._follow(url, most_bytes, into)))
+    def download(
+        self,
+        url: str,
+        most_bytes: int,
+        into: IO[bytes],
+        known: Validators = NOT_KNOWN,
+        heard: Heard | None = None,
+    ) -> Download:
+        """Write the body at `url` into a file, unless it is still the version that is `known`."""
+        asked = _Asked("GET", {**_HEADERS, **_conditions(known)})
+        body = _Into(into, most_bytes, heard)
+        return asyncio.run(_within(self._download_seconds, self._follow(url, asked, body)))
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         """The status that came back. Of the answer no more is read, and a redirect is not followed."""
         asked = _Asked("POST", {**_POST_HEADERS, **headers}, body)
         return asyncio.run(_within(self._post_seconds, self._status_of(url, asked)))
 
-    async def _follow(self, url: str, most_bytes: int, into: IO[bytes]) -> int:
-        async def read(response: httpx.Response) -> int | httpx.URL:
+    async def _follow(self, url: str, asked: _Asked, into: _Into) -> Download:
+        async def read(response: httpx.Response) -> Download | httpx.URL:
             """The body, written; or where the answer redirects to."""
             if response.has_redirect_location:
                 return address.join(response.headers["Location"])
+            if response.status_code == 304 and asked.is_conditional:
+                return Download(0, unchanged=True)
             if response.status_code != 200:
                 raise FetchRefused(f"status_{response.status_code}")
-            return await _write_body(response, most_bytes, into)
+            return Download(await _write_body(response, into), _validators_of(response))
 
         address = httpx.URL(url)
         for _ in range(MOST_REDIRECTS + 1):
-            found = await self._ask(address, _GET, read)
-            if isinstance(found, int):
+            found = await self._ask(address, asked, read)
+            if isinstance(found, Download):
                 return found
             address = found
         raise FetchRefused("too_many_redirects")
@@ -178,7 +204,19 @@ def _port_of(url: httpx.URL) -> int:
     return url.port or (443 if url.scheme == "https" else 80)
 
 
-async def _write_body(response: httpx.Response, most_bytes: int, into: IO[bytes]) -> int:
+def _conditions(known: Validators) -> dict[str, str]:
+    headers = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
+    return {name: value for name, value in headers.items() if value}
+
+
+def _validators_of(response: httpx.Response) -> Validators:
+    """What the answer says of its version; what is too long or odd to be sent back is not kept."""
+    told = [response.headers.get(name) for name in ("ETag", "Last-Modified")]
+    etag, last_modified = (text if text and _SENT_BACK.fullmatch(text) else None for text in told)
+    return Validators(etag, last_modified)
+
+
+async def _write_body(response: httpx.Response, into: _Into) -> int:
     """Write what `response` decodes to. httpx would decode a bomb's piece whole, so it is done here."""
     coding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if coding not in ("identity", "gzip", "x-gzip", "deflate", ""):
@@ -189,11 +227,19 @@ async def _write_body(response: httpx.Response, most_bytes: int, into: IO[bytes]
         async for raw in response.aiter_raw():
             for piece in (raw,) if inflater is None else inflater.feed(raw):
                 written += len(piece)
-                if written > most_bytes:
+                if written > into.most_bytes:
                     raise FetchRefused("too_large")
-                into.write(piece)
+                into.file.write(piece)
+            if into.heard is not None:
+                into.heard(written, _announced(response) if inflater is None else None)
         if inflater is not None and written:
             inflater.finish()
     except InflateError as error:
         raise FetchRefused("too_large" if error.is_bomb else "encoding_damaged") from None
     return written
+
+
+def _announced(response: httpx.Response) -> int | None:
+    """How many bytes the answer says that its body has."""
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None

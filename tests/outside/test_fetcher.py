@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from adserver.domain.fetching import Download
 from adserver.outside import fetcher as fetcher_module
 from adserver.outside.fetcher import HttpFetcher, resolve_host
 from adserver.ports import FetchRefused
@@ -77,7 +78,7 @@ def test_a_body_is_fetched_whole_or_into_a_file() -> None:
     with serving(fixed(page(b"hello"))) as port:
         assert LOCAL.fetch(f"http://127.0.0.1:{port}/a", 1000) == b"hello"
         file = io.BytesIO()
-        assert LOCAL.download(f"http://127.0.0.1:{port}/a", 1000, file) == 5
+        assert LOCAL.download(f"http://127.0.0.1:{port}/a", 1000, file) == Download(5)
         assert file.getvalue() == b"hello"
 
 
