@@ -28,6 +28,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 DataDir = Annotated[Path | None, typer.Option("--data", help="A folder to keep; default: thrown away.")]
 Workers = Annotated[int, typer.Option(min=1, max=200, help="Processes that answer requests.")]
 FeedFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
+SentFile = Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, readable=True)]
+FeedId = Annotated[str, typer.Argument(help="The feed's id, such as feed_0q3v...")]
+Shrink = Annotated[bool, typer.Option(help="Import even if more than half of the catalogue would leave.")]
 DEMO_PORT = 8000
 
 
@@ -141,6 +144,19 @@ def feed_check(
     else:
         print_check(checked, str(file), out, err)
     raise typer.Exit(checked.exit_status)
+
+
+@feed_app.command("import")
+def feed_import(
+    feed_id: FeedId, file: SentFile = None, allow_shrink: Shrink = False, as_json: Json = False
+) -> None:
+    """Import a feed now, beside a running server or without one: FILE, or what lies at the feed's address.
+
+    Exit status 0 where the catalogue is what the feed says, 1 where it is not, 2 where there is no such feed.
+    """
+    from adserver.import_command import import_now
+
+    raise typer.Exit(import_now(_settings(), feed_id, file, allow_shrink=allow_shrink, as_json=as_json))
 
 
 @app.command()

@@ -4,16 +4,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
 
 import msgspec
 
 from adserver.domain.campaign import Advertiser
-from adserver.domain.catalogue import Feed
 from adserver.domain.tally import NETWORK, Tally
 from adserver.flows.convert import Convert
-from adserver.flows.feed import ImportFeed
 from adserver.flows.hold_consent import HoldConsent
+from adserver.flows.imports import RunImports
 from adserver.flows.manage.conversions import ManageConversions
 from adserver.flows.manage.keys import ManageKeys
 from adserver.flows.notify import Notify
@@ -31,8 +29,6 @@ PICTURES_AT_ONCE = 40
 STOP_SECONDS = 5.0  # for jobs at work, all together
 STOP_LOOK_SECONDS = 0.05
 
-Keyed = TypeVar("Keyed", Feed, Advertiser)
-
 
 class Job(msgspec.Struct, frozen=True):
     """Something done again and again; safe to run twice. `run` answers how much it did."""
@@ -46,20 +42,24 @@ def table(  # noqa: PLR0913, PLR0917  every flow with a job
     convert: Convert,
     conversions: ManageConversions,
     keys: ManageKeys,
-    import_feed: ImportFeed,
+    imports: RunImports,
     pictures: FetchPictures,
     notify: Notify,
     seal: Seal,
     purge: Purge,
     hold_consent: HoldConsent,
     stores: Stores,
-    clock: Clock,
 ) -> list[Job]:
     """All jobs."""
     return [
         Job("credit conversions", 200, convert.credit_new),
         Job("approve conversions", 60_000, conversions.approve_due),
-        Job("fetch feeds", 30_000, lambda: _fetch_due_feeds(import_feed, stores, clock)),
+        Job("queue feeds", 10_000, imports.queue_due),
+        # Two, and a third for what needs nobody else's server: a slow one holds up a few others only.
+        Job("import feeds", 500, imports.run_next),
+        Job("import feeds 2", 500, imports.run_next),
+        Job("import uploads", 500, lambda: imports.run_next(fetching=False)),
+        Job("tend imports", 2_000, imports.tend),
         Job("seal days", 60_000, seal.run),
         Job("deliver notices", 1_000, notify.deliver_due),
         Job("purge receipts", 3_600_000, keys.purge_receipts),
@@ -67,29 +67,6 @@ def table(  # noqa: PLR0913, PLR0917  every flow with a job
         Job("hold consent", 3_600_000, hold_consent.run),
         Job("fetch pictures", 2_000, lambda: _fetch_missing_pictures(pictures, stores)),
     ]
-
-
-def _fetch_due_feeds(import_feed: ImportFeed, stores: Stores, clock: Clock) -> int:
-    """Import each feed whose interval has passed since its last import began."""
-    done = 0
-    for feed in _all(lambda after: stores.feeds.feeds(None, after, PAGE)):
-        if feed.url is None or feed.interval_minutes is None:
-            continue
-        last_ms = feed.last_import.started_at_ms if feed.last_import else 0
-        advertiser = stores.accounts.advertiser(feed.advertiser_key)
-        if advertiser is not None and clock() >= last_ms + feed.interval_minutes * 60_000:
-            done += _import(import_feed, advertiser, feed)
-    return done
-
-
-def _import(import_feed: ImportFeed, advertiser: Advertiser, feed: Feed) -> int:
-    """1, or 0 where it failed: the feeds behind it are imported all the same."""
-    try:
-        import_feed.import_address(advertiser, feed)
-    except Exception:
-        log.exception("feed %s of advertiser '%s' failed", feed.key, advertiser.public_id)
-        return 0
-    return 1
 
 
 def _fetch_missing_pictures(pictures: FetchPictures, stores: Stores) -> int:
@@ -106,8 +83,8 @@ def _fetch_pictures(pictures: FetchPictures, advertiser: Advertiser) -> int:
         return 0
 
 
-def _all(page_after: Callable[[int], list[Keyed]]) -> Iterator[Keyed]:
-    """Every entity, page by page."""
+def _all(page_after: Callable[[int], list[Advertiser]]) -> Iterator[Advertiser]:
+    """Every advertiser, page by page."""
     after = -1
     while page := page_after(after):
         yield from page

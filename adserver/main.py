@@ -27,6 +27,7 @@ from adserver.flows.convert import Convert
 from adserver.flows.draw import Draw
 from adserver.flows.feed import ImportFeed
 from adserver.flows.hold_consent import HoldConsent
+from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage
 from adserver.flows.manage.keys import PREFIX, digest_of
 from adserver.flows.measure import Measure
@@ -160,7 +161,18 @@ class Server:
             fetcher=fetcher,
             clock=self.clock,
             mint_key=self.mint_key,
+            dice=SystemRandom().random,
             limits=FeedLimits(rows=settings.most_feed_products),
+        )
+        self.imports = RunImports(
+            steps=self.import_feed,
+            writer=storage.writer,
+            accounts=storage.accounts,
+            feeds=storage.feeds,
+            imports=storage.imports,
+            files=storage.import_files,
+            clock=self.clock,
+            mint_key=self.mint_key,
         )
         self.fetch_pictures = FetchPictures(
             writer=storage.writer,
@@ -236,7 +248,7 @@ class Server:
         behind = make_app(
             manage=self.manage,
             convert=self.convert,
-            importer=self.import_feed,
+            imports=self.imports,
             notify=self.notify,
             shops=self.shops,
             pixel_doctor=self._pixel_doctor(arrivals),
@@ -267,7 +279,7 @@ class Server:
             self.convert,
             self.manage.conversions,
             self.manage.keys,
-            self.import_feed,
+            self.imports,
             self.fetch_pictures,
             self.notify,
             Seal(self.storage.writer, self.storage.seals, self.signer, self.clock),
@@ -280,7 +292,6 @@ class Server:
                 self.clock,
             ),
             self.storage,
-            self.clock,
         )
 
     # ---- while it runs ----

@@ -24,6 +24,7 @@ from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.snapshot import Rates
 from adserver.domain.statement import CampaignSums, Line, Month, Origin, SlotSums, Tally, Unbilled
 from adserver.domain.visitor import Profile
+from adserver.importing import ImportFiles, Imports
 from adserver.writes import (
     ApiKey,
     Conversion,
@@ -318,6 +319,10 @@ class Stores(Protocol):
     def catalogue(self) -> Catalogue: ...
     @property
     def feeds(self) -> Feeds: ...
+    @property
+    def imports(self) -> Imports: ...
+    @property
+    def import_files(self) -> ImportFiles: ...
     @property
     def profiles(self) -> Profiles: ...
     @property

@@ -8,6 +8,7 @@ from adserver.domain.audience import Audience
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import Feed, Product
 from adserver.domain.consent_record import Ended
+from adserver.domain.imports import Import
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pixel_sample import Sample
 from adserver.domain.pricing import AdEvent
@@ -38,7 +39,9 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     revoked_at_ms: int | None = None
 
 
-Entity = Advertiser | Audience | Campaign | Creative | Publisher | Site | Slot | Feed | ApiKey | ShopHook
+Entity = (
+    Advertiser | Audience | Campaign | Creative | Publisher | Site | Slot | Feed | Import | ApiKey | ShopHook
+)
 
 
 class StoreEvent(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -275,6 +278,16 @@ class RemoveProductsNotIn(msgspec.Struct, frozen=True, array_like=True, tag=True
     import_key: int
 
 
+class TellAdvertiser(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Leave a notice for an advertiser's own server; the same `notice_key` once more is no news."""
+
+    notice_key: int
+    advertiser_key: int
+    kind: str
+    body: bytes
+    at_ms: int
+
+
 class SetPicture(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """A product's picture was fetched: its thumbnail's hash, for as long as `image_link` is the same."""
 
@@ -413,7 +426,7 @@ class TakeLease(msgspec.Struct, frozen=True, array_like=True, tag=True):
 class Together(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Several management writes, all or none; the outcome is the first refusal, or SAVED."""
 
-    writes: "tuple[SaveEntity | SaveProducts | Receipt, ...]"
+    writes: "tuple[SaveEntity | SaveProducts | Receipt | TellAdvertiser, ...]"
 
 
 Write = (
@@ -435,6 +448,7 @@ Write = (
     | SaveEntity
     | SaveProducts
     | RemoveProductsNotIn
+    | TellAdvertiser
     | SetPicture
     | Receipt
     | ForgetVisitor

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from adserver.domain.fetching import NEVER_FETCHED, Fetching
 from adserver.domain.money import Micros
 from creatives.card import Card
 
@@ -108,6 +109,9 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     rejected_count: int = 0  # all of them; `rejected` keeps the first few hundred
     notes: dict[str, int] = {}  # what was left out of products that were taken, by name
     fatal: str | None = None
+    waits: bool = False  # for a yes, as `fatal` says
+    unchanged: bool = False  # the address said so, and nothing was read
+    import_key: int = 0
 
 
 class RejectedRow(msgspec.Struct, frozen=True):
@@ -130,3 +134,4 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     interval_minutes: int | None = None
     created_at_ms: int = 0
     last_import: ImportReport | None = None
+    fetching: Fetching = NEVER_FETCHED

@@ -19,6 +19,8 @@ class NoticeKind(StrEnum):
     BUDGET_80 = "budget_80"  # spent and pending passed 80 % of a budget
     BUDGET_REACHED = "budget_reached"  # nothing more fits, or the budget is spent to the last micro
     DAY_SEALED = "day_sealed"  # a day's heads were fixed and signed
+    IMPORT_WAITS = "import_waits"  # for a yes: much of the catalogue would be gone
+    IMPORT_FAILED = "import_failed"  # three times in a row
     PING = "ping"  # asked for by the advertiser, to see whether notices arrive
 
 
@@ -82,6 +84,16 @@ def budget_notice(  # noqa: PLR0913, PLR0917  one figure of the notice each
         pending_micros=pending,
         spent_micros=spent,
     )
+
+
+def import_notice(
+    kind: NoticeKind, feed_key: int, import_key: int, advertiser_key: int, at_ms: int, reason: str
+) -> tuple[int, bytes]:
+    """That an import waits for a yes, or failed again and again; its key, and what it says."""
+    key = key_of(b"import", kind.encode(), import_key.to_bytes(8, "big"))
+    feed_id, import_id = write_id("feed", feed_key), write_id("imp", import_key)
+    body = notice_body(key, kind, advertiser_key, at_ms, feed_id=feed_id, import_id=import_id, reason=reason)
+    return key, body
 
 
 def ping_notice(key: int, advertiser_key: int, at_ms: int) -> bytes:

@@ -1,5 +1,6 @@
 """A merchant's feed becomes the catalogue: read whole first, then written in pieces, then pruned."""
 
+import io
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,12 +18,22 @@ from adserver.domain.feed_file import FeedError, FeedLimits, FeedRefusal, Row
 from adserver.domain.feed_format import read_rows
 from adserver.domain.feed_price import PriceRejection, read_price
 from adserver.domain.feed_seen import SeenKeys
+from adserver.domain.fetching import (
+    NOT_KNOWN,
+    Download,
+    Fetching,
+    Validators,
+    after_failure,
+    after_success,
+)
+from adserver.domain.imports import ImportState, Watch, shortened, shrinkage
+from adserver.domain.inflate import GZIP_MAGIC
+from adserver.importing import PLAIN, Order
 from adserver.ports import Catalogue, Clock, Feeds, Fetcher, FetchRefused, Writer
-from adserver.writes import RemoveProductsNotIn, Result, SaveEntity, SaveProducts, Write
+from adserver.writes import RemoveProductsNotIn, Result, SaveEntity, SaveProducts, Together, Write
 
 PIECE_PRODUCTS = 200  # written in one transaction, so that no other write waits long
-MOST_REJECTED_KEPT = 500  # in a report; all of them are counted
-SHRINKS_FROM_PRODUCTS = 20  # smaller catalogues may change as they like
+MOST_REJECTED_KEPT = 10_000  # of an import; all of them are counted
 MOST_REJECTED_SHOWN = 100_000  # by a check: each is told, and all together fit in memory
 SAMPLE_PRODUCTS = 5
 _PROGRESS_ROWS = 1_000
@@ -132,7 +143,7 @@ class ReadProducts:
 class ImportFeed:
     """Imports an advertiser's feed; whatever is wrong with it, what was live before stays live."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  its ports, by name
         self,
         *,
         writer: Writer,
@@ -141,6 +152,7 @@ class ImportFeed:
         fetcher: Fetcher,
         clock: Clock,
         mint_key: Callable[[], int],
+        dice: Callable[[], float],
         limits: FeedLimits | None = None,
     ) -> None:
         self._writer = writer
@@ -149,66 +161,100 @@ class ImportFeed:
         self._fetcher = fetcher
         self._clock = clock
         self._mint_key = mint_key
+        self._dice = dice
         self._limits = limits or FeedLimits()
 
-    def import_address(
-        self,
-        advertiser: Advertiser,
-        feed: Feed,
-        *,
-        allow_shrink: bool = False,
-        progress: Progress | None = None,
-    ) -> ImportReport:
+    def import_address(self, advertiser: Advertiser, feed: Feed, order: Order = PLAIN) -> ImportReport:
         """Fetch the feed from its address to disk, and import it from there."""
-        started_at_ms = self._clock()
+        began_ms = self._clock()
+        order.watch.moved(ImportState.FETCHING)
         with tempfile.TemporaryFile() as file:
             try:
-                self._fetcher.download(feed.url or "", self._limits.most_bytes, file)
+                download = self._download(feed, file, order)
             except FetchRefused as refused:
                 error = FeedError(FeedRefusal.NOT_FETCHED, str(refused))
-                return self._keep_report(feed, self._report(started_at_ms, None, error))
+                return self._end(feed, _Ending(self._report(began_ms, None, error, order)), order)
+            if download.unchanged:
+                return self._end(feed, _Ending(self._unchanged(feed, began_ms, order)), order)
             file.seek(0)
-            return self.import_file(advertiser, feed, file, allow_shrink=allow_shrink, progress=progress)
+            return self._import(advertiser, feed, file, began_ms, order, download.validators)
 
     def import_file(
-        self,
-        advertiser: Advertiser,
-        feed: Feed,
-        file: IO[bytes],
-        *,
-        allow_shrink: bool = False,
-        progress: Progress | None = None,
+        self, advertiser: Advertiser, feed: Feed, file: IO[bytes], order: Order = PLAIN
     ) -> ImportReport:
         """Replace the catalogue by what `file` says, and keep the report of it with the feed.
 
         The report's `fatal` says why nothing was changed. A catalogue that would lose more than half
-        of its products is taken for a broken export, unless `allow_shrink`.
+        of its products is taken for a broken export, unless the order allows it.
         """
-        started_at_ms = self._clock()
-        reading = ReadProducts(file, _rules_for(advertiser, feed), self._limits, progress)
+        began_ms = self._clock() if order.asked_ms is None else order.asked_ms
+        return self._import(advertiser, feed, file, began_ms, order, NOT_KNOWN)
+
+    def publish_held(self, feed: Feed, waited: ImportReport, disk: IO[bytes], order: Order) -> ImportReport:
+        """Somebody has said yes to what was held back: it becomes the catalogue, as of when it was read."""
+        began_ms = waited.started_at_ms
+        ended: dict[str, object] = {"waits": False, "fatal": None}
+        try:
+            ended["products"] = self._publish(feed, disk, began_ms, order.watch)
+        except FeedError as error:
+            ended["fatal"] = str(error)
+        report = msgspec.structs.replace(waited, finished_at_ms=self._clock(), **ended)
+        return self._end(feed, _Ending(report), order)
+
+    def _download(self, feed: Feed, file: IO[bytes], order: Order) -> Download:
+        known = feed.fetching.worth_asking(self._clock()) if order.scheduled else NOT_KNOWN
+
+        def heard(bytes_read: int, of_bytes: int | None) -> None:
+            order.watch.heard(0, bytes_read, of_bytes)
+
+        return self._fetcher.download(feed.url or "", self._limits.most_bytes, file, known, heard)
+
+    def _import(
+        self,
+        advertiser: Advertiser,
+        feed: Feed,
+        file: IO[bytes],
+        began_ms: int,
+        order: Order,
+        validators: Validators,
+    ) -> ImportReport:
+        order.watch.moved(ImportState.READING)
+        reading = ReadProducts(
+            file, _rules_for(advertiser, feed), self._limits, _progress_of(file, order.watch)
+        )
         failed: FeedError | None = None
         with tempfile.TemporaryFile() as disk:
             try:
                 spool(reading, disk)
-                if not allow_shrink:
-                    self._refuse_to_shrink(feed.key, reading.product_count)
-                self._publish(feed, disk)
+                if not order.allow_shrink:
+                    self._refuse_to_shrink(feed, reading)
+                self._publish(feed, disk, began_ms, order.watch)
             except FeedError as error:
                 failed = error
-        return self._keep_report(feed, self._report(started_at_ms, reading, failed), reading.format)
+                if _waits(error) and order.hold is not None:
+                    disk.seek(0)
+                    order.hold(disk)
+        report = self._report(began_ms, reading, failed, order)
+        return self._end(feed, _Ending(report, validators, reading.format), order)
 
-    def _refuse_to_shrink(self, feed_key: int, product_count: int) -> None:
-        live_count = self._catalogue.count_of_feed(feed_key)
-        if live_count >= SHRINKS_FROM_PRODUCTS and product_count * 2 < live_count:
-            detail = f"{product_count} products where {live_count} are live"
+    def _refuse_to_shrink(self, feed: Feed, reading: ReadProducts) -> None:
+        live_count = self._catalogue.count_of_feed(feed.key)
+        was_mostly_rejected = feed.fetching.mostly_rejected
+        detail = shrinkage(reading.product_count, reading.rejected_count, live_count, was_mostly_rejected)
+        if detail is not None:
             raise FeedError(FeedRefusal.SHRANK_BY_HALF, detail)
 
-    def _publish(self, feed: Feed, disk: IO[bytes]) -> None:
-        import_key = self._mint_key()
+    def _publish(self, feed: Feed, disk: IO[bytes], began_ms: int, watch: Watch) -> int:
+        """How many products are live then."""
+        watch.moved(ImportState.PUBLISHING)
+        import_key, count = self._mint_key(), 0
         for piece in pieces(disk):
-            self._commit(SaveProducts(feed.advertiser_key, piece, feed.key, import_key))
+            self._commit(SaveProducts(feed.advertiser_key, piece, feed.key, import_key, began_ms))
+            count += len(piece)
+            watch.heard(count, 0, None)
         while self._commit(RemoveProductsNotIn(feed.key, import_key)):
             pass  # a piece at a time
+        return count
 
     def _commit(self, write: Write) -> int:
         outcome = self._writer.commit(write)
@@ -218,24 +264,84 @@ class ImportFeed:
         return outcome.figure
 
     def _report(
-        self, started_at_ms: int, reading: ReadProducts | None, failed: FeedError | None
+        self, began_ms: int, reading: ReadProducts | None, failed: FeedError | None, order: Order
     ) -> ImportReport:
         return ImportReport(
-            started_at_ms=started_at_ms,
+            started_at_ms=began_ms,
             finished_at_ms=self._clock(),
             products=reading.product_count if reading is not None and failed is None else 0,
             rejected=() if reading is None else tuple(reading.rejected),
             rejected_count=0 if reading is None else reading.rejected_count,
             notes={} if reading is None else _by_name(reading.notes),
             fatal=None if failed is None else str(failed),
+            waits=failed is not None and _waits(failed) and order.hold is not None,
+            import_key=order.import_key,
         )
 
-    def _keep_report(self, feed: Feed, report: ImportReport, found: FeedFormat | None = None) -> ImportReport:
+    def _unchanged(self, feed: Feed, began_ms: int, order: Order) -> ImportReport:
+        live_count = self._catalogue.count_of_feed(feed.key)
+        report = self._report(began_ms, None, None, order)
+        return msgspec.structs.replace(report, products=live_count, unchanged=True)
+
+    def _end(self, feed: Feed, ending: "_Ending", order: Order) -> ImportReport:
+        """Keep what came of it with the feed, and tell it where the order says."""
+        report = ending.report
         # Read again: its address or interval may have been changed during a long import.
         current = self._feeds.feed(feed.key) or feed
-        changed = msgspec.structs.replace(current, last_import=report, format=found or current.format)
-        self._writer.commit(SaveEntity(changed, is_new=False))
+        now_ms, dice = self._clock(), self._dice()
+        known = current.fetching if order.scheduled else msgspec.structs.replace(current.fetching, failures=0)
+        fetching = ending.next_of(known, current.interval_minutes, now_ms, dice)
+        changed = msgspec.structs.replace(
+            current,
+            last_import=shortened(report),
+            fetching=fetching,
+            format=ending.format or current.format,
+        )
+        told = order.also(changed, report)
+        kept = self._writer.commit(Together((SaveEntity(changed, is_new=False), *told)))
+        if kept.result is not Result.SAVED and report.fatal is None:
+            unkept = f"{FeedRefusal.UNRECORDED}: its report could not be written; import it again"
+            return msgspec.structs.replace(report, fatal=unkept)
         return report
+
+
+class _Ending(msgspec.Struct, frozen=True):
+    """What came of an import, and the version of the feed that it read."""
+
+    report: ImportReport
+    validators: Validators = NOT_KNOWN
+    format: FeedFormat | None = None  # found; None where nothing was read
+
+    def next_of(self, known: Fetching, interval_minutes: int | None, now_ms: int, dice: float) -> Fetching:
+        """How the fetching goes on; a version is remembered only once it is the catalogue."""
+        report = self.report
+        if report.waits:
+            waiting = after_success(known, interval_minutes, now_ms, dice)
+            return msgspec.structs.replace(waiting, fresh_ms=known.fresh_ms, why=report.fatal)
+        if report.fatal is not None:
+            return after_failure(known, interval_minutes, now_ms, dice, report.fatal)
+        fresh = after_success(known, interval_minutes, now_ms, dice)
+        if report.unchanged:
+            return fresh
+        return msgspec.structs.replace(
+            fresh,
+            validators=self.validators,
+            read_ms=report.started_at_ms,
+            mostly_rejected=report.rejected_count > report.products,
+        )
+
+
+def _waits(error: FeedError) -> bool:
+    return error.refusal is FeedRefusal.SHRANK_BY_HALF
+
+
+def _progress_of(file: IO[bytes], watch: Watch) -> Progress:
+    """Tells of rows, and of how many bytes where the file is not compressed."""
+    head = file.read(len(GZIP_MAGIC))
+    size_bytes = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    of_bytes = None if head == GZIP_MAGIC else size_bytes
+    return lambda rows, bytes_read: watch.heard(rows, bytes_read, of_bytes)
 
 
 def check_feed(

@@ -18,6 +18,8 @@ from adserver.storage.entities import (
     SqliteInventory,
     SqliteKeys,
 )
+from adserver.storage.import_files import ImportFolder
+from adserver.storage.imports import SqliteImports
 from adserver.storage.ledger import SqliteLedger
 from adserver.storage.media import MediaFolder
 from adserver.storage.newest import NewestChange
@@ -53,6 +55,8 @@ class Storage:
         self.keys = SqliteKeys(self.reader)
         self.catalogue = SqliteCatalogue(self.reader)
         self.feeds = SqliteFeeds(self.reader)
+        self.imports = SqliteImports(self.reader)
+        self.import_files = ImportFolder(path.parent / "imports")
         self.profiles = SqliteProfiles(self.reader)
         self.consents = SqliteConsents(self.reader, consents_key(load_keys(path.parent)))
         self.ledger = SqliteLedger(self.reader)

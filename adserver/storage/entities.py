@@ -23,12 +23,14 @@ from adserver.domain.audience import Audience
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import CatalogueChanged, Feed
+from adserver.domain.imports import Import
 from adserver.domain.money import Micros
 from adserver.domain.pricing import Terms
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.storage.batch import KEPT_MOVES, Batch
 from adserver.storage.caps import save_caps
+from adserver.storage.imports import prune_imports
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import (
     advertisers,
@@ -41,6 +43,7 @@ from adserver.storage.tables import (
     change_log,
     creatives,
     feeds,
+    imports,
     publishers,
     receipts,
     shop_hooks,
@@ -61,6 +64,7 @@ _TABLES: dict[type, tuple[Table, tuple[str, ...]]] = {
     Campaign: (campaigns, ("advertiser_key",)),
     Creative: (creatives, ("campaign_key",)),
     Feed: (feeds, ("advertiser_key",)),
+    Import: (imports, ("feed_key", "state")),
     ApiKey: (api_keys, ("digest",)),
     ShopHook: (shop_hooks, ("advertiser_key",)),
 }
@@ -156,6 +160,8 @@ def save_entity(batch: Batch, write: SaveEntity) -> Outcome:
         _save_body(batch, entity, body, write.is_new)
     except sqlite3.IntegrityError:
         return CONFLICT
+    if isinstance(entity, Import):
+        prune_imports(batch, entity.feed_key)
     if kind in SNAPSHOT_KINDS:
         log = {"sequence": batch.sequence, "key": entity.key, "kind": kind.__name__}
         batch.connection.execute(_LOG, log)

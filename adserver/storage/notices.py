@@ -1,12 +1,13 @@
 """The outbox: notices put there by the transactions they tell of, until they are delivered or given up."""
 
+import msgspec
 from sqlalchemy import bindparam, func, select, update
 
-from adserver.domain.notice import Notice
+from adserver.domain.notice import Notice, NoticeStatus
 from adserver.storage.batch import Batch
 from adserver.storage.sqlite import Reader, Row, prepared
 from adserver.storage.tables import notices
-from adserver.writes import Outcome, Result, SettleNotice
+from adserver.writes import Outcome, Result, SettleNotice, TellAdvertiser
 
 MOST_OF_ONE = 20  # due notices of one advertiser in one answer, so that no backlog keeps the others waiting
 
@@ -65,6 +66,13 @@ def settle_notice(batch: Batch, write: SettleNotice) -> Outcome:
     stored = batch.connection.execute(_STATE, {"notice_key": write.notice_key}).fetchone()
     is_repeat = stored == (write.attempts, write.due_ms, write.status)
     return Outcome(Result.SAVED if is_repeat else Result.CONFLICT)
+
+
+def tell_advertiser(batch: Batch, write: TellAdvertiser) -> Outcome:
+    """Put a notice into the outbox, due at once."""
+    row = msgspec.structs.asdict(write)
+    batch.add_row("notices", {**row, "attempts": 0, "due_ms": write.at_ms, "status": NoticeStatus.WAITING})
+    return Outcome(Result.SAVED)
 
 
 class SqliteNotices:

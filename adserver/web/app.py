@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
-from adserver.flows.feed import ImportFeed
+from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage
 from adserver.flows.notify import Notify
 from adserver.flows.pixel_doctor import PixelDoctor
@@ -49,6 +49,9 @@ from adserver.web.api import (
     statements,
     webhooks,
 )
+from adserver.web.api import (
+    imports as import_routes,
+)
 from adserver.web.flows import Books, Flows
 from adserver.web.gate import API, OPEN, Gate
 from adserver.web.problems import Problem, answer_fault, answer_http, answer_invalid, answer_problem
@@ -70,6 +73,7 @@ RESOURCES = (
     consents,
     products,
     feeds,
+    import_routes,
     audiences,
     campaigns,
     creatives,
@@ -96,7 +100,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     *,
     manage: Manage,
     convert: Convert,
-    importer: ImportFeed,
+    imports: RunImports,
     notify: Notify,
     shops: Shops,
     pixel_doctor: PixelDoctor,
@@ -126,7 +130,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     app.state.flows = Flows(
         manage=manage,
         convert=convert,
-        importer=importer,
+        imports=imports,
         notify=notify,
         shops=shops,
         pixel_doctor=pixel_doctor,

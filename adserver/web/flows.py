@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
-from adserver.flows.feed import ImportFeed
+from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage
 from adserver.flows.notify import Notify
 from adserver.flows.pixel_doctor import PixelDoctor
@@ -45,7 +45,7 @@ class Flows(msgspec.Struct, frozen=True):
 
     manage: Manage
     convert: Convert
-    importer: ImportFeed
+    imports: RunImports
     notify: Notify
     shops: Shops
     pixel_doctor: PixelDoctor

@@ -103,7 +103,14 @@ PROBLEMS = {
     "floor_without_currency": Kind(422, "A floor of what money?", "Give `currency` with `floor_cpm_micros`."),
     "schedule_without_url": Kind(422, "Nothing to fetch", "Give `url` with `schedule`, or leave both out."),
     "feed_refused": Kind(
-        422, "The feed was not imported", "`fatal` says why; what was live before is live still."
+        422,
+        "The feed was not imported",
+        "`fatal` says why; what was live is live still. Where `waits`, approve or reject it.",
+    ),
+    "not_waiting": Kind(
+        409,
+        "It does not wait for a yes",
+        "Read the import: it was settled, has expired, or a newer one has taken its place.",
     ),
     "bad_sale_price": Kind(422, "No sale", "A sale price is lower than the price it replaces."),
     "longer_than_kept": Kind(

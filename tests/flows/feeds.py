@@ -3,11 +3,15 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Feed, ImportReport, Product
 from adserver.domain.feed_file import FeedLimits
+from adserver.domain.fetching import NOT_KNOWN, Download, Validators
+from adserver.domain.imports import ImportState, Watch
 from adserver.flows.feed import ImportFeed
+from adserver.importing import Order
 from adserver.ports import FetchRefused
 from adserver.storage.catalogue import SqliteCatalogue
 from adserver.storage.entities import SqliteFeeds
@@ -56,8 +60,25 @@ class Web:
             raise FetchRefused("unreachable")
         return self.pages[url][:most_bytes]
 
-    def download(self, url: str, most_bytes: int, into: io.BytesIO) -> int:
-        return into.write(self.fetch(url, most_bytes))
+    def download(
+        self, url: str, most_bytes: int, into: IO[bytes], known: Validators = NOT_KNOWN, heard: object = None
+    ) -> Download:
+        return Download(into.write(self.fetch(url, most_bytes)))
+
+
+class Told(Watch):
+    """Hands on how many rows and bytes were read."""
+
+    def __init__(self, progress: Callable[[int, int], None] | None) -> None:
+        self._progress = progress
+        self._reading = False
+
+    def moved(self, state: ImportState) -> None:
+        self._reading = state is ImportState.READING
+
+    def heard(self, rows: int, bytes_read: int, of_bytes: int | None) -> None:
+        if self._reading and self._progress is not None:
+            self._progress(rows, bytes_read)
 
 
 class Shop:
@@ -84,9 +105,10 @@ class Shop:
             writer=self.writer,
             catalogue=self.catalogue,
             feeds=self.feeds,
-            fetcher=self.web,  # type: ignore[arg-type]  # BytesIO is enough here
+            fetcher=self.web,
             clock=lambda: NOW_MS,
             mint_key=self._mint_key,
+            dice=lambda: 0.0,
             limits=limits,
         )
 
@@ -97,9 +119,8 @@ class Shop:
         limits: FeedLimits | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> ImportReport:
-        return self.imports(limits).import_file(
-            self.advertiser, self.feed, io.BytesIO(data), allow_shrink=allow_shrink, progress=progress
-        )
+        order = Order(allow_shrink=allow_shrink, watch=Told(progress))
+        return self.imports(limits).import_file(self.advertiser, self.feed, io.BytesIO(data), order)
 
     def live(self) -> dict[str, Product]:
         return {product.item_id: product for product in self.catalogue.page(self.advertiser.key, 0, 5_000)}

@@ -8,6 +8,7 @@ import pytest
 
 from adserver.domain.catalogue import RejectedRow
 from adserver.domain.feed_file import FeedLimits
+from adserver.domain.imports import REPORTED_ROWS
 from adserver.flows.feed import MOST_REJECTED_KEPT, check_feed, language_of
 from adserver.storage.catalogue import REMOVED_AT_ONCE
 from adserver.writes import Outcome, Result, SaveEntity, SaveProducts, SetPicture, Write
@@ -158,9 +159,14 @@ def test_an_address_that_cannot_be_fetched_changes_nothing(shop: Shop) -> None:
 
 
 def test_reports_keep_the_first_rejected_rows_and_count_all(shop: Shop) -> None:
-    report = shop.import_feed(make_feed(make_item("a"), *[make_item(f"b{n}", "x") for n in range(600)]))
+    rows = [make_item(f"b{n}", "x") for n in range(MOST_REJECTED_KEPT + 1)]
+    report = shop.import_feed(make_feed(make_item("a"), *rows))
     assert len(report.rejected) == MOST_REJECTED_KEPT
-    assert report.rejected_count == 600
+    assert report.rejected_count == MOST_REJECTED_KEPT + 1
+    kept = shop.feeds.feed(shop.feed.key)
+    assert kept is not None and kept.last_import is not None
+    assert kept.last_import.rejected == report.rejected[:REPORTED_ROWS]
+    assert kept.last_import.rejected_count == MOST_REJECTED_KEPT + 1
 
 
 def test_progress_is_told_every_thousand_rows(shop: Shop) -> None:

@@ -135,4 +135,5 @@ def all_names() -> Iterator[Rejection | Note | FeedRefusal]:
 def test_there_is_advice_for_everything_and_the_page_about_feeds_names_it() -> None:
     page = (Path(__file__).parents[2] / "docs" / "feeds.md").read_text(encoding="utf-8")
     assert [name for name in all_names() if not advice_for(name).endswith(".")] == []
+    assert advice_for("a reason of tomorrow") not in {advice_for(name) for name in all_names()}
     assert [name.value for name in all_names() if f"`{name.value}`" not in page] == []

@@ -39,9 +39,9 @@ def test_the_version_of_an_answer_is_told_and_asked_for_next_time() -> None:
 
 
 def test_nothing_changed_is_no_answer_to_who_has_not_asked_that() -> None:
-    with serving(fixed(b"HTTP/1.1 304 Not Modified\r\n\r\n")) as port:
-        with pytest.raises(FetchRefused, match="status_304"):
-            fetch(port)
+    answer = fixed(b"HTTP/1.1 304 Not Modified\r\n\r\n")
+    with serving(answer) as port, pytest.raises(FetchRefused, match="status_304"):
+        fetch(port)
 
 
 def test_the_version_is_asked_for_behind_a_redirect_too() -> None:

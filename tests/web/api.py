@@ -12,6 +12,7 @@ from typing import IO, Any
 import httpx
 
 from adserver.domain.attribution import conversion_key
+from adserver.domain.fetching import Download
 from adserver.domain.identity import read_id, write_id
 from adserver.domain.memory import new_memory
 from adserver.domain.money import Micros
@@ -22,6 +23,7 @@ from adserver.flows.collect import Collect, CollectPolicy
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
 from adserver.flows.feed import ImportFeed
+from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage, Reach
 from adserver.flows.notify import Notify
 from adserver.flows.pixel_doctor import PixelDoctor
@@ -56,7 +58,9 @@ class NoNetwork:
     def fetch(self, url: str, most_bytes: int) -> bytes:
         raise FetchRefused("no network here")
 
-    def download(self, url: str, most_bytes: int, file: IO[bytes]) -> None:
+    def download(
+        self, url: str, most_bytes: int, into: IO[bytes], known: object = None, heard: object = None
+    ) -> Download:
         raise FetchRefused("no network here")
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
@@ -98,12 +102,23 @@ class Api:
             fetcher=self.network,
             clock=self.clock,
             mint_key=KeyMint(0, self.clock),
+            dice=lambda: 0.0,
+        )
+        self.imports = RunImports(
+            steps=self.importer,
+            writer=self.storage.writer,
+            accounts=self.storage.accounts,
+            feeds=self.storage.feeds,
+            imports=self.storage.imports,
+            files=self.storage.import_files,
+            clock=self.clock,
+            mint_key=KeyMint(2, self.clock),
         )
         arrivals = ArrivalReports(self.storage, self.clock)
         self.app = make_app(
             manage=self.manage,
             convert=self.convert,
-            importer=self.importer,
+            imports=self.imports,
             notify=self._notify(),
             shops=self.shops,
             pixel_doctor=PixelDoctor(
@@ -273,6 +288,7 @@ class World:
         path = f"/advertisers/{self.advertiser}/products/{self.item}"
         assert api.call("PUT", path, product_body()).status_code == 200
         self.approvable = self.declinable = ""  # pending conversions, where a test has made some
+        self.approvable_import = self.rejectable_import = ("", "")  # likewise: a feed, its import that waits
         self.advertiser_key = api.make_key(Scope.ADVERTISER, self.advertiser)
         self.publisher_key = api.make_key(Scope.PUBLISHER, self.publisher)
 

@@ -58,7 +58,27 @@ def world(api: Api) -> World:
     world = World(api)
     world.approvable, world.declinable = reserve(api, world), reserve(api, world)
     sell(api, world, "R-7")
+    world.approvable_import, world.rejectable_import = shrunk_import(api, world), shrunk_import(api, world)
     return world
+
+
+def shrunk_import(api: Api, of: World) -> tuple[str, str]:
+    """A feed and an import of it that waits for a yes."""
+    feed = api.make(f"/advertisers/{of.advertiser}/feeds", {})["id"]
+    path = f"/advertisers/{of.advertiser}/feeds/{feed}/import"
+    assert api.call("POST", path, content=feed_of(f"{feed}-", 20)).status_code == 200
+    refused = api.call("POST", path, content=feed_of(f"{feed}-", 9)).json()
+    assert refused["waits"], refused
+    return feed, refused["import_id"]
+
+
+def feed_of(prefix: str, count: int) -> bytes:
+    rows = "".join(
+        f"<item><g:id>{prefix}{n}</g:id><title>Hat</title><link>https://shop.example/{n}</link>"
+        "<g:price>10.00 EUR</g:price></item>"
+        for n in range(count)
+    )
+    return f'<rss xmlns:g="http://base.google.com/ns/1.0"><channel>{rows}</channel></rss>'.encode()
 
 
 @pytest.fixture(scope="module")
@@ -138,15 +158,17 @@ ROUTES = routes()
 def ask(api: Api, route: Route, of: World, key: str) -> Any:
     """Ask a route with the ids of `of` and somebody's key."""
     method, path = route
+    waits = of.approvable_import if path.endswith("/approve") else of.rejectable_import
     ids = {
         "advertiser_id": of.advertiser,
+        "import_id": waits[1],
         "audience_id": of.audience,
         "campaign_id": of.campaign,
         "creative_id": of.creative,
         "publisher_id": of.publisher,
         "site_id": of.site,
         "slot_id": of.slot,
-        "feed_id": of.feed,
+        "feed_id": waits[0] if "/imports" in path else of.feed,
         "item_id": of.item,
         "conversion_id": of.approvable if path.endswith("/approve") else of.declinable,
         "key_id": "key_0000000000000",

@@ -152,6 +152,12 @@ def bad_feed(api: Api, world: World) -> httpx.Response:
     return response
 
 
+def approval_of_what_has_failed(api: Api, world: World) -> httpx.Response:
+    failed = bad_feed(api, world).json()["import_id"]
+    path = f"/advertisers/{world.advertiser}/feeds/{world.feed}/imports/{failed}"
+    return api.call("POST", f"{path}/approve")
+
+
 def dear_sale(api: Api, world: World) -> httpx.Response:
     path = f"/advertisers/{world.advertiser}/products/{world.item}"
     return api.call("PUT", path, product_body(sale_price_micros=89_900_000))
@@ -172,6 +178,7 @@ CASES: list[tuple[str, int, Ask]] = [
     ("refund_too_late", 409, late_refund),
     ("deposit_exists", 409, deposit_of_another_amount),
     ("feed_refused", 422, bad_feed),
+    ("not_waiting", 409, approval_of_what_has_failed),
     ("bad_sale_price", 422, dear_sale),
     ("bad_signature", 401, lambda api, world: api.call("POST", f"/hooks/shopify/{world.advertiser}", {}, "")),
     (

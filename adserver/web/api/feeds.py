@@ -21,11 +21,11 @@ from adserver.web.schemas.catalogue import (
     FeedAnswer,
     FeedDraft,
     ImportAnswer,
-    ImportChoice,
     show_feed,
     show_import,
 )
 from adserver.web.schemas.fields import Paging
+from adserver.web.schemas.imports import ImportChoice, ImportProgress, show_progress
 
 router = APIRouter(
     prefix="/advertisers/{advertiser_id}/feeds", tags=["feeds"], dependencies=[ADVERTISERS_ONLY]
@@ -61,7 +61,7 @@ def get_feed(advertiser_id: str, feed_id: str, manage: CurrentManage, caller: Cu
 @router.post(
     "/{feed_id}/import",
     response_model=ImportAnswer,
-    responses=problems(413),
+    responses={202: {"model": ImportProgress}, **problems(413)},
     openapi_extra={"requestBody": {"content": {"application/octet-stream": {}}}},
 )
 async def import_feed(
@@ -74,15 +74,19 @@ async def import_feed(
 ) -> Response:
     """Import the file that is the body; without a body, what lies at the feed's `url` now.
 
-    The same file once more leaves the same catalogue, so no Idempotency-Key is needed.
+    `wait=false` answers 202 at once, with an import whose progress is at `imports/{import_id}`. The same
+    file once more leaves the same catalogue, so no Idempotency-Key is needed.
     """
     owner, feed = await run_in_threadpool(_feed_of, flows.manage, caller, advertiser_id, feed_id)
     with tempfile.TemporaryFile() as file:
         size_bytes = await _receive(request.stream(), file)
         if not size_bytes and feed.url is None:
             raise Problem("nothing_to_import")
+        sent = file if size_bytes else None
+        if not choice.wait:
+            return await run_in_threadpool(_queue, flows, feed, sent, choice)
         report = await anyio.to_thread.run_sync(
-            _import, flows, owner, feed, file if size_bytes else None, choice, limiter=flows.import_turns
+            _import, flows, owner, feed, sent, choice, limiter=flows.import_turns
         )
     shown = show_import(report)
     if report.fatal is not None:
@@ -108,6 +112,11 @@ async def _receive(body: AsyncIterator[bytes], file: IO[bytes]) -> int:
 def _import(
     flows: Flows, owner: Advertiser, feed: Feed, file: IO[bytes] | None, choice: ImportChoice
 ) -> ImportReport:
-    if file is None:
-        return flows.importer.import_address(owner, feed, allow_shrink=choice.allow_shrink)
-    return flows.importer.import_file(owner, feed, file, allow_shrink=choice.allow_shrink)
+    return flows.imports.run(owner, feed, file, allow_shrink=choice.allow_shrink)
+
+
+def _queue(flows: Flows, feed: Feed, file: IO[bytes] | None, choice: ImportChoice) -> Response:
+    queued = flows.imports.queue(feed, file, allow_shrink=choice.allow_shrink)
+    if queued is None:
+        raise Problem("unrecorded")
+    return answer(show_progress(queued), 202)

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from adserver.domain.catalogue import Availability, Feed, FeedFormat, ImportReport, Product
 from adserver.domain.feed import LINK_PLACEHOLDERS, MOST_ADDITIONAL_IMAGES, is_link_template
 from adserver.domain.identity import write_id
+from adserver.domain.imports import next_fetch_ms, shortened
 from adserver.web.schemas.fields import (
     Change,
     Currency,
@@ -206,12 +207,6 @@ class ProductsAnswer(Strict):
     products: list[ProductAnswer]
 
 
-class ImportChoice(Strict):
-    allow_shrink: bool = Field(
-        default=False, description="import even if more than half of the catalogue would leave"
-    )
-
-
 class ScheduleBody(Strict):
     every_minutes: int = Field(strict=True, ge=15, le=10_080)
 
@@ -258,6 +253,9 @@ class ImportAnswer(Strict):
     rejected: list[RejectedAnswer]
     notes: dict[str, int] = Field(description="what was left out of products that were taken, by name")
     fatal: str | None = Field(description="why nothing was changed")
+    import_id: str | None
+    waits: bool = Field(description="for a yes: approve or reject the import")
+    unchanged: bool = Field(description="the address said that nothing has changed, so nothing was read")
 
 
 class FeedAnswer(Strict):
@@ -269,10 +267,15 @@ class FeedAnswer(Strict):
     link_template: str | None
     schedule: ScheduleBody | None
     last_import: ImportAnswer | None
+    fresh_at: ShownTime | None = Field(description="when the catalogue was last what the feed says")
+    next_fetch_at: ShownTime | None
+    failures: int = Field(description="in a row; each doubles the wait for the next fetch, up to a day")
+    next_fetch_why: str | None = Field(description="what the last import failed of, or waits for")
     created_at: ShownTime
 
 
-def show_import(report: ImportReport) -> ImportAnswer:
+def show_import(whole: ImportReport) -> ImportAnswer:
+    report = shortened(whole)
     return ImportAnswer(
         started_at=report.started_at_ms,
         finished_at=report.finished_at_ms,
@@ -283,6 +286,9 @@ def show_import(report: ImportReport) -> ImportAnswer:
         ],
         notes=report.notes,
         fatal=report.fatal,
+        import_id=write_id("imp", report.import_key) if report.import_key else None,
+        waits=report.waits,
+        unchanged=report.unchanged,
     )
 
 
@@ -297,5 +303,9 @@ def show_feed(feed: Feed) -> FeedAnswer:
         link_template=feed.link_template,
         schedule=None if minutes is None else ScheduleBody.model_construct(every_minutes=minutes),
         last_import=None if feed.last_import is None else show_import(feed.last_import),
+        fresh_at=feed.fetching.fresh_ms,
+        next_fetch_at=next_fetch_ms(feed),
+        failures=feed.fetching.failures,
+        next_fetch_why=feed.fetching.why,
         created_at=feed.created_at_ms,
     )
