@@ -53,11 +53,11 @@ _FEEDS: dict[Name, str] = {
     ),
     FeedRefusal.TOO_LARGE: "Split the feed, or see what makes it so large: the line is where reading ended.",
     FeedRefusal.EMPTY: "See why each row was left out; a feed without any product changes nothing.",
-    FeedRefusal.SHRANK_BY_HALF: "If so many products have really gone, say yes to the import, or allow_shrink=true.",
+    FeedRefusal.SHRANK_BY_HALF: "If so many products have really gone, approve the import that waits.",
     FeedRefusal.NOT_FETCHED: "Open the address in a browser, and see that it answers without a login.",
     FeedRefusal.UNRECORDED: "Import it again; if that fails too, ask the operator whether the disk is full.",
 }
-_ADVICE: dict[str, str] = {**_ROWS, **_NOTES, **_FEEDS}
+_ADVICE: dict[str, str] = {str(name): words for name, words in (_ROWS | _NOTES | _FEEDS).items()}
 _UNKNOWN = "A newer version of this server left it out: its page about feeds says why."
 
 
