@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from adserver.domain.catalogue import ImportReport
 from adserver.domain.feed_advice import advice_for
 from adserver.domain.identity import read_id, write_id
 from adserver.domain.imports import AskedBy, ImportState, Watch
-from adserver.main import Server, open_storage
+from adserver.flows.imports import RunImports
+from adserver.main import imports_beside, open_storage
+from adserver.ports import Stores
 
 MOST_ROWS_PRINTED = 20
 NO_SUCH_FEED = 2
-COMMAND_WORKER = 254  # whose keys no worker and no job mints
 
 
 def import_now(
@@ -28,11 +30,9 @@ def import_now(
     if not settings.database_path.exists():
         console.print(f"no database at {settings.database_path}: set ADSERVER_DATA_DIR")
         return NO_SUCH_FEED
-    server = Server(settings, open_storage(settings.database_path), COMMAND_WORKER)
-    try:
-        report = _run(server, console, feed_id, path, allow_shrink=allow_shrink)
-    finally:
-        server.close()
+    with closing(open_storage(settings.database_path)) as storage:
+        imports = imports_beside(settings, storage)
+        report = _run(imports, storage, console, feed_id, path, allow_shrink=allow_shrink)
     if report is None:
         return NO_SUCH_FEED
     if as_json:
@@ -43,12 +43,18 @@ def import_now(
 
 
 def _run(
-    server: Server, console: Console, feed_id: str, path: Path | None, *, allow_shrink: bool
+    imports: RunImports,
+    storage: Stores,
+    console: Console,
+    feed_id: str,
+    path: Path | None,
+    *,
+    allow_shrink: bool,
 ) -> ImportReport | None:
     """None where there is nothing to import, which was said."""
     key = read_id("feed", feed_id)
-    feed = None if key is None else server.storage.feeds.feed(key)
-    advertiser = None if feed is None else server.storage.accounts.advertiser(feed.advertiser_key)
+    feed = None if key is None else storage.feeds.feed(key)
+    advertiser = None if feed is None else storage.accounts.advertiser(feed.advertiser_key)
     if feed is None or advertiser is None:
         console.print(f"there is no feed {feed_id}: see GET /api/v1/advertisers/.../feeds")
         return None
@@ -59,9 +65,9 @@ def _run(
     with _bar(console) as progress:
         watch = Shown(progress)
         if path is None:
-            return server.imports.run(advertiser, feed, **asked, watch=watch)
+            return imports.run(advertiser, feed, **asked, watch=watch)
         with path.open("rb") as file:
-            return server.imports.run(advertiser, feed, file, **asked, watch=watch)
+            return imports.run(advertiser, feed, file, **asked, watch=watch)
 
 
 def _bar(console: Console) -> Progress:

@@ -81,6 +81,7 @@ MOST_COUNTS = 250  # that are reported at once, about 2 ms of the writer's time
 RATES_SECONDS = 30.0
 HOUR_MS = 3_600_000
 MOST_KEY = 2**63
+COMMAND_WORKER = 254  # whose keys no worker and no job mints
 
 
 Counts = tuple[tuple[int, str, int, int], ...]  # as the tally gives them
@@ -154,26 +155,7 @@ class Server:
         """Those that ask addresses which merchants have named."""
         settings, storage = self.settings, self.storage
         fetcher = HttpFetcher(allow_private=settings.fetch_private)
-        self.import_feed = ImportFeed(
-            writer=storage.writer,
-            catalogue=storage.catalogue,
-            feeds=storage.feeds,
-            fetcher=fetcher,
-            clock=self.clock,
-            mint_key=self.mint_key,
-            dice=SystemRandom().random,
-            limits=FeedLimits(rows=settings.most_feed_products),
-        )
-        self.imports = RunImports(
-            steps=self.import_feed,
-            writer=storage.writer,
-            accounts=storage.accounts,
-            feeds=storage.feeds,
-            imports=storage.imports,
-            files=storage.import_files,
-            clock=self.clock,
-            mint_key=self.mint_key,
-        )
+        self.imports = imports_of(settings, storage, fetcher, self.clock, self.mint_key)
         self.fetch_pictures = FetchPictures(
             writer=storage.writer,
             catalogue=storage.catalogue,
@@ -348,6 +330,39 @@ class Server:
         self.report_counts()
         self.pictures.close()
         self.storage.close()
+
+
+def imports_of(
+    settings: Settings, storage: Storage, fetcher: HttpFetcher, clock: Clock, mint_key: KeyMint
+) -> RunImports:
+    """All that imports feeds."""
+    steps = ImportFeed(
+        writer=storage.writer,
+        catalogue=storage.catalogue,
+        feeds=storage.feeds,
+        fetcher=fetcher,
+        clock=clock,
+        mint_key=mint_key,
+        dice=SystemRandom().random,
+        limits=FeedLimits(rows=settings.most_feed_products),
+    )
+    return RunImports(
+        steps=steps,
+        writer=storage.writer,
+        accounts=storage.accounts,
+        feeds=storage.feeds,
+        imports=storage.imports,
+        files=storage.import_files,
+        clock=clock,
+        mint_key=mint_key,
+    )
+
+
+def imports_beside(settings: Settings, storage: Storage) -> RunImports:
+    """The same for a command, beside a running server or without one."""
+    clock = system_clock(settings.clock_offset_seconds if settings.test_mode else 0)
+    fetcher = HttpFetcher(allow_private=settings.fetch_private)
+    return imports_of(settings, storage, fetcher, clock, KeyMint(COMMAND_WORKER, clock))
 
 
 def read_geo(settings: Settings) -> GeoFile | None:
