@@ -258,7 +258,8 @@ class SaveProducts(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Insert or replace products; the keys tell which feed's which import saw them last.
 
     Both are 0 from the API, which leaves a feed's product with its feed. `at_ms` is of when the products are:
-    what the API has put later than an import began to be fetched stays as it was put.
+    what the API has put later than an import began to be fetched stays as it was put. `was`: what the API has
+    made them of; where one is otherwise by now, CONFLICT, and nothing is saved.
     """
 
     advertiser_key: int
@@ -266,6 +267,7 @@ class SaveProducts(msgspec.Struct, frozen=True, array_like=True, tag=True):
     feed_key: int = 0
     import_key: int = 0
     at_ms: int = 0
+    was: tuple[Product, ...] = ()
 
 
 class RemoveProductsNotIn(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from adserver.domain.catalogue import Product
 from adserver.storage.batch import Batch
 from adserver.storage.entities import log_catalogue_change
-from adserver.storage.sqlite import Reader, prepared
+from adserver.storage.sqlite import Reader, as_list, prepared
 from adserver.storage.tables import products
 from adserver.writes import Outcome, RemoveProductsNotIn, Result, SaveProducts, SetPicture
 
@@ -76,6 +76,8 @@ def save_products(batch: Batch, write: SaveProducts) -> Outcome:
 
     An import marks what the API has put since it began as seen, and changes nothing else of it.
     """
+    if _is_otherwise(batch, write):
+        return Outcome(Result.CONFLICT)
     rows = [
         {
             "key": product.key,
@@ -93,6 +95,16 @@ def save_products(batch: Batch, write: SaveProducts) -> Outcome:
     batch.connection.executemany(_SAVE, rows)
     log_catalogue_change(batch, write.advertiser_key)
     return SAVED
+
+
+def _is_otherwise(batch: Batch, write: SaveProducts) -> bool:
+    """Whether somebody else changed a product since it was read; a batch sent twice did so itself."""
+    if not write.was:
+        return False
+    keys = {"keys": as_list(product.key for product in write.was)}
+    now = {product.key: product for product in map(_product, batch.connection.execute(_SOME, keys))}
+    wished = {product.key: product for product in write.products}
+    return any(now.get(was.key) not in (was, wished.get(was.key)) for was in write.was)
 
 
 def remove_products_not_in(batch: Batch, write: RemoveProductsNotIn) -> Outcome:

@@ -160,3 +160,18 @@ def test_imports_do_not_hold_each_other_up_where_the_clock_goes_back(empty: Stor
     put(empty, make_product(title="After"), feed_key=3, import_key=2, at_ms=200)
     product = get(empty)
     assert product is not None and product.title == "After"
+
+
+def test_what_was_made_of_an_older_state_is_not_saved(empty: Storage) -> None:
+    boots, hat = make_product(), make_product("hat")
+    put(empty, boots, hat)
+    cheaper, sold_out = make_product(title="Cheaper"), make_product(title="Sold out")
+    assert empty.writer.commit(SaveProducts(ADVERTISER, (cheaper,), was=(boots,))).result is Result.SAVED
+    late = SaveProducts(ADVERTISER, (make_product("hat", title="New"), sold_out), was=(hat, boots))
+    assert empty.writer.commit(late).result is Result.CONFLICT
+    titles = {product.item_id: product.title for product in empty.catalogue.page(ADVERTISER, -1, 9)}
+    assert titles == {"boots": "Cheaper", "hat": hat.title}
+    again = SaveProducts(ADVERTISER, (cheaper,), was=(boots,))  # a batch that was sent twice is harmless
+    assert empty.writer.commit(again).result is Result.SAVED
+    gone = make_product("gone")
+    assert empty.writer.commit(SaveProducts(ADVERTISER, (gone,), was=(gone,))).result is Result.CONFLICT

@@ -12,6 +12,8 @@ from adserver.flows.manage.checks import sound_feed, sound_product
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why
 from adserver.writes import Result, SaveProducts
 
+MOST_TRIES = 20  # to change what others are changing too
+
 ProductEdit = tuple[str, Callable[[Product], Product]]  # an item id, and what becomes of that product
 
 
@@ -46,10 +48,22 @@ class ManageProducts:
     def change_many(
         self, reach: Reach, advertiser_key: int, edits: Sequence[ProductEdit]
     ) -> list[Product] | Refused:
-        """Change products that are in the catalogue, all or none."""
+        """Change products that are in the catalogue, all or none.
+
+        Where one of them was changed by somebody else meanwhile, all are read again and changed anew.
+        """
         owner = self._accounts.advertiser(reach, advertiser_key)
         if isinstance(owner, Refused):
             return owner
+        changed = self._change(owner, edits)
+        for _ in range(MOST_TRIES - 1):
+            if not isinstance(changed, Refused) or changed.reason is not Result.CONFLICT:
+                break
+            changed = self._change(owner, edits)
+        return changed
+
+    def _change(self, owner: Advertiser, edits: Sequence[ProductEdit]) -> list[Product] | Refused:
+        advertiser_key = owner.key
         known = self._desk.catalogue.products(product_key(advertiser_key, item) for item, _ in edits)
         changed = dict(known)
         for item_id, edit in edits:
@@ -57,10 +71,14 @@ class ManageProducts:
             if product is None:
                 return NOT_FOUND
             changed[product.key] = edit(product)
-        return self._save(owner, known, list(changed.values()))
+        return self._save(owner, known, list(changed.values()), tuple(known.values()))
 
     def _save(
-        self, owner: Advertiser, known: Mapping[int, Product], wished: list[Product]
+        self,
+        owner: Advertiser,
+        known: Mapping[int, Product],
+        wished: list[Product],
+        was: tuple[Product, ...] = (),
     ) -> list[Product] | Refused:
         products = []
         for product in wished:
@@ -68,7 +86,8 @@ class ManageProducts:
             if isinstance(sound, Why):
                 return Refused(sound)
             products.append(_with_picture(sound, known.get(sound.key)))
-        outcome = self._desk.writer.commit(SaveProducts(owner.key, tuple(products), at_ms=self._desk.clock()))
+        write = SaveProducts(owner.key, tuple(products), at_ms=self._desk.clock(), was=was)
+        outcome = self._desk.writer.commit(write)
         if outcome.result is not Result.SAVED:
             return Refused(outcome.result, outcome.figure)
         return products
