@@ -175,13 +175,14 @@ def _currency(fields: Mapping[str, str], rules: FeedRules) -> str | None:
 
 # ---- the fields a product can do without ---------------------------------------------------------
 
+_COUNT = re.compile(r"-?[0-9]{1,12}(?:\.0+)?")
 _CONDITIONS = ("new", "refurbished", "used")
 _AVAILABILITIES = {
     "instock": Availability.IN_STOCK,
     "availablefororder": Availability.IN_STOCK,  # Google's word until 2014
     "limitedavailability": Availability.IN_STOCK,
-    **dict.fromkeys(("1", "true", "yes"), Availability.IN_STOCK),  # where the column is `in_stock`
-    **dict.fromkeys(("0", "false", "no"), Availability.OUT_OF_STOCK),
+    **dict.fromkeys(("true", "yes"), Availability.IN_STOCK),  # where the column is `in_stock`
+    **dict.fromkeys(("false", "no"), Availability.OUT_OF_STOCK),
     "outofstock": Availability.OUT_OF_STOCK,
     "discontinued": Availability.OUT_OF_STOCK,
     "preorder": Availability.PREORDER,
@@ -190,7 +191,8 @@ _AVAILABILITIES = {
 
 
 def _text(fields: Mapping[str, str], name: str, most_characters: int = MOST_NAME_CHARACTERS) -> str | None:
-    return _cut(read_text(fields.get(name, "")), most_characters) or None
+    text = fields.get(name)
+    return _cut(read_text(text), most_characters) or None if text else None
 
 
 def _condition(fields: Mapping[str, str]) -> str | None:
@@ -225,7 +227,8 @@ def _additional_image_links(fields: Mapping[str, str], notes: list[Note]) -> tup
 
 def _gtin(fields: Mapping[str, str], notes: list[Note]) -> str | None:
     """A barcode's digits; spreadsheets put an apostrophe before it, people spaces and dashes between."""
-    gtin = re.sub(r"[\s'-]", "", fields.get("gtin", ""))
+    text = fields.get("gtin")
+    gtin = re.sub(r"[\s'-]", "", text) if text else None
     if not gtin:
         return None
     if re.fullmatch(r"[0-9]{8}|[0-9]{12,14}", gtin):
@@ -235,6 +238,8 @@ def _gtin(fields: Mapping[str, str], notes: list[Note]) -> str | None:
 
 
 def _custom_labels(fields: Mapping[str, str]) -> tuple[str, ...]:
+    if not any(name in fields for name in LABELS):
+        return ()
     labels = [_text(fields, name) or "" for name in LABELS]
     while labels and not labels[-1]:
         labels.pop()
@@ -242,9 +247,12 @@ def _custom_labels(fields: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _availability(fields: Mapping[str, str], notes: list[Note]) -> Availability:
-    spelling = re.sub(r"[\s_-]+", "", fields.get("availability", "")).lower()
+    text = fields.get("availability", "").strip()
+    spelling = re.sub(r"[\s_-]+", "", text).lower()
     if not spelling:
         return Availability.IN_STOCK
+    if _COUNT.fullmatch(text):  # how many there are
+        return Availability.IN_STOCK if float(text) > 0 else Availability.OUT_OF_STOCK
     known = _AVAILABILITIES.get(spelling.rpartition("/")[2])  # schema.org's `https://schema.org/InStock`
     if known is None:
         notes.append(Note.UNKNOWN_AVAILABILITY)

@@ -21,7 +21,7 @@ _ALIASES = {
     "link": "url product_url product_link",
     "image_link": "image image_url picture main_image",
     "additional_image_link": "additional_image_links additional_images additional_image_urls",
-    "availability": "in_stock",
+    "availability": "in_stock stock quantity inventory",
     "brand": "vendor manufacturer make",
     "product_type": "product_types category categories",
     "gtin": "ean upc barcode isbn",

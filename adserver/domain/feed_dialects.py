@@ -12,8 +12,11 @@ from adserver.domain.feed_element import Dialect, Parsed, children_of, local_nam
 from adserver.domain.feed_file import FeedError, FeedRefusal
 from adserver.domain.feed_wordpress import WordPress
 
-_GOOGLE = re.compile(r"https?://base\.google\.com/ns/1\.0/?")
-_ATOM = "http://www.w3.org/2005/Atom"
+# As lxml writes them before a name, without the closing brace.
+_GOOGLE_NAMESPACES = frozenset(
+    f"{{{scheme}://base.google.com/ns/1.0{end}" for scheme in ("http", "https") for end in ("", "/")
+)
+_PLAIN_NAMESPACES = frozenset(("", "{http://www.w3.org/2005/Atom"))
 _ATOM_NAMES = {"summary": "description", "content": "description"}
 _MOST_CATEGORIES_DEEP = 10
 
@@ -52,10 +55,9 @@ class Google:
         pictures: list[str] = []
         for child in children_of(element):
             namespace, _, name = child.tag.rpartition("}")
-            namespace = namespace[1:]
-            if namespace in ("", _ATOM):
+            if namespace in _PLAIN_NAMESPACES:
                 found, name = plain, _ATOM_NAMES.get(name, name)
-            elif _GOOGLE.fullmatch(namespace):
+            elif namespace in _GOOGLE_NAMESPACES:
                 found = google
             else:
                 continue
@@ -64,7 +66,8 @@ class Google:
             elif name in FIELDS and name not in found and (text := _google_text(child, name)):
                 found[name] = text
         fields = plain | google
-        add_pictures(fields, pictures)
+        if pictures:
+            add_pictures(fields, pictures)
         return Parsed(fields)
 
 

@@ -39,6 +39,8 @@ def children_of(element: Any) -> Iterator[Any]:
 
 
 def text_of(element: Any) -> str:
+    if not len(element):
+        return (element.text or "").strip()
     return "".join(element.itertext()).strip()
 
 

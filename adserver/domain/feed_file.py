@@ -108,6 +108,10 @@ _CENTRAL_WITHIN_WORDS = re.compile(
     rb"(?<=[a-z\xc0-\xff])(?:[\x9d\x9f\xb9\xbe\xbf]|\xb3(?=[a-z\xc0-\xff]))|\bK\xe8(?![a-z])|\xc8(?=[a-z])"
 )
 _WESTERN = b"\xe0\xc0\xf1\xd1\xe3\xe5\xc5\xe6\xbf\xa1\xea\xee\xfb"  # à ñ ã å æ ¿ ¡ ê î û
+_UTF8_LETTER = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}|[\xc2-\xf4][\x80-\xbf]{0,2}\Z"
+)
+_LEAST_WORDS = 2  # fewer may be damage
 _WORDS_BEYOND_ASCII = re.compile(rb"(?<![A-Za-z\x80-\xff])[\x80-\xff]{2,}(?![A-Za-z\x80-\xff])")
 
 
@@ -143,19 +147,18 @@ def _marked_decoder(head: bytes) -> codecs.IncrementalDecoder | None:
 
 def _code_page_of(chunk: bytes) -> str:
     """The encoding of the first piece of text that is more than ASCII."""
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(chunk)
-        return "utf-8"
-    except UnicodeDecodeError as error:
-        if not chunk[: error.start].isascii():
-            return "utf-8"  # with a damaged letter in it, which becomes a mark of replacement
     counts = Counter(chunk)
     letters = sum(counts[byte] for byte in range(0x80, 0x100))
-    if 2 * sum(map(len, _WORDS_BEYOND_ASCII.findall(chunk))) > letters:
-        if sum(counts[byte] for byte in _RUSSIAN_VOWELS) < _LEAST_RUSSIAN_SHARE * letters:
+    # A letter may be damaged, or cut off at the end: what most of them are decides.
+    if 2 * sum(map(len, _UTF8_LETTER.findall(chunk))) > letters:
+        return "utf-8"
+    words = _WORDS_BEYOND_ASCII.findall(chunk)
+    if 2 * sum(map(len, words)) > letters:
+        if sum(counts[byte] for byte in _RUSSIAN_VOWELS) >= _LEAST_RUSSIAN_SHARE * letters:
+            return "cp1251"
+        if len(words) >= _LEAST_WORDS:
             detail = "its letters are neither UTF-8 nor windows-1250, 1251 or 1252"
             raise FeedError(FeedRefusal.UNKNOWN_ENCODING, detail)
-        return "cp1251"
     central = sum(counts[byte] for byte in _CENTRAL) + 2 * len(_CENTRAL_WITHIN_WORDS.findall(chunk))
     return "cp1250" if central > sum(counts[byte] for byte in _WESTERN) else "cp1252"
 

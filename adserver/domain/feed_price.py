@@ -24,6 +24,7 @@ _GROUPED = re.compile(
     r"|(?:\.[0-9]{3}){2,}|(?:,[0-9]{3}){2,})"
 )
 _COMMA_AND_THREE_DIGITS = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
+_POINT_AND_THREE_DIGITS = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")
 _THREE_DECIMALS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 _SWISS_ROUND = re.compile(r"(?<=[0-9])[.,](?:-{1,2}|\u2013|\u2014)")  # `15.-` and `15,-`: no cents
 _NUMBER_INSIDE = re.compile(r"([^0-9]*?)([0-9](?:.*[0-9])?[.,]?|[.,][0-9]+)([^0-9]*)", re.DOTALL)
@@ -95,7 +96,7 @@ def read_price(text: str, currency: str | None = None) -> tuple[Micros, str] | P
     if code is PriceRejection.BAD_PRICE:
         return PriceRejection.BAD_PRICE
     micros = _amount(number, code)
-    if micros is None:
+    if micros is None or _could_be_thousands(number, code, before or after):
         return PriceRejection.BAD_PRICE
     return code if isinstance(code, PriceRejection) else (micros, code)
 
@@ -131,6 +132,13 @@ def _amount(number: str, currency: str) -> Micros | None:
         return None
     micros = round(Decimal(plain) * MICROS_PER_UNIT)
     return Micros(micros) if 0 < micros < LARGEST else None
+
+
+def _could_be_thousands(number: str, currency: str, word: str) -> bool:
+    """`1.299 €`: who writes a sign writes as the country does, where a point may part thousands."""
+    if not word or _CODE.fullmatch(word) or currency in _THREE_DECIMALS:
+        return False
+    return bool(_POINT_AND_THREE_DIGITS.fullmatch(number))
 
 
 def _without_groups(number: str) -> str:

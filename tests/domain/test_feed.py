@@ -115,6 +115,8 @@ def test_a_file_checked_for_nobody_may_have_any_host_and_currency() -> None:
         ("15,00 €", 15_000_000, "EUR"),
         ("€ 15", 15_000_000, "EUR"),
         ("€15.5", 15_500_000, "EUR"),
+        ("1.299,00 €", 1_299_000_000, "EUR"),
+        ("€1,299", 1_299_000_000, "EUR"),
         ("Kč 1 200", 1_200_000_000, "CZK"),
         ("1 200,- Kč", 1_200_000_000, "CZK"),
         ("12\u00a0990 Ft", 12_990_000_000, "HUF"),
@@ -148,6 +150,8 @@ def test_prices_are_read_as_shops_write_them(text: str, micros: int, currency: s
         "0.0000001 EUR",
         "10 EUR EUR",
         "from 10 EUR",
+        "1.299 €",  # 1.299 or 1299: not guessed
+        "12.990 zł",
         "3,99 €/kg",  # what a unit of it costs is not its price
         "12,99 EUR / 100 g",
         "5 €-10 €",
@@ -272,6 +276,12 @@ def test_a_long_title_is_cut_between_words() -> None:
         ("pre-order", Availability.PREORDER),
         ("backorder", Availability.BACKORDER),
         ("", Availability.IN_STOCK),
+        ("12", Availability.IN_STOCK),
+        ("1.0", Availability.IN_STOCK),
+        ("0", Availability.OUT_OF_STOCK),
+        ("-3", Availability.OUT_OF_STOCK),
+        ("true", Availability.IN_STOCK),
+        ("no", Availability.OUT_OF_STOCK),
     ],
 )
 def test_availability_has_old_spellings(text: str, expected: Availability) -> None:

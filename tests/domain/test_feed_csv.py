@@ -96,6 +96,13 @@ def test_the_encoding_is_found_where_the_first_such_letter_stands() -> None:
     assert rows_of(data)[-1].fields["title"] == "Žluťoučký kůň"
 
 
+def test_a_damaged_letter_costs_itself_and_not_the_encoding() -> None:
+    for damage in (b"\xff\xfe", b"\xe9", b"\xc3"):
+        data = table(HEADER, "1,Hat ?,l,1 EUR", "2,Kůň 商,l,1 EUR").replace(b"?", damage)
+        assert [row.fields["title"] for row in rows_of(data)][1] == "Kůň 商"
+        assert len(rows_of(table(HEADER, "1,Hat ?,l,1 EUR").replace(b"?", damage))) == 1
+
+
 def test_a_letter_cut_in_two_between_chunks_is_whole() -> None:
     for shift in range(3):
         data = (
