@@ -15,6 +15,12 @@ _HIDDEN = frozenset(("exclude-from-catalog", "exclude-from-search"))
 _STOCK = {"instock": "in_stock", "outofstock": "out_of_stock", "onbackorder": "backorder"}
 
 
+# The terms before the first post are let go one by one, as if they were posts: a shop may have many.
+_ROW_PARENTS: Mapping[str, tuple[str, ...]] = {"item": ("channel", "rss")} | dict.fromkeys(
+    ("author", "category", "tag", "term"), ("channel",)
+)
+
+
 class _Parent(NamedTuple):
     item_id: str
     category: str
@@ -25,7 +31,7 @@ class WordPressIndex:
     """The first reading of an export: what its pictures' and products' numbers mean."""
 
     format = FeedFormat.WOOCOMMERCE_XML
-    row_parents: Mapping[str, tuple[str, ...]] = {"item": ("channel", "rss")}
+    row_parents = _ROW_PARENTS
     begins_at_once = False
 
     def __init__(self) -> None:
@@ -52,7 +58,7 @@ class WordPress:
     """The second reading: each product and each variation is a row."""
 
     format = FeedFormat.WOOCOMMERCE_XML
-    row_parents: Mapping[str, tuple[str, ...]] = {"item": ("channel", "rss")}
+    row_parents = _ROW_PARENTS
     begins_at_once = False
 
     def __init__(self, index: WordPressIndex | None = None) -> None:

@@ -15,7 +15,7 @@ from adserver.domain.feed_wordpress import WordPress, WordPressIndex
 
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _LAST_EXACT_LINE = 65_534  # libxml2 keeps the line of an element in 16 bits
-_MOST_HEAD_BYTES = 16 << 20  # what may stand before the first product: categories, authors
+_MOST_HEAD_BYTES = 4 << 20  # what may stand before the first product, such as 40,000 categories
 # Possessive and atomic throughout: a file that begins with many comments must not make it try them all again.
 _DOCTYPE = re.compile(rb"\s*+(?:(?><\?.*?\?>)\s*+|(?><!--.*?-->)\s*+)*+<!DOCTYPE", re.DOTALL)
 # The one that Yandex's documentation begins every file with. It is not fetched.

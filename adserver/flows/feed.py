@@ -96,7 +96,9 @@ class ReadProducts:
             if product is not None:
                 yield product
             self._tell_progress(row.bytes_read)
-        if row is not None and not self.product_count:
+        if row is None:
+            raise FeedError(FeedRefusal.EMPTY, "there is no product in it")
+        if not self.product_count:
             self._ask(row)
             raise FeedError(FeedRefusal.EMPTY, f"all {self.rejected_count} rows were left out")
 

@@ -1,13 +1,16 @@
 """What kind of feed a file holds is found in its content, and what is none is refused by name."""
 
+import contextlib
 import gzip
 import io
 import zipfile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adserver.domain.catalogue import FeedFormat
-from adserver.domain.feed_file import FeedRefusal
+from adserver.domain.feed_file import FeedError, FeedRefusal
 from tests.domain.feed_rows import read, refusal_of, rows_of
 
 GOOGLE = '<rss xmlns:g="http://base.google.com/ns/1.0"><channel><item><g:id>1</g:id></item></channel></rss>'
@@ -36,6 +39,17 @@ def test_a_format_is_known_by_its_content_in_every_encoding(
     found, rows = read(text.encode(encoding))
     assert (found, len(rows)) == (expected, 1)
     assert read(gzip.compress(text.encode(encoding)))[0] is expected
+
+
+@given(st.data())
+@pytest.mark.parametrize("text", [text for text, _ in FORMATS])
+def test_no_damage_to_a_feed_makes_reading_fail(text: str, data: st.DataObject) -> None:
+    whole = bytearray(text.encode() * 2)
+    for _ in range(data.draw(st.integers(1, 4))):
+        begin, end = sorted(data.draw(st.tuples(*[st.integers(0, len(whole))] * 2)))
+        whole[begin : min(end, begin + 9)] = data.draw(st.binary(max_size=6))
+    with contextlib.suppress(FeedError):
+        assert all(row.line >= 1 for row in rows_of(bytes(whole)))
 
 
 def zipped() -> bytes:

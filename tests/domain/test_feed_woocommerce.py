@@ -126,6 +126,12 @@ def test_wordpresss_export_tells_pictures_and_parents_by_number_wherever_they_st
     assert product.rejection is Rejection.VARIABLE_PRODUCT
 
 
+def test_any_number_of_terms_may_stand_before_the_first_product() -> None:
+    terms = "<wp:term><wp:term_name>green</wp:term_name></wp:term>\n" * 120_000
+    (row,) = rows_of(export(terms, post(8, "product", "", _regular_price=20)))
+    assert row.fields["price"] == "20"
+
+
 def test_a_picture_that_the_export_names_by_number_only_is_noted() -> None:
     (row,) = rows_of(export(post(8, "product", "", _regular_price=20, _thumbnail_id=5)))
     assert "image_link" not in row.fields

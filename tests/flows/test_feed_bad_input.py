@@ -75,7 +75,14 @@ def xml_bomb() -> bytes:
     return f'<!DOCTYPE rss [<!ENTITY l0 "ha">{entities}]><rss>&l9;</rss>'.encode()
 
 
+def export_of_pages() -> bytes:
+    page = "<item><title>About us</title><wp:post_id>1</wp:post_id><wp:post_type>page</wp:post_type></item>"
+    namespace = 'xmlns:wp="http://wordpress.org/export/1.2/"'
+    return f"<rss {namespace}><channel><wp:term>x</wp:term>{page}</channel></rss>".encode()
+
+
 REFUSED = [
+    (export_of_pages(), FeedRefusal.EMPTY),
     (b"", FeedRefusal.EMPTY),
     (b"<!doctype html><html><body>Log in</body></html>", FeedRefusal.WEB_PAGE),
     (b"PK\x03\x04rest of a zip", FeedRefusal.ARCHIVE),
