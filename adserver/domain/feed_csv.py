@@ -1,18 +1,17 @@
 """A feed of comma- or tab-separated values becomes rows, whatever program wrote it."""
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice
-from typing import NamedTuple
 
 import msgspec
 
 from adserver.domain.catalogue import FeedFormat
 from adserver.domain.feed_columns import best_first, google_fields
 from adserver.domain.feed_file import FeedError, FeedLimits, FeedRefusal, Row, text_lines
-from adserver.domain.feed_shopify import SHOPIFY_COLUMNS, shopify_rows
+from adserver.domain.feed_shopify import SHOPIFY_COLUMNS, has_price, is_shopify, shopify_rows
 from adserver.domain.feed_table import Record, Table, shifted_row
-from adserver.domain.feed_woocommerce import WOOCOMMERCE_COLUMNS, woocommerce_rows
+from adserver.domain.feed_woocommerce import WOOCOMMERCE_COLUMNS, is_woocommerce, woocommerce_rows
 
 _DELIMITERS = "\t,;|"
 _HEADER_WITHIN_LINES = 10  # titles and notes that people put above it
@@ -22,12 +21,6 @@ _REQUIRED = ("id", "title", "price")
 csv.field_size_limit(64 << 20)
 
 
-class _Kind(NamedTuple):
-    format: FeedFormat
-    required: tuple[str, ...]
-    rows: Callable[[Table], Iterator[Row]]
-
-
 def read_csv(head: bytes, chunks: Iterator[bytes], limits: FeedLimits) -> tuple[FeedFormat, Iterator[Row]]:
     """Whose table it is, by its columns, and each product of it in turn."""
     lines = text_lines(head, chunks, limits.row_bytes)
@@ -35,8 +28,8 @@ def read_csv(head: bytes, chunks: Iterator[bytes], limits: FeedLimits) -> tuple[
     table_of, header_line = _header(first)
     records = _records(chain(first[header_line:], lines), table_of.delimiter, header_line, limits)
     table = msgspec.structs.replace(table_of, records=records)
-    kind = _kind_of(table, header_line)
-    return kind.format, _counted(kind.rows(table), limits)
+    found, rows = _rows_of(table, header_line)
+    return found, _counted(rows, limits)
 
 
 def _header(lines: list[tuple[str, int]]) -> tuple[Table, int]:
@@ -63,30 +56,23 @@ def _known_names(names: list[str]) -> int:
     )
 
 
-def _kind_of(table: Table, header_line: int) -> _Kind:
+def _rows_of(table: Table, header_line: int) -> tuple[FeedFormat, Iterator[Row]]:
+    """Whose columns these are; without the ones that no product can be without, nobody's."""
     names = set(table.columns)
-    is_shopify = bool({"handle", "url handle"} & names) and "title" in names
-    if is_shopify:
-        kind = _Kind(FeedFormat.SHOPIFY_CSV, ("title", "variant price|price"), shopify_rows)
-    elif len(names & WOOCOMMERCE_COLUMNS) >= 4:
-        kind = _Kind(FeedFormat.WOOCOMMERCE_CSV, (), woocommerce_rows)
+    fields = {field for _, field in best_first(table.columns)}
+    if is_shopify(names):
+        kind, rows, has_column = FeedFormat.SHOPIFY_CSV, shopify_rows, {"variant price": has_price(names)}
+    elif is_woocommerce(names):
+        kind, rows, has_column = FeedFormat.WOOCOMMERCE_CSV, woocommerce_rows, {}
     else:
-        kind = _Kind(FeedFormat.GOOGLE_CSV, (), _google_rows)
-        names = {field for _, field in best_first(table.columns)}
-        missing = [name for name in _REQUIRED if name not in names]
-        if missing:
-            raise _column_missing(missing, table, header_line)
-    missing = [either for either in kind.required if not names & set(either.split("|"))]
+        kind, rows = FeedFormat.GOOGLE_CSV, _google_rows
+        has_column = {name: name in fields for name in _REQUIRED}
+    missing = [name for name, is_there in has_column.items() if not is_there]
     if missing:
-        raise _column_missing([either.partition("|")[0] for either in missing], table, header_line)
-    return kind
-
-
-def _column_missing(missing: list[str], table: Table, header_line: int) -> FeedError:
-    seen = ", ".join(table.columns[:12])
-    return FeedError(
-        FeedRefusal.COLUMN_MISSING, f"no column for {', '.join(missing)} among {seen}", header_line
-    )
+        seen = ", ".join(table.columns[:12])
+        detail = f"no column for {', '.join(missing)} among {seen}"
+        raise FeedError(FeedRefusal.COLUMN_MISSING, detail, header_line)
+    return kind, rows(table)
 
 
 def _records(

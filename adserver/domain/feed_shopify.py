@@ -47,6 +47,17 @@ _OTHER_LETTERS = re.compile(r"[\W_]+")
 Cells = dict[str, str]
 
 
+def is_shopify(columns: set[str]) -> bool:
+    """Whether a table is Shopify's: others may have a handle too, but not its variants' columns."""
+    of_variants = any(name.startswith(("variant ", "option1 ")) for name in columns)
+    return "title" in columns and ("url handle" in columns or ("handle" in columns and of_variants))
+
+
+def has_price(columns: set[str]) -> bool:
+    """Its export for the customs has none."""
+    return not columns.isdisjoint(_COLUMNS["price"])
+
+
 def shopify_rows(table: Table) -> Iterator[Row]:
     """One row for each variant; what the export says once for the product goes to all of them."""
     places = {name: table.places(*names) for name, names in _COLUMNS.items()}

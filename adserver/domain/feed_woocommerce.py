@@ -45,10 +45,16 @@ _COLUMNS = {
     "brand": ("brands", "marques", "marken", "marcas", "marchi"),
 }  # fmt: skip
 WOOCOMMERCE_COLUMNS = frozenset(name for names in _COLUMNS.values() for name in names)
+_LEAST_COLUMNS = 4
 _VARIABLE = ("variable", "variabel")
 _GROUPED = ("grouped", "gruppiert")
 
 Cells = dict[str, str]
+
+
+def is_woocommerce(columns: set[str]) -> bool:
+    """Whether a table is WooCommerce's, which calls the price the regular one."""
+    return not columns.isdisjoint(_COLUMNS["price"]) and len(columns & WOOCOMMERCE_COLUMNS) >= _LEAST_COLUMNS
 
 
 class _Parents:

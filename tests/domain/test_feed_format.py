@@ -21,6 +21,8 @@ FORMATS = [
     ("id,title,description,availability,condition,price,link\n1,x,y,in stock,new,1 EUR,z\n", FeedFormat.GOOGLE_CSV),
     ("<listings><listing><vehicle_id>1</vehicle_id></listing></listings>", FeedFormat.META_LISTINGS),
     ("<products><product><id>1</id></product></products>", FeedFormat.PLAIN_XML),
+    ("ID,SKU,Name,Description,Price,Image,URL\n1,a,b,c,1 EUR,i,l\n", FeedFormat.GOOGLE_CSV),
+    ("id,title,handle,price,link\n1,a,b,1 EUR,l\n", FeedFormat.GOOGLE_CSV),
     ("Handle,Title,Variant Price\na,b,1\n", FeedFormat.SHOPIFY_CSV),
     ("Title,URL handle,Price,Status\na,b,1,active\n", FeedFormat.SHOPIFY_CSV),
     ("ID,Type,SKU,Name,Regular price\n1,simple,a,b,1\n", FeedFormat.WOOCOMMERCE_CSV),
