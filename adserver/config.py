@@ -3,7 +3,7 @@
 import math
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -86,6 +86,7 @@ class Settings(BaseSettings):
     ranking_rates: ExchangeRates = {}
     fetch_private: bool = False  # whether feeds, pictures and webhooks may be at private addresses
     most_feed_products: int = Field(default=1_000_000, ge=1)
+    approve_creatives: Literal["auto", "review"] = "review"  # those that advertisers make or change
     timezone: str = "UTC"  # of the network: whose months publishers are paid by
     metrics: str = ""  # where /metrics is answered: nowhere, `same`, or [HOST:]PORT
     log_level: str = "info"

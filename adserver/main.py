@@ -195,6 +195,7 @@ class Server:
             order_secret=bytes.fromhex(self.keys.orders),
             fetch_private=self.settings.fetch_private,
             retention=self.settings.retention,
+            approves_all=self.settings.approve_creatives == "auto",
         )
 
     def _pixel_doctor(self, arrivals: ArrivalReports) -> PixelDoctor:

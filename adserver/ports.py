@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, Protocol
 
+from adserver.domain.approval import Reviewed
 from adserver.domain.arrival import Arrived, Grouped, Grouping
 from adserver.domain.attribution import PendingConversion
 from adserver.domain.audience import Audience
@@ -122,6 +123,7 @@ class Campaigns(Protocol):
     def terms(self, key: int, version: int) -> Terms | None: ...
     def creative(self, key: int) -> Creative | None: ...
     def creatives(self, campaign_key: int, after: int, limit: int) -> list[Creative]: ...
+    def reviewed(self, of: Reviewed, after: int, limit: int) -> list[Creative]: ...
 
 
 class Audiences(Protocol):

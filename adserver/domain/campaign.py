@@ -9,6 +9,7 @@ from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.item_id import ItemIdRule
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel, Terms
+from adserver.domain.situation import Situation
 from creatives.card import Brand, Message, Offer
 
 # Here and elsewhere `gc=False`: what is frozen is part of no circle, and to look for circles through all
@@ -35,6 +36,7 @@ class Advertiser(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     validation_days: int = 14  # after which a browser's order is approved by itself
     refund_days: int = 30  # for so long a charge may be given back
     discreet: bool = False
+    categories: tuple[str, ...] = ()  # of what it sells, as the operator vouches: publishers may block them
     landing_params: str = ""
     webhook_url: str | None = None  # of their own server, which is told of budgets and daily heads
     item_id_rule: ItemIdRule | None = None  # from ids that its pages name to the catalogue's
@@ -101,8 +103,40 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     created_at_ms: int = 0
 
 
+class Approval(StrEnum):
+    """Whether somebody has said that what a creative shows may be shown."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class Review(msgspec.Struct, frozen=True, gc=False):
+    """What was said of a version of a creative, when, with which API key, and of exactly what content."""
+
+    approval: Approval
+    at_ms: int
+    version: int
+    content_hash: str
+    api_key: int
+    automatic: bool = False  # by the rule for whoever made it: nobody looked at it
+    reason: str = ""
+
+
+class Copy(msgspec.Struct, frozen=True, gc=False):
+    """The advertiser's words for visitors of a situation who read a language; None: for all others."""
+
+    headline: str | None = None
+    button: str | None = None
+    situation: Situation | None = None
+    language: str | None = None
+
+
 class Creative(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
-    """How a campaign's ads look: cards of products, or the advertiser's own message."""
+    """How a campaign's ads look: cards of products, or the advertiser's own message.
+
+    `approved` is the version that is shown while a newer one waits for its approval, or was refused it.
+    """
 
     key: int
     campaign_key: int
@@ -112,6 +146,11 @@ class Creative(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     message: Message | None = None
     link: str | None = None  # where a message leads; cards lead to their products
     language: str = "en"  # of a message; cards speak their product's
+    situations: tuple[Situation, ...] = ()  # whom a message is for; none named: who left a form open
+    copies: tuple[Copy, ...] = ()
+    approval: Approval = Approval.APPROVED  # of those made before there were approvals, too
+    reviews: tuple[Review, ...] = ()  # newest last
+    approved: "Creative | None" = None
     version: int = 1
     created_at_ms: int = 0
 

@@ -4,20 +4,26 @@ from collections.abc import Sequence
 
 import msgspec
 
+from adserver.domain.approval import live_version
 from adserver.domain.campaign import Campaign, Creative, Pacing, Status, creatives_for
 from adserver.domain.money import Micros
 from adserver.domain.pricing import CONTEXTUAL, PricingModel, smallest_price
+from adserver.domain.situation import Situation
 from adserver.domain.snapshot import NO_FIGURES, Rates, Snapshot
 from adserver.domain.tally import NETWORK
 from adserver.domain.worth import ecpm_micros
 
+ANSWERED = (Situation.FORM_ABANDONED,)  # by a message that does not say whom it is for
 MESSAGE = "message"  # the template that shows the advertiser's own words, for services
 MOST_KEPT = 100_000  # contenders, of a quarter of a kilobyte each
 FOREVER_MS = 2**63
 
 
 class Bid(msgspec.Struct, frozen=True):
-    """What a campaign offers for an audience's members, and what they may see: `cards` need products."""
+    """What a campaign offers for an audience's members, and what they may see: `cards` need products.
+
+    `addressed` says of each situation which of the messages are for it, and `along` those with the cards.
+    """
 
     audience_key: int
     ecpm_micros: float
@@ -25,10 +31,12 @@ class Bid(msgspec.Struct, frozen=True):
     creatives: tuple[Creative, ...]
     cards: tuple[Creative, ...]
     messages: tuple[Creative, ...]
+    addressed: dict[Situation, tuple[Creative, ...]] = {}
+    along: dict[Situation, tuple[Creative, ...]] = {}
 
 
 class Contender(msgspec.Struct, frozen=True):
-    """A campaign with its creatives and figures, and what follows of them.
+    """A campaign with its creatives, approved or not, its figures, and what follows of them.
 
     Before `from_ms` and from `until_ms` on, the campaign itself stands against every request: it is always
     so where the two are the same. `page_bid` is for whoever sees it for the page alone.
@@ -51,9 +59,10 @@ class Contender(msgspec.Struct, frozen=True):
 
 def contender_of(campaign: Campaign, creatives: Sequence[Creative], rates: Rates) -> Contender:
     """The campaign made ready; `decide` judges it as if it were reckoned anew each time."""
-    runs = campaign.status is Status.ACTIVE and bool(creatives)
+    live = [shown for creative in creatives if (shown := live_version(creative)) is not None]
+    runs = campaign.status is Status.ACTIVE and bool(live)
     audiences = [named.audience_key for named in campaign.terms.audience_rates]
-    messages = [creative for creative in creatives if creative.template == MESSAGE]
+    messages = [creative for creative in live if creative.template == MESSAGE]
     return Contender(
         campaign,
         tuple(creatives),
@@ -62,10 +71,9 @@ def contender_of(campaign: Campaign, creatives: Sequence[Creative], rates: Rates
         0 if not runs else FOREVER_MS if campaign.ends_at_ms is None else campaign.ends_at_ms,
         campaign.terms.pricing_model is PricingModel.VCPM,
         campaign.pacing is Pacing.EVEN,
-        _bid(campaign, 0, creatives_for(campaign, 0, list(creatives)), rates),
+        _bid(campaign, 0, creatives_for(campaign, 0, live), rates),
         _bid(campaign, CONTEXTUAL, messages, rates) if campaign.contextual else None,
-        {key: _bid(campaign, key, creatives_for(campaign, key, list(creatives)), rates) for key in audiences}
-        or None,
+        {key: _bid(campaign, key, creatives_for(campaign, key, live), rates) for key in audiences} or None,
     )
 
 
@@ -80,7 +88,22 @@ def _bid(campaign: Campaign, audience_key: int, creatives: list[Creative], rates
         seen,
         seen if cards == seen else cards,
         seen if messages == seen else messages,
+        {situation: _for(situation, messages) for situation in Situation} if messages else {},
+        {situation: _for(situation, seen) for situation in Situation} if messages else {},
     )
+
+
+def _for(situation: Situation, creatives: tuple[Creative, ...]) -> tuple[Creative, ...]:
+    """Of messages, those that address the situation."""
+    return tuple(
+        creative
+        for creative in creatives
+        if creative.template != MESSAGE or situation in addressed_by(creative)
+    )
+
+
+def addressed_by(message: Creative) -> tuple[Situation, ...]:
+    return message.situations or ANSWERED
 
 
 class Joint(msgspec.Struct, frozen=True):

@@ -9,13 +9,14 @@ from adserver.domain.audience import Audience, audience_for
 from adserver.domain.budget import Bucket
 from adserver.domain.campaign import Campaign, Creative
 from adserver.domain.catalogue import Product
-from adserver.domain.contender import MESSAGE, Bid, Contender, Joint, LineUp
+from adserver.domain.contender import ANSWERED, MESSAGE, Bid, Contender, Joint, LineUp, addressed_by
 from adserver.domain.eligibility import Balance, Refusal, money_refusal, refusal
+from adserver.domain.house_rules import HouseRules
 from adserver.domain.money import ZERO
 from adserver.domain.pacing import dice_of
+from adserver.domain.situation import Situation, situation_of_cards, situations_of
 from adserver.domain.slot import Slot
 from adserver.domain.visitor import (
-    FORM_RETENTION_MS,
     INTEREST_RETENTION_MS,
     PURCHASE_RETENTION_MS,
     Profile,
@@ -28,13 +29,17 @@ INTERESTS_LOOKED_AT = 24  # of one shop: the warmest
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What a slot asks: at most `cards` products for this visitor, now. `image` slots run no scripts."""
+    """What a slot asks: at most `cards` products for this visitor, now. `image` slots run no scripts.
+
+    `rules` are its publisher's: whom and what may not be shown there; None for none.
+    """
 
     slot: Slot
     cards: int
     image: bool
     now_ms: int
     test: bool = False  # a test visitor sees everything, and bills nothing
+    rules: HouseRules | None = None
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -62,6 +67,7 @@ class Decision(msgspec.Struct, frozen=True):
 
     `judged` holds the others that were judged one by one, `outbid` the line-ups of which all could answer.
     `audience_key` is whose rate it is served at, 0 for the campaign's own, CONTEXTUAL if for the page.
+    `situation` is the visitor's that the creative may speak of, where it has words for any.
     """
 
     campaign: Campaign
@@ -71,6 +77,7 @@ class Decision(msgspec.Struct, frozen=True):
     judged: dict[int, Refusal]
     audience_key: int = 0
     outbid: tuple[LineUp, ...] = ()
+    situation: Situation | None = None
 
     @property
     def refusals(self) -> dict[int, Refusal]:
@@ -97,7 +104,6 @@ class _Known(msgspec.Struct, frozen=True):
     """What all campaigns of a shop have to go by: what this visitor did there, and would be shown of it."""
 
     chosen: tuple[Product, ...]
-    form_open: bool
     no_product: Refusal  # why nothing is chosen, where nothing is
 
 
@@ -137,11 +143,13 @@ class _Hearing:
     ) -> None:
         self._request = request
         self._profile = profile
-        self._products = products
+        self._known_products = products
+        self._products = products if request.rules is None else request.rules.visible(products)
         self._dice = dice
         self._shops = {shop.advertiser_key: shop for shop in profile.shops} if profile is not None else {}
         self._shown = {shown.campaign_key for shown in profile.shown} if profile is not None else set()
         self._known: dict[int, _Known] = {}
+        self._situations: dict[int, tuple[Situation, ...]] = {}
         self.refusals: dict[int, Refusal] = {}
 
     def offers(self, candidates: Sequence[Candidate | Together]) -> list[_Offer]:
@@ -165,6 +173,7 @@ class _Hearing:
         return (
             shop is not None
             and not shop.blocked_at_ms
+            and (request.rules is None or not request.rules.refusal(joint.advertiser_key))
             and joint.from_ms <= request.now_ms < joint.until_ms
             and not (request.image and joint.needs_script)
             and not (joint.has_cap and not self._shown.isdisjoint(line_up.campaign_keys))
@@ -183,7 +192,8 @@ class _Hearing:
     def _offer(self, candidate: Candidate) -> _Offer | Refusal:
         """What the candidate bids, or the first reason against it."""
         request, slot, contender = self._request, self._request.slot, candidate.contender
-        no = self._refusal(contender)
+        no = request.rules.refusal(contender.campaign.advertiser_key) if request.rules else None
+        no = no or self._refusal(contender)
         if no is not None:
             return no
         bid = self._bid(candidate)
@@ -202,14 +212,26 @@ class _Hearing:
 
     def decision(self, winner: Contender, bid: Bid, ecpm: float, outbid: tuple[LineUp, ...]) -> Decision:
         """The winner's creative, by a throw of its own: the one that breaks ties would always be the same."""
-        campaign, creatives = winner.campaign, self._showable(winner, bid)
+        campaign, creatives, situation = winner.campaign, self._showable(winner, bid), None
         creative = creatives[0]
         if len(creatives) > 1:
             creative = creatives[int(dice_of(campaign.key, self._dice, b"creative") * len(creatives))]
         products: tuple[Product, ...] = ()
         if creative.template != MESSAGE:
             products = self._known[campaign.advertiser_key].chosen
-        return Decision(campaign, creative, products, ecpm, self.refusals, bid.audience_key, outbid)
+        if creative.copies and bid is not winner.page_bid:
+            situation = self._situation(campaign.advertiser_key, creative, products)
+        answered = (campaign, creative, products, ecpm, self.refusals, bid.audience_key, outbid)
+        return Decision(*answered, situation)
+
+    def _situation(
+        self, advertiser_key: int, creative: Creative, products: tuple[Product, ...]
+    ) -> Situation | None:
+        """The strongest that the creative is for."""
+        if products:
+            return situation_of_cards(self._shops[advertiser_key], products, self._request.now_ms)
+        found = self._situations_at(advertiser_key)
+        return next((one for one in found if one in addressed_by(creative)), None)
 
     def _refusal(self, contender: Contender) -> Refusal | None:
         """Its rules are asked only where one of them may have something against it."""
@@ -248,21 +270,37 @@ class _Hearing:
 
     def _refusal_to_member(self, contender: Contender, bid: Bid, shop: Shop) -> Refusal | None:
         """Whether none of the creatives that the visitor's audience may see has something to show."""
-        if not bid.creatives:  # this worker has not heard of them yet
+        if not bid.creatives:  # not approved, or this worker has not heard of them yet
             return Refusal.NO_CREATIVE
         known = self._known_of(shop)
         if self._showable(contender, bid):
             return None
-        return known.no_product if bid.cards else Refusal.NO_OPEN_FORM
+        if bid.cards:
+            return known.no_product
+        for_forms = all(addressed_by(creative) == ANSWERED for creative in bid.messages)
+        return Refusal.NO_OPEN_FORM if for_forms else Refusal.NOT_IN_SITUATION
 
     def _showable(self, contender: Contender, bid: Bid) -> tuple[Creative, ...]:
-        """Cards show what is chosen by the visitor's doings, messages answer an open form, or the page."""
+        """Cards show what is chosen by the visitor's doings, messages speak to a situation, or the page."""
         if bid is contender.page_bid:
             return bid.messages
-        known = self._known[contender.campaign.advertiser_key]
-        if known.chosen:
-            return bid.creatives if known.form_open else bid.cards
-        return bid.messages if known.form_open else ()
+        advertiser_key = contender.campaign.advertiser_key
+        cards = bid.cards if self._known[advertiser_key].chosen else ()
+        if not bid.messages:
+            return cards
+        situations = self._situations_at(advertiser_key)
+        table = bid.along if cards else bid.addressed
+        if len(situations) == 1:
+            return table[situations[0]]
+        fitting = {creative.key for situation in situations for creative in table[situation]}
+        return tuple(one for one in bid.creatives if one.key in fitting) or cards
+
+    def _situations_at(self, advertiser_key: int) -> tuple[Situation, ...]:
+        found = self._situations.get(advertiser_key)
+        if found is None:
+            found = situations_of(self._shops[advertiser_key], self._request.now_ms)
+            self._situations[advertiser_key] = found
+        return found
 
     def _known_of(self, shop: Shop) -> _Known:
         known = self._known.get(shop.advertiser_key)
@@ -273,15 +311,16 @@ class _Hearing:
     def _know(self, shop: Shop) -> _Known:
         now_ms = self._request.now_ms
         chosen = choose_products(shop, self._products, self._request.cards, now_ms)
-        no_product = Refusal.NO_PRODUCT if chosen else _no_product(shop, self._products, now_ms)
-        return _Known(chosen, form_is_open(shop, now_ms), no_product)
+        return _Known(chosen, Refusal.NO_PRODUCT if chosen else self._no_product(shop))
 
-
-def _no_product(shop: Shop, products: Mapping[int, Product], now_ms: int) -> Refusal:
-    """Whether it is the visitor's own wish that leaves nothing to show."""
-    as_if_wanted = msgspec.structs.replace(shop, unwanted=[])
-    wanted = choose_products(as_if_wanted, products, 1, now_ms)
-    return Refusal.PRODUCT_UNWANTED if wanted else Refusal.NO_PRODUCT
+    def _no_product(self, shop: Shop) -> Refusal:
+        """Whether it is the visitor's own wish, or the publisher's, that leaves nothing to show."""
+        now_ms = self._request.now_ms
+        as_if_wanted = msgspec.structs.replace(shop, unwanted=[])
+        if choose_products(as_if_wanted, self._products, 1, now_ms):
+            return Refusal.PRODUCT_UNWANTED
+        would_be_shown = choose_products(shop, self._known_products, 1, now_ms)
+        return Refusal.CATEGORY_BLOCKED if would_be_shown else Refusal.NO_PRODUCT
 
 
 def choose_products(
@@ -331,9 +370,3 @@ def _wanted(shop: Shop, now_ms: int) -> list[int]:
     excluded = {purchase.product_key for purchase in shop.purchases if purchase.at_ms > bought_since_ms}
     excluded.update(shop.unwanted)
     return [key for key in fresh if key not in excluded]
-
-
-def form_is_open(shop: Shop, now_ms: int) -> bool:
-    """Whether a form was begun lately and not sent since."""
-    begun = shop.form_started_ms > max(0, now_ms - FORM_RETENTION_MS)
-    return begun and shop.form_submitted_ms < shop.form_started_ms

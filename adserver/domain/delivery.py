@@ -1,11 +1,13 @@
 """Whether a campaign is being served right now, and if not, the one word that says why."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
 
+from adserver.domain.approval import live_version
 from adserver.domain.budget import Bucket
-from adserver.domain.campaign import Campaign, Status
+from adserver.domain.campaign import Approval, Campaign, Creative, Status
 from adserver.domain.money import Micros
 from adserver.domain.pricing import cheapest_price
 
@@ -19,6 +21,8 @@ class Delivery(StrEnum):
     OVER = "over"  # its `ends_at` has passed
     SCHEDULED = "scheduled"
     NO_CREATIVE = "no_creative"
+    CREATIVE_PENDING = "creative_pending"  # it has some, and nobody has approved one yet
+    CREATIVE_REJECTED = "creative_rejected"
     EXHAUSTED = "exhausted"
     NO_DEPOSIT = "no_deposit"  # the account pays beforehand, and has spent what it paid
     EXHAUSTED_TODAY = "exhausted_today"
@@ -41,7 +45,7 @@ class Balances(msgspec.Struct, frozen=True):
 NOT_ACTIVE = {Status.DRAFT: Delivery.DRAFT, Status.PAUSED: Delivery.PAUSED, Status.ENDED: Delivery.ENDED}
 
 
-def delivery(campaign: Campaign, balances: Balances, has_creative: bool, now_ms: int) -> Delivery:
+def delivery(campaign: Campaign, balances: Balances, creatives: Sequence[Creative], now_ms: int) -> Delivery:
     """The first thing that keeps the campaign from being served, what lasts longest first."""
     if campaign.status in NOT_ACTIVE:
         return NOT_ACTIVE[campaign.status]
@@ -49,9 +53,16 @@ def delivery(campaign: Campaign, balances: Balances, has_creative: bool, now_ms:
         return Delivery.OVER
     if campaign.starts_at_ms is not None and now_ms < campaign.starts_at_ms:
         return Delivery.SCHEDULED
-    if not has_creative:
-        return Delivery.NO_CREATIVE
+    if not any(map(live_version, creatives)):
+        return _without_creative(creatives)
     return _by_budget(balances, cheapest_price(campaign.terms, contextual=campaign.contextual))
+
+
+def _without_creative(creatives: Sequence[Creative]) -> Delivery:
+    """What there is to do: make one, wait, or read the reason of the refusal."""
+    if any(creative.approval is Approval.PENDING for creative in creatives):
+        return Delivery.CREATIVE_PENDING
+    return Delivery.CREATIVE_REJECTED if creatives else Delivery.NO_CREATIVE
 
 
 def _by_budget(balances: Balances, price: Micros) -> Delivery:

@@ -5,8 +5,9 @@ from enum import StrEnum
 
 import msgspec
 
+from adserver.domain.approval import live_version
 from adserver.domain.budget import Bucket
-from adserver.domain.campaign import PERIOD_MS, Campaign, Creative, FrequencyCap, Pacing, Status
+from adserver.domain.campaign import PERIOD_MS, Approval, Campaign, Creative, FrequencyCap, Pacing, Status
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pacing import DayBudget, dice_of, may_spend
 from adserver.domain.pricing import PricingModel, smallest_price
@@ -23,6 +24,11 @@ class Refusal(StrEnum):
     NOT_STARTED = "not_started"
     OVER = "over"
     NO_CREATIVE = "no_creative"
+    CREATIVE_PENDING = "creative_pending"  # it has some, and nobody has approved one yet
+    CREATIVE_REJECTED = "creative_rejected"
+    ADVERTISER_BLOCKED = "advertiser_blocked"  # the publisher wants none of this advertiser's ads there
+    ADVERTISER_NOT_APPROVED = "advertiser_not_approved"  # the publisher shows only those it said yes to
+    CATEGORY_BLOCKED = "category_blocked"
     BUDGET_EXHAUSTED = "budget_exhausted"
     PACED = "paced"
     FREQUENCY_CAP = "frequency_cap"
@@ -31,6 +37,7 @@ class Refusal(StrEnum):
     PRODUCT_UNWANTED = "product_unwanted"  # only products that the visitor said "not this" to
     NO_PRODUCT = "no_product"
     NO_OPEN_FORM = "no_open_form"
+    NOT_IN_SITUATION = "not_in_situation"  # its messages are for others than this visitor
     NO_MESSAGE = "no_message"  # it has cards only, and a page alone chooses no products
     NO_PICTURE_MEASURE = "not_measurable"
     BELOW_FLOOR = "below_floor"
@@ -86,13 +93,23 @@ def refusal(
     standing = _schedule_refusal(campaign, now_ms)
     if standing is not None:
         return standing
-    if not creatives:
-        return Refusal.NO_CREATIVE
+    no_creative = creatives_refusal(creatives)
+    if no_creative is not None:
+        return no_creative
     if image and campaign.terms.pricing_model is PricingModel.VCPM:
         return Refusal.NO_PICTURE_MEASURE
     if test or campaign.frequency_cap is None:
         return None
     return _frequency_refusal(campaign.key, campaign.frequency_cap, profile, now_ms)
+
+
+def creatives_refusal(creatives: Sequence[Creative]) -> Refusal | None:
+    """Why none of a campaign's creatives may be shown; None where one may."""
+    if any(live_version(creative) is not None for creative in creatives):
+        return None
+    if any(creative.approval is Approval.PENDING for creative in creatives):
+        return Refusal.CREATIVE_PENDING
+    return Refusal.CREATIVE_REJECTED if creatives else Refusal.NO_CREATIVE
 
 
 def _schedule_refusal(campaign: Campaign, now_ms: int) -> Refusal | None:

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from adserver.domain.blocks import NO_BLOCKS, Blocks
 from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.money import ZERO, Micros
 
@@ -22,6 +23,7 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     key: int
     name: str
     revenue_share_bps: int = 7_000
+    blocks: Blocks = NO_BLOCKS
     created_at_ms: int = 0
 
 
@@ -35,6 +37,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     click_prefixes: tuple[str, ...] = ()
     consent_hold: ConsentHold = ConsentHold.NONE
     consent_held_at_ms: int | None = None
+    blocks: Blocks = NO_BLOCKS
     created_at_ms: int = 0
 
 
@@ -49,6 +52,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     floor_cpm_micros: Micros = ZERO
     currency: str | None = None  # of the floor; a floor binds only campaigns of its currency
     on_empty: OnEmpty = OnEmpty.HOUSE
+    blocks: Blocks = NO_BLOCKS
     created_at_ms: int = 0
 
     @property

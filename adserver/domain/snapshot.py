@@ -137,6 +137,8 @@ class Snapshot:
         self._note_change(campaign, is_contextual=campaign.contextual or bool(known and known.contextual))
 
     def _put_creative(self, creative: Creative) -> None:
+        if creative.reviews:  # many words that no decision asks for
+            creative = msgspec.structs.replace(creative, reviews=())
         self.creatives[creative.key] = creative
         known = self._creatives_of.get(creative.campaign_key, ())
         self._creatives_of[creative.campaign_key] = _with(known, creative)

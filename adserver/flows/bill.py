@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from adserver.domain.approval import live_version
 from adserver.domain.caller import Caller
 from adserver.domain.campaign import Campaign
 from adserver.domain.landing import landing_url
@@ -201,6 +202,7 @@ class Bill:
                 return found[token.product_key].link
         else:
             creative = self._snapshot.creatives.get(token.creative_key)
-            if creative is not None and creative.link is not None:
-                return creative.link
+            live = None if creative is None else live_version(creative)
+            if live is not None and live.link is not None:
+                return live.link
         return campaign.fallback_url

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from adserver.domain import meanings
+from adserver.domain.approval import live_version
 from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Product
 from adserver.domain.consent_record import Ended, write_proof
@@ -168,8 +169,9 @@ class Privacy:
         ad = self._ad(text)
         if ad is None:
             return None
-        brand = self._snapshot.creatives.get(ad.token.creative_key)
-        shop_name = brand.brand.name if brand else ad.advertiser.name
+        creative = self._snapshot.creatives.get(ad.token.creative_key)
+        seen = None if creative is None else live_version(creative) or creative
+        shop_name = seen.brand.name if seen else ad.advertiser.name
         for_page = ad.token.audience_key == CONTEXTUAL
         if not visitor_key or ad.token.visitor_key != visitor_key:
             return Why(shop_name, ad.advertiser.name, False, Reason.PAGE if for_page else None)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import msgspec
 
 from adserver.domain.caller import Caller, is_from, on_site
-from adserver.domain.campaign import PERIOD_MS, Creative
+from adserver.domain.campaign import PERIOD_MS
 from adserver.domain.catalogue import Product, card_of
 from adserver.domain.click_prefix import allowed_prefix
 from adserver.domain.consent_hold import ConsentHold
@@ -23,6 +23,8 @@ from adserver.domain.decision import (
     first_choices,
     is_settled,
 )
+from adserver.domain.house_rules import HouseRules, HouseRulesOf
+from adserver.domain.looks import Looks
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import BILLED_EVENT, smallest_price
@@ -121,6 +123,7 @@ class Serve:
         self._snapshot = memory.snapshot
         self._counts = SlotCounts(memory)
         self._contenders = Contenders(memory.snapshot)
+        self._house_rules = HouseRulesOf(memory.snapshot)
         self._catalogue = stores.catalogue
         self._profiles = stores.profiles
         self._ledger = stores.ledger
@@ -131,6 +134,7 @@ class Serve:
         self._dice = chance.dice
         self._secrets = secrets
         self._policy = policy
+        self._looks = Looks()
         self._ready = Ready()
         self._houses: dict[tuple[str, OnEmpty], HouseDocument] = {}
 
@@ -158,7 +162,7 @@ class Serve:
     ) -> Served:
         format_ = FORMATS[slot.format_name]
         creative = answer.creative
-        look = look_of(creative, answer.products)
+        look = self._look(answer)
         document = self._ready.document(look, format_)
         texts, fragments = [], []
         if creative.template == MESSAGE:
@@ -174,6 +178,12 @@ class Serve:
         beacons = Beacons(f"/i?t={texts[0]}", f"/v?t={texts[0]}", f"/why?t={texts[0]}")
         body = document.render(fragments, links, beacons)
         return Served(body, document.content_security_policy, site.domains, True)
+
+    def _look(self, answer: Decision) -> Look:
+        """The creative in the language of what it shows, with its words for the visitor's situation."""
+        products, creative = answer.products, answer.creative
+        language = products[0].language if products else creative.language
+        return self._looks.look(creative, answer.situation, language)
 
     def _link(self, path: str, prefix: str | None) -> str:
         """A click's address, behind the publisher's click macro if there is one."""
@@ -212,7 +222,7 @@ class Serve:
             token = msgspec.structs.replace(token, product_key=answer.products[0].key)
         self._note(answer, token, now_ms, image_key(ask, viewer.visitor_key) if ask.embed_key else 0)
         cards = [card_of(product, now_ms) for product in answer.products]
-        look = look_of(answer.creative, answer.products)
+        look = self._look(answer)
         set_cookie = self._site_cookie(answer, viewer, site, caller, now_ms)
         return ServedImage(FORMATS[slot.format_name], look, cards, token, set_cookie)
 
@@ -277,8 +287,9 @@ class Serve:
         shops = viewer.profile.shops if viewer.profile is not None else []
         candidates = self._candidates(shops, now_ms)
         cards = CARDS_OF_IMAGE if image else FORMATS[slot.format_name].cards
-        products = self._products(shops, cards, now_ms)
-        request = Request(slot, cards, image, now_ms, caller.test)
+        rules = self._house_rules.at(slot, site)
+        products = self._products(shops, cards, now_ms, rules)
+        request = Request(slot, cards, image, now_ms, caller.test, rules)
         return decide(request, viewer.profile, candidates, products, self._dice()), viewer
 
     def _consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent:
@@ -370,16 +381,19 @@ class Serve:
             return dict.fromkeys(currencies, 1.0)
         return self._policy.ranking_rates
 
-    def _products(self, shops: Sequence[Shop], cards: int, now_ms: int) -> Mapping[int, Product]:
+    def _products(
+        self, shops: Sequence[Shop], cards: int, now_ms: int, rules: HouseRules | None
+    ) -> Mapping[int, Product]:
         """Each shop's first choices; more of its interests only where one of those cannot be bought now."""
         shelf, read = self._snapshot.shelf, self._catalogue.products
         shops = [shop for shop in shops if self._contenders.of_shop(shop.advertiser_key).contenders]
         first = {shop.advertiser_key: first_choices(shop, cards, now_ms) for shop in shops}
         found = shelf.products(first, read)
+        visible = found if rules is None else rules.visible(found)
         more = {
             shop.advertiser_key: all_choices(shop)
             for shop in shops
-            if not is_settled(first[shop.advertiser_key], found)
+            if not is_settled(first[shop.advertiser_key], visible)
         }
         return {**found, **shelf.products(more, read)} if more else found
 
@@ -449,18 +463,6 @@ class Serve:
         rates = self._snapshot.rates.get(token.campaign_key, NO_FIGURES)
         chance = chance_of(BILLED_EVENT[terms.pricing_model], rates)
         return smallest_price(terms, answer.audience_key), chance
-
-
-def look_of(creative: Creative, products: Sequence[Product]) -> Look:
-    """The creative in the language of what it shows."""
-    language = products[0].language if products else creative.language
-    return Look(
-        template=creative.template,
-        brand=creative.brand,
-        offer=creative.offer,
-        message=creative.message,
-        language=language,
-    )
 
 
 def _visitor(caller: Caller, consent: Consent) -> int:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     update,
 )
 
+from adserver.domain.approval import Reviewed
 from adserver.domain.audience import Audience
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign, Creative
@@ -62,7 +63,7 @@ _TABLES: dict[type, tuple[Table, tuple[str, ...]]] = {
     Slot: (slots, ("site_key",)),
     Audience: (audiences, ("advertiser_key",)),
     Campaign: (campaigns, ("advertiser_key",)),
-    Creative: (creatives, ("campaign_key",)),
+    Creative: (creatives, ("campaign_key", "approval")),
     Feed: (feeds, ("advertiser_key",)),
     Import: (imports, ("feed_key", "state")),
     ApiKey: (api_keys, ("digest",)),
@@ -112,6 +113,18 @@ _PAGE_OF_OWNER = {
     )
     for kind, (table, columns) in _TABLES.items() if columns
 }  # fmt: skip
+_REVIEWED = prepared(
+    select(creatives.c.body)
+    .where(
+        creatives.c.approval == bindparam("approval"),
+        creatives.c.key > bindparam("after"),
+        bindparam("campaign").is_(None) | (creatives.c.campaign_key == bindparam("campaign")),
+        bindparam("advertiser").is_(None) | creatives.c.campaign_key.in_(
+            select(campaigns.c.key).where(campaigns.c.advertiser_key == bindparam("advertiser"))
+        ),
+    )
+    .order_by(creatives.c.key).limit(bindparam("most"))
+)  # fmt: skip
 _KEY_BY_DIGEST = prepared(select(api_keys.c.body).where(api_keys.c.digest == bindparam("digest")))
 _INSERT_VERSION = prepared(insert(campaign_versions))
 _VERSION = prepared(
@@ -303,6 +316,11 @@ class SqliteCampaigns:
 
     def creatives(self, campaign_key: int, after: int, limit: int) -> list[Creative]:
         return _page(self._reader, Creative, campaign_key, after, limit)
+
+    def reviewed(self, of: Reviewed, after: int, limit: int) -> list[Creative]:
+        asked = {"campaign": of.campaign_key, "advertiser": of.advertiser_key, "approval": of.approval}
+        rows = self._reader.rows(_REVIEWED, asked | {"after": after, "most": limit})
+        return [_decoders[Creative].decode(row[0]) for row in rows]
 
 
 class SqliteAudiences:

@@ -30,7 +30,7 @@ def bearer_text(header: str | None) -> str | None:
 
 
 def caller_of(key: ApiKey) -> Caller:
-    return Caller(Reach(key.scope, key.owner_key), key.digest)
+    return Caller(Reach(key.scope, key.owner_key, key.key), key.digest)
 
 
 def _current(request: Request) -> Caller:

@@ -120,6 +120,15 @@ PROBLEMS = {
     "message_incomplete": Kind(422, "The message is incomplete", "A message has `message` and `link`."),
     "message_unused": Kind(422, "Cards have no message", "Leave `message` and `link` out, or use `message`."),
     "offer_unused": Kind(422, "A message has no offer", "Leave `offer` out, or use the template `cards`."),
+    "situations_unused": Kind(
+        422, "Cards are for every situation", "Leave `situations` out; `copies` give cards their words."
+    ),
+    "copy_twice": Kind(
+        422, "Words given twice", "Give one entry of `copies` for each `situation` and `language`."
+    ),
+    "content_changed": Kind(
+        409, "It is not what you looked at", "Read the creative again; its `content_hash` is another now."
+    ),
     "campaign_ended": Kind(409, "The campaign has ended", "Order a new one; this one stays as it was."),
     "cpm_not_exact": Kind(
         422, "One impression would cost a fraction of a micro", "Give `rate_micros` in multiples of 1,000."

@@ -3,6 +3,8 @@
 import msgspec
 import pytest
 
+from adserver.domain.approval import Reviewed
+from adserver.domain.campaign import Approval
 from adserver.domain.catalogue import Feed
 from adserver.domain.money import Micros
 from adserver.storage.embedded import Storage
@@ -24,6 +26,7 @@ from tests.domain.makers import (
 
 KEY = ApiKey(key=5, digest="d" * 64, scope=Scope.ADVERTISER, owner_key=ADVERTISER, name="laptop")
 RECEIPT = Receipt("owner", "order-1", "digest", 201, b"{}", NOW_MS)
+QUEUED = ((702, CAMPAIGN), (703, CAMPAIGN), (704, 90))  # a creative, and its campaign
 
 
 def read(storage: Storage, entity: Entity) -> object:
@@ -103,6 +106,26 @@ def test_pages_begin_after_a_key_and_hold_one_owners_only(storage: Storage) -> N
     assert [a.key for a in storage.audiences.audiences(None, -1, 2)] == [75, 76]
     assert [a.key for a in storage.accounts.advertisers(-1, 9)] == [ADVERTISER]
     assert [p.key for p in storage.accounts.publishers(-1, 9)] == [8]
+
+
+def test_creatives_are_found_by_their_standing_across_campaigns_and_advertisers(storage: Storage) -> None:
+    save_new(storage, make_campaign(key=90, advertiser_key=9), make_creative(key=701))
+    pending = [make_creative(key=key, campaign_key=of, approval=Approval.PENDING) for key, of in QUEUED]
+    save_new(storage, *pending)
+
+    def found(after: int = -1, limit: int = 9, **of: int) -> list[int]:
+        asked = Reviewed(Approval.PENDING, **of)
+        return [creative.key for creative in storage.campaigns.reviewed(asked, after, limit)]
+
+    assert found() == [702, 703, 704]
+    assert found(702, 1) == [703]
+    assert found(advertiser_key=ADVERTISER) == [702, 703]
+    assert found(advertiser_key=9, campaign_key=90) == [704]
+    assert found(advertiser_key=9, campaign_key=CAMPAIGN) == []
+    rejected = msgspec.structs.replace(pending[0], approval=Approval.REJECTED, version=2)
+    assert save(storage, rejected).result is Result.SAVED
+    assert found() == [703, 704]
+    assert [one.key for one in storage.campaigns.reviewed(Reviewed(Approval.REJECTED), -1, 9)] == [702]
 
 
 # ---- keys and receipts ----

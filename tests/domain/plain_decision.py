@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from adserver.domain.approval import live_version
 from adserver.domain.audience import audience_for
 from adserver.domain.campaign import Campaign, Creative, Pacing, creatives_for
 from adserver.domain.catalogue import Product
@@ -14,16 +15,17 @@ from adserver.domain.decision import (
     Decision,
     NoAd,
     Request,
-    form_is_open,
 )
 from adserver.domain.eligibility import Balance, Refusal, refusal
 from adserver.domain.money import Micros
 from adserver.domain.pacing import DayBudget, dice_of, may_spend
 from adserver.domain.pricing import CONTEXTUAL, smallest_price
-from adserver.domain.visitor import INTEREST_RETENTION_MS, PURCHASE_RETENTION_MS, Profile, Shop
+from adserver.domain.situation import LAPSED_AFTER_MS, Situation, form_is_open
+from adserver.domain.visitor import INTEREST_RETENTION_MS, PURCHASE_RETENTION_MS, Level, Profile, Shop
 from adserver.domain.worth import ecpm_micros
 
-_Shown = tuple[int, Creative, tuple[Product, ...]]  # whose rate it is served at, and what is seen
+# Whose rate it is served at, what is seen, and of which situation of the visitor its words may speak.
+_Shown = tuple[int, Creative, tuple[Product, ...], Situation | None]
 
 
 def decide(
@@ -66,6 +68,9 @@ def _offer(
     dice: float,
 ) -> Decision | Refusal:
     campaign = candidate.contender.campaign
+    barred = request.rules and request.rules.refusal(campaign.advertiser_key)
+    if barred:
+        return barred
     no = refusal(
         campaign,
         candidate.contender.creatives,
@@ -106,8 +111,13 @@ def _shown(
 
 def _shown_for_page(candidate: Candidate, dice: float) -> _Shown | Refusal:
     """A message: products are chosen by what a visitor did."""
-    messages = [creative for creative in candidate.contender.creatives if creative.template == MESSAGE]
-    return (CONTEXTUAL, _one_of(messages, candidate, dice), ()) if messages else Refusal.NO_MESSAGE
+    messages = [creative for creative in _live(candidate) if creative.template == MESSAGE]
+    return (CONTEXTUAL, _one_of(messages, candidate, dice), (), None) if messages else Refusal.NO_MESSAGE
+
+
+def _live(candidate: Candidate) -> list[Creative]:
+    """What of each creative was approved."""
+    return [shown for one in candidate.contender.creatives if (shown := live_version(one)) is not None]
 
 
 def _shown_to_member(
@@ -120,17 +130,59 @@ def _shown_to_member(
 ) -> _Shown | Refusal:
     """One of the creatives that the visitor's audience may see, with its products; none for a message."""
     campaign = candidate.contender.campaign
-    creatives = creatives_for(campaign, audience_key, list(candidate.contender.creatives))
-    if not creatives:  # this worker has not heard of them yet
+    creatives = creatives_for(campaign, audience_key, _live(candidate))
+    if not creatives:  # not approved, or this worker has not heard of them yet
         return Refusal.NO_CREATIVE
-    chosen = choose_products(shop, products, request.cards, request.now_ms)
-    form_open = form_is_open(shop, request.now_ms)
-    showable = [one for one in creatives if (form_open if one.template == MESSAGE else chosen)]
+    chosen = choose_products(shop, products, request.cards, request)
+    situations = plain_situations(shop, request.now_ms)
+    showable = [one for one in creatives if (situations & _for(one) if one.template == MESSAGE else chosen)]
     if not showable:
-        only_messages = all(one.template == MESSAGE for one in creatives)
-        return Refusal.NO_OPEN_FORM if only_messages else _no_product(shop, products, request.now_ms)
+        if any(one.template != MESSAGE for one in creatives):
+            return _no_product(shop, products, request)
+        for_forms = all(_for(one) == {Situation.FORM_ABANDONED} for one in creatives)
+        return Refusal.NO_OPEN_FORM if for_forms else Refusal.NOT_IN_SITUATION
     creative = _one_of(showable, candidate, dice)
-    return audience_key, creative, () if creative.template == MESSAGE else chosen
+    if creative.template != MESSAGE:
+        spoken_of = _of_first_card(shop, chosen, situations)
+        return audience_key, creative, chosen, spoken_of if creative.copies else None
+    spoken_of = min(situations & _for(creative), key=list(Situation).index)
+    return audience_key, creative, (), spoken_of if creative.copies else None
+
+
+def _for(message: Creative) -> set[Situation]:
+    return set(message.situations) or {Situation.FORM_ABANDONED}
+
+
+def plain_situations(shop: Shop, now_ms: int) -> set[Situation]:
+    """All that is so of the visitor; a form that was sent ends what came before it."""
+    fresh = [
+        one
+        for one in shop.interests
+        if one.at_ms > now_ms - INTEREST_RETENTION_MS and one.at_ms > shop.form_submitted_ms
+    ]
+    found = set()
+    if any(one.level is Level.IN_CART for one in fresh):
+        found.add(Situation.CART)
+    if any(one.level is Level.WISHED for one in fresh):
+        found.add(Situation.WISHLIST)
+    if any(one.level is Level.VIEWED for one in fresh):
+        found.add(Situation.VIEWED)
+    if form_is_open(shop, now_ms):
+        found.add(Situation.FORM_ABANDONED)
+    bought = [one.at_ms for one in shop.purchases if one.at_ms > now_ms - PURCHASE_RETENTION_MS]
+    month_ago_ms = now_ms - LAPSED_AFTER_MS
+    if not found and bought and max(*bought, shop.form_submitted_ms) <= month_ago_ms:
+        return {Situation.LAPSED_BUYER}
+    return found
+
+
+def _of_first_card(shop: Shop, chosen: tuple[Product, ...], situations: set[Situation]) -> Situation:
+    level = next(one.level for one in shop.interests if one.product_key == chosen[0].key)
+    if level is Level.IN_CART:
+        return Situation.CART
+    if Situation.FORM_ABANDONED in situations:
+        return Situation.FORM_ABANDONED
+    return Situation.WISHLIST if level is Level.WISHED else Situation.VIEWED
 
 
 def _one_of(creatives: list[Creative], candidate: Candidate, dice: float) -> Creative:
@@ -144,6 +196,7 @@ def _priced(
     audience_key: int,
     creative: Creative,
     chosen: tuple[Product, ...],
+    situation: Situation | None,
 ) -> Decision | Refusal:
     if candidate.exchange_rate is None:
         return Refusal.NO_EXCHANGE_RATE
@@ -153,24 +206,27 @@ def _priced(
     if slot.currency == campaign.terms.currency and native < slot.floor_cpm_micros:
         return Refusal.BELOW_FLOOR
     worth = native * candidate.exchange_rate
-    return Decision(campaign, creative, chosen, worth, {}, audience_key)
+    return Decision(campaign, creative, chosen, worth, {}, audience_key, situation=situation)
 
 
-def _no_product(shop: Shop, products: Mapping[int, Product], now_ms: int) -> Refusal:
-    """Whether it is the visitor's own wish that leaves nothing to show."""
+def _no_product(shop: Shop, products: Mapping[int, Product], request: Request) -> Refusal:
+    """Whether it is the visitor's own wish, or the publisher's, that leaves nothing to show."""
     as_if_wanted = msgspec.structs.replace(shop, unwanted=[])
-    wanted = choose_products(as_if_wanted, products, 1, now_ms)
-    return Refusal.PRODUCT_UNWANTED if wanted else Refusal.NO_PRODUCT
+    if choose_products(as_if_wanted, products, 1, request):
+        return Refusal.PRODUCT_UNWANTED
+    anywhere = msgspec.structs.replace(request, rules=None)
+    return Refusal.CATEGORY_BLOCKED if choose_products(shop, products, 1, anywhere) else Refusal.NO_PRODUCT
 
 
 def choose_products(
-    shop: Shop, products: Mapping[int, Product], most: int, now_ms: int
+    shop: Shop, products: Mapping[int, Product], most: int, request: Request
 ) -> tuple[Product, ...]:
     """The shop's products for this visitor: cart, then wishlist, then viewed, each newest first.
 
     Never one that was bought within the purchase retention, that the visitor does not want, that left
-    the catalogue or is out of stock.
+    the catalogue, is out of stock, or of a category that the publisher does not want.
     """
+    now_ms = request.now_ms
     excluded = {
         purchase.product_key for purchase in shop.purchases if purchase.at_ms > now_ms - PURCHASE_RETENTION_MS
     }
@@ -179,6 +235,8 @@ def choose_products(
     for interest in shop.interests[:INTERESTS_LOOKED_AT]:
         product = products.get(interest.product_key)
         if product is None or not product.in_stock or interest.product_key in excluded:
+            continue
+        if request.rules is not None and request.rules.hides(product):
             continue
         if interest.at_ms > now_ms - INTEREST_RETENTION_MS:
             chosen.append(product)

@@ -14,11 +14,11 @@ from adserver.domain.decision import (
     NoAd,
     choose_products,
     decide,
-    form_is_open,
 )
 from adserver.domain.eligibility import Refusal
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent, AudienceRate, PricingModel
+from adserver.domain.situation import form_is_open
 from adserver.domain.snapshot import Rates
 from adserver.domain.visitor import Level, Profile, Shop
 from adserver.domain.worth import chance_of, ecpm_micros

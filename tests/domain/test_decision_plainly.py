@@ -2,14 +2,19 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
 
+from adserver.domain.blocks import Blocks
 from adserver.domain.budget import Bucket
 from adserver.domain.campaign import (
+    Approval,
     AudienceCreatives,
     Campaign,
+    Copy,
+    Creative,
     FrequencyCap,
     Pacing,
     Period,
@@ -29,9 +34,11 @@ from adserver.domain.decision import (
     is_settled,
 )
 from adserver.domain.eligibility import Balance, Refusal
+from adserver.domain.house_rules import HouseRules
 from adserver.domain.identity import product_key
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AudienceRate, PricingModel
+from adserver.domain.situation import LAPSED_AFTER_MS, Situation
 from adserver.domain.snapshot import Rates
 from adserver.domain.traffic import FLAT, Traffic
 from adserver.domain.visitor import (
@@ -50,6 +57,7 @@ from pixel.events import EventName
 from tests.domain import plain_decision
 from tests.domain.makers import (
     NOW_MS,
+    make_advertiser,
     make_audience,
     make_balance,
     make_bucket,
@@ -64,6 +72,7 @@ from tests.domain.makers import (
 )
 
 SHOPS = (1, 2, 3)
+CATEGORIES = ("Shoes", "Shoes > Boots", "Wine")
 ITEMS = [f"item-{n}" for n in range(30)]  # more than are looked at
 VIEWERS, BUYERS = AUDIENCES = (11, 12)
 WORLDS = 1_500
@@ -103,7 +112,13 @@ class World:
         kinds = (None, *Availability)
         return make_catalogue(
             *(
-                make_product(item, key=product_key(shop, item), advertiser_key=shop, availability=word)
+                make_product(
+                    item,
+                    key=product_key(shop, item),
+                    advertiser_key=shop,
+                    availability=word,
+                    product_type=self.random.choice(CATEGORIES),
+                )
                 for shop in SHOPS
                 for item in ITEMS
                 if (word := self.random.choice(kinds)) is not None
@@ -117,11 +132,12 @@ class World:
             Interest(one, throw.choice(list(Level)), self._age(INTEREST_RETENTION_MS))
             for one in self._keys(key, throw.choice((3, 30)))
         ]
-        shop.purchases = [Purchase(one, self._age(PURCHASE_RETENTION_MS)) for one in self._keys(key, 3)]
+        edges = (PURCHASE_RETENTION_MS, LAPSED_AFTER_MS)
+        shop.purchases = [Purchase(one, self._age(*edges)) for one in self._keys(key, 3)]
         shop.unwanted = self._keys(key, throw.choice((0, 20)))
         shop.blocked_at_ms = self._or(0, NOW_MS)
         shop.form_started_ms = self._or(0, 1, self._age(FORM_RETENTION_MS), NOW_MS)
-        shop.form_submitted_ms = self._or(0, NOW_MS)
+        shop.form_submitted_ms = self._or(0, NOW_MS, NOW_MS - DAY_MS)
         shop.last_event_ms = {EventName.VIEW_ITEM: self._age(30 * DAY_MS)}
         return shop
 
@@ -173,7 +189,7 @@ class World:
 
     def _candidate(self, key: int) -> Candidate:
         kinds = self.random.choices((make_creative, make_message), (3, 1), k=self._or(2, 0, 1, 3))
-        creatives = [make(key=key * 10 + place, campaign_key=key) for place, make in enumerate(kinds)]
+        creatives = [self._creative(make, key * 10 + place, key) for place, make in enumerate(kinds)]
         return Candidate(
             contender_of(self._campaign(key), creatives, self._or(Rates(), Rates(900, 9, 1))),
             self._balance(),
@@ -181,11 +197,40 @@ class World:
             {VIEWERS: make_audience(key=VIEWERS), BUYERS: make_audience(EventName.PURCHASE, key=BUYERS)},
         )
 
+    def _creative(self, make: Callable[..., Creative], key: int, campaign_key: int) -> Creative:
+        throw = self.random
+        live = make(key=key, campaign_key=campaign_key, approval=self._or(Approval.APPROVED, *Approval))
+        if throw.random() < 0.3:
+            live = msgspec.structs.replace(live, copies=(Copy("Still there"),))
+        if live.template == "message":
+            live = msgspec.structs.replace(
+                live, situations=tuple(throw.sample(list(Situation), throw.choice((0, 0, 1, 2))))
+            )
+        return (
+            live
+            if throw.random() < 0.9
+            else msgspec.structs.replace(live, approval=Approval.PENDING, approved=live)
+        )
+
+    def _rules(self) -> HouseRules | None:
+        """Mostly nothing is blocked; else an advertiser, a category, or all whom nobody said yes to."""
+        if self.random.random() < 0.7:
+            return None
+        blocks = Blocks(
+            categories=tuple(self.random.sample(CATEGORIES, self.random.randint(0, 2))),
+            advertisers=tuple(self.random.sample(SHOPS, self.random.randint(0, 1))),
+            only_approved=self._or(False, True),
+            approved=tuple(self.random.sample(SHOPS, 2)),
+        )
+        advertisers = {key: make_advertiser(key=key, categories=self._or((), ("Wine",))) for key in SHOPS}
+        return HouseRules(advertisers, [blocks])
+
     def _request(self) -> Request:
         floor = Micros(self.random.choice((0, 0, 0, 1_250_000, 2_000_000)))
         slot = make_slot(floor_cpm_micros=floor, currency=self.random.choice((None, "EUR")))
         cards = self.random.randint(1, 4)
-        return make_request(slot=slot, cards=cards, image=self._or(False, True), test=self._or(False, True))
+        image, test = self._or(False, True), self._or(False, True)
+        return make_request(slot=slot, cards=cards, image=image, test=test, rules=self._rules())
 
 
 def test_the_answer_is_the_plain_one() -> None:
@@ -241,13 +286,13 @@ def test_what_is_read_of_the_catalogue_is_enough() -> None:
     for seed in range(WORLDS):
         world = World(seed)
         shop, most = world.shop(SHOPS[0]), world.request.cards
-        first = first_choices(shop, most, NOW_MS)
+        first, rules = first_choices(shop, most, NOW_MS), world.request.rules
         read = {key: world.catalogue[key] for key in first if key in world.catalogue}
-        if is_settled(first, read):
+        if is_settled(first, read if rules is None else rules.visible(read)):
             settled += 1
         else:
             read |= {key: world.catalogue[key] for key in all_choices(shop) if key in world.catalogue}
-        profile, request = Profile(0, [shop]), make_request(cards=most)
+        profile, request = Profile(0, [shop]), make_request(cards=most, rules=rules)
         candidates = [make_candidate(make_campaign(advertiser_key=shop.advertiser_key))]
         plain = plain_decision.decide(request, profile, candidates, world.catalogue, 0.5)
         assert decide(request, profile, candidates, read, 0.5) == plain, f"world {seed}"

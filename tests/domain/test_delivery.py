@@ -4,10 +4,11 @@ import msgspec
 import pytest
 
 from adserver.domain.budget import Bucket
-from adserver.domain.campaign import Campaign, Status
+from adserver.domain.campaign import Approval, Campaign, Status
 from adserver.domain.delivery import Balances, Delivery, delivery
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AudienceRate, PricingModel, Terms
+from tests.domain.makers import make_creative
 
 NOW_MS = 1_795_000_000_000
 PRICE = Micros(250_000)
@@ -44,11 +45,22 @@ def left(micros: int) -> Bucket:
     ],
 )
 def test_status_and_schedule_come_first(fields: dict[str, object], expected: Delivery) -> None:
-    assert delivery(make_campaign(**fields), make_balances(), True, NOW_MS) is expected
+    assert delivery(make_campaign(**fields), make_balances(), [make_creative()], NOW_MS) is expected
 
 
 def test_a_campaign_without_creatives_shows_nothing() -> None:
-    assert delivery(make_campaign(), make_balances(), False, NOW_MS) is Delivery.NO_CREATIVE
+    assert delivery(make_campaign(), make_balances(), [], NOW_MS) is Delivery.NO_CREATIVE
+
+
+def test_a_campaign_without_an_approved_creative_says_what_it_waits_for() -> None:
+    pending, rejected = (make_creative(approval=state) for state in (Approval.PENDING, Approval.REJECTED))
+    edited = make_creative(approval=Approval.PENDING, approved=make_creative())
+    for creatives, expected in (
+        ([rejected, pending], Delivery.CREATIVE_PENDING),
+        ([rejected], Delivery.CREATIVE_REJECTED),
+        ([rejected, edited], Delivery.SERVING),
+    ):
+        assert delivery(make_campaign(), make_balances(), creatives, NOW_MS) is expected
 
 
 @pytest.mark.parametrize(
@@ -64,12 +76,12 @@ def test_a_campaign_without_creatives_shows_nothing() -> None:
 def test_less_than_one_price_left_is_exhausted(bucket: str, expected: Delivery) -> None:
     short = make_balances(**{bucket: left(PRICE - 1)})
     enough = make_balances(**{bucket: left(PRICE)})
-    assert delivery(make_campaign(), short, True, NOW_MS) is expected
-    assert delivery(make_campaign(), enough, True, NOW_MS) is Delivery.SERVING
+    assert delivery(make_campaign(), short, [make_creative()], NOW_MS) is expected
+    assert delivery(make_campaign(), enough, [make_creative()], NOW_MS) is Delivery.SERVING
 
 
 def test_a_campaign_is_served_while_its_cheapest_audience_can_be_paid() -> None:
     rates = (AudienceRate(1, Micros(2 * PRICE)), AudienceRate(2, Micros(PRICE // 2)))
     campaign = make_campaign(terms=msgspec.structs.replace(TERMS, audience_rates=rates))
     for remaining, expected in ((PRICE // 2, Delivery.SERVING), (PRICE // 2 - 1, Delivery.EXHAUSTED)):
-        assert delivery(campaign, make_balances(total=left(remaining)), True, NOW_MS) is expected
+        assert delivery(campaign, make_balances(total=left(remaining)), [make_creative()], NOW_MS) is expected

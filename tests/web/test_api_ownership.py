@@ -39,6 +39,8 @@ OPERATORS_ONLY = {
     ("POST", "/keys"),
     ("DELETE", "/keys/{key_id}"),
     ("POST", "/deposits"),
+    ("POST", "/creatives/{creative_id}/approve"),
+    ("POST", "/creatives/{creative_id}/reject"),
 }
 FOR_EVERYBODY = {("GET", "/proof-key")}
 OWN_LISTS = {("GET", "/advertisers"), ("GET", "/publishers")}
@@ -102,6 +104,7 @@ def bodies(of: World) -> dict[Route, object]:
         ("PATCH", "/audiences/{audience_id}"): {"name": "Mine now", "exclusions": []},
         ("POST", "/creatives"): cards_body(of.campaign),
         ("PATCH", "/creatives/{creative_id}"): {"brand": {"name": "Mine now"}},
+        ("POST", "/creatives/{creative_id}/reject"): {"reason": "misleading"},
         ("PATCH", "/publishers/{publisher_id}"): {"name": "Mine now"},
         ("POST", "/sites"): site_body(of.publisher),
         ("PATCH", "/sites/{site_id}"): {"name": "Mine now"},
@@ -265,6 +268,7 @@ def test_a_feed_is_reached_through_its_own_advertiser_only(api: Api, world: Worl
         {"country": "DE"},
         {"currency": "USD"},
         {"prepaid": True},
+        {"categories": ["Toys"]},
     ],
     ids=lambda change: next(iter(change)),
 )

@@ -213,6 +213,13 @@ CASES: list[tuple[str, int, Ask]] = [
     ("message_unused", 422, post("/creatives", lambda world: message_body(world.campaign, template="cards"))),
     ("message_incomplete", 422, post("/creatives", lambda world: message_body(world.campaign, link=None))),
     ("offer_unused", 422, post("/creatives", lambda w: message_body(w.campaign, offer={"percent": 10}))),
+    ("situations_unused", 422, post("/creatives", lambda w: cards_body(w.campaign, situations=["cart"]))),
+    ("copy_twice", 422, post("/creatives", lambda w: cards_body(w.campaign, copies=[{"button": "Go"}] * 2))),
+    (
+        "content_changed",
+        409,
+        lambda api, w: api.call("POST", f"/creatives/{w.creative}/approve", {"content_hash": "0" * 64}),
+    ),
     ("wrong_domain", 422, post("/creatives", lambda w: message_body(w.campaign, link="https://evil.test/"))),
     (
         "schedule_without_url",

@@ -13,6 +13,7 @@ from adserver.flows.manage.inventory import ManageInventory
 from adserver.flows.manage.keys import ManageKeys, NewKey
 from adserver.flows.manage.money import ManageMoney, OrderName, RefundWish
 from adserver.flows.manage.products import ManageProducts
+from adserver.flows.manage.reviews import ManageReviews
 from adserver.ports import (
     Accounts,
     Audiences,
@@ -67,6 +68,7 @@ class Manage:
         order_secret: bytes,
         fetch_private: bool = False,
         retention: Retention = Retention(),  # noqa: B008  it is frozen
+        approves_all: bool = False,
     ) -> None:
         desk = Desk(
             writer=writer,
@@ -86,11 +88,13 @@ class Manage:
             order_secret=order_secret,
             fetch_private=fetch_private,
             retention=retention,
+            approves_all=approves_all,
         )
         self.clock = clock
         self.accounts = ManageAccounts(desk)
         self.audiences = ManageAudiences(desk, self.accounts)
         self.campaigns = ManageCampaigns(desk, self.accounts)
+        self.reviews = ManageReviews(desk, self.campaigns)
         self.inventory = ManageInventory(desk, self.accounts)
         self.products = ManageProducts(desk, self.accounts)
         self.conversions = ManageConversions(desk, self.accounts)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from msgspec.structs import replace
 
+from adserver.domain import approval
 from adserver.domain import campaign as rules
 from adserver.domain.budget import Bucket, buckets_of, local_day
 from adserver.domain.campaign import Advertiser, Campaign, Creative, Refusal
@@ -14,6 +15,8 @@ from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.checks import sound_campaign, sound_creative
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why, until_settled
 from adserver.writes import Scope
+
+MOST_CREATIVES = 500  # of a campaign, looked at for one that is approved
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -145,7 +148,7 @@ class ManageCampaigns:
         now_ms: int,
     ) -> Standing:
         total, day, owner_total, owner_day = balances
-        has_creative = bool(self._desk.campaigns.creatives(campaign.key, 0, 1))
+        creatives = self._desk.campaigns.creatives(campaign.key, 0, MOST_CREATIVES)
         now = Balances(
             _under(campaign.total_budget_micros, total),
             _under(campaign.daily_budget_micros, day),
@@ -154,7 +157,7 @@ class ManageCampaigns:
             _under(deposited[owner.key] if owner.prepaid else None, owner_total),
         )
         return Standing(
-            delivery(campaign, now, has_creative, now_ms),
+            delivery(campaign, now, creatives, now_ms),
             total.spent,
             day.spent,
             total.pending,
@@ -181,7 +184,7 @@ class ManageCampaigns:
             return sound
         key, now_ms = self._desk.mint_key(), self._desk.clock()
         drawn = replace(sound, key=key, version=1, created_at_ms=now_ms)
-        return self._desk.create(drawn, receipt_of)
+        return self._desk.create(approval.made(drawn, self._by(reach)), receipt_of)
 
     def change_creative(
         self, reach: Reach, key: int, edit: Callable[[Creative], Creative]
@@ -197,13 +200,13 @@ class ManageCampaigns:
         wished = self._sound_creative(reach, replace(edit(known), campaign_key=known.campaign_key))
         if isinstance(wished, Refused):
             return wished
-        changed = replace(
-            wished,
-            key=known.key,
-            version=known.version + 1,
-            created_at_ms=known.created_at_ms,
-        )
-        return self._desk.replace(changed)
+        fixed = {"key": known.key, "version": known.version + 1, "created_at_ms": known.created_at_ms}
+        return self._desk.replace(approval.changed(known, replace(wished, **fixed), self._by(reach)))
+
+    def _by(self, reach: Reach) -> approval.Approving:
+        """Whoever approves creatives need not wait for themselves."""
+        automatic = reach.is_operator or self._desk.approves_all
+        return approval.Approving(self._desk.clock(), reach.api_key, automatic)
 
     def _sound_creative(self, reach: Reach, creative: Creative) -> Creative | Refused:
         campaign = self.campaign(reach, creative.campaign_key)

@@ -21,6 +21,7 @@ from pixel.amounts import CURRENCIES
 CARDS = "cards"
 VOUCHED_FOR = (
     "domains", "currency", "country", "validation_days", "refund_days", "prepaid", "consent_hold",
+    "categories",
 )  # fmt: skip
 Holder = TypeVar("Holder", Advertiser, Site)
 WHY_NOT_LINK = {LinkRejection.BAD_LINK: Why.BAD_LINK, LinkRejection.FOREIGN_LINK: Why.WRONG_DOMAIN}
@@ -62,9 +63,12 @@ def sound_campaign(campaign: Campaign, advertiser: Advertiser) -> Campaign | Why
 
 def sound_creative(creative: Creative, advertiser: Advertiser) -> Creative | Why:
     """A message has words and a link of its own; cards have neither, they lead to their products."""
+    if len({(copy.situation, copy.language) for copy in creative.copies}) < len(creative.copies):
+        return Why.COPY_TWICE
     if creative.template == CARDS:
-        unused = creative.message is not None or creative.link is not None
-        return Why.MESSAGE_UNUSED if unused else creative
+        if creative.message is not None or creative.link is not None:
+            return Why.MESSAGE_UNUSED
+        return Why.SITUATIONS_UNUSED if creative.situations else creative
     if creative.message is None or creative.link is None:
         return Why.MESSAGE_INCOMPLETE
     if creative.offer is not None:

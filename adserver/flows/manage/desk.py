@@ -56,6 +56,9 @@ class Why(StrEnum):
     MESSAGE_INCOMPLETE = "message_incomplete"
     MESSAGE_UNUSED = "message_unused"
     OFFER_UNUSED = "offer_unused"
+    SITUATIONS_UNUSED = "situations_unused"
+    COPY_TWICE = "copy_twice"
+    CONTENT_CHANGED = "content_changed"
     LONGER_THAN_KEPT = "longer_than_kept"
 
 
@@ -74,6 +77,7 @@ class Reach(msgspec.Struct, frozen=True):
 
     scope: Scope
     owner_key: int | None = None
+    api_key: int = 0  # with which they call; 0 for ourselves
 
     @property
     def is_operator(self) -> bool:
@@ -107,6 +111,7 @@ class Desk:
     order_secret: bytes  # with which orders are found by their merchant's id
     fetch_private: bool = False  # whether what advertisers name may lie on private addresses
     retention: Retention = Retention()  # noqa: RUF009  it is frozen
+    approves_all: bool = False  # whether advertisers' creatives are shown before anybody has looked
 
     def create(
         self, entity: Saved, receipt_of: ReceiptOf[Saved] | None = None, today: int = 0

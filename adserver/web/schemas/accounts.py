@@ -12,6 +12,14 @@ from adserver.domain.item_id import ItemIdRule, LetterCase
 from adserver.domain.payment import Funds
 from adserver.domain.slot import Publisher
 from adserver.flows.manage import NewKey
+from adserver.web.schemas.blocks import (
+    BlocksAnswer,
+    BlocksChange,
+    BlocksFields,
+    Categories,
+    show_blocks,
+    with_blocks,
+)
 from adserver.web.schemas.fields import (
     BasisPoints,
     Cap,
@@ -71,12 +79,14 @@ class AdvertiserDraft(Strict):
     validation_days: ValidationDays = 14
     refund_days: RefundDays = 30
     discreet: Flag = False
+    categories: Categories = Field(default_factory=list, description="of what it sells; the operator's")
     landing_params: LandingParams = ""
     webhook_url: Link | None = None
     item_id_rule: ItemIdRuleBody | None = None
 
     def advertiser(self) -> Advertiser:
         read = {"domains": tuple(self.domains), "item_id_rule": _rule(self.item_id_rule)}
+        read["categories"] = tuple(self.categories)
         return Advertiser(key=0, public_id="", **self.model_dump() | read)
 
 
@@ -97,6 +107,7 @@ class AdvertiserChange(Change):
     validation_days: ValidationDays | None = None
     refund_days: RefundDays | None = None
     discreet: Flag | None = None
+    categories: Categories | None = None
     landing_params: LandingParams | None = None
     webhook_url: Link | None = None
     item_id_rule: ItemIdRuleBody | None = None
@@ -106,8 +117,8 @@ class AdvertiserChange(Change):
         given = self.given()
         if "item_id_rule" in given:
             given["item_id_rule"] = _rule(self.item_id_rule)
-        if self.domains is not None:
-            given["domains"] = tuple(self.domains)
+        for name in {"domains", "categories"} & given.keys():
+            given[name] = tuple(given[name])
         return replace(advertiser, **given)
 
 
@@ -128,6 +139,7 @@ class AdvertiserAnswer(Strict):
     validation_days: int
     refund_days: int = Field(description="for so long a charge may be given back")
     discreet: bool
+    categories: list[str] = Field(description="of what it sells: publishers may block them")
     landing_params: str
     webhook_url: str | None = Field(description="where notices are posted, see its `/webhook`")
     item_id_rule: ItemIdRuleBody | None = Field(description="see `/pixel`, which proposes one")
@@ -154,6 +166,7 @@ def show_advertiser(advertiser: Advertiser, funds: Funds) -> AdvertiserAnswer:
         validation_days=advertiser.validation_days,
         refund_days=advertiser.refund_days,
         discreet=advertiser.discreet,
+        categories=list(advertiser.categories),
         landing_params=advertiser.landing_params,
         webhook_url=advertiser.webhook_url,
         item_id_rule=show_rule(advertiser.item_id_rule),
@@ -163,23 +176,25 @@ def show_advertiser(advertiser: Advertiser, funds: Funds) -> AdvertiserAnswer:
     )
 
 
-class PublisherDraft(Strict):
+class PublisherDraft(BlocksFields):
     name: Name
     revenue_share_bps: BasisPoints = 7_000
 
     def publisher(self) -> Publisher:
-        return Publisher(key=0, name=self.name, revenue_share_bps=self.revenue_share_bps)
+        share = self.revenue_share_bps
+        return Publisher(key=0, name=self.name, revenue_share_bps=share, blocks=self.blocks())
 
 
-class PublisherChange(Change):
+class PublisherChange(BlocksChange):
     name: Name | None = None
     revenue_share_bps: BasisPoints | None = None
 
     def edit(self, publisher: Publisher) -> Publisher:
-        return replace(publisher, **self.given())
+        given = self.given()
+        return replace(publisher, blocks=with_blocks(publisher.blocks, given), **given)
 
 
-class PublisherAnswer(Strict):
+class PublisherAnswer(BlocksAnswer):
     id: str
     name: str
     revenue_share_bps: int
@@ -191,6 +206,7 @@ def show_publisher(publisher: Publisher) -> PublisherAnswer:
         id=write_id("pub", publisher.key),
         name=publisher.name,
         revenue_share_bps=publisher.revenue_share_bps,
+        **show_blocks(publisher.blocks),
         created_at=publisher.created_at_ms,
     )
 

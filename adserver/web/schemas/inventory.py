@@ -10,8 +10,15 @@ from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.identity import write_id
 from adserver.domain.money import ZERO
 from adserver.domain.slot import OnEmpty, Site, Slot
+from adserver.web.schemas.blocks import (
+    FIELDS,
+    BlocksAnswer,
+    BlocksChange,
+    BlocksFields,
+    show_blocks,
+    with_blocks,
+)
 from adserver.web.schemas.fields import (
-    Change,
     Currency,
     Domains,
     Link,
@@ -28,7 +35,7 @@ ClickPrefixes = Annotated[list[Link], Field(max_length=20)]
 Pixels = Annotated[int, Field(strict=True, ge=1, le=4_000)]
 
 
-class SiteDraft(Strict):
+class SiteDraft(BlocksFields):
     publisher_id: PublisherId
     name: Name
     domains: Domains
@@ -41,10 +48,11 @@ class SiteDraft(Strict):
             name=self.name,
             domains=tuple(self.domains),
             click_prefixes=tuple(self.click_prefixes),
+            blocks=self.blocks(),
         )
 
 
-class SiteChange(Change):
+class SiteChange(BlocksChange):
     name: Name | None = None
     domains: Domains | None = None
     click_prefixes: ClickPrefixes | None = None
@@ -54,14 +62,14 @@ class SiteChange(Change):
         given = self.given()
         for name in {"domains", "click_prefixes"} & given.keys():
             given[name] = tuple(given[name])
-        return replace(site, **given)
+        return replace(site, blocks=with_blocks(site.blocks, given), **given)
 
 
 class SiteList(Paging):
     publisher_id: PublisherId | None = None
 
 
-class SiteAnswer(Strict):
+class SiteAnswer(BlocksAnswer):
     id: str
     publisher_id: str
     name: str
@@ -81,11 +89,12 @@ def show_site(site: Site) -> SiteAnswer:
         click_prefixes=list(site.click_prefixes),
         consent_hold=site.consent_hold,
         consent_held_at=site.consent_held_at_ms,
+        **show_blocks(site.blocks),
         created_at=site.created_at_ms,
     )
 
 
-class SlotDraft(Strict):
+class SlotDraft(BlocksFields):
     site_id: SiteId
     name: Name
     width: Pixels
@@ -95,10 +104,15 @@ class SlotDraft(Strict):
     on_empty: OnEmpty = OnEmpty.HOUSE
 
     def slot(self) -> Slot:
-        return Slot(key=0, site_key=self.site_id, **self.model_dump(exclude={"site_id"}))
+        return Slot(
+            key=0,
+            site_key=self.site_id,
+            blocks=self.blocks(),
+            **self.model_dump(exclude={"site_id", *FIELDS}),
+        )
 
 
-class SlotChange(Change):
+class SlotChange(BlocksChange):
     """A slot's size stays: its code is pasted on pages that were laid out for it."""
 
     liftable: ClassVar[frozenset[str]] = frozenset({"currency"})
@@ -109,7 +123,8 @@ class SlotChange(Change):
     on_empty: OnEmpty | None = None
 
     def edit(self, slot: Slot) -> Slot:
-        return replace(slot, **self.given())
+        given = self.given()
+        return replace(slot, blocks=with_blocks(slot.blocks, given), **given)
 
 
 class SlotList(Paging):
@@ -124,7 +139,7 @@ class EmbedAnswer(Strict):
     image: str = Field(description="for places without scripts; replace KEY by one value per view, twice")
 
 
-class SlotAnswer(Strict):
+class SlotAnswer(BlocksAnswer):
     id: str
     site_id: str
     name: str
@@ -148,6 +163,7 @@ def show_slot(slot: Slot, base_url: str) -> SlotAnswer:
         currency=slot.currency,
         on_empty=slot.on_empty,
         embed=_embed(slot, base_url),
+        **show_blocks(slot.blocks),
         created_at=slot.created_at_ms,
     )
 

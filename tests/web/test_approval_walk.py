@@ -1,0 +1,244 @@
+"""From an advertiser's creative to the reader's page: approval, edits, blocks, and words for a visitor's situation."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.web.visiting import BASE_URL, NEWS, Browser, Visiting
+
+FORM = {"Referer": "https://shop.example/loan"}
+
+
+class Owner:
+    """Somebody with an API key of their own."""
+
+    def __init__(self, world: Visiting, scope: str, owner_id: str) -> None:
+        made = world.change("POST", "/keys", name="test", scope=scope, owner_id=owner_id)
+        self._browser = world.browser(Authorization=f"Bearer {made['secret']}")
+
+    def ask(self, method: str, path: str, **body: Any) -> Any:
+        answer = self._browser.ask(method, f"/api/v1{path}", json=body or None)
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[Visiting]:
+    world = Visiting(tmp_path)
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def advertiser(world: Visiting) -> Owner:
+    """The shop's own people."""
+    return Owner(world, "advertiser", world.advertiser)
+
+
+@pytest.fixture
+def publisher(world: Visiting) -> Owner:
+    owner = world.change("GET", f"/sites/{world.site}")["publisher_id"]
+    return Owner(world, "publisher", owner)
+
+
+def make_message(advertiser: Owner, campaign: str, **fields: Any) -> dict[str, Any]:
+    body = {
+        "campaign_id": campaign,
+        "template": "message",
+        "brand": {"name": "Harbour Bank"},
+        "message": {"headline": "Your application is kept", "body": "Two questions left.", "button": "Go on"},
+        "link": "https://shop.example/loan",
+    }
+    made: dict[str, Any] = advertiser.ask("POST", "/creatives", **(body | fields))
+    return made
+
+
+@pytest.fixture
+def loans(world: Visiting, advertiser: Owner) -> str:
+    """A campaign of its own, with nothing but what the test makes for it; it outbids the other."""
+    made = advertiser.ask(
+        "POST",
+        "/campaigns",
+        advertiser_id=world.advertiser,
+        name="Loans",
+        pricing_model="cpm",
+        rate_micros=900_000_000,
+        status="active",
+    )
+    return str(made["id"])
+
+
+def tell(world: Visiting, browser: Browser, event: str) -> None:
+    asked = {"m": world.merchant, "e": event, "debug": "1"}
+    assert browser.ask("GET", "/m/e", params=asked, headers=FORM).headers["x-event"] == "accepted"
+
+
+@pytest.fixture
+def applicant(world: Visiting) -> Browser:
+    """A browser that began the loan's form and left it."""
+    browser = world.browser()
+    tell(world, browser, "page_view")
+    tell(world, browser, "form_start")
+    return browser
+
+
+def shown(browser: Browser) -> str:
+    return browser.slot().text
+
+
+def test_an_advertisers_creative_waits_is_approved_edited_and_approved_again(
+    world: Visiting, advertiser: Owner, loans: str, applicant: Browser
+) -> None:
+    made = make_message(advertiser, loans)
+    path = f"/creatives/{made['id']}"
+    assert (made["approval"], made["shown"]) == ("pending", False)
+    assert "application" not in shown(applicant)
+    assert advertiser.ask("GET", f"/campaigns/{loans}")["delivery"] == "creative_pending"
+
+    queue = world.change("GET", "/creatives?approval=pending")["items"]
+    assert [one["id"] for one in queue] == [made["id"]]
+    approved = world.change("POST", f"{path}/approve", content_hash=made["content_hash"])
+    assert (approved["approval"], approved["shown"]) == ("approved", True)
+    assert "Your application is kept" in shown(applicant)
+    assert advertiser.ask("GET", f"/campaigns/{loans}")["delivery"] == "serving"
+
+    words = {"headline": "Money in a minute", "body": "No questions.", "button": "Go on"}
+    edited = advertiser.ask("PATCH", path, message=words)
+    assert (edited["approval"], edited["shown"]) == ("pending", True)
+    assert edited["approved"]["message"]["headline"] == "Your application is kept"
+    assert "Your application is kept" in shown(applicant)
+    refused = world.change("POST", f"{path}/reject", reason="There are questions. Say how many.")
+    assert refused["reason"] == "There are questions. Say how many."
+    assert "Your application is kept" in shown(applicant)
+
+    advertiser.ask("PATCH", path, message={**words, "headline": "Money in a week"})
+    assert world.change("POST", f"{path}/approve")["approved"] is None
+    assert "Money in a week" in shown(applicant)
+
+    assert not world.change("POST", f"{path}/reject", reason="Complaints")["shown"]
+    assert "Money" not in shown(applicant)
+    assert advertiser.ask("GET", f"/campaigns/{loans}")["delivery"] == "creative_rejected"
+    reviews = advertiser.ask("GET", path)["reviews"]
+    assert [one["approval"] for one in reviews] == ["approved", "rejected", "approved", "rejected"]
+    assert all(one["key_id"] and not one["automatic"] for one in reviews)
+
+
+def test_a_click_on_an_ad_that_was_taken_down_does_not_follow_its_link(
+    world: Visiting, advertiser: Owner, loans: str, applicant: Browser
+) -> None:
+    made = make_message(advertiser, loans)
+    world.change("POST", f"/creatives/{made['id']}/approve")
+    token = applicant.see()
+
+    def landed() -> str:
+        world.server.freshen()  # as each worker does ten times a second
+        click = applicant.ask("GET", f"/c?t={token}")
+        assert click.status_code == 302
+        return str(click.headers["location"]).partition("?")[0]
+
+    assert landed() == "https://shop.example/loan"
+    advertiser.ask("PATCH", f"/creatives/{made['id']}", link="https://shop.example/other")
+    assert landed() == "https://shop.example/loan"
+    world.change("POST", f"/creatives/{made['id']}/reject", reason="Phishing", withdraw=True)
+    assert landed() == BASE_URL
+
+
+def test_an_abandoned_loan_form_brings_the_banks_words_until_it_is_sent(
+    world: Visiting, advertiser: Owner, loans: str, applicant: Browser
+) -> None:
+    copies = [{"situation": "form_abandoned", "headline": "Two questions left", "button": "Finish it"}]
+    made = make_message(advertiser, loans, copies=copies)
+    world.change("POST", f"/creatives/{made['id']}/approve")
+    stranger = world.browser()
+    tell(world, stranger, "page_view")
+    tell(world, stranger, "page_view")
+    assert "Two questions left" not in shown(stranger)
+    page = shown(applicant)
+    assert "Two questions left" in page and "Finish it" in page and "Your application" not in page
+    tell(world, applicant, "generate_lead")
+    assert "Two questions left" not in shown(applicant)
+
+
+def test_a_message_may_be_for_those_who_looked_without_any_catalogue(
+    world: Visiting, advertiser: Owner, loans: str
+) -> None:
+    made = make_message(advertiser, loans, situations=["viewed"])
+    assert made["situations"] == ["viewed"]
+    world.change("POST", f"/creatives/{made['id']}/approve")
+    browser = world.browser()
+    for _ in range(2):
+        assert browser.view("a-loan-that-no-catalogue-lists") == "accepted"
+    assert "Your application is kept" in shown(browser)
+    tell(world, browser, "form_submit")
+    assert "Your application is kept" not in shown(browser)
+
+
+def test_a_publisher_keeps_advertisers_and_categories_off_with_its_own_key(
+    world: Visiting, advertiser: Owner, publisher: Owner
+) -> None:
+    browser = world.browser()
+    for _ in range(2):
+        browser.view()
+    assert browser.is_shown_an_ad()
+    site, slot = f"/sites/{world.site}", f"/slots/{world.slot}"
+    for path, wish in (
+        (site, {"blocked_advertisers": ["www.shop.example"]}),
+        (slot, {"blocked_advertisers": [world.advertiser]}),
+        (site, {"approve_advertisers": True}),
+        (slot, {"blocked_categories": ["Footwear"]}),
+    ):
+        if "blocked_categories" in wish:
+            products = f"/advertisers/{world.advertiser}/products"
+            boots = {"item_id": "boots", "product_type": "Footwear > Boots"}
+            advertiser.ask("PATCH", products, products=[boots])
+            assert browser.is_shown_an_ad()
+        kept = publisher.ask("PATCH", path, **wish)
+        assert {name: kept[name] for name in wish} == wish
+        assert not browser.is_shown_an_ad()
+        lifted = {name: type(value)() for name, value in wish.items()}
+        publisher.ask("PATCH", path, **lifted)
+        assert browser.is_shown_an_ad()
+    publisher.ask("PATCH", site, approve_advertisers=True, approved_advertisers=["shop.example"])
+    assert browser.is_shown_an_ad()
+
+
+def test_another_product_takes_the_place_of_one_in_a_blocked_category(
+    world: Visiting, advertiser: Owner, publisher: Owner
+) -> None:
+    browser = world.browser()
+    for item in ("boots", "boots", "scarf"):
+        browser.view(item)
+    products = [{"item_id": "scarf", "google_product_category": "Apparel & Accessories > Scarves"}]
+    advertiser.ask("PATCH", f"/advertisers/{world.advertiser}/products", products=products)
+    assert "Wool scarf" in shown(browser) and "Waxed boots" in shown(browser)
+    publisher.ask("PATCH", f"/slots/{world.slot}", blocked_categories=["apparel & accessories"])
+    assert "Wool scarf" not in shown(browser) and "Waxed boots" in shown(browser)
+
+
+def test_the_why_page_names_the_brand_that_was_approved(
+    world: Visiting, advertiser: Owner, loans: str, applicant: Browser
+) -> None:
+    made = make_message(advertiser, loans)
+    world.change("POST", f"/creatives/{made['id']}/approve")
+    token = applicant.see()
+    advertiser.ask("PATCH", f"/creatives/{made['id']}", brand={"name": "Government Office"})
+    world.server.freshen()
+    page = applicant.ask("GET", f"/why?t={token}", headers=NEWS).text
+    assert "Harbour Bank" in page and "Government Office" not in page
+
+
+def test_an_advertiser_sees_its_own_queue_and_nobody_elses(
+    world: Visiting, advertiser: Owner, loans: str
+) -> None:
+    other = world.change(
+        "POST", "/advertisers", name="Other", domains=["other.example"], currency="EUR",
+        timezone="Europe/Paris", country="FR",
+    )  # fmt: skip
+    rival = Owner(world, "advertiser", other["id"])
+    made = make_message(advertiser, loans)
+    assert rival.ask("GET", "/creatives?approval=pending")["items"] == []
+    (own,) = advertiser.ask("GET", f"/creatives?approval=pending&campaign_id={loans}")["items"]
+    assert own["id"] == made["id"]
+    assert advertiser.ask("GET", f"/creatives?approval=pending&campaign_id={world.campaign}")["items"] == []
