@@ -43,6 +43,7 @@ from adserver.flows.relay import Relay, RelayPolicy
 from adserver.flows.seal import Seal
 from adserver.flows.serve import Chance, Serve, ServingPolicy
 from adserver.flows.shops import Shops
+from adserver.flows.upload import Upload
 from adserver.outside.clock import KeyMint, system_clock
 from adserver.outside.fetcher import HttpFetcher
 from adserver.outside.geo import GeoFile, GeoUnreadable
@@ -240,6 +241,7 @@ class Server:
             relay=self.relay,
             proven=ProveConsent(self.storage.consents, derived_key(self.keys, b"parties")),
             postback=self.postback,
+            upload=Upload(self.storage.media, self.pictures),
             books=books_of(self.storage, self.signer, self.clock, settings.timezone),
             base_url=settings.base_url,
             visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),

@@ -23,6 +23,7 @@ from adserver.flows.postback import Postback
 from adserver.flows.recognise import Recognise
 from adserver.flows.relay import Relay
 from adserver.flows.shops import Shops
+from adserver.flows.upload import Upload
 from adserver.web import docs, hot, privacy_routes
 from adserver.web.api import (
     advertisers,
@@ -38,6 +39,7 @@ from adserver.web.api import (
     hooks,
     identity,
     keys,
+    media,
     pixel,
     postback,
     products,
@@ -60,6 +62,7 @@ MOST_BODY_BYTES = 1_000_000
 MOST_FEED_BYTES = 10_000_000
 MOST_IMPORTS_AT_ONCE = 2
 MOST_PINGS_AT_ONCE = 4
+MOST_UPLOADS_AT_ONCE = 2  # as many as there are processes that decode
 
 RESOURCES = (
     advertisers,
@@ -77,6 +80,7 @@ RESOURCES = (
     audiences,
     campaigns,
     creatives,
+    media,
     publishers,
     sites,
     slots,
@@ -110,23 +114,14 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     proven: ProveConsent,
     postback: Postback,
     books: Books,
+    upload: Upload,
     base_url: str,
     visitor_pages: APIRouter | None = None,
     most_body_bytes: int = MOST_BODY_BYTES,
     most_feed_bytes: int = MOST_FEED_BYTES,
 ) -> FastAPI:
     """The management API. `base_url` is where publishers' pages reach this server."""
-    app = FastAPI(
-        title="adserver",
-        version=_version(),
-        description="Campaigns, catalogues, places and conversions of a retargeting ad server.",
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
-        exception_handlers=HANDLERS,
-    )
+    app = _new_app()
     app.state.flows = Flows(
         manage=manage,
         convert=convert,
@@ -140,8 +135,10 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         consents=proven,
         postback=postback,
         books=books,
+        upload=upload,
         base_url=base_url,
         import_turns=CapacityLimiter(MOST_IMPORTS_AT_ONCE),
+        upload_turns=CapacityLimiter(MOST_UPLOADS_AT_ONCE),
         ping_turns=CapacityLimiter(MOST_PINGS_AT_ONCE),
     )
     for resource in RESOURCES:
@@ -156,6 +153,20 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         most_feed_bytes=most_feed_bytes,
     )
     return app
+
+
+def _new_app() -> FastAPI:
+    return FastAPI(
+        title="adserver",
+        version=_version(),
+        description="Campaigns, catalogues, places and conversions of a retargeting ad server.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+        exception_handlers=HANDLERS,
+    )
 
 
 def addresses() -> list[str]:

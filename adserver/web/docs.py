@@ -50,7 +50,7 @@ _PROBLEM = {
         },
     },
 }
-SAFE_TO_REPEAT = ("/import", "/settle", "/events", "/approve", "/reject")  # as they are
+SAFE_TO_REPEAT = ("/import", "/settle", "/events", "/approve", "/reject", "/media")  # as they are
 MOVES_MONEY = ("/conversions", "/conversions/cancel", "/refunds", "/deposits")
 
 _IDEMPOTENCY_KEY = {

@@ -19,6 +19,7 @@ from adserver.flows.recognise import Recognise
 from adserver.flows.relay import Relay
 from adserver.flows.shops import Shops
 from adserver.flows.statement import AdvertiserStatements, Ports, PublisherStatements
+from adserver.flows.upload import Upload
 from adserver.ports import Clock, Signer, Stores
 
 
@@ -55,8 +56,10 @@ class Flows(msgspec.Struct, frozen=True):
     consents: ProveConsent
     postback: Postback
     books: Books
+    upload: Upload
     base_url: str
     import_turns: CapacityLimiter
+    upload_turns: CapacityLimiter
     ping_turns: CapacityLimiter
 
 

@@ -15,7 +15,7 @@ from adserver.writes import ApiKey
 API = "/api/v1"
 OPEN = frozenset({f"{API}/openapi.json", f"{API}/docs"})
 HOOK_PATH = re.compile(rf"{API}/(?:hooks/[^/]+|postback)/[^/]+")  # proved by a signature instead of a key
-IMPORT_PATH = re.compile(rf"{API}/advertisers/[^/]+/feeds/[^/]+/import")
+FILE_PATH = re.compile(rf"{API}/advertisers/[^/]+/(?:feeds/[^/]+/import|media)")  # the body is a file
 
 
 class Gate:
@@ -45,7 +45,7 @@ class Gate:
             refusal = problem_response("unauthenticated", {"WWW-Authenticate": "Bearer"})
             await refusal(scope, receive, send)
             return
-        most = self._most_feed_bytes if IMPORT_PATH.fullmatch(path) else self._most_body_bytes
+        most = self._most_feed_bytes if FILE_PATH.fullmatch(path) else self._most_body_bytes
         if _declared_length(headers) > most:
             await problem_response("body_too_large")(scope, receive, send)
             return

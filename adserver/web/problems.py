@@ -129,6 +129,9 @@ PROBLEMS = {
     "content_changed": Kind(
         409, "It is not what you looked at", "Read the creative again; its `content_hash` is another now."
     ),
+    "picture_refused": Kind(
+        422, "The picture cannot be shown", "`reason` says why; send a PNG, JPEG, GIF or WebP."
+    ),
     "campaign_ended": Kind(409, "The campaign has ended", "Order a new one; this one stays as it was."),
     "cpm_not_exact": Kind(
         422, "One impression would cost a fraction of a micro", "Give `rate_micros` in multiples of 1,000."

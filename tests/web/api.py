@@ -32,7 +32,9 @@ from adserver.flows.recognise import Recognise
 from adserver.flows.refresh import Refresh
 from adserver.flows.relay import Relay, RelayPolicy
 from adserver.flows.shops import Shops
+from adserver.flows.upload import Upload
 from adserver.outside.clock import KeyMint
+from adserver.outside.pictures import PictureDecoder
 from adserver.outside.signer import HeadSigner
 from adserver.parties import Parties
 from adserver.ports import FetchRefused
@@ -95,6 +97,7 @@ class Api:
             collect, self.convert.convert,
         )  # fmt: skip
         self.manage = self._manage()
+        self.pictures = PictureDecoder(children=1)  # begun when the first picture comes
         self.importer = ImportFeed(
             writer=self.storage.writer,
             catalogue=self.storage.catalogue,
@@ -129,6 +132,7 @@ class Api:
             relay=self.relay,
             proven=ProveConsent(self.storage.consents, PARTIES),
             postback=Postback(self.storage.accounts, self.clock, self.convert.convert, b"p" * 32),
+            upload=Upload(self.storage.media, self.pictures),
             books=books_of(self.storage, HeadSigner(b"s" * 32), self.clock, NETWORK_ZONE),
             base_url=BASE_URL,
             most_body_bytes=BODY_LIMIT_BYTES,
@@ -181,6 +185,7 @@ class Api:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        self.pictures.close()
         self.storage.close()
 
     def _wait(self, coroutine: Any) -> Any:

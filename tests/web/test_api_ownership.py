@@ -7,6 +7,7 @@ import pytest
 
 from adserver.web.app import api_addresses
 from pixel.cookie import party_id
+from tests.creatives.samples import make_picture
 from tests.web.api import (
     PARTIES,
     Api,
@@ -120,6 +121,7 @@ def bodies(of: World) -> dict[Route, object]:
             "reason": "returned",
         },
         ("POST", "/conversions/settle"): "order_id,decision,reason\nR-9,approve,\n",
+        ("POST", "/advertisers/{advertiser_id}/media"): make_picture(),
         ("POST", "/refunds"): {"advertiser_id": of.advertiser, "order_id": "R-7", "reason": "returned"},
         ("POST", "/deposits"): {"advertiser_id": of.advertiser, "amount_micros": 1, "reference": "B-1"},
         ("POST", "/advertisers"): advertiser_body(),
@@ -181,7 +183,7 @@ def ask(api: Api, route: Route, of: World, key: str) -> Any:
     headers = {"Idempotency-Key": f"{path}-{key}"} if method == "POST" else {}
     params = filters(of).get(route, {})
     body = bodies(of).get(route)
-    file = {"content": body} if isinstance(body, str) else {"body": body}
+    file = {"content": body} if isinstance(body, str | bytes) else {"body": body}
     return api.call(method, path.format(**ids), key=key, params=params, headers=headers, **file)
 
 

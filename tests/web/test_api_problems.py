@@ -220,6 +220,11 @@ CASES: list[tuple[str, int, Ask]] = [
         409,
         lambda api, w: api.call("POST", f"/creatives/{w.creative}/approve", {"content_hash": "0" * 64}),
     ),
+    (
+        "picture_refused",
+        422,
+        lambda api, w: api.call("POST", f"/advertisers/{w.advertiser}/media", content=b"%!PS-Adobe-3.0 EPSF"),
+    ),
     ("wrong_domain", 422, post("/creatives", lambda w: message_body(w.campaign, link="https://evil.test/"))),
     (
         "schedule_without_url",

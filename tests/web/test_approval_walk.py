@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from tests.creatives.samples import make_picture
 from tests.web.visiting import BASE_URL, NEWS, Browser, Visiting
 
 FORM = {"Referer": "https://shop.example/loan"}
@@ -21,6 +23,14 @@ class Owner:
     def ask(self, method: str, path: str, **body: Any) -> Any:
         answer = self._browser.ask(method, f"/api/v1{path}", json=body or None)
         assert answer.status_code < 300, answer.text
+        return answer.json()
+
+    def post(self, path: str, body: bytes) -> httpx.Response:
+        return self._browser.ask("POST", f"/api/v1{path}", content=body)
+
+    def send(self, path: str, body: bytes) -> Any:
+        answer = self.post(path, body)
+        assert answer.status_code == 201, answer.text
         return answer.json()
 
 
@@ -159,6 +169,55 @@ def test_an_abandoned_loan_form_brings_the_banks_words_until_it_is_sent(
     assert "Two questions left" in page and "Finish it" in page and "Your application" not in page
     tell(world, applicant, "generate_lead")
     assert "Two questions left" not in shown(applicant)
+
+
+def test_the_banks_own_picture_and_logo_are_drawn_anew_and_shown(
+    world: Visiting, advertiser: Owner, loans: str, applicant: Browser
+) -> None:
+    given = make_picture(900, 700, "RGB", "JPEG", comment=b"taken at 48.8584 N")
+    picture = advertiser.send(f"/advertisers/{world.advertiser}/media", given)
+    assert (picture["width"], picture["height"]) == (600, 467)
+    assert advertiser.send(f"/advertisers/{world.advertiser}/media", given) == picture
+    logo = advertiser.send(f"/advertisers/{world.advertiser}/media", make_picture(64, 64, "RGBA"))
+    words = {
+        "headline": "Kept for you",
+        "body": "Two left.",
+        "button": "Go on",
+        "picture": picture["address"],
+    }
+    brand = {"name": "Harbour Bank", "logo": logo["address"]}
+    made = make_message(advertiser, loans, message=words, brand=brand)
+    world.change("POST", f"/creatives/{made['id']}/approve")
+    page = shown(applicant)
+    for address in (picture["address"], logo["address"]):
+        assert address in page
+        served = applicant.ask("GET", address)
+        assert (served.status_code, served.headers["content-type"]) == (200, "image/jpeg")
+        assert b"48.8584" not in served.content
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (b"", "picture_not_png_jpeg_gif_or_webp"),
+        (
+            b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>",
+            "picture_not_png_jpeg_gif_or_webp",
+        ),
+        (b"%!PS-Adobe-3.0 EPSF-3.0", "picture_not_png_jpeg_gif_or_webp"),
+        (make_picture(31, 400), "picture_too_small"),
+        (make_picture(9_000, 9_000, "1"), "picture_too_many_pixels"),
+        (make_picture()[:400], "picture_damaged"),
+    ],
+    ids=["nothing", "svg", "eps", "tiny", "bomb", "cut"],
+)
+def test_what_is_no_sound_picture_is_refused_by_name_and_not_kept(
+    world: Visiting, advertiser: Owner, given: bytes, reason: str
+) -> None:
+    answer = advertiser.post(f"/advertisers/{world.advertiser}/media", given)
+    assert (answer.status_code, answer.json()["code"]) == (422, "picture_refused")
+    assert answer.json()["reason"] == reason
+    assert not list(world.storage.path.parent.glob("media/**/*.jpg"))
 
 
 def test_a_message_may_be_for_those_who_looked_without_any_catalogue(

@@ -11,6 +11,7 @@ from adserver.domain.campaign import Approval, Copy, Creative, Review
 from adserver.domain.contender import addressed_by
 from adserver.domain.identity import write_id
 from adserver.domain.situation import Situation
+from adserver.flows.upload import Uploaded
 from adserver.web.schemas.fields import (
     CampaignId,
     Cap,
@@ -255,6 +256,16 @@ class CreativeAnswer(Strict):
     reviews: list[ReviewAnswer] = Field(description="what was said of it, newest last")
     version: int
     created_at: ShownTime
+
+
+class UploadAnswer(Strict):
+    address: str = Field(examples=["/media/1f0c9a7be2d34c55a0f1d2c3b4a59687.jpg"])
+    width: int
+    height: int
+
+
+def show_upload(uploaded: Uploaded) -> UploadAnswer:
+    return UploadAnswer(**asdict(uploaded))
 
 
 def show_creative(creative: Creative) -> CreativeAnswer:
