@@ -22,7 +22,8 @@ FOREVER_MS = 2**63
 class Bid(msgspec.Struct, frozen=True):
     """What a campaign offers for an audience's members, and what they may see: `cards` need products.
 
-    `addressed` says of each situation which of the messages are for it, and `along` those with the cards.
+    `addressed` says of each situation which of the messages are for it, and `along` those with the cards;
+    `for_forms` tells that no message is for anything but an open form.
     """
 
     audience_key: int
@@ -33,6 +34,7 @@ class Bid(msgspec.Struct, frozen=True):
     messages: tuple[Creative, ...]
     addressed: dict[Situation, tuple[Creative, ...]] = {}
     along: dict[Situation, tuple[Creative, ...]] = {}
+    for_forms: bool = True
 
 
 class Contender(msgspec.Struct, frozen=True):
@@ -90,6 +92,7 @@ def _bid(campaign: Campaign, audience_key: int, creatives: list[Creative], rates
         seen if messages == seen else messages,
         {situation: _for(situation, messages) for situation in Situation} if messages else {},
         {situation: _for(situation, seen) for situation in Situation} if messages else {},
+        all(addressed_by(message) == ANSWERED for message in messages),
     )
 
 

@@ -9,12 +9,12 @@ from adserver.domain.audience import Audience, audience_for
 from adserver.domain.budget import Bucket
 from adserver.domain.campaign import Campaign, Creative
 from adserver.domain.catalogue import Product
-from adserver.domain.contender import ANSWERED, MESSAGE, Bid, Contender, Joint, LineUp, addressed_by
+from adserver.domain.contender import MESSAGE, Bid, Contender, Joint, LineUp, addressed_by
 from adserver.domain.eligibility import Balance, Refusal, money_refusal, refusal
 from adserver.domain.house_rules import HouseRules
 from adserver.domain.money import ZERO
 from adserver.domain.pacing import dice_of
-from adserver.domain.situation import Situation, situation_of_cards, situations_of
+from adserver.domain.situation import Situation, form_is_open, situation_of_cards, situations_of
 from adserver.domain.slot import Slot
 from adserver.domain.visitor import (
     INTEREST_RETENTION_MS,
@@ -277,8 +277,7 @@ class _Hearing:
             return None
         if bid.cards:
             return known.no_product
-        for_forms = all(addressed_by(creative) == ANSWERED for creative in bid.messages)
-        return Refusal.NO_OPEN_FORM if for_forms else Refusal.NOT_IN_SITUATION
+        return Refusal.NO_OPEN_FORM if bid.for_forms else Refusal.NOT_IN_SITUATION
 
     def _showable(self, contender: Contender, bid: Bid) -> tuple[Creative, ...]:
         """Cards show what is chosen by the visitor's doings, messages speak to a situation, or the page."""
@@ -288,8 +287,11 @@ class _Hearing:
         cards = bid.cards if self._known[advertiser_key].chosen else ()
         if not bid.messages:
             return cards
-        situations = self._situations_at(advertiser_key)
         table = bid.along if cards else bid.addressed
+        if bid.for_forms:
+            is_open = form_is_open(self._shops[advertiser_key], self._request.now_ms)
+            return table[Situation.FORM_ABANDONED] if is_open else cards
+        situations = self._situations_at(advertiser_key)
         if len(situations) == 1:
             return table[situations[0]]
         fitting = {creative.key for situation in situations for creative in table[situation]}

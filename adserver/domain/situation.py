@@ -26,6 +26,7 @@ class Situation(StrEnum):
     LAPSED_BUYER = "lapsed_buyer"
 
 
+WHILE_WARM = (Situation.CART, Situation.FORM_ABANDONED, Situation.WISHLIST, Situation.VIEWED)
 OF_LEVEL = {
     Level.IN_CART: Situation.CART,
     Level.WISHED: Situation.WISHLIST,
@@ -45,12 +46,15 @@ def situations_of(shop: Shop, now_ms: int) -> tuple[Situation, ...]:
     Whoever has sent a form has what they came for: what they did before it speaks for nothing any more.
     """
     since_ms = max(now_ms - INTEREST_RETENTION_MS, shop.form_submitted_ms)
-    found = {OF_LEVEL[interest.level] for interest in shop.interests if interest.at_ms > since_ms}
-    if form_is_open(shop, now_ms):
-        found.add(Situation.FORM_ABANDONED)
-    if not found and _has_lapsed(shop, now_ms):
-        found.add(Situation.LAPSED_BUYER)
-    return tuple(situation for situation in Situation if situation in found)
+    in_cart = wished = viewed = False
+    for interest in shop.interests:  # plainly: this is asked at ads
+        if interest.at_ms > since_ms:
+            in_cart = in_cart or interest.level is Level.IN_CART
+            wished = wished or interest.level is Level.WISHED
+            viewed = viewed or interest.level is Level.VIEWED
+    holds = (in_cart, form_is_open(shop, now_ms), wished, viewed)
+    found = tuple(situation for situation, is_so in zip(WHILE_WARM, holds, strict=True) if is_so)
+    return found if found or not _has_lapsed(shop, now_ms) else (Situation.LAPSED_BUYER,)
 
 
 def situation_of_cards(shop: Shop, chosen: Sequence[Product], now_ms: int) -> Situation:
