@@ -58,7 +58,8 @@ def make_shop(
     with server.api() as api:
         fields = {"domains": [SHOP_PAGE], "currency": "EUR", "timezone": "Europe/Paris", "country": "FR"}
         shop = _post(api, "/advertisers", name="Shop", **(fields | advertiser))
-        put_products(api, shop["id"], products)
+        if products:  # an empty feed is refused
+            put_products(api, shop["id"], products)
         publisher = _post(api, "/publishers", name="News")
         site = _post(api, "/sites", publisher_id=publisher["id"], name="news", domains=[NEWS_PAGE])
         slots = {size: _make_slot(api, site["id"], size) for size in sizes}
