@@ -118,7 +118,7 @@ def test_a_campaign_takes_no_field_or_value_that_is_not_the_callers_to_set(
         ("/sites/{0.site}", {"approved_advertisers": ["adv_0"]}),
         ("/publishers/{0.publisher}", {"approve_advertisers": None}),
         ("/creatives/{0.creative}", {"copies": [{"situation": "cart"}]}),
-        ("/creatives/{0.creative}", {"copies": [{"headline": "x" * 61}]}),
+        ("/creatives/{0.creative}", {"copies": [{"headline": "x" * 41}]}),
         ("/creatives/{0.creative}", {"copies": [{"situation": "asleep", "headline": "x"}]}),
         ("/creatives/{0.creative}", {"copies": [{"language": "french", "headline": "x"}]}),
         ("/creatives/{0.creative}", {"situations": []}),

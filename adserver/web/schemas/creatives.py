@@ -38,7 +38,7 @@ Media = Annotated[str, StringConstraints(max_length=200), AfterValidator(_media)
 Colour = Annotated[str, Field(pattern=f"^{COLOUR_PATTERN.pattern}$", examples=["#1f3a5f"])]
 Template = Literal["cards", "message"]
 Headline = Annotated[Name, Field(max_length=90)]
-CardsHeadline = Annotated[Name, Field(max_length=60)]  # one or two lines above the cards
+CardsHeadline = Annotated[Name, Field(max_length=40)]  # one or two lines above the cards
 Button = Annotated[Name, Field(max_length=30)]
 CardsButton = Annotated[Name, Field(max_length=20)]  # one line, on a card of a hundred pixels
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$", examples=["fr"], description="ISO 639")]
