@@ -18,7 +18,8 @@ def text_of(name: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    names = [entry.name for entry in (files("creatives") / "templates").iterdir() if ".j2" in entry.name]
+    files_of_ours = [entry.name for entry in (files("creatives") / "templates").iterdir()]
+    names = [name for name in files_of_ours if name.endswith((".j2", ".css"))]
     return Environment(
         loader=DictLoader({name: text_of(name) for name in names}),
         autoescape=True,

@@ -5,6 +5,7 @@ from creatives.card import COLOUR_PATTERN
 WHITE = "#ffffff"
 INK = "#16191d"  # our darkest text
 AA_CONTRAST = 4.5  # WCAG 2.2 AA for text of normal size
+PART_CONTRAST = 3.0  # the same for large text, and for a button's edge
 
 
 class UnsafeColour(ValueError):
@@ -52,13 +53,15 @@ def mixed(colour: str, other: str, percent: int) -> str:
     return "#" + "".join(f"{(one * percent + two * (100 - percent)) // 100:02x}" for one, two in pairs)
 
 
+def readable_on(colour: str, ground: str, least: float = AA_CONTRAST) -> str:
+    """`colour`, moved step by step away from `ground` until it stands out from it by `least`."""
+    away = "#000000" if contrast("#000000", ground) >= contrast(WHITE, ground) else WHITE
+    shades = (mixed(colour, away, percent) for percent in range(100, 0, -5))
+    return next((shade for shade in shades if contrast(shade, ground) >= least), away)
+
+
 def readable_on_white(colour: str) -> str:
-    """`colour`, darkened step by step until text in it passes AA on white."""
-    for percent in range(100, 0, -5):
-        darkened = mixed(colour, "#000000", percent)
-        if contrast(darkened, WHITE) >= AA_CONTRAST:
-            return darkened
-    return INK
+    return readable_on(colour, WHITE)
 
 
 def badge_colour(accent: str) -> str:

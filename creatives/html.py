@@ -13,11 +13,11 @@ from markupsafe import escape as markup_of
 
 from creatives.assets import template, text_of
 from creatives.card import MEDIA_ADDRESS_PATTERN, Card, Look
-from creatives.colour import badge_colour, mixed, readable_on_white, safe_colour, text_on
-from creatives.formats import Format
-from creatives.labels import labels_for, spoken_language
-from creatives.price import PriceTag, price_tag
+from creatives.formats import FRAMES, Format, frame_of
+from creatives.labels import direction_of, labels_for, spoken_language
+from creatives.price import PriceTag, locale_for, price_tag
 from creatives.text import plain_text
+from creatives.theme import palettes
 
 __all__ = [
     "Beacons",
@@ -39,7 +39,8 @@ _OWN_WORDS = re.compile("([\x01-\x04])")
 MOST_CARD_KINDS = 1_000
 _PICTURE_HASH = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _LONG_PRICE_CHARACTERS = 16  # now and was together: beyond this they stand on two lines
-_HUGE_PRICE_CHARACTERS = 12  # the price alone: beyond this it is set smaller
+_PRICE_CHARACTERS = (7, 9, 11, 13, 16, 20)  # the longer of the two: style sheets fit it to the room by these
+_OF_TEMPLATE = re.compile(r"(?<!\()\.t-(\w+)")  # a class of the body that a rule asks for
 _LONG_NAME_CHARACTERS = 15  # a brand's name: beyond this it is set smaller
 
 
@@ -66,14 +67,18 @@ class Document(msgspec.Struct, frozen=True):
     """An iframe document with holes for what differs per request."""
 
     content_security_policy: str  # without frame-ancestors: only the web room knows the publisher
+    ends_at_ms: int | None  # the offer's
     heads: tuple[bytes, ...]  # heads[n - 1] is laid out for n cards
     between_beacons: bytes
+    before_left: bytes
     before_why: bytes
     before_cards: bytes
     tail: bytes
 
-    def render(self, fragments: Sequence[Fragment], links: Sequence[str], beacons: Beacons) -> bytes:
-        """The document for 1 to `format.cards` fragments, each with its link.
+    def render(
+        self, fragments: Sequence[Fragment], links: Sequence[str], beacons: Beacons, now_ms: int
+    ) -> bytes:
+        """The document for 1 to `format.cards` fragments, each with its link; `now_ms` is the server's clock.
 
         All addresses are escaped in one go, which costs a third of escaping them one by one.
         """
@@ -88,6 +93,8 @@ class Document(msgspec.Struct, frozen=True):
             escaped[0],
             self.between_beacons,
             escaped[1],
+            self.before_left,
+            b"" if self.ends_at_ms is None else b"%d" % (self.ends_at_ms - now_ms),
             self.before_why,
             escaped[2],
             self.before_cards,
@@ -105,18 +112,25 @@ class HouseDocument(msgspec.Struct, frozen=True):
     body: bytes
 
 
-def card_fragment(card: Card, look: Look) -> Fragment:
-    """One product. It is the same in every format, and among any number of cards: style sheets adapt it."""
+def card_fragment(card: Card, look: Look, *, lazy: bool = False) -> Fragment:
+    """One product. It is the same in every format, and among any number of cards: style sheets adapt it.
+
+    A `lazy` one stands where nobody sees it yet, so that its picture can wait.
+    """
     tag = price_tag(card, look.offer, look.language)
     picture = card.picture if card.picture and _PICTURE_HASH.fullmatch(card.picture) else None
     pieces = _card_pieces(
-        look.language,
-        card.language,
-        tag.badge,
-        has_picture=picture is not None,
-        has_was=tag.was is not None,
-        long_price=len(tag.now) + len(tag.was or "") > _LONG_PRICE_CHARACTERS,
-        huge_price=len(tag.now) > _HUGE_PRICE_CHARACTERS,
+        _CardKind(
+            language=look.language,
+            card_language=card.language,
+            button=look.button,
+            badge=tag.badge,
+            has_picture=picture is not None,
+            has_was=tag.was is not None,
+            long_price=len(tag.now) + len(tag.was or "") > _LONG_PRICE_CHARACTERS,
+            price_size=_size_of(tag),
+            lazy=lazy,
+        )
     )
     words = {
         _TITLE: markup_of(plain_text(card.title)),
@@ -127,33 +141,47 @@ def card_fragment(card: Card, look: Look) -> Fragment:
     return _fragment("".join([words.get(piece, piece) for piece in pieces]))
 
 
+def _size_of(tag: PriceTag) -> int:
+    """The characters to leave room for: one of a few numbers, so that few kinds of cards exist."""
+    longest = max(len(tag.now), len(tag.was or ""))
+    return next((most for most in _PRICE_CHARACTERS if longest <= most), _PRICE_CHARACTERS[-1])
+
+
+class _CardKind(msgspec.Struct, frozen=True):
+    """What cards have in common that differ in nothing but their own words."""
+
+    language: str
+    card_language: str
+    button: str | None
+    badge: str | None
+    has_picture: bool
+    has_was: bool
+    long_price: bool
+    price_size: int
+    lazy: bool
+
+
 @lru_cache(maxsize=MOST_CARD_KINDS)
-def _card_pieces(
-    language: str,
-    card_language: str,
-    badge: str | None,
-    *,
-    has_picture: bool,
-    has_was: bool,
-    long_price: bool,
-    huge_price: bool,
-) -> tuple[str, ...]:
+def _card_pieces(kind: _CardKind) -> tuple[str, ...]:
     """The template between a card's own words: Jinja2 runs once for all cards of a kind, not for each."""
+    labels = labels_for(kind.language)
     html = template("card.html.j2").render(
         splice=_SPLICE,
         title=_TITLE,
-        picture=_PICTURE if has_picture else None,
-        tag=PriceTag(_NOW, _WAS if has_was else None, badge),
-        long_price=long_price,
-        huge_price=huge_price,
-        card_language=plain_text(card_language),
-        language=language,
-        labels=labels_for(language),
+        picture=_PICTURE if kind.has_picture else None,
+        tag=PriceTag(_NOW, _WAS if kind.has_was else None, kind.badge),
+        long_price=kind.long_price,
+        price_size=kind.price_size,
+        lazy=kind.lazy,
+        card_language=plain_text(kind.card_language),
+        language=kind.language,
+        button=plain_text(kind.button or "") or labels.see_it,
+        labels=labels,
     )
     return tuple(_OWN_WORDS.split(html))
 
 
-def message_fragment(look: Look, format_: Format) -> Fragment:
+def message_fragment(look: Look) -> Fragment:
     """The advertiser's own words, for services without products."""
     if look.message is None:
         raise ValueError("a look without a message has no message fragment")
@@ -163,30 +191,50 @@ def message_fragment(look: Look, format_: Format) -> Fragment:
         body=plain_text(look.message.body),
         button=plain_text(look.message.button) or labels_for(look.language).see_it,
         picture=_own_media(look.message.picture),
-        format=format_,
     )
     return _fragment(html)
 
 
 def compile_document(look: Look, format_: Format) -> Document:
     """All of a document that does not depend on the visitor; raises UnsafeColour or UnsafeAddress."""
-    style, script = _style(look, format_), text_of("beacons.js")
+    style, script = _style(look, format_), _script(look)
     html = template("document.html.j2").render(
         splice=_SPLICE,
         style=Markup(style),  # noqa: S704 - our own text with checked colours
-        script=Markup(script),  # noqa: S704 - a file of ours
+        script=Markup(script),  # noqa: S704 - files of ours
+        template=look.template,
         brand_name=plain_text(look.brand.name),
         logo=_own_media(look.brand.logo),
-        code=plain_text(look.offer.code) if look.offer and look.offer.code else None,
+        headline=plain_text(look.headline or ""),
         long_name=len(look.brand.name) > _LONG_NAME_CHARACTERS,
         labels=labels_for(look.language),
         language=spoken_language(look.language),
+        direction=direction_of(look.language),
         format=format_,
+        **_offer_words(look),
     )
     before_count, after_count, *rest = html.encode().split(_SPLICE.encode())
     counts = range(1, format_.cards + 1)
     heads = tuple(before_count + str(count).encode() + after_count for count in counts)
-    return Document(_policy(style, script), heads, *rest)
+    ends_at_ms = look.offer.ends_at_ms if look.offer else None
+    return Document(_policy(style, script), ends_at_ms, heads, *rest)
+
+
+def _offer_words(look: Look) -> dict[str, object]:
+    """What is said about the offer above the cards; its amount stands on them."""
+    offer = look.offer
+    code = None if offer is None or offer.pool or not offer.code else plain_text(offer.code)
+    pool = offer is not None and offer.pool
+    ends_at_ms = offer.ends_at_ms if offer else None
+    locale = locale_for(spoken_language(look.language))
+    return {
+        "code": code,
+        "pool": pool,
+        "ends_at_ms": ends_at_ms,
+        "offer_words": bool(code or pool or ends_at_ms is not None),
+        # The same digits as in our prices, whatever the browser would choose.
+        "locale": f"{locale.language}-u-nu-{locale.default_numbering_system}",
+    }
 
 
 def house_document(format_: Format, language: str, on_empty: str = "house") -> HouseDocument:
@@ -209,18 +257,47 @@ def _fragment(html: str) -> Fragment:
 
 
 def _style(look: Look, format_: Format) -> str:
-    primary, accent = safe_colour(look.brand.primary), safe_colour(look.brand.accent)
-    return template("style.css.j2").render(
+    light, dark = palettes(look.brand)
+    style = template("style.css.j2").render(
         format=format_,
+        template=look.template,
         message=look.template == "message",
-        primary=primary,
-        on_primary=text_on(primary),
-        primary_pressed=mixed(primary, "#000000", 86),
-        primary_deep=mixed(primary, "#000000", 80) if text_on(primary) == "#ffffff" else primary,
-        badge=badge_colour(accent),
-        on_badge=text_on(badge_colour(accent)),
-        sale=readable_on_white(accent),
+        palette=light,
+        dark=dark,
+        frames=_frames(format_),
     )
+    return "\n".join(line for line in _tight(style) if not _is_of_another(line, look.template))
+
+
+def _tight(text: str) -> list[str]:
+    """Its lines without what only we read. They stay lines: the end of a script's statement may be one."""
+    lines = map(str.strip, text.splitlines())
+    return [line for line in lines if line and not line.startswith(("//", "/*"))]
+
+
+def _is_of_another(rule: str, template_name: str) -> bool:
+    """Whether every selector of a rule asks for another template."""
+    selectors, brace, _ = rule.partition("{")
+    return bool(brace) and all(
+        any(name != template_name for name in _OF_TEMPLATE.findall(selector))
+        for selector in selectors.split(",")
+    )
+
+
+def _frames(format_: Format) -> list[tuple[str, str | None]]:
+    """A size's style sheets, each with its bounds: a fixed size is of one frame, the responsive of all."""
+    if format_.width:
+        return [(f"frame_{frame_of(format_.width, format_.height).name}.css", None)]
+    return [(f"frame_{frame.name}.css", frame.bounds) for frame in FRAMES]
+
+
+def _script(look: Look) -> str:
+    names = ["beacons.js", "close.js"]
+    if look.template == "carousel":
+        names.append("carousel.js")
+    if look.offer is not None and look.offer.ends_at_ms is not None:
+        names.append("countdown.js")
+    return "\n".join(line for name in names for line in _tight(text_of(name)))
 
 
 def _own_media(address: str | None) -> str | None:

@@ -11,6 +11,7 @@ from creatives.card import Card, Offer
 from creatives.labels import FALLBACK_LANGUAGE
 
 MOST_PRICE_TAGS = 10_000
+DIGITS = "default"  # the locale's own: Egypt writes ١٢, Morocco 12
 
 
 class PriceTag(msgspec.Struct, frozen=True):
@@ -32,7 +33,8 @@ def locale_for(language: str) -> Locale:
 
 def format_price(price_micros: int, currency: str, language: str) -> str:
     """Exact: micros are shifted as a Decimal, never divided as a float."""
-    return format_currency(Decimal(price_micros).scaleb(-6), currency, locale=locale_for(language))
+    amount = Decimal(price_micros).scaleb(-6)
+    return format_currency(amount, currency, locale=locale_for(language), numbering_system=DIGITS)
 
 
 def price_after(price_micros: int, currency: str, offer: Offer) -> int | None:
@@ -50,15 +52,18 @@ def price_after(price_micros: int, currency: str, offer: Offer) -> int | None:
 def badge_for(offer: Offer, currency: str, language: str) -> str | None:
     """The offer in one word: a percentage, or an amount in whole coins where it is whole."""
     if offer.percent is not None:
-        return format_percent(Decimal(-offer.percent).scaleb(-2), locale=locale_for(language))
+        share = Decimal(-offer.percent).scaleb(-2)
+        return format_percent(share, locale=locale_for(language), numbering_system=DIGITS)
     if offer.amount_micros is None:
         return None
     amount = Decimal(-offer.amount_micros).scaleb(-6)
     locale = locale_for(language)
     if amount != amount.to_integral_value():
-        return format_currency(amount, currency, locale=locale)
+        return format_currency(amount, currency, locale=locale, numbering_system=DIGITS)
     without_coins = locale.currency_formats["standard"].pattern.replace(".00", "")
-    return format_currency(amount, currency, without_coins, locale, currency_digits=False)
+    return format_currency(
+        amount, currency, without_coins, locale, currency_digits=False, numbering_system=DIGITS
+    )
 
 
 def price_tag(card: Card, offer: Offer | None, language: str) -> PriceTag:

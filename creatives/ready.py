@@ -28,20 +28,20 @@ class Ready:
             _keep(self._documents, key, document, MOST_DOCUMENTS)
         return document
 
-    def card(self, card: Card, look: Look) -> Fragment:
-        """A card shows its look's offer and language; the rest of the look is the document's."""
-        key = (card, look.offer, look.language)
+    def card(self, card: Card, look: Look, *, lazy: bool = False) -> Fragment:
+        """A card shows its look's offer, button and language; the rest of the look is the document's."""
+        key = (card, look.offer, look.button, look.language, lazy)
         fragment = self._fragments.get(key)
         if fragment is None:
-            fragment = card_fragment(card, look)
+            fragment = card_fragment(card, look, lazy=lazy)
             _keep(self._fragments, key, fragment, MOST_FRAGMENTS)
         return fragment
 
-    def message(self, look: Look, format_: Format) -> Fragment:
-        key = (look.message, look.language, format_.name)
+    def message(self, look: Look) -> Fragment:
+        key = (look.message, look.language)
         fragment = self._fragments.get(key)
         if fragment is None:
-            fragment = message_fragment(look, format_)
+            fragment = message_fragment(look)
             _keep(self._fragments, key, fragment, MOST_FRAGMENTS)
         return fragment
 

@@ -47,6 +47,7 @@ from pixel.cookie import KeyRing, names_for
 from pixel.site_cookie import expire_site, mint_site, set_site
 
 CARDS_OF_IMAGE = 4  # frames of one GIF
+CAROUSEL = "carousel"
 
 
 class ServingPolicy(msgspec.Struct, frozen=True):
@@ -164,19 +165,19 @@ class Serve:
         creative = answer.creative
         look = self._look(answer)
         document = self._ready.document(look, format_)
-        texts, fragments = [], []
+        texts, fragments, lazy = [], [], creative.template == CAROUSEL  # beyond two cards, out of sight
         if creative.template == MESSAGE:
-            fragments.append(self._ready.message(look, format_))
+            fragments.append(self._ready.message(look))
             texts.append(sign(token, self._secrets.tokens))
         for product in answer.products:
             card = card_of(product, token.decided_at_ms)
-            fragments.append(self._ready.card(card, look))
+            fragments.append(self._ready.card(card, look, lazy=lazy and len(fragments) > 1))
             carried = msgspec.structs.replace(token, product_key=product.key)
             texts.append(sign(carried, self._secrets.tokens))
         prefix = allowed_prefix(click_prefix, site.click_prefixes)
         links = [self._link(f"/c?t={text}", prefix) for text in texts]
         beacons = Beacons(f"/i?t={texts[0]}", f"/v?t={texts[0]}", f"/why?t={texts[0]}")
-        body = document.render(fragments, links, beacons)
+        body = document.render(fragments, links, beacons, token.decided_at_ms)
         return Served(body, document.content_security_policy, site.domains, True)
 
     def _look(self, answer: Decision) -> Look:

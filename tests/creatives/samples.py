@@ -43,8 +43,14 @@ def make_look(
     accent: str = "#d9480f",
     name: str = "Velvet & Rye",
     logo: str | None = None,
+    *,
+    theme: str = "light",
+    template: str = "cards",
+    headline: str | None = None,
+    button: str | None = None,
 ) -> Look:
-    return Look("cards", Brand(name, primary, accent, logo), offer, None, language)
+    brand = Brand(name, primary, accent, logo, theme)
+    return Look(template, brand, offer, None, headline, button, language)
 
 
 def make_message_look(
@@ -52,10 +58,11 @@ def make_message_look(
     body: str = "Medical, baggage and cancellation cover for the whole family. Cancel any time you like.",
     button: str = "Get a quote",
     picture: str | None = None,
+    theme: str = "light",
+    language: str = "en",
 ) -> Look:
-    return Look(
-        "message", Brand("Alpine Insurance", "#0b6e4f"), None, Message(headline, body, button, picture)
-    )
+    brand = Brand("Alpine Insurance", "#0b6e4f", theme=theme)
+    return Look("message", brand, message=Message(headline, body, button, picture), language=language)
 
 
 def make_picture(

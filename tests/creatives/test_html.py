@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from lxml import html as lxml_html
 
 from creatives.assets import template
-from creatives.card import Card, Look, Offer
-from creatives.colour import AA_CONTRAST, UnsafeColour, contrast, readable_on_white, text_on
-from creatives.formats import FORMATS, Format
+from creatives.card import Brand, Card, Look, Offer
+from creatives.colour import AA_CONTRAST, PART_CONTRAST, UnsafeColour, contrast, readable_on_white, text_on
+from creatives.formats import FORMATS, FRAMES, Format, frame_of
 from creatives.html import (
     Beacons,
     UnsafeAddress,
@@ -21,12 +21,14 @@ from creatives.html import (
     house_document,
     message_fragment,
 )
-from creatives.labels import labels_for
+from creatives.labels import LABELS, direction_of, labels_for
 from creatives.price import price_tag
 from creatives.text import plain_text
+from creatives.theme import DARK, LIGHT, Ground, palette
 from tests.creatives.samples import BEACONS, HOSTILE_TEXTS, make_card, make_look, make_message_look
 
 RECTANGLE = FORMATS["300x250"]
+NOW_MS = 1_800_000_000_000
 COLOURS = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
 
 
@@ -37,7 +39,7 @@ def parsed(document: bytes) -> lxml_html.HtmlElement:
 def render_one(title: str = "Wool beanie", name: str = "Velvet & Rye") -> bytes:
     look = make_look(name=name)
     fragment = card_fragment(make_card(title), look)
-    return compile_document(look, RECTANGLE).render([fragment], ["/c?t=1&s=2"], BEACONS)
+    return compile_document(look, RECTANGLE).render([fragment], ["/c?t=1&s=2"], BEACONS, NOW_MS)
 
 
 @pytest.mark.parametrize("format_", FORMATS.values(), ids=lambda format_: format_.name)
@@ -46,13 +48,17 @@ def test_a_document_holds_as_many_cards_as_it_is_given(format_: Format) -> None:
     document = compile_document(look, format_)
     for count in range(1, format_.cards + 1):
         fragments = [card_fragment(make_card(f"Title {index}"), look) for index in range(count)]
-        page = parsed(document.render(fragments, [f"/c?t={index}" for index in range(count)], BEACONS))
+        page = parsed(
+            document.render(fragments, [f"/c?t={index}" for index in range(count)], BEACONS, NOW_MS)
+        )
         assert [link.get("href") for link in page.find_class("card")] == [f"/c?t={n}" for n in range(count)]
         assert f"n{count}" in page.body.get("class").split()
 
 
 def test_links_open_in_a_new_page_without_an_opener() -> None:
-    for link in parsed(render_one()).iter("a"):
+    links = list(parsed(render_one()).iter("a"))
+    assert len(links) == 4  # the card, why this ad, and the two that stand in a closed ad's place
+    for link in links:
         assert (link.get("target"), link.get("rel")) == ("_blank", "noopener")
         assert link.get("referrerpolicy") == "origin"
 
@@ -71,7 +77,9 @@ def test_an_address_cannot_leave_its_attribute(address: str) -> None:
     fragment = card_fragment(make_card(), look)
     beacons = Beacons(address, address, address)
     document = (
-        compile_document(look, RECTANGLE).render([fragment], [address], beacons).decode("utf-8", "replace")
+        compile_document(look, RECTANGLE)
+        .render([fragment], [address], beacons, NOW_MS)
+        .decode("utf-8", "replace")
     )
     assert document.count("<") == render_one().decode().count("<")
     assert document.count('"') == render_one().decode().count('"')
@@ -82,13 +90,13 @@ def test_an_address_with_a_line_break_is_a_mistake_of_ours() -> None:
     document = compile_document(look, RECTANGLE)
     fragment = card_fragment(make_card(), look)
     with pytest.raises(ValueError, match="as many links as fragments"):
-        document.render([fragment], ["/c?\n"], BEACONS)
+        document.render([fragment], ["/c?\n"], BEACONS, NOW_MS)
     with pytest.raises(ValueError, match="as many links as fragments"):
-        document.render([fragment, fragment], ["/c"], BEACONS)
+        document.render([fragment, fragment], ["/c"], BEACONS, NOW_MS)
     with pytest.raises(ValueError, match="fragments fit"):
-        document.render([], [], BEACONS)
+        document.render([], [], BEACONS, NOW_MS)
     with pytest.raises(ValueError, match="fragments fit"):
-        document.render([fragment] * 3, ["/c"] * 3, BEACONS)
+        document.render([fragment] * 3, ["/c"] * 3, BEACONS, NOW_MS)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE_TEXTS)
@@ -96,7 +104,9 @@ def test_hostile_text_is_shown_as_text(hostile: str) -> None:
     page = parsed(render_one(title=hostile, name=hostile))
     assert page.find_class("title")[0].text_content() == hostile
     assert page.find_class("brand")[0].text_content() == hostile
-    assert page.find_class("card")[0].find(".//img").get("alt") == hostile
+    assert (
+        page.find_class("card")[0].find(".//img").get("alt") == ""
+    )  # the title beside it is the link's name
     assert len(list(page.iter("script"))) == 1
     assert len(list(page.iter("img"))) == 1
 
@@ -111,8 +121,8 @@ def test_no_title_and_no_name_adds_a_tag_or_an_attribute(title: str, name: str) 
 
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
 def test_no_message_adds_a_tag_or_an_attribute(headline: str, body: str, button: str) -> None:
-    fragment = message_fragment(make_message_look(headline, body, button), RECTANGLE)
-    plain = message_fragment(make_message_look(), RECTANGLE)
+    fragment = message_fragment(make_message_look(headline, body, button))
+    plain = message_fragment(make_message_look())
     for mark in (b"<", b">", b'"'):
         assert (fragment.before + fragment.after).count(mark) == (plain.before + plain.after).count(mark)
 
@@ -124,7 +134,7 @@ def test_reordering_and_line_separators_cannot_touch_the_price() -> None:
 def test_a_style_block_and_the_script_are_the_ones_the_policy_allows() -> None:
     look = make_look()
     document = compile_document(look, RECTANGLE)
-    html = document.render([card_fragment(make_card(), look)], ["/c"], BEACONS).decode()
+    html = document.render([card_fragment(make_card(), look)], ["/c"], BEACONS, NOW_MS).decode()
     for tag, directive in (("style", "style-src"), ("script", "script-src")):
         blocks = re.findall(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
         assert len(blocks) == 1
@@ -166,7 +176,7 @@ def test_a_logo_or_picture_from_elsewhere_is_refused(address: str) -> None:
     with pytest.raises(UnsafeAddress):
         compile_document(make_look(logo=address), RECTANGLE)
     with pytest.raises(UnsafeAddress):
-        message_fragment(make_message_look(picture=address), RECTANGLE)
+        message_fragment(make_message_look(picture=address))
 
 
 def test_a_picture_that_is_no_hash_is_left_out() -> None:
@@ -178,6 +188,28 @@ def test_a_picture_that_is_no_hash_is_left_out() -> None:
 def test_text_on_any_brand_colour_can_be_read(colour: str) -> None:
     assert contrast(text_on(colour), colour) >= AA_CONTRAST
     assert contrast(readable_on_white(colour), "#ffffff") >= AA_CONTRAST
+
+
+@given(COLOURS, COLOURS, st.sampled_from([LIGHT, DARK]))
+def test_every_text_and_every_edge_of_a_palette_stands_out_from_what_is_behind_it(
+    primary: str, accent: str, ground: Ground
+) -> None:
+    colours = palette(Brand("Any", primary, accent), ground)
+    for text, behind in (
+        (colours.ink, colours.ground),
+        (colours.ink, colours.raised),
+        (colours.muted, colours.ground),
+        (colours.muted, colours.raised),
+        (colours.sale, colours.ground),
+        (colours.sale, colours.raised),
+        (colours.on_primary, colours.primary),
+        (colours.on_primary, colours.pressed),
+        (colours.on_primary, colours.deep),
+        (colours.on_badge, colours.badge),
+    ):
+        assert contrast(text, behind) >= AA_CONTRAST, (text, behind)
+    assert contrast(colours.edge, colours.ground) >= PART_CONTRAST
+    assert contrast(colours.edge, colours.raised) >= PART_CONTRAST
 
 
 def test_a_house_document_has_no_link_and_no_beacon_and_tells_the_page_that_it_is_empty() -> None:
@@ -197,7 +229,7 @@ def test_a_house_document_has_no_link_and_no_beacon_and_tells_the_page_that_it_i
 def test_the_words_are_in_the_language_of_the_look() -> None:
     look = make_look("it")
     document = compile_document(look, RECTANGLE)
-    page = parsed(document.render([card_fragment(make_card(), look)], ["/c"], BEACONS))
+    page = parsed(document.render([card_fragment(make_card(), look)], ["/c"], BEACONS, NOW_MS))
     assert page.get("lang") == "it"
     assert page.find_class("ad")[0].text == "Annuncio"
     assert page.find_class("why")[0].get("title") == "Perché questo annuncio?"
@@ -205,20 +237,25 @@ def test_the_words_are_in_the_language_of_the_look() -> None:
     assert page.find_class("title")[0].get("lang") == "en"
 
 
-def test_a_document_weighs_less_than_a_tenth_of_what_the_trade_allows() -> None:
-    look = make_look(offer=Offer(percent=10, code="SAVE10"))
+@pytest.mark.parametrize("template_name", ["cards", "hero", "carousel", "text"])
+def test_a_document_weighs_less_than_half_of_what_the_trade_allows_the_smallest_size(
+    template_name: str,
+) -> None:
+    look = make_look(
+        offer=Offer(percent=10, code="SAVE10", ends_at_ms=1), theme="auto", template=template_name
+    )
     for format_ in FORMATS.values():
         fragments = [card_fragment(make_card("x" * 200), look)] * format_.cards
         html = compile_document(look, format_).render(
-            fragments, ["/c?t=" + "x" * 200] * format_.cards, BEACONS
+            fragments, ["/c?t=" + "x" * 200] * format_.cards, BEACONS, NOW_MS
         )
-        assert len(html) < 15_000
+        assert len(html) < (24_000 if format_.width else 37_000)
 
 
 TITLES = st.text(max_size=30) | st.sampled_from(HOSTILE_TEXTS)
 AMOUNTS = st.sampled_from([1, 990_000, 29_900_000, 1_234_567_890_000]) | st.integers(1, 10**15)
 OFFERS = st.none() | st.sampled_from([Offer(percent=10), Offer(amount_micros=5_000_000)])
-LANGUAGES = st.sampled_from(["en", "fr", "de-CH", "xx"])
+LANGUAGES = st.sampled_from(["en", "fr", "de-CH", "ar-EG", "xx"])
 PICTURE = "ab" * 16
 
 
@@ -232,20 +269,126 @@ PICTURE = "ab" * 16
         st.sampled_from([None, PICTURE, "../../etc/passwd"]),
         LANGUAGES,
     ),
-    st.builds(make_look, LANGUAGES, OFFERS),
+    st.builds(make_look, LANGUAGES, OFFERS, button=st.none() | TITLES),
+    st.booleans(),
 )
-def test_a_card_put_together_is_the_template_drawn_whole(card: Card, look: Look) -> None:
+def test_a_card_put_together_is_the_template_drawn_whole(card: Card, look: Look, lazy: bool) -> None:
     tag = price_tag(card, look.offer, look.language)
+    longest = max(len(tag.now), len(tag.was or ""))
     whole = template("card.html.j2").render(
         splice="LINK",
         title=plain_text(card.title),
         picture=PICTURE if card.picture == PICTURE else None,
         tag=tag,
         long_price=len(tag.now) + len(tag.was or "") > 16,
-        huge_price=len(tag.now) > 12,
+        price_size=next((size for size in (7, 9, 11, 13, 16, 20) if longest <= size), 20),
+        lazy=lazy,
         card_language=card.language,
         language=look.language,
+        button=plain_text(look.button or "") or labels_for(look.language).see_it,
         labels=labels_for(look.language),
     )
-    fragment = card_fragment(card, look)
+    fragment = card_fragment(card, look, lazy=lazy)
     assert fragment.before + b"LINK" + fragment.after == whole.encode("utf-8", "replace")
+
+
+def test_a_card_names_the_four_renditions_of_its_picture() -> None:
+    fragment = card_fragment(make_card(picture=PICTURE), make_look())
+    picture = lxml_html.fromstring((fragment.before + fragment.after).decode()).find(".//picture")
+    webp, jpeg = picture.find(".//source"), picture.find(".//img")
+    assert webp.get("type") == "image/webp"
+    assert webp.get("srcset") == f"/media/{PICTURE}-half.webp, /media/{PICTURE}.webp 2x"
+    assert jpeg.get("src") == f"/media/{PICTURE}-half.jpg"
+    assert jpeg.get("srcset") == f"/media/{PICTURE}.jpg 2x"
+    assert (jpeg.get("width"), jpeg.get("height"), jpeg.get("loading")) == ("300", "300", None)
+
+
+def test_only_a_card_out_of_sight_waits_with_its_picture() -> None:
+    fragment = card_fragment(make_card(picture=PICTURE), make_look(), lazy=True)
+    assert b'loading="lazy"' in fragment.before + fragment.after
+
+
+def test_the_name_of_a_card_says_product_and_both_prices_in_their_languages() -> None:
+    card = make_card("Bonnet en laine", 19_900_000, 29_900_000, language="fr")
+    fragment = card_fragment(card, make_look("en"))
+    link = lxml_html.fromstring((fragment.before + fragment.after).decode()).find(".//a")
+    said = " ".join(link.text_content().split())
+    assert said == "Bonnet en laine €19.90 was €29.90 See it"
+    assert link.get("aria-label") is None  # it would read the title in the wrong language
+    assert [element.get("lang") for element in link.iter() if element.get("lang")] == ["fr"]
+
+
+def test_the_advertisers_headline_and_button_words_are_shown() -> None:
+    look = make_look(headline="Still <b>thinking</b>?", button="Get it & go")
+    fragment = card_fragment(make_card(), look)
+    page = parsed(compile_document(look, RECTANGLE).render([fragment], ["/c"], BEACONS, NOW_MS))
+    assert page.find_class("pitch")[0].text_content() == "Still <b>thinking</b>?"
+    assert page.find_class("button")[0].text_content() == "Get it & go"
+
+
+def test_an_offer_with_a_pool_of_codes_promises_one_and_shows_none() -> None:
+    look = make_look("de", Offer(percent=10, code="LEFTOVER", pool=True))
+    fragment = card_fragment(make_card(), look)
+    html = compile_document(look, RECTANGLE).render([fragment], ["/c"], BEACONS, NOW_MS).decode()
+    assert "Ihr Code nach dem Klick" in html
+    assert "LEFTOVER" not in html
+
+
+def test_a_countdown_is_told_the_time_left_by_the_servers_clock() -> None:
+    look = make_look(offer=Offer(percent=10, ends_at_ms=NOW_MS + 90_000))
+    fragment = card_fragment(make_card(), look)
+    document = compile_document(look, RECTANGLE)
+    assert parsed(document.render([fragment], ["/c"], BEACONS, NOW_MS)).body.get("data-left") == "90000"
+    late = parsed(document.render([fragment], ["/c"], BEACONS, NOW_MS + 100_000))
+    assert late.body.get("data-left") == "-10000"
+    assert late.find_class("ends")[0].get("hidden") is not None  # until the script knows that it is not over
+
+
+def test_an_offer_without_an_end_has_no_countdown() -> None:
+    page = parsed(render_one())
+    assert page.body.get("data-left") == ""
+    assert page.find_class("ends") == page.find_class("offer") == []
+
+
+def test_what_is_read_from_right_to_left_is_laid_out_so() -> None:
+    for language, direction in (("ar", "rtl"), ("ar-EG", "rtl"), ("he", "rtl"), ("fr", "ltr"), ("xx", "ltr")):
+        look = make_look(language)
+        fragment = card_fragment(make_card(language=language), look)
+        page = parsed(compile_document(look, RECTANGLE).render([fragment], ["/c"], BEACONS, NOW_MS))
+        assert page.get("dir") == direction == direction_of(language)
+        assert all(price.find("b/bdi") is not None for price in page.find_class("price"))
+
+
+@pytest.mark.parametrize("language", LABELS)
+def test_every_language_has_every_word_and_its_places_for_time_and_date(language: str) -> None:
+    labels = labels_for(language)
+    assert all(getattr(labels, field).strip() for field in labels.__struct_fields__)
+    assert "{time}" in labels.ends_in
+    assert "{date}" in labels.ends_on
+
+
+def test_a_theme_left_to_the_reader_carries_both_palettes() -> None:
+    def style(theme: str) -> str:
+        look = make_look(theme=theme)
+        return compile_document(look, RECTANGLE).heads[0].decode()
+
+    for theme, ground, asks in (("light", LIGHT, False), ("dark", DARK, False), ("auto", LIGHT, True)):
+        assert f"--ground:{ground.ground}" in style(theme)
+        assert ("prefers-color-scheme:dark" in style(theme)) is asks
+    assert f"--ground:{DARK.ground}" in style("auto")
+
+
+@given(st.integers(1, 4_000), st.integers(1, 4_000))
+def test_every_size_is_laid_out_in_one_frame(width: int, height: int) -> None:
+    assert [frame for frame in FRAMES if frame.holds(width, height)] == [frame_of(width, height)]
+
+
+def test_a_document_asks_no_other_host_for_anything() -> None:
+    for name in ("cards", "carousel"):
+        look = make_look(
+            template=name, offer=Offer(percent=10, ends_at_ms=1), theme="auto", logo="/media/logo.png"
+        )
+        html = compile_document(look, RECTANGLE).render(
+            [card_fragment(make_card(), look)], ["/c"], BEACONS, NOW_MS
+        )
+        assert re.findall(rb"https?://|url\(|@import|//[a-z]+\.", html) == []

@@ -74,7 +74,7 @@ def test_the_price_after_a_percentage_is_whole_coins_and_within_half_a_coin(
 
 
 def test_every_language_has_every_word() -> None:
-    assert set(LABELS) == {"en", "fr", "it", "de", "es"}
+    assert set(LABELS) == {"en", "fr", "it", "de", "es", "ar"}
     for labels in LABELS.values():
         assert all(getattr(labels, field) for field in labels.__struct_fields__)
 

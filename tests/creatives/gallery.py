@@ -1,0 +1,155 @@
+"""Many creatives on one page, each in its own frame, over real photos where they lie beside the checkout."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, Route, sync_playwright
+
+from creatives.card import Look
+from creatives.formats import Format
+from creatives.html import card_fragment, compile_document, message_fragment
+from tests.creatives.samples import BEACONS, make_card, make_picture
+from tests.shared_data import SHARED_DATA
+
+CHROMIUM = os.environ.get("ADSERVER_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+ORIGIN = "https://ads.example"
+PRICES_MICROS = (29_900_000, 79_000_000, 1_299_990_000, 64_500_000, 12_999_900_000, 9_990_000)
+REFERENCE_MICROS = (39_900_000, None, 1_599_000_000, None, 15_999_900_000, 12_490_000)
+
+
+class Creative(NamedTuple):
+    """A creative to look at, and the size of its frame."""
+
+    name: str
+    body: bytes
+    policy: str
+    width: int
+    height: int
+
+
+def creative(
+    look: Look,
+    format_: Format,
+    titles: tuple[str, ...],
+    size: tuple[int, int] | None = None,
+    currency: str = "EUR",
+    left_ms: int = 8_040_000,
+) -> Creative:
+    """`look` with as many cards as there are titles; the offer ends in 2 h 14 min unless told otherwise."""
+    document = compile_document(look, format_)
+    if look.template == "message":
+        fragments = [message_fragment(look)]
+    else:
+        cards = [
+            make_card(title, PRICES_MICROS[n], REFERENCE_MICROS[n], currency, f"photo{n}", look.language)
+            for n, title in enumerate(titles)
+        ]
+        fragments = [
+            card_fragment(card, look, lazy=n > 1 and look.template == "carousel")
+            for n, card in enumerate(cards)
+        ]
+    now_ms = (document.ends_at_ms or 0) - left_ms
+    body = document.render(fragments, ["/c?t=1"] * len(fragments), BEACONS, now_ms)
+    width, height = size or (format_.width, format_.height)
+    name = f"{look.template} {len(fragments)} {width}x{height} {look.language} {look.brand.theme}"
+    return Creative(name, body, document.content_security_policy, width, height)
+
+
+def real_photos() -> list[Path]:
+    """None where the real data is absent: pictures are drawn then."""
+    return sorted((SHARED_DATA / "images").rglob("*.jpg"))
+
+
+def renditions(photos: list[Path]) -> dict[str, bytes]:
+    """What `/media/` answers: each photo in the four forms that a card names; drawn ones without photos."""
+    media: dict[str, bytes] = {}
+    for number in range(6):
+        source = BytesIO(make_picture()) if not photos else photos[number % len(photos)]
+        with Image.open(source) as opened:
+            for suffix, side in (("", 600), ("-half", 300)):
+                photo = opened.convert("RGB")
+                photo.thumbnail((side, side))
+                for extension, format_ in (("jpg", "JPEG"), ("webp", "WEBP")):
+                    buffer = BytesIO()
+                    photo.save(buffer, format_, quality=80)
+                    media[f"/media/photo{number}{suffix}.{extension}"] = buffer.getvalue()
+    return media
+
+
+class Gallery:
+    """A page of frames that may measure them, since all are of one origin."""
+
+    def __init__(self, page: Page, media: dict[str, bytes]) -> None:
+        self.page, self.media = page, media
+        self.shown: list[Creative] = []
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.route("**/*", self._answer)
+
+    def hang(self, creatives: list[Creative], columns_width: int = 1600) -> None:
+        """Shows all of them and waits until every picture is there."""
+        self.shown = creatives
+        self.asked.clear()
+        self.complaints.clear()
+        self.page.set_viewport_size({"width": columns_width, "height": 900})
+        self.page.goto(f"{ORIGIN}/gallery")
+
+    def measured(self, script: str) -> dict[str, list[str]]:
+        """What `script` finds wrong in each frame's document, by the creative's name."""
+        found = self.page.evaluate(
+            f"""() => {{
+              const wrong = {script};
+              return [...document.querySelectorAll('iframe')].map(
+                (frame) => wrong(frame.contentDocument, frame.contentWindow));
+            }}"""
+        )
+        return {shown.name: faults for shown, faults in zip(self.shown, found, strict=True) if faults}
+
+    def _answer(self, route: Route) -> None:
+        path = route.request.url.removeprefix(ORIGIN)
+        name, _, number = path.rpartition("/")
+        if path == "/gallery":
+            route.fulfill(body=self._page(), content_type="text/html; charset=utf-8")
+        elif name == "/creative":
+            shown = self.shown[int(number)]
+            headers = {"content-type": "text/html; charset=utf-8", "content-security-policy": shown.policy}
+            route.fulfill(body=shown.body, headers=headers)
+        elif path in self.media:
+            self.asked.append(path)
+            route.fulfill(body=self.media[path], content_type=f"image/{path.rpartition('.')[2]}")
+        else:
+            self.asked.append(path)
+            route.fulfill(status=204)
+
+    def _page(self) -> str:
+        figures = "".join(
+            f'<figure><figcaption>{shown.name}</figcaption><iframe title="{number}" src="/creative/{number}" '
+            f'width="{shown.width}" height="{shown.height}"></iframe></figure>'
+            for number, shown in enumerate(self.shown)
+        )
+        style = (
+            "body{margin:12px;background:#dfe3e8;font:11px sans-serif}iframe{border:0;display:block}"
+            "figure{display:inline-block;margin:0 14px 14px 0;vertical-align:top}"
+        )
+        return f'<!doctype html><html lang="en"><title>gallery</title><style>{style}</style>{figures}'
+
+
+@contextmanager
+def gallery(photos: list[Path], **options: str | int) -> Iterator[Gallery]:
+    """Without Chromium the test is skipped, which is a failure where CI=true."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"missing: Chromium at {CHROMIUM}; name it with ADSERVER_TEST_CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(reduced_motion="reduce", **options)
+        yield Gallery(page, renditions(photos))
+        browser.close()
