@@ -246,6 +246,7 @@ def house_document(format_: Format, language: str, on_empty: str = "house") -> H
         on_empty=on_empty,
         labels=labels_for(language),
         language=spoken_language(language),
+        direction=direction_of(language),
         format=format_,
     )
     return HouseDocument(_policy(style, script), html.encode())

@@ -7,6 +7,7 @@ import msgspec
 from adserver.domain.blocks import NO_BLOCKS, Blocks
 from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.money import ZERO, Micros
+from creatives.formats import RESPONSIVE
 
 
 class OnEmpty(StrEnum):
@@ -42,7 +43,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A place on a publisher's page."""
+    """A place on a publisher's page. Without a size of its own, width and height are 0: it is responsive."""
 
     key: int
     site_key: int
@@ -57,4 +58,8 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     @property
     def format_name(self) -> str:
-        return f"{self.width}x{self.height}"
+        return f"{self.width}x{self.height}" if self.width or self.height else RESPONSIVE
+
+    @property
+    def is_responsive(self) -> bool:
+        return self.format_name == RESPONSIVE

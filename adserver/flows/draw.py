@@ -20,7 +20,7 @@ class Draw:
         self._frames: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
         self._kept_bytes = 0
         self._lock = threading.Lock()
-        self._houses = {name: house_gif(format_, "en") for name, format_ in FORMATS.items()}
+        self._houses = {name: house_gif(format_, "en") for name, format_ in FORMATS.items() if format_.width}
 
     def gif(self, cards: list[Card], look: Look, format_: Format) -> bytes:
         """One frame for each card, or one with the look's message where there are none."""

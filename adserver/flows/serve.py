@@ -209,9 +209,12 @@ class Serve:
     # ---- images ----
 
     def image(self, ask: SlotRequest, caller: Caller) -> ServedImage | Slot | None:
-        """What to draw for an image slot; the slot itself where only the house image may be shown."""
+        """What to draw for an image slot; the slot itself where only the house image may be shown.
+
+        None where there is no such slot, or it is responsive: a picture has one size.
+        """
         slot = self._slot(ask.slot_key)
-        if slot is None:
+        if slot is None or slot.is_responsive:
             return None
         now_ms = self._clock()
         site = self._snapshot.sites[slot.site_key]

@@ -207,9 +207,10 @@ class Hot:
         """A place without its ad: nothing is decided, and nobody's profile is read."""
         slot_key = read_id("slot", name.removesuffix(".gif"))
         slot = None if slot_key is None else self._serve.shed(slot_key)
-        if slot is None:
+        is_image = name.endswith(".gif")
+        if slot is None or (is_image and slot.is_responsive):
             return answers.plain(404, "no such slot")
-        if name.endswith(".gif"):
+        if is_image:
             return answers.picture(self._draw.house(FORMATS[slot.format_name]))
         return _document(self._serve.house(slot))
 

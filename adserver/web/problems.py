@@ -11,12 +11,14 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from adserver.flows.manage import Refused, Why
+from creatives.formats import FORMATS
 
 MEDIA_TYPE = "application/problem+json"
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 # Refusals whose figure is told even where it is nothing.
 _WITH_FIGURE = {"below_spent", "over_refunded"}
+_SIZES = ", ".join(format_.name for format_ in FORMATS.values() if format_.width)
 _FIELD_PART = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 
 
@@ -82,7 +84,7 @@ PROBLEMS = {
     ),
     "bad_month": Kind(422, "There is no such month", "Write it like 2026-11, from the year 2000 on."),
     "unknown_format": Kind(
-        422, "No creative fits this size", "Use 300x250, 728x90, 160x600, 300x600 or 320x50."
+        422, "No creative fits this size", f"Use {_SIZES}, or null for both: the responsive one."
     ),
     "bad_domain": Kind(422, "That is no domain", "Write it like shop.example, without scheme or path."),
     "bad_link": Kind(422, "That link can be misread", "Use a plain http or https address without user name."),
@@ -119,7 +121,7 @@ PROBLEMS = {
     "nothing_to_import": Kind(422, "Nothing to import", "Send the file as the body, or set `url`."),
     "message_incomplete": Kind(422, "The message is incomplete", "A message has `message` and `link`."),
     "message_unused": Kind(422, "Cards have no message", "Leave `message` and `link` out, or use `message`."),
-    "offer_unused": Kind(422, "A message has no offer", "Leave `offer` out, or use the template `cards`."),
+    "offer_unused": Kind(422, "A message has no offer", "Leave `offer` out, or use a template of products."),
     "situations_unused": Kind(
         422, "Cards are for every situation", "Leave `situations` out; `copies` give cards their words."
     ),

@@ -127,11 +127,19 @@
     return HOST + '/slot/' + encodeURIComponent(id) + '?' + query;
   };
 
-  const size = (frame, width, height) => {
+  const size = (div, frame, width, height) => {
+    if (div.dataset.size === 'responsive') return;
     if (width > 0 && height > 0) {
       frame.width = width;
       frame.height = height;
     }
+  };
+
+  // As wide as its place, and as high; a place without a height gets one that suits its width.
+  const fill = (div, frame) => {
+    const { clientWidth: wide, clientHeight: high } = div;
+    frame.style.width = '100%';
+    frame.style.height = (high > 49 ? high : wide > 479 ? 250 : Math.max(250, Math.round(wide * 5 / 6))) + 'px';
   };
 
   const makeFrame = (div) => {
@@ -147,7 +155,8 @@
     named('sandbox', 'allow-scripts allow-popups allow-popups-to-escape-sandbox' +
       (HOST === location.origin ? '' : ' allow-same-origin'));
     frame.style.verticalAlign = 'top'; // no line's descent below it
-    size(frame, Number(div.dataset.width), Number(div.dataset.height));
+    size(div, frame, Number(div.dataset.width), Number(div.dataset.height));
+    if (div.dataset.size === 'responsive') fill(div, frame);
     return frame;
   };
 
@@ -182,30 +191,47 @@
     return Boolean(template);
   };
 
-  const empty = (div, place, wish) => {
-    place.state = 'empty';
-    if (wish !== 'collapse' && wish !== 'passback') return;
-    place.frame.remove();
-    place.frame = null;
-    if (wish === 'passback' && passBack(div)) {
-      place.state = 'passback';
-      return;
-    }
+  const collapse = (div, place) => {
     place.style = div.style.cssText;
     Object.assign(div.style, { height: '0', minHeight: '0', overflow: 'hidden' });
   };
 
+  const remove = (place) => {
+    place.frame.remove();
+    place.frame = null;
+  };
+
+  const empty = (div, place, wish) => {
+    if (wish !== 'collapse' && wish !== 'passback') return;
+    remove(place);
+    if (wish === 'passback' && passBack(div)) {
+      place.state = 'passback';
+      return;
+    }
+    collapse(div, place);
+  };
+
+  // The reader's own button, inside the ad: it says goodbye there, or goes where the page asks for that.
+  const close = (div, place) => {
+    if (div.dataset.onClose !== 'collapse') return;
+    remove(place);
+    collapse(div, place);
+  };
+
   const hearFrame = quietly((event) => {
     const data = event.data;
-    if (!data || (data.slot !== 'filled' && data.slot !== 'empty')) return;
+    if (!data || !/^(filled|empty|closed)$/.test(data.slot)) return;
     // 'null' is the origin of a frame that shares our host, for its sandbox takes it away.
     if (event.origin !== (HOST === location.origin ? 'null' : HOST)) return;
     places.forEach((place, div) => {
-      if (!place.frame || place.state || place.frame.contentWindow !== event.source) return;
-      size(place.frame, Number(data.width), Number(data.height));
+      // A document speaks once, and once more where its reader closes it.
+      if (!place.frame || place.state !== (data.slot === 'closed' ? 'filled' : undefined)) return;
+      if (place.frame.contentWindow !== event.source) return;
+      if (data.slot !== 'closed') size(div, place.frame, Number(data.width), Number(data.height));
       place.state = data.slot;
       const onEmpty = data.slot === 'empty' ? div.dataset.onEmpty || data.onEmpty : undefined;
       if (onEmpty) empty(div, place, onEmpty);
+      if (data.slot === 'closed') close(div, place);
       div.dispatchEvent(new CustomEvent('slot:' + data.slot, { bubbles: true, detail: { slot: div.dataset.slot, onEmpty } }));
     });
   });

@@ -26,7 +26,7 @@ DESKTOP = (
 )
 SCREENSHOTS = PROJECT / "build" / "screenshots"
 
-LISTEN = """window.heard=[];for(const name of ['slot:filled','slot:empty'])
+LISTEN = """window.heard=[];for(const name of ['slot:filled','slot:empty','slot:closed'])
 document.addEventListener(name,(event)=>heard.push([name,event.target.id,event.detail.onEmpty||'']));"""
 TCF = """let tell;window.__tcfapi=(command,version,callback)=>{tell=callback;callback({eventStatus:'cmpuishown'},true)};
 window.answer=(status='useractioncomplete')=>tell({eventStatus:status,gdprApplies:true,tcString:'CPtc'},true);"""
@@ -230,6 +230,50 @@ def test_a_click_opens_the_shop_in_a_window_of_its_own(stage: Stage, reader: Rea
         reader.page.locator("#a iframe").content_frame.locator("a.card").click()
     opened.value.wait_for_url("https://shop.example/boots?rtclid=*")
     assert reader.page.url.startswith(stage.news.url)
+
+
+def test_a_responsive_slot_fills_its_place_and_one_without_a_height_gets_one(
+    stage: Stage, reader: Reader
+) -> None:
+    stage.slots["responsive"] = stage.world.change(
+        "POST", "/slots", site_id=stage.world.site, name="wide", width=None, height=None
+    )["id"]
+    reader.shop()
+    sized = "for (const [id, css] of [['a', 'width:640px'], ['b', 'width:300px'], ['c', 'width:250px;height:400px']])"
+    reader.read(
+        "".join(place(stage, "responsive", 'data-size="responsive"', name=name) for name in "abc"),
+        f"document.addEventListener('DOMContentLoaded', () => {{ {sized} window[id].style.cssText = css; }});",
+    )
+    reader.hears(*(["slot:filled", name, ""] for name in "abc"))
+    for name, width, height in (("a", 640, 250), ("b", 300, 250), ("c", 250, 400)):
+        box = reader.page.locator(f"#{name} iframe").bounding_box()
+        assert box is not None
+        assert (box["width"], box["height"]) == (width, height)
+    assert reader.complaints == []
+
+
+def test_a_closed_ad_says_goodbye_or_gives_its_place_back_where_the_page_asks_for_it(
+    stage: Stage, reader: Reader
+) -> None:
+    reader.shop()
+    reader.read(place(stage, name="stays") + place(stage, attributes='data-on-close="collapse"', name="goes"))
+    reader.hears(["slot:filled", "stays", ""], ["slot:filled", "goes", ""])
+    for name in ("stays", "goes"):
+        reader.page.locator(f"#{name} iframe").content_frame.locator(".close").click()
+    reader.hears(
+        ["slot:filled", "stays", ""],
+        ["slot:filled", "goes", ""],
+        ["slot:closed", "stays", ""],
+        ["slot:closed", "goes", ""],
+    )
+    gone = reader.page.locator("#stays iframe").content_frame.locator(".gone")
+    expect(gone).to_contain_text("Thanks, it is gone.")
+    assert [link.get_attribute("href") for link in gone.locator("a").all()] == [
+        reader.page.locator("#stays iframe").content_frame.locator("a.why").evaluate("(link) => link.href")
+    ] * 2
+    expect(reader.page.locator("#goes iframe")).to_have_count(0)
+    assert reader.page.locator("#goes").evaluate("(div) => div.offsetHeight") == 0
+    assert reader.complaints == []
 
 
 def test_an_empty_slot_stays_collapses_or_is_passed_back_as_its_owner_wishes(

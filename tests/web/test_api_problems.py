@@ -209,6 +209,7 @@ CASES: list[tuple[str, int, Ask]] = [
     ("bad_domain", 422, post("/advertisers", lambda _: advertiser_body(domains=["https://shop.example"]))),
     ("bad_domain", 422, post("/sites", lambda world: site_body(world.publisher, domains=["com"]))),
     ("unknown_format", 422, post("/slots", lambda world: slot_body(world.site, width=301))),
+    ("unknown_format", 422, post("/slots", lambda world: slot_body(world.site, width=None))),
     ("floor_without_currency", 422, post("/slots", lambda world: slot_body(world.site, floor_cpm_micros=1))),
     ("message_unused", 422, post("/creatives", lambda world: message_body(world.campaign, template="cards"))),
     ("message_incomplete", 422, post("/creatives", lambda world: message_body(world.campaign, link=None))),

@@ -2,7 +2,10 @@
 
 import re
 
+import pytest
+
 from adserver.writes import Scope
+from creatives.formats import FORMATS, Format
 from tests.web.api import (
     NOW_MS,
     Api,
@@ -110,6 +113,33 @@ def test_a_slot_comes_with_the_codes_to_paste(api: Api, world: World) -> None:
         f'<img src="https://cards.example/slot/{world.slot}.gif?n=KEY" width="300" height="250" '
         'alt="Advertisement"></a>',
     }
+
+
+def test_a_slot_without_a_size_of_its_own_fills_its_place_and_has_no_picture(api: Api, world: World) -> None:
+    slot = api.make("/slots", slot_body(world.site, width=None, height=None))
+    assert (slot["width"], slot["height"]) == (None, None)
+    assert slot["embed"] == {
+        "script": f'<div data-slot="{slot["id"]}" data-size="responsive"></div>'
+        '<script async src="https://cards.example/slot.js"></script>',
+        "iframe": f'<iframe src="https://cards.example/slot/{slot["id"]}" '
+        'title="Advertisement" style="border:0;width:100%;height:250px"></iframe>',
+        "image": None,
+    }
+    assert api.call("GET", f"/slots/{slot['id']}").json() == slot
+
+
+@pytest.mark.parametrize("format_", [format_ for format_ in FORMATS.values() if format_.width])
+def test_a_slot_may_have_every_size_that_creatives_have(api: Api, world: World, format_: Format) -> None:
+    slot = api.make("/slots", slot_body(world.site, width=format_.width, height=format_.height))
+    assert (slot["width"], slot["height"]) == (format_.width, format_.height)
+
+
+@pytest.mark.parametrize("template", ["cards", "hero", "carousel", "text"])
+def test_a_creative_of_products_has_a_template_and_a_theme(api: Api, world: World, template: str) -> None:
+    brand = {"name": "Shop", "theme": "auto"}
+    made = api.make("/creatives", cards_body(world.campaign, template=template, brand=brand))
+    assert (made["template"], made["brand"]["theme"]) == (template, "auto")
+    assert api.make("/creatives", cards_body(world.campaign))["brand"]["theme"] == "light"
 
 
 def test_a_click_prefix_without_a_path_is_kept_with_one(api: Api, world: World) -> None:

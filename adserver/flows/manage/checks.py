@@ -18,7 +18,7 @@ from adserver.flows.manage.desk import Why
 from creatives.formats import FORMATS
 from pixel.amounts import CURRENCIES
 
-CARDS = "cards"
+MESSAGE = "message"
 VOUCHED_FOR = (
     "domains", "currency", "country", "validation_days", "refund_days", "prepaid", "consent_hold",
     "categories",
@@ -65,7 +65,7 @@ def sound_creative(creative: Creative, advertiser: Advertiser) -> Creative | Why
     """A message has words and a link of its own; cards have neither, they lead to their products."""
     if len({(copy.situation, copy.language) for copy in creative.copies}) < len(creative.copies):
         return Why.COPY_TWICE
-    if creative.template == CARDS:
+    if creative.template != MESSAGE:
         if creative.message is not None or creative.link is not None:
             return Why.MESSAGE_UNUSED
         return Why.SITUATIONS_UNUSED if creative.situations else creative

@@ -36,7 +36,8 @@ def _media(address: str) -> str:
 
 Media = Annotated[str, StringConstraints(max_length=200), AfterValidator(_media)]
 Colour = Annotated[str, Field(pattern=f"^{COLOUR_PATTERN.pattern}$", examples=["#1f3a5f"])]
-Template = Literal["cards", "message"]
+Template = Literal["cards", "hero", "carousel", "text", "message"]
+Theme = Literal["light", "dark", "auto"]
 Headline = Annotated[Name, Field(max_length=90)]
 CardsHeadline = Annotated[Name, Field(max_length=40)]  # one or two lines above the cards
 Button = Annotated[Name, Field(max_length=30)]
@@ -55,9 +56,10 @@ class BrandBody(Strict):
     name: Name
     logo: Media | None = None
     colors: ColoursBody = ColoursBody()
+    theme: Theme = Field(default="light", description="`auto`: as the reader's system is set")
 
     def brand(self) -> Brand:
-        return Brand(self.name, self.colors.primary, self.colors.accent, self.logo)
+        return Brand(self.name, self.colors.primary, self.colors.accent, self.logo, self.theme)
 
 
 class OfferBody(Strict):
@@ -108,7 +110,7 @@ Copies = Annotated[list[CopyBody], Field(max_length=60)]
 
 
 class CreativeDraft(Strict):
-    """A new creative: `cards` of products, or a `message` with its own `link`."""
+    """A new creative: products (`cards`, `hero`, `carousel`, `text`), or a `message` with its own `link`."""
 
     campaign_id: CampaignId
     template: Template
@@ -196,6 +198,7 @@ class BrandAnswer(Strict):
     name: str
     logo: str | None
     colors: ColoursAnswer
+    theme: str
 
 
 class OfferAnswer(Strict):
@@ -317,7 +320,7 @@ def _show_review(review: Review) -> ReviewAnswer:
 
 def _show_brand(brand: Brand) -> BrandAnswer:
     colours = ColoursAnswer(primary=brand.primary, accent=brand.accent)
-    return BrandAnswer(name=brand.name, logo=brand.logo, colors=colours)
+    return BrandAnswer(name=brand.name, logo=brand.logo, colors=colours, theme=brand.theme)
 
 
 def _show_offer(offer: Offer) -> OfferAnswer:

@@ -97,19 +97,16 @@ def show_site(site: Site) -> SiteAnswer:
 class SlotDraft(BlocksFields):
     site_id: SiteId
     name: Name
-    width: Pixels
-    height: Pixels
+    width: Pixels | None = Field(description="null, and the height too: as large as the place it stands in")
+    height: Pixels | None
     floor_cpm_micros: Micros = ZERO
     currency: Currency | None = Field(default=None, description="of the floor")
     on_empty: OnEmpty = OnEmpty.HOUSE
 
     def slot(self) -> Slot:
-        return Slot(
-            key=0,
-            site_key=self.site_id,
-            blocks=self.blocks(),
-            **self.model_dump(exclude={"site_id", *FIELDS}),
-        )
+        size = {"width": self.width or 0, "height": self.height or 0}
+        named = self.model_dump(exclude={"site_id", *FIELDS}) | size
+        return Slot(key=0, site_key=self.site_id, blocks=self.blocks(), **named)
 
 
 class SlotChange(BlocksChange):
@@ -136,15 +133,18 @@ class EmbedAnswer(Strict):
 
     script: str
     iframe: str
-    image: str = Field(description="for places without scripts; replace KEY by one value per view, twice")
+    image: str | None = Field(
+        description="for places without scripts; replace KEY by one value per view, twice. None where the"
+        " slot is responsive: a picture has one size"
+    )
 
 
 class SlotAnswer(BlocksAnswer):
     id: str
     site_id: str
     name: str
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     floor_cpm_micros: int
     currency: str | None
     on_empty: OnEmpty
@@ -157,8 +157,8 @@ def show_slot(slot: Slot, base_url: str) -> SlotAnswer:
         id=write_id("slot", slot.key),
         site_id=write_id("site", slot.site_key),
         name=slot.name,
-        width=slot.width,
-        height=slot.height,
+        width=slot.width or None,
+        height=slot.height or None,
         floor_cpm_micros=slot.floor_cpm_micros,
         currency=slot.currency,
         on_empty=slot.on_empty,
@@ -170,12 +170,15 @@ def show_slot(slot: Slot, base_url: str) -> SlotAnswer:
 
 def _embed(slot: Slot, base_url: str) -> EmbedAnswer:
     slot_id, base = write_id("slot", slot.key), escape(base_url.rstrip("/"))
-    width, height = f'width="{slot.width}"', f'height="{slot.height}"'
-    size = f"{width} {height}"
     place = f"{base}/slot/{slot_id}"
+    if slot.is_responsive:
+        size, data, style = "", 'data-size="responsive"', "border:0;width:100%;height:250px"
+    else:
+        size = f'width="{slot.width}" height="{slot.height}" '
+        data, style = f'data-width="{slot.width}" data-height="{slot.height}"', "border:0"
+    image = f'<a href="{place}/click?n=KEY"><img src="{place}.gif?n=KEY" {size}alt="Advertisement"></a>'
     return EmbedAnswer(
-        script=f'<div data-slot="{slot_id}" data-{width} data-{height}></div>'
-        f'<script async src="{base}/slot.js"></script>',
-        iframe=f'<iframe src="{place}" {size} title="Advertisement" style="border:0"></iframe>',
-        image=f'<a href="{place}/click?n=KEY"><img src="{place}.gif?n=KEY" {size} alt="Advertisement"></a>',
+        script=f'<div data-slot="{slot_id}" {data}></div><script async src="{base}/slot.js"></script>',
+        iframe=f'<iframe src="{place}" {size}title="Advertisement" style="{style}"></iframe>',
+        image=None if slot.is_responsive else image,
     )
