@@ -89,6 +89,7 @@ class Settings(BaseSettings):
     approve_creatives: Literal["auto", "review"] = "review"  # those that advertisers make or change
     timezone: str = "UTC"  # of the network: whose months publishers are paid by
     metrics: str = ""  # where /metrics is answered: nowhere, `same`, or [HOST:]PORT
+    fonts: Path | None = None  # a folder of fonts, for scripts that image creatives could not draw
     log_level: str = "info"
     test_mode: bool = False
     clock_offset_seconds: int = 0  # honoured in test mode only
@@ -143,6 +144,13 @@ class Settings(BaseSettings):
         if value in ("", METRICS_HERE) or (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
             return value if host or value in ("", METRICS_HERE) else f"127.0.0.1:{port}"
         raise ValueError("same, a port, or HOST:PORT")
+
+    @field_validator("fonts")
+    @classmethod
+    def _a_folder(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError(f"{value} is no folder that can be read")
+        return value
 
     @field_validator("timezone")
     @classmethod

@@ -47,7 +47,7 @@ from adserver.flows.upload import Upload
 from adserver.outside.clock import KeyMint, system_clock
 from adserver.outside.fetcher import HttpFetcher
 from adserver.outside.geo import GeoFile, GeoUnreadable
-from adserver.outside.pictures import PictureDecoder
+from adserver.outside.pictures import PictureDecoder, edition_of
 from adserver.outside.reach import reach
 from adserver.outside.signer import HeadSigner
 from adserver.parties import Parties
@@ -100,12 +100,12 @@ class Server:
         self.mint_key = KeyMint(worker, self.clock)
         self.keys = load_keys(storage.path.parent)
         self.signer = HeadSigner(bytes.fromhex(self.keys.proofs))
-        self.pictures = PictureDecoder()
+        self.pictures = PictureDecoder(fonts=settings.fonts)
         self.refresh = Refresh(self.memory.snapshot, storage.changes, storage.stats, storage.writer)
         self.refresh.load(self.clock())
         self.refresh.load_traffic(self.clock())
         self._make_flows()
-        self.draw = Draw(storage.media, self.pictures)
+        self.draw = Draw(storage.media, self.pictures, storage.frames, edition_of(settings.fonts))
         self.measure = Measure(self.memory, storage, self.clock, jobs.LEASE_MS, time.monotonic)
         self.pulse = Pulse(storage.writer)
         self.application: Application = self._make_application()

@@ -415,6 +415,13 @@ class FrameNotDrawn(Exception):
     """A frame could not be drawn; show the house picture instead."""
 
 
+class Frames(Protocol):
+    """Drawn frames of image slots that outlive the process; whatever was let go is drawn again."""
+
+    def get(self, name: str) -> bytes | None: ...
+    def put(self, name: str, frame: bytes) -> None: ...
+
+
 class Pictures(Protocol):
     """Pictures decoded and drawn apart from us; blocks, so call it from a thread."""
 

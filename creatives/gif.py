@@ -1,218 +1,182 @@
-"""Cards become an animated GIF within a byte budget: each frame drawn once, then spliced by joining bytes.
+"""A card, or the advertiser's message, is drawn as one frame of an image creative."""
 
-A frame carries its own colour table, so frames that were drawn apart, for different visitors, can be joined
-without being encoded again.
-"""
-
-from collections.abc import Sequence
 from functools import lru_cache
 from io import BytesIO
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
-from creatives.card import Card, Look
-from creatives.colour import (
-    INK,
-    WHITE,
-    badge_colour,
-    mixed,
-    readable_on_white,
-    rgb,
-    safe_colour,
-    text_on,
-)
+from creatives.card import Card, Look, Offer
+from creatives.colour import INK, badge_colour, mixed, safe_colour, text_on
+from creatives.fonts import text_width
 from creatives.formats import Format
+from creatives.frame import encoded_frame, splice
 from creatives.labels import labels_for
 from creatives.lettering import (
-    Box,
     Lines,
+    Style,
+    Voice,
     baseline,
-    cut,
     drawable,
-    text_width,
+    fitted,
+    height_of,
+    seen_line,
     write,
     write_centred,
 )
+from creatives.plan import Box, Plan, drawn_as, plan_for, without_picture
 from creatives.price import PriceTag, price_tag
+from creatives.script import is_rtl
+from creatives.skin import LIGHT, Skin, readable_on, skin_for
 from creatives.text import plain_text
 
-MAX_GIF_BYTES = 150_000  # IAB initial load for 300x250 and 728x90
-MAX_FRAMES = 4
-MAX_FRAME_BYTES = (MAX_GIF_BYTES - 64) // MAX_FRAMES
-ANIMATION_SECONDS = 15  # then it rests
-FRAME_CENTISECONDS = 240  # long enough to read a title and a price
-# Colours, and whether to dither, tried until a frame fits: dithering smooths photographs but costs a third.
-_QUALITIES = ((256, True), *((colours, False) for colours in (256, 128, 64, 32, 16, 8, 4)))
-
-_PIN_DISTANCE = 6  # of 255, per channel
-_GREY = "#5b6570"
-_LINE = "#d3d8de"
+_LONG_NAME_LETTERS = 16
+_TILE_MARGIN = 6
 
 
-class Plan(NamedTuple):
-    """Where the parts of a frame stand, and how large their letters are."""
+class Sheet(NamedTuple):
+    """What is drawn on, and how."""
 
-    band: Box  # the brand's colour
-    brand: Box
-    brand_size: int
-    label: Box  # "Ad"
-    picture: Box
-    words: Box  # title and price, centred from top to bottom
-    title_size: int
-    title_lines: int
-    price_size: int
-    button: Box
-    button_size: int
-    body_lines: int  # of a message
-
-
-PLANS = {
-    "300x250": Plan(
-        Box(0, 0, 300, 36), Box(13, 0, 230, 36), 17, Box(236, 0, 290, 36),
-        Box(13, 49, 143, 237), Box(157, 46, 288, 188), 16, 4, 23, Box(157, 196, 287, 236), 16, 3,
-    ),
-    "728x90": Plan(
-        Box(0, 0, 128, 90), Box(13, 8, 118, 70), 17, Box(13, 68, 118, 86),
-        Box(142, 8, 222, 82), Box(238, 5, 570, 85), 18, 2, 22, Box(586, 24, 714, 66), 16, 2,
-    ),
-    "160x600": Plan(
-        Box(0, 0, 160, 52), Box(10, 0, 150, 52), 18, Box(10, 576, 150, 596),
-        Box(13, 66, 147, 290), Box(13, 300, 147, 508), 18, 5, 23, Box(13, 520, 147, 564), 17, 7,
-    ),
-    "300x600": Plan(
-        Box(0, 0, 300, 56), Box(18, 0, 282, 56), 22, Box(18, 574, 282, 596),
-        Box(20, 72, 280, 366), Box(20, 376, 280, 502), 21, 3, 32, Box(20, 514, 280, 564), 20, 4,
-    ),
-    "320x50": Plan(
-        Box(0, 0, 4, 50), Box(60, 3, 170, 15), 10, Box(174, 3, 226, 15),
-        Box(8, 3, 52, 47), Box(60, 14, 226, 47), 12, 1, 15, Box(230, 9, 313, 41), 13, 1,
-    ),
-}  # fmt: skip
+    canvas: Image.Image
+    plan: Plan
+    look: Look
+    skin: Skin
+    voice: Voice
+    primary: str
+    accent: str
 
 
 def draw_frame(card: Card, look: Look, format_: Format, picture: bytes | None) -> bytes:
     """One encoded frame that shows `card`; `picture` is our own thumbnail."""
-    plan = PLANS[format_.name]
-    canvas = _canvas(look, format_, plan)
-    photo = _paste_picture(canvas, plan.picture, picture)
+    sheet = _sheet(look, format_, plan_for(drawn_as(format_).name, rtl=is_rtl(look.language)))
+    photo = _paste_picture(sheet, picture)
     tag = price_tag(card, look.offer, look.language)
-    _draw_product(canvas, plan, plain_text(card.title), tag, look)
-    if tag.badge and format_.name != "320x50":
-        _draw_badge(canvas, plan, tag.badge, safe_colour(look.brand.accent))
-    _draw_button(canvas, plan, labels_for(look.language).see_it, look)
-    return _encoded_frame(canvas, photo, look.brand.primary)
+    _draw_product(sheet, card, tag)
+    if tag.badge and not sheet.plan.is_flat:
+        _draw_badge(sheet, tag.badge, photo)
+    _draw_button(sheet, plain_text(look.button or "") or labels_for(look.language).see_it)
+    return _encoded(sheet, photo, format_)
 
 
 def message_frame(look: Look, format_: Format, picture: bytes | None) -> bytes:
     """One encoded frame with the advertiser's own words."""
-    if look.message is None:
-        raise ValueError("a look without a message has no message frame")
-    plan = PLANS[format_.name] if picture else _without_picture(PLANS[format_.name])
-    canvas = _canvas(look, format_, plan)
-    photo = _paste_picture(canvas, plan.picture, picture) if picture else None
     message = look.message
-    lines = Lines(canvas, plan.words)
-    lines.add(plain_text(message.headline), "Bold", plan.title_size + 1, INK, plan.title_lines)
+    if message is None:
+        raise ValueError("a look without a message has no message frame")
+    plan = plan_for(drawn_as(format_).name, rtl=is_rtl(look.language))
+    sheet = _sheet(look, format_, plan if picture else without_picture(plan))
+    photo = _paste_picture(sheet, picture) if picture else None
+    plan = sheet.plan
+    lines = Lines(sheet.canvas, plan.words, sheet.voice)
+    headline = Style("Bold", plan.title_size + 1, sheet.skin.ink)
+    lines.add(plain_text(message.headline), headline, plan.title_lines)
     lines.gap(plan.title_size // 4)
-    body_size = max(11, plan.title_size * 3 // 4)
-    lines.add(plain_text(message.body), "Regular", body_size, "#464f59", plan.body_lines)
+    body = Style("Regular", max(11, plan.title_size * 3 // 4), sheet.skin.words)
+    room = lines.room // height_of(body)
+    if room > 0:
+        lines.add(plain_text(message.body), body, min(plan.body_lines, room))
     lines.draw()
-    _draw_button(canvas, plan, plain_text(message.button) or labels_for(look.language).see_it, look)
-    return _encoded_frame(canvas, photo, look.brand.primary)
-
-
-def _without_picture(plan: Plan) -> Plan:
-    """Words take the picture's place, and larger letters where there is height for them."""
-    words = Box(
-        min(plan.words.left, plan.picture.left), min(plan.words.top, plan.picture.top), *plan.words[2:]
-    )
-    if plan.picture.height < 100:
-        brand = plan.brand if plan.brand.left < plan.band.right else plan.brand._replace(left=words.left)
-        return plan._replace(words=words._replace(top=plan.words.top), brand=brand)
-    wide = plan.button._replace(left=words.left)
-    size, lines = plan.title_size * 3 // 2, plan.body_lines + 3
-    return plan._replace(words=words, button=wide, title_size=size, body_lines=lines)
+    _draw_button(sheet, plain_text(message.button) or labels_for(look.language).see_it)
+    return _encoded(sheet, photo, format_)
 
 
 @lru_cache(maxsize=128)
 def house_gif(format_: Format, language: str) -> bytes:
     """A calm still of our own for an empty slot."""
-    canvas = Image.new("RGB", (format_.width, format_.height), "#eef2f7")
+    drawn = drawn_as(format_)
+    canvas = Image.new("RGB", (drawn.width, drawn.height), "#eef2f7")
     draw = ImageDraw.Draw(canvas)
-    draw.rectangle((0, 0, format_.width - 1, format_.height - 1), outline=_LINE)
-    flat = format_.height < 100
+    draw.rectangle((0, 0, drawn.width - 1, drawn.height - 1), outline=LIGHT.edge)
+    flat = drawn.height <= 100
     bar = 8 if flat else 16
-    left = 16 if flat else format_.width // 2 - bar * 2
-    floor = format_.height // 2 + (16 if flat else -20)
+    left = 16 if flat else drawn.width // 2 - bar * 2
+    floor = drawn.height // 2 + (16 if flat else -20)
     for index, (height, colour) in enumerate(((2, "#9db2cc"), (4, "#5f7fa8"), (3, "#7f9bbf"))):
         start = left + index * (bar * 3 // 2)
         _rounded(canvas, Box(start, floor - height * bar, start + bar, floor), 2, colour)
     words = (
-        Box(left + bar * 5, 0, format_.width - 10, format_.height)
+        Box(left + bar * 5, 0, drawn.width - 10, drawn.height)
         if flat
-        else Box(14, floor + 10, format_.width - 14, floor + 150)
+        else Box(14, floor + 10, drawn.width - 14, floor + 150)
     )
-    labels = labels_for(language)
-    lines = Lines(canvas, words, centred=not flat)
-    small = format_.height < 60
-    lines.add(labels.house_headline, "Bold", 14 if small else 20, "#2b3542", 1 if flat else 3)
-    lines.add(labels.house_body, "Regular", 11 if small else 14, "#55616f", 1 if flat else 3)
+    labels, small = labels_for(language), drawn.height <= 50
+    lines = Lines(canvas, words, Voice(language, is_rtl(language)), centred=not flat)
+    headline = Style("Bold", 14 if small else 20, "#2b3542")
+    lines.add(labels.house_headline, headline, 1 if drawn.height <= 90 else 3)
+    lines.add(labels.house_body, Style("Regular", 11 if small else 14, "#55616f"), 1 if small else 3)
     lines.draw()
-    return splice([_encoded_frame(canvas, None)], format_)
+    return splice([encoded_frame(canvas, None, format_)], format_)
 
 
-def splice(frames: Sequence[bytes], format_: Format) -> bytes:
-    """Frames joined to a GIF that moves for at most fifteen seconds and then rests on its last frame."""
-    size = format_.width.to_bytes(2, "little") + format_.height.to_bytes(2, "little")
-    header = b"GIF89a" + size + b"\x70\x00\x00"  # no global colour table
-    plays = ANIMATION_SECONDS * 100 // (FRAME_CENTISECONDS * len(frames)) if len(frames) > 1 else 1
-    # The block counts repetitions after the first pass; a count of 0 would mean for ever.
-    loop = b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + (plays - 1).to_bytes(2, "little") + b"\x00"
-    return b"".join((header, loop if plays > 1 else b"", *frames, b"\x3b"))
+def _encoded(sheet: Sheet, photo: Box | None, format_: Format) -> bytes:
+    return encoded_frame(sheet.canvas, photo, format_, (sheet.primary, sheet.skin.ground))
 
 
-# --- drawing ---------------------------------------------------------------------------------------------
+# --- the parts ---------------------------------------------------------------------------------------------
 
 
-def _canvas(look: Look, format_: Format, plan: Plan) -> Image.Image:
-    """White, the brand's band and name, the advertising label."""
-    primary = safe_colour(look.brand.primary)
-    canvas = Image.new("RGB", (format_.width, format_.height), WHITE)
+def _sheet(look: Look, format_: Format, plan: Plan) -> Sheet:
+    """The ground, the brand's band and name, the advertising label."""
+    drawn, skin = drawn_as(format_), skin_for(look.brand.theme)
+    primary, accent = safe_colour(look.brand.primary), safe_colour(look.brand.accent)
+    canvas = Image.new("RGB", (drawn.width, drawn.height), skin.ground)
+    sheet = Sheet(canvas, plan, look, skin, Voice(look.language, is_rtl(look.language)), primary, accent)
     draw = ImageDraw.Draw(canvas)
-    if plan.label.top > plan.band.bottom:
-        draw.rectangle((0, plan.label.top - 3, format_.width, format_.height), fill="#f4f6f8")
-    draw.rectangle((0, 0, format_.width - 1, format_.height - 1), outline=_LINE)
+    if plan.label.top > plan.brand.bottom and not _is_on_band(plan, plan.label):
+        draw.rectangle((0, plan.label.top - 3, drawn.width, drawn.height), fill=skin.foot)
+    draw.rectangle((0, 0, drawn.width - 1, drawn.height - 1), outline=skin.edge)
     draw.rectangle((plan.band.left, plan.band.top, plan.band.right - 1, plan.band.bottom - 1), fill=primary)
-    name = drawable(plain_text(look.brand.name))
-    lines = Lines(canvas, plan.brand, centred=format_.name == "160x600")
-    size = plan.brand_size if len(name) <= 16 or plan.brand_size < 12 else plan.brand_size * 4 // 5
-    brand_colour = text_on(primary) if plan.brand.left < plan.band.right else _GREY
-    lines.add(name, "Bold", size, brand_colour, 2 if plan.brand.height > 44 else 1)
+    _draw_brand(sheet)
+    _draw_label(sheet)
+    return sheet
+
+
+def _draw_brand(sheet: Sheet) -> None:
+    plan, name = sheet.plan, drawable(plain_text(sheet.look.brand.name))
+    size = plan.brand_size
+    if len(name) > _LONG_NAME_LETTERS and size >= 14:
+        size = size * 4 // 5
+    colour = text_on(sheet.primary) if _is_on_band(plan, plan.brand) else sheet.skin.grey
+    lines = Lines(sheet.canvas, plan.brand, sheet.voice, centred=plan.band.width == 160)
+    lines.add(name, Style("Bold", size, colour), max(1, min(4, plan.brand.height // (size * 5 // 4))))
     lines.draw()
-    _draw_label(canvas, plan, labels_for(look.language).ad, text_on(primary))
-    return canvas
 
 
-def _draw_label(canvas: Image.Image, plan: Plan, label: str, on_band: str) -> None:
-    """At the right of its box beside the brand, at the left under it, in the middle of a foot line."""
-    size = 10 if plan.label.height < 16 else 12
-    colour = on_band if plan.label.left < plan.band.right and plan.label.top < plan.band.bottom else _GREY
-    room = plan.label.width - text_width(label, "Regular", size)
-    if plan.label.top == plan.brand.top:
-        left = plan.label.left + room
-    elif plan.label.top < plan.band.bottom:
-        left = float(plan.label.left)
+def _draw_label(sheet: Sheet) -> None:
+    """At the far end beside the brand, where words begin under it, in the middle of a foot line."""
+    plan, label = sheet.plan, seen_line(labels_for(sheet.look.language).ad, sheet.voice)
+    on_band = _is_on_band(plan, plan.label)
+    style = Style(
+        "Regular",
+        10 if plan.label.height < 16 else 12,
+        text_on(sheet.primary) if on_band else sheet.skin.grey,
+    )
+    room = plan.label.width - text_width(label, style.weight, style.size)
+    beside = plan.label.top == plan.brand.top
+    begins_left = on_band and not beside
+    if begins_left or beside:
+        at_right = beside != sheet.voice.rtl
+        left = plan.label.left + (room if at_right else 0)
     else:
         left = plan.label.left + room / 2
-    write(canvas, round(left), baseline(plan.label, size), label, "Regular", size, colour)
+    write(sheet.canvas, round(left), baseline(plan.label, style.size), label, style, sheet.voice.language)
 
 
-def _paste_picture(canvas: Image.Image, box: Box, picture: bytes | None) -> Box | None:
-    """The thumbnail, as large as `box` allows; where it came to stand."""
+def _is_on_band(plan: Plan, box: Box) -> bool:
+    band = plan.band
+    return box.left < band.right and band.left < box.right and box.top < band.bottom
+
+
+def _paste_picture(sheet: Sheet, picture: bytes | None) -> Box | None:
+    """The thumbnail, as large as its box allows; where it came to stand."""
     if picture is None:
-        _draw_bag(canvas, box)
+        _draw_bag(sheet)
         return None
+    box = sheet.plan.picture
+    if sheet.skin.tile:
+        _rounded(sheet.canvas, box, _TILE_MARGIN, sheet.skin.tile)
+        margin = _TILE_MARGIN if box.height > 60 else 2
+        box = Box(box.left + margin, box.top + margin, box.right - margin, box.bottom - margin)
     with Image.open(BytesIO(picture), formats=("JPEG", "PNG")) as opened:
         opened.draft("RGB", (box.width, box.height))
         photo = opened.convert("RGB")
@@ -221,115 +185,90 @@ def _paste_picture(canvas: Image.Image, box: Box, picture: bytes | None) -> Box 
     photo = photo.resize(size, Image.Resampling.LANCZOS)
     left = box.left + (box.width - size[0]) // 2
     top = box.top + (box.height - size[1]) // 2
-    canvas.paste(photo, (left, top))
+    sheet.canvas.paste(photo, (left, top))
     return Box(left, top, left + size[0], top + size[1])
 
 
-def _draw_bag(canvas: Image.Image, box: Box) -> None:
+def _draw_bag(sheet: Sheet) -> None:
     """A shopping bag where a product has no picture."""
+    box = sheet.plan.picture
+    body = mixed(sheet.skin.edge, sheet.skin.ground, 70)
     side = min(box.width, box.height, 110) * 3 // 4
     left = (box.left + box.right - side) // 2
     top = (box.top + box.bottom - side) // 2
-    _rounded(canvas, Box(left, top + side // 4, left + side, top + side), side // 10, "#dfe4ea")
+    _rounded(sheet.canvas, Box(left, top + side // 4, left + side, top + side), side // 10, body)
     handle = (left + side // 3, top, left + side - side // 3, top + side // 2)
-    ImageDraw.Draw(canvas).arc(handle, 180, 360, fill="#c3cad2", width=max(2, side // 16))
+    ImageDraw.Draw(sheet.canvas).arc(handle, 180, 360, fill=sheet.skin.edge, width=max(2, side // 16))
 
 
-def _draw_product(canvas: Image.Image, plan: Plan, title: str, tag: PriceTag, look: Look) -> None:
-    lines = Lines(canvas, plan.words)
-    lines.add(title, "Regular", plan.title_size, "#2b323a", plan.title_lines)
+def _draw_product(sheet: Sheet, card: Card, tag: PriceTag) -> None:
+    """The advertiser's headline, the title, the price, and how to come by the offer's code."""
+    plan, skin = sheet.plan, sheet.skin
+    price = Style("Bold", plan.price_size, readable_on(sheet.accent, skin.ground) if tag.was else skin.ink)
+    title = Style("Regular", plan.title_size, skin.words)
+    code = "" if plan.is_flat else drawable(_code_words(sheet.look))
+    note = fitted(code, Style("Bold", max(11, plan.title_size * 3 // 4), skin.grey), plan.words.width, 10)
+    lines = Lines(sheet.canvas, plan.words, Voice(card.language, sheet.voice.rtl))
+    below = plan.price_size * 3 // 2 + (max(11, plan.price_size * 3 // 5) * 5 // 4 if tag.was else 0)
+    below += height_of(note) if code else 0
+    headline = "" if plan.is_flat else plain_text(sheet.look.headline or "")
+    if headline and lines.room - below >= 2 * height_of(title):
+        most = 2 if lines.room - below >= 3 * height_of(title) else 1
+        lines.add(headline, Style("Bold", title.size, readable_on(sheet.primary, skin.ground)), most)
+        lines.gap(title.size // 4)
+    most = min(plan.title_lines, (lines.room - below) // height_of(title))
+    lines.add(plain_text(card.title), title, max(1, most))
     lines.gap(max(1, plan.price_size // 4))
-    colour = readable_on_white(safe_colour(look.brand.accent)) if tag.was else INK
-    lines.add_price(tag, plan.price_size, colour)
+    lines.add_price(tag, price, skin.grey)
+    if code and lines.room >= height_of(note):
+        lines.add(code, note, 1)
     lines.draw()
 
 
-def _draw_badge(canvas: Image.Image, plan: Plan, badge: str, accent: str) -> None:
-    size = max(12, plan.price_size * 3 // 5)
-    text = drawable(badge)
-    height = size + 9
-    width = round(text_width(text, "Bold", size)) + size
-    left, top = plan.picture.left - 4, plan.picture.top - 4
-    _rounded(canvas, Box(left - 2, top - 2, left + width + 2, top + height + 2), height // 2 + 2, WHITE)
-    _rounded(canvas, Box(left, top, left + width, top + height), height // 2, badge_colour(accent))
-    write_centred(
-        canvas, Box(left, top, left + width, top + height), text, size, text_on(badge_colour(accent))
-    )
+def _code_words(look: Look) -> str:
+    """A code that everybody has is shown; one of the clicker's own is only promised."""
+    offer: Offer | None = look.offer
+    if offer is None or (offer.code is None and not offer.pool):
+        return ""
+    labels = labels_for(look.language)
+    return labels.pool if offer.pool else f"{labels.code} {plain_text(offer.code or '')}"
 
 
-def _draw_button(canvas: Image.Image, plan: Plan, words: str, look: Look) -> None:
-    primary = safe_colour(look.brand.primary)
-    box = plan.button
-    _rounded(canvas, box, 6, mixed(primary, INK, 84))
-    _rounded(canvas, Box(box.left + 1, box.top + 1, box.right - 1, box.bottom - 1), 5, primary)
-    text = cut(drawable(words), "Bold", plan.button_size, box.width - 8)
-    write_centred(canvas, box, text, plan.button_size, text_on(primary))
+def _draw_badge(sheet: Sheet, badge: str, photo: Box | None) -> None:
+    """On the picture's corner; beside it where it is small and there is room."""
+    plan, colour = sheet.plan, badge_colour(sheet.accent)
+    style = Style("Bold", max(12, plan.price_size * 3 // 5), text_on(colour))
+    height = style.size + 9
+    width = round(text_width(drawable(badge), style.weight, style.size)) + style.size
+    over = photo if photo and plan.picture.height >= 150 else plan.picture
+    left = over.right + 2 - width if sheet.voice.rtl else over.left - 2
+    top = max(over.top - 2, plan.picture.top - 2, 4)
+    box = Box(left, top, left + width, top + height)
+    edge = Box(box.left - 2, box.top - 2, box.right + 2, box.bottom + 2)
+    _rounded(sheet.canvas, edge, height // 2 + 2, sheet.skin.ground)
+    _rounded(sheet.canvas, box, height // 2, colour)
+    # A number without letters reads from the left everywhere, its sign before it.
+    write_centred(sheet.canvas, box, badge, style, Voice(sheet.voice.language, rtl=False))
+
+
+def _draw_button(sheet: Sheet, words: str) -> None:
+    box = sheet.plan.button
+    edge = mixed(readable_on(sheet.primary, sheet.skin.ground), INK, 84)
+    _rounded(sheet.canvas, box, 6, edge)
+    _rounded(sheet.canvas, Box(box.left + 1, box.top + 1, box.right - 1, box.bottom - 1), 5, sheet.primary)
+    inner = Box(box.left + 4, box.top, box.right - 4, box.bottom)
+    style = Style("Bold", sheet.plan.button_size, text_on(sheet.primary))
+    style = fitted(drawable(words), style, inner.width, 11)
+    write_centred(sheet.canvas, inner, words, style, sheet.voice)
 
 
 def _rounded(canvas: Image.Image, box: Box, radius: int, colour: str) -> None:
+    canvas.paste(colour, (box.left, box.top), _corners(box.width, box.height, radius))
+
+
+@lru_cache(maxsize=256)
+def _corners(width: int, height: int, radius: int) -> Image.Image:
     """A rounded rectangle with smooth corners, which Pillow draws only when reduced from a larger one."""
-    mask = Image.new("L", (box.width * 4, box.height * 4), 0)
-    edge = (0, 0, box.width * 4 - 1, box.height * 4 - 1)
-    ImageDraw.Draw(mask).rounded_rectangle(edge, radius * 4, fill=255)
-    canvas.paste(colour, (box.left, box.top), mask.resize((box.width, box.height), Image.Resampling.BOX))
-
-
-# --- encoding --------------------------------------------------------------------------------------------
-
-
-def _encoded_frame(canvas: Image.Image, photo: Box | None, primary: str = WHITE) -> bytes:
-    """The best quality whose bytes fit the budget."""
-    frame = b""
-    for colours, dithered in _QUALITIES:
-        frame = _frame_bytes(_indexed(canvas, photo, primary, colours, dithered))
-        if len(frame) <= MAX_FRAME_BYTES:
-            break
-    return frame
-
-
-def _indexed(
-    canvas: Image.Image, photo: Box | None, primary: str, colours: int, dithered: bool
-) -> Image.Image:
-    """`canvas` with a palette of its own; only the photograph is dithered, so that letters stay crisp."""
-    flat = canvas.quantize(colours, method=Image.Quantize.FASTOCTREE)
-    _pin(flat, rgb(primary))
-    _pin(flat, rgb(WHITE))
-    if photo is None or not dithered:
-        return flat
-    smooth = canvas.crop(photo).quantize(palette=flat, dither=Image.Dither.FLOYDSTEINBERG)
-    flat.paste(smooth, (photo.left, photo.top))
-    return flat
-
-
-def _pin(indexed: Image.Image, exact: tuple[int, int, int]) -> None:
-    """A palette averages neighbours: the brand's colour and white are put right where they are near."""
-    palette = indexed.getpalette() or []
-    entries = [palette[start : start + 3] for start in range(0, len(palette), 3)]
-    off = [max(abs(one - two) for one, two in zip(entry, exact, strict=True)) for entry in entries]
-    nearest = off.index(min(off))
-    if off[nearest] <= _PIN_DISTANCE:
-        palette[nearest * 3 : nearest * 3 + 3] = exact
-        indexed.putpalette(palette)
-
-
-def _frame_bytes(indexed: Image.Image) -> bytes:
-    """Pillow's encoding of one picture, its global colour table made the frame's own."""
-    buffer = BytesIO()
-    indexed.save(buffer, "GIF", optimize=False, interlace=False)
-    gif = buffer.getvalue()
-    bits = gif[10] & 0b111
-    table_end = 13 + 3 * (2 << bits)
-    start = _image_start(gif, table_end)
-    control = b"\x21\xf9\x04\x04" + FRAME_CENTISECONDS.to_bytes(2, "little") + b"\x00\x00"  # leave in place
-    descriptor = gif[start : start + 9] + bytes([0b1000_0000 | bits])
-    return control + descriptor + gif[13:table_end] + gif[start + 10 : -1]
-
-
-def _image_start(gif: bytes, position: int) -> int:
-    """Where the image descriptor stands, behind any extension blocks."""
-    while gif[position] == 0x21:
-        position += 2
-        while gif[position]:
-            position += gif[position] + 1
-        position += 1
-    return position
+    mask = Image.new("L", (width * 4, height * 4), 0)
+    ImageDraw.Draw(mask).rounded_rectangle((0, 0, width * 4 - 1, height * 4 - 1), radius * 4, fill=255)
+    return mask.resize((width, height), Image.Resampling.BOX)

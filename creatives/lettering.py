@@ -1,127 +1,151 @@
-"""Text on a picture: what our font can draw, where lines break, and letters that stand evenly."""
+"""Text on a picture: where lines break, what is left out, and letters that stand evenly."""
 
-import unicodedata
+import re
 import warnings
 from functools import lru_cache
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
-from creatives.assets import font
+from creatives.fonts import FINENESS, font_of, runs, scripts_of, seen, text_width, uncovered
+from creatives.plan import Box
 from creatives.price import PriceTag
+from creatives.script import direction_of, in_order, joined, pieces_of
 
-_FINENESS = 4  # text is drawn this many times larger, then reduced
 _ELLIPSIS = "…"
-_STRUCK = "#5b6570"  # a price that no longer holds
+_SHORTER = re.compile(r"[ ,;.:\-|(]*(?:\d[\d.,]*\S|\d+|.)\Z", re.DOTALL)
+_THICKENING = 44  # a letter without a bold gets strokes wider by this part of its size
 
 
 class ScriptNotCovered(UserWarning):
-    """A text has letters that our font cannot draw; they were left out. Serve this product as HTML."""
+    """A text has letters that no font can draw; they were left out."""
 
 
-class Box(NamedTuple):
-    """A rectangle in pixels, right and bottom excluded."""
+class Style(NamedTuple):
+    """How letters look."""
 
-    left: int
-    top: int
-    right: int
-    bottom: int
-
-    @property
-    def width(self) -> int:
-        return self.right - self.left
-
-    @property
-    def height(self) -> int:
-        return self.bottom - self.top
+    weight: str  # "Regular" or "Bold"
+    size: int
+    colour: str
 
 
-def uncovered(text: str) -> str:
-    """The letters of `text` that our font cannot draw, each once."""
-    return "".join(sorted({letter for letter in text if not _covered(letter)}))
+class Voice(NamedTuple):
+    """Whose letters they are: the language chooses among Chinese and Japanese shapes, and the side."""
 
-
-def scripts_of(letters: str) -> str:
-    """The scripts of `letters` by the first words of their Unicode names: a short list for any text."""
-    return ", ".join(sorted({unicodedata.name(letter, "unnamed").split()[0] for letter in letters}))
+    language: str
+    rtl: bool
 
 
 class _Span(NamedTuple):
-    left: int
-    text: str
-    weight: str
-    size: int
-    colour: str
+    shift: int  # from the side where the line begins
+    text: str  # as it is seen
+    style: Style
     struck: bool
 
 
 class Lines:
     """Lines of text gathered first, so that they can be centred in their box from top to bottom."""
 
-    def __init__(self, canvas: Image.Image, box: Box, centred: bool = False) -> None:
-        self.canvas, self.box, self.centred = canvas, box, centred
+    def __init__(self, canvas: Image.Image, box: Box, voice: Voice, *, centred: bool = False) -> None:
+        self.canvas, self.box, self.voice, self.centred = canvas, box, voice, centred
         self.rows: list[tuple[int, list[_Span]]] = []
+
+    @property
+    def room(self) -> int:
+        """The height that is left."""
+        return self.box.height - sum(height for height, _ in self.rows)
 
     def gap(self, pixels: int) -> None:
         self.rows.append((pixels, []))
 
-    def add(self, text: str, weight: str, size: int, colour: str, most: int) -> None:
-        for line in wrapped(drawable(text), weight, size, self.box.width, most):
-            self.rows.append((size * 5 // 4, [_Span(0, line, weight, size, colour, False)]))
+    def add(self, text: str, style: Style, most: int) -> None:
+        shown = drawable(text)
+        direction = direction_of(shown, rtl=self.voice.rtl)
+        for line in wrapped(shown, style, self.box.width, most):
+            span = _Span(0, in_order(line, direction), style, False)
+            self.rows.append((height_of(style), [span]))
 
-    def add_price(self, tag: PriceTag, size: int, colour: str) -> None:
-        now = drawable(tag.now)
-        while size > 10 and text_width(now, "Bold", size) > self.box.width:
-            size -= 1
-        price = _Span(0, now, "Bold", size, colour, False)
-        self.rows.append((size * 6 // 5, [price]))
-        if tag.was is None:
+    def add_price(self, tag: PriceTag, style: Style, was_colour: str) -> None:
+        """The price, and what it was: behind it where there is room, else on a line of its own."""
+        now, was = (seen_line(text, self.voice) for text in (tag.now, tag.was or ""))
+        style = fitted(now, style, self.box.width, 10)
+        self.rows.append((style.size * 6 // 5, [_Span(0, now, style, False)]))
+        if not was:
             return
-        was_size = max(11, size * 3 // 5)
-        left = round(text_width(now, "Bold", size)) + 7
-        was = _Span(left, drawable(tag.was), "Regular", was_size, _STRUCK, True)
-        width = round(text_width(was.text, "Regular", was_size))
-        if left + width <= self.box.width:
-            self.rows[-1][1].append(was)
-        elif sum(height for height, _ in self.rows) + was_size < self.box.height:
-            self.rows.append((was_size * 5 // 4, [was._replace(left=0)]))
+        old = Style("Regular", max(11, style.size * 3 // 5), was_colour)
+        shift = round(text_width(now, style.weight, style.size)) + 7
+        if shift + round(text_width(was, old.weight, old.size)) <= self.box.width:
+            self.rows[-1][1].append(_Span(shift, was, old, True))
+        elif self.room >= old.size * 5 // 4:
+            self.rows.append((old.size * 5 // 4, [_Span(0, was, old, True)]))
 
     def draw(self) -> None:
-        top = self.box.top + max(0, self.box.height - sum(height for height, _ in self.rows)) // 2
+        top = self.box.top + max(0, self.room) // 2
         for height, spans in self.rows:
             for span in spans:
                 self._draw_span(span, top + height * 4 // 5)
             top += height
 
     def _draw_span(self, span: _Span, floor: int) -> None:
-        width = text_width(span.text, span.weight, span.size)
-        left = self.box.left + (round((self.box.width - width) / 2) if self.centred else span.left)
-        write(self.canvas, left, floor, span.text, span.weight, span.size, span.colour)
+        width = text_width(span.text, span.style.weight, span.style.size)
+        left = self.box.left + span.shift
+        if self.centred:
+            left = self.box.left + round((self.box.width - width) / 2)
+        elif self.voice.rtl:
+            left = self.box.right - round(width) - span.shift
+        write(self.canvas, left, floor, span.text, span.style, self.voice.language)
         if span.struck:
-            middle = floor - round(span.size * 0.27)
+            middle = floor - round(span.style.size * 0.27)
             draw = ImageDraw.Draw(self.canvas)
-            draw.line((left, middle, left + round(width), middle), span.colour, 1)
+            draw.line((left, middle, left + round(width), middle), span.style.colour, 1)
 
 
-def text_width(text: str, weight: str, size: int) -> float:
-    return font(weight, size * _FINENESS).getlength(text) / _FINENESS
+def seen_line(text: str, voice: Voice) -> str:
+    """A text that stands on one line, as it is seen from left to right."""
+    shown = drawable(text)
+    return seen(in_order(shown, direction_of(shown, rtl=voice.rtl)))
 
 
-def write(
-    canvas: Image.Image, left: int, baseline: int, text: str, weight: str, size: int, colour: str
-) -> None:
-    """`text` drawn large and reduced, since letters hinted to whole pixels stand unevenly."""
-    letters = font(weight, size * _FINENESS)
-    ascent, descent = (part // _FINENESS + 1 for part in letters.getmetrics())
-    width = int(letters.getlength(text)) // _FINENESS + 4
-    mask = Image.new("L", (width * _FINENESS, (ascent + descent) * _FINENESS), 0)
-    ImageDraw.Draw(mask).text((_FINENESS, ascent * _FINENESS), text, 255, letters, anchor="ls")
-    canvas.paste(colour, (left - 1, baseline - ascent), mask.reduce(_FINENESS))
+def height_of(style: Style) -> int:
+    """Of one line."""
+    return style.size * 5 // 4
 
 
-def write_centred(canvas: Image.Image, box: Box, text: str, size: int, colour: str) -> None:
-    left = box.left + round((box.width - text_width(text, "Bold", size)) / 2)
-    write(canvas, left, baseline(box, size), text, "Bold", size, colour)
+def fitted(text: str, style: Style, width: int, least: int) -> Style:
+    """`style`, made smaller until `text` stands on a line of `width`, though not below `least`."""
+    while style.size > least and text_width(text, style.weight, style.size) > width:
+        style = style._replace(size=style.size - 1)
+    return style
+
+
+def write(canvas: Image.Image, left: int, floor: int, text: str, style: Style, language: str) -> None:
+    """Letters as they are seen, drawn large and reduced: hinted to whole pixels they stand unevenly."""
+    mask, ascent = _mask(seen(text), style.weight, style.size, language)
+    canvas.paste(style.colour, (left - 1, floor - ascent), mask)
+
+
+@lru_cache(maxsize=256)  # brands, labels and buttons return in each frame
+def _mask(text: str, weight: str, size: int, language: str) -> tuple[Image.Image, int]:
+    pieces = runs(text, weight, language)
+    metrics = [font_of(run.face, size).getmetrics() for run in pieces] or [(0, 0)]
+    ascent, descent = (max(parts) // FINENESS + 2 for parts in zip(*metrics, strict=True))
+    width = int(text_width(text, weight, size)) + 5
+    mask = Image.new("L", (width * FINENESS, (ascent + descent) * FINENESS), 0)
+    draw, pen = ImageDraw.Draw(mask), float(FINENESS)
+    for run in pieces:
+        font = font_of(run.face, size)
+        stroke = size * FINENESS / _THICKENING if run.face.thickened else 0
+        draw.text((pen, ascent * FINENESS), run.text, 255, font, anchor="ls", stroke_width=stroke)
+        pen += text_width(run.text, weight, size) * FINENESS
+    return mask.reduce(FINENESS), ascent
+
+
+def write_centred(canvas: Image.Image, box: Box, text: str, style: Style, voice: Voice) -> None:
+    """One line in the middle of `box`, shortened where it is too long."""
+    shown = cut(drawable(text), style, box.width)
+    line = in_order(shown, direction_of(shown, rtl=voice.rtl))
+    left = box.left + round((box.width - text_width(line, style.weight, style.size)) / 2)
+    write(canvas, left, baseline(box, style.size), line, style, voice.language)
 
 
 def baseline(box: Box, size: int) -> int:
@@ -129,61 +153,59 @@ def baseline(box: Box, size: int) -> int:
     return round((box.top + box.bottom) / 2 + size * 0.355)
 
 
-def wrapped(text: str, weight: str, size: int, width: int, most: int) -> list[str]:
+def wrapped(text: str, style: Style, width: int, most: int) -> list[str]:
     """`text` in at most `most` lines of `width` pixels; what does not fit ends in an ellipsis."""
     lines: list[str] = []
     line = ""
-    for word in _breakable(text, weight, size, width):
-        longer = f"{line} {word}" if line else word
-        if text_width(longer, weight, size) <= width:
+    for before, piece in _breakable(text, style, width):
+        longer = f"{line}{before}{piece}" if line else piece
+        if text_width(longer, style.weight, style.size) <= width:
             line = longer
             continue
         if len(lines) == most - 1:
-            return [*lines, cut(f"{longer}{_ELLIPSIS}", weight, size, width)]
+            return [*lines, cut(f"{longer}{_ELLIPSIS}", style, width)]
         lines.append(line)
-        line = word
+        line = piece
     return [*lines, line] if line else lines
 
 
-def _breakable(text: str, weight: str, size: int, width: int) -> list[str]:
-    """The words of `text`, the longest ones broken so that each fits a line."""
-    words: list[str] = []
-    for word in text.split(" "):
-        piece = ""
-        for letter in word:
-            if piece and text_width(piece + letter, weight, size) > width:
-                words.append(piece)
-                piece = ""
+def _breakable(text: str, style: Style, width: int) -> list[tuple[str, str]]:
+    """The pieces of `text`, the longest ones broken so that each fits a line."""
+    pieces: list[tuple[str, str]] = []
+    for space, word in pieces_of(text):
+        before, piece = space, ""
+        for letter in word if text_width(word, style.weight, style.size) > width else [word]:
+            if piece and text_width(piece + letter, style.weight, style.size) > width:
+                pieces.append((before, piece))
+                before, piece = "", ""
             piece += letter
-        words.append(piece)
-    return words
+        pieces.append((before, piece))
+    return pieces
 
 
-def cut(text: str, weight: str, size: int, width: int) -> str:
-    """`text`, shortened with an ellipsis until it is no wider than `width`."""
+def cut(text: str, style: Style, width: int) -> str:
+    """`text`, shortened with an ellipsis until it is no wider than `width`; a number goes whole."""
     kept = text.rstrip(_ELLIPSIS)
     shown = text
-    while kept and text_width(shown, weight, size) > width:
-        kept = kept[:-1].rstrip(" ,;.:-|")
+    while kept and text_width(shown, style.weight, style.size) > width:
+        kept = _SHORTER.sub("", kept)
         shown = kept + _ELLIPSIS
     return shown
 
 
 def drawable(text: str) -> str:
-    """`text` without the letters our font lacks; most of a title gone means no title rather than a torso."""
-    missing = uncovered(text)
+    """`text` in joined letters, without those that no font has; none rather than a torso."""
+    shown = joined(text)
+    missing = uncovered(shown)
     if not missing:
-        return text
-    warnings.warn(ScriptNotCovered(f"not drawn: {scripts_of(missing)}"), stacklevel=2)
-    kept = " ".join("".join(letter for letter in text if letter not in missing).split(" ")).strip()
-    letters = sum(letter.isalnum() for letter in text)
+        return shown
+    warnings.warn(
+        ScriptNotCovered(
+            f"not drawn: {scripts_of(missing)}: no font has these letters; put one in the folder that"
+            " ADSERVER_FONTS names (docs/images.md)"
+        ),
+        stacklevel=1,  # told once per script, whoever asks
+    )
+    kept = " ".join("".join(letter for letter in shown if letter not in missing).split(" ")).strip()
+    letters = sum(letter.isalnum() for letter in shown)
     return kept if sum(letter.isalnum() for letter in kept) * 2 > letters else ""
-
-
-@lru_cache(maxsize=16_384)
-def _covered(letter: str) -> bool:
-    """A font draws the same box for every letter it lacks."""
-    if letter.isspace():
-        return True
-    letters = font("Regular", 24)
-    return bytes(letters.getmask(letter)) != bytes(letters.getmask("\U0010fffe"))

@@ -73,6 +73,7 @@ class SlotRequest(msgspec.Struct, frozen=True):
     click_prefix: str | None = None
     embed_key: str | None = None  # `n`: ties an image to its link
     said: Said = NOTHING_SAID
+    cards: int = CARDS_OF_IMAGE  # of an image; a still has one
 
 
 class Served(msgspec.Struct):
@@ -148,7 +149,7 @@ class Serve:
             return None
         now_ms = self._clock()
         site = self._snapshot.sites[slot.site_key]
-        answer, viewer = self._decide(slot, site, ask, on_site(caller, site.key), now_ms, image=False)
+        answer, viewer = self._decide(slot, site, ask, on_site(caller, site.key), now_ms)
         if isinstance(answer, NoAd):
             served = self.house(slot)
         else:
@@ -218,7 +219,7 @@ class Serve:
             return None
         now_ms = self._clock()
         site = self._snapshot.sites[slot.site_key]
-        answer, viewer = self._decide(slot, site, ask, on_site(caller, site.key), now_ms, image=True)
+        answer, viewer = self._decide(slot, site, ask, on_site(caller, site.key), now_ms, ask.cards)
         if isinstance(answer, NoAd):
             return slot
         token = self._token(answer, slot, viewer.visitor_key, now_ms, caller)
@@ -249,7 +250,7 @@ class Serve:
             return None
         site = self._snapshot.sites[slot.site_key]
         consent = self._consent(site, ask, caller)
-        return self._judge(slot, site, consent, on_site(caller, site.key), self._clock(), image=False)[0]
+        return self._judge(slot, site, consent, on_site(caller, site.key), self._clock())[0]
 
     def _slot(self, slot_key: int) -> Slot | None:
         self._refresh()
@@ -258,18 +259,18 @@ class Serve:
         return self._snapshot.slots.get(slot_key)
 
     def _decide(
-        self, slot: Slot, site: Site, ask: SlotRequest, caller: Caller, now_ms: int, *, image: bool
+        self, slot: Slot, site: Site, ask: SlotRequest, caller: Caller, now_ms: int, image_cards: int = 0
     ) -> tuple[Decision | NoAd, Viewer]:
-        """The answer, counted; and whom it was made for."""
+        """The answer, counted; and whom it was made for. An image shows at most `image_cards`."""
         consent = self._consent(site, ask, caller)
         answer: Decision | NoAd = NoAd({})
         viewer = Viewer(consent)
         if not self._memory.watch.shows(caller, now_ms):
             self._memory.tally.add(slot.key, "flooded")
-        elif image and ask.embed_key and not consent.may_store:
+        elif image_cards and ask.embed_key and not consent.may_store:
             self._memory.tally.add(slot.key, "untied")  # a key of each recipient's would name them
         else:
-            answer, viewer = self._judge(slot, site, consent, caller, now_ms, image=image)
+            answer, viewer = self._judge(slot, site, consent, caller, now_ms, image_cards)
         self._counts.answer(answer, slot, caller)
         self._counts.signs(consent, slot, site, caller, now_ms)
         return answer, viewer
@@ -282,7 +283,7 @@ class Serve:
         return Viewer(consent, 0, profile_of(caller.seen_here) if consent.may_cap else None)
 
     def _judge(
-        self, slot: Slot, site: Site, consent: Consent, caller: Caller, now_ms: int, *, image: bool
+        self, slot: Slot, site: Site, consent: Consent, caller: Caller, now_ms: int, image_cards: int = 0
     ) -> tuple[Decision | NoAd, Viewer]:
         is_person = caller.robot is None and not is_foreign(caller, site)
         if not is_person or not self._writer.records:
@@ -290,10 +291,10 @@ class Serve:
         viewer = self._viewer(consent, caller)
         shops = viewer.profile.shops if viewer.profile is not None else []
         candidates = self._candidates(shops, now_ms)
-        cards = CARDS_OF_IMAGE if image else FORMATS[slot.format_name].cards
+        cards = image_cards or FORMATS[slot.format_name].cards
         rules = self._house_rules.at(slot, site)
         products = self._products(shops, cards, now_ms, rules)
-        request = Request(slot, cards, image, now_ms, caller.test, rules)
+        request = Request(slot, cards, image_cards > 0, now_ms, caller.test, rules)
         return decide(request, viewer.profile, candidates, products, self._dice()), viewer
 
     def _consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent:

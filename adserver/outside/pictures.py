@@ -15,12 +15,16 @@ import sys
 import time
 import warnings
 from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
+import PIL
 
 from adserver.ports import FrameNotDrawn
+from creatives.assets import FontUnreadable, fonts_in, own_families, sources
 from creatives.card import Card, Look
+from creatives.fonts import use_fonts
 from creatives.formats import Format
 from creatives.gif import draw_frame, message_frame
 from creatives.lettering import ScriptNotCovered
@@ -70,7 +74,10 @@ class PictureDecoder:
         children: int = 2,
         timeout_seconds: float = TIMEOUT_SECONDS,
         memory_bytes: int = CHILD_MEMORY_BYTES,
+        fonts: Path | None = None,
     ) -> None:
+        """`fonts` is the operator's folder of them."""
+        self._fonts = fonts
         self._timeout_seconds = timeout_seconds
         self._memory_bytes = memory_bytes
         # An empty place stands for a child that is started when it is first needed.
@@ -112,7 +119,7 @@ class PictureDecoder:
         try:
             if child is None or not child.is_alive():
                 _end(child)
-                child = _Child(self._timeout_seconds, self._memory_bytes)
+                child = _Child(self._timeout_seconds, self._memory_bytes, self._fonts)
             answer = child.ask(question)
             kept = child
             return answer
@@ -129,10 +136,10 @@ class PictureDecoder:
 class _Child:
     """One child process, seen from the parent."""
 
-    def __init__(self, timeout_seconds: float, memory_bytes: int) -> None:
+    def __init__(self, timeout_seconds: float, memory_bytes: int, fonts: Path | None) -> None:
         self._timeout_seconds = timeout_seconds
         ours, theirs = socket.socketpair()
-        limits = [str(theirs.fileno()), str(memory_bytes), str(timeout_seconds)]
+        limits = [str(theirs.fileno()), str(memory_bytes), str(timeout_seconds), str(fonts or "")]
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [sys.executable, *_CHILD_ARGUMENTS, *limits],
@@ -199,6 +206,17 @@ def _limit(connection: socket.socket, deadline_seconds: float | None) -> None:
         connection.settimeout(max(0.001, deadline_seconds - time.monotonic()))
 
 
+def edition_of(fonts: Path | None) -> str:
+    """Changes whenever a frame of the same card may look otherwise: with our code, Pillow, and any font."""
+    known = blake2b(sources(), digest_size=8)
+    known.update(PIL.__version__.encode())
+    for family in own_families():
+        known.update(str(Path(family.regular.path).stat().st_size).encode())
+    for path in fonts_in(str(fonts) if fonts else None):
+        known.update(f"{path}:{Path(path).stat().st_size}".encode())
+    return known.hexdigest()
+
+
 # --- in the child ----------------------------------------------------------------------------------------
 
 
@@ -220,6 +238,10 @@ def _answer_or_refusal(question: _Question) -> _Answer:
         return _Refused(PictureRejection.DAMAGED, f"{type(problem).__name__}: {problem}"[:200])
 
 
+def _as_line(message: Warning | str, *_: object, **__: object) -> str:
+    return f"adserver: image creatives: {message}\n"
+
+
 def _confine(memory_bytes: int) -> None:
     for limit, amount in (
         (resource.RLIMIT_AS, memory_bytes),
@@ -230,11 +252,15 @@ def _confine(memory_bytes: int) -> None:
         resource.setrlimit(limit, (amount, amount))
 
 
-def child(descriptor: int, memory_bytes: int, timeout_seconds: float) -> None:
-    """Answers questions until the parent is gone."""
+def child(descriptor: int, memory_bytes: int, timeout_seconds: float, fonts: str = "") -> None:
+    """Answers questions until the parent is gone; `fonts` is the operator's folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us, not a Ctrl-C meant for it
     warnings.simplefilter("ignore")
-    warnings.simplefilter("default", ScriptNotCovered)  # once per script, on the server's own stderr
+    # Once per script and file, on the server's own stderr.
+    warnings.formatwarning = _as_line
+    for named in (ScriptNotCovered, FontUnreadable):
+        warnings.simplefilter("default", named)
+    use_fonts(fonts_in(fonts))
     _confine(memory_bytes)
     connection = socket.socket(fileno=descriptor)
     with suppress(OSError, EOFError):
@@ -249,4 +275,4 @@ def child(descriptor: int, memory_bytes: int, timeout_seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    child(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+    child(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), *sys.argv[4:])

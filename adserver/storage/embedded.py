@@ -18,6 +18,7 @@ from adserver.storage.entities import (
     SqliteInventory,
     SqliteKeys,
 )
+from adserver.storage.frames import FrameFolder
 from adserver.storage.import_files import ImportFolder
 from adserver.storage.imports import SqliteImports
 from adserver.storage.ledger import SqliteLedger
@@ -75,6 +76,7 @@ class Storage:
         self.pixel = SqlitePixel(self.reader)
         self.changes = SqliteChanges(self.reader)
         self.media = MediaFolder(media)
+        self.frames = FrameFolder(path.parent / "frames")
         self._socket: WriterSocket | None = None
         if isinstance(writer, LocalWriter):
             self._socket = WriterSocket(writer, socket_path(path))

@@ -11,6 +11,7 @@ GIF = (
     b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 )
 _NEVER_KEPT = (b"cache-control", b"no-store, no-cache, must-revalidate, max-age=0, private")
+_ASKED_EACH_TIME = (b"cache-control", b"private, no-cache")
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _ANYWHERE = (b"cross-origin-resource-policy", b"cross-origin")
 _FOR_EVER = (b"cache-control", b"public, max-age=31536000, immutable")
@@ -61,9 +62,16 @@ def document(body: bytes, policy: str, frame_ancestors: str) -> Answer:
     return Answer(200, headers, body)
 
 
-def picture(body: bytes) -> Answer:
-    """A slot's GIF: personal, so nobody may keep it."""
-    return Answer(200, [(b"content-type", b"image/gif"), _NEVER_KEPT, _NO_SNIFFING, _ANYWHERE], body)
+def picture(body: bytes, tag: str, kind: str, known: bytes = b"") -> Answer:
+    """A slot's picture: personal, so only its browser may keep it, and asks each time whether it still holds.
+
+    `known` is the tag of the one it has, which need not be sent again.
+    """
+    etag = f'"{tag}"'.encode()
+    headers = [(b"etag", etag), _ASKED_EACH_TIME, _NO_SNIFFING, _ANYWHERE]
+    if etag in known:
+        return Answer(304, headers)
+    return Answer(200, [(b"content-type", b"image/" + kind.encode()), *headers], body)
 
 
 def media(body: bytes, content_type: bytes) -> Answer:

@@ -30,6 +30,7 @@ _WANTED = frozenset(
     {
         b"host", b"cookie", b"origin", b"referer", b"user-agent", b"sec-gpc", b"sec-purpose", b"purpose",
         b"sec-fetch-site", b"x-purpose", b"x-moz", b"x-forwarded-for", b"authorization",
+        b"if-none-match",
     }
 )  # fmt: skip
 

@@ -64,7 +64,7 @@ async def _body(receive: Receive) -> bytes:
 
 async def _send(send: Send, answer: Answer, head_only: bool = False) -> None:
     headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
-    if answer.status == 204:
+    if answer.status in (204, 304):
         headers.pop()
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head_only else answer.body})

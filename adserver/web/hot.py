@@ -13,15 +13,15 @@ from adserver.domain.pricing import AdEvent
 from adserver.domain.slot import Slot
 from adserver.flows.bill import Bill
 from adserver.flows.collect import Collect, Collected
-from adserver.flows.draw import Draw
-from adserver.flows.serve import Serve, Served, ServedImage, SlotRequest
+from adserver.flows.draw import GIF, PNG, Draw, Drawn
+from adserver.flows.serve import CARDS_OF_IMAGE, Serve, Served, ServedImage, SlotRequest
 from adserver.ports import Deferred, FrameNotDrawn, Media
 from adserver.web import answers, metrics
 from adserver.web.answers import Answer, Headers
 from adserver.web.caller import Callers, Head, read_head
 from adserver.web.pending import Pending, in_time, waited
 from adserver.writes import Outcome, Result
-from creatives.formats import FORMATS
+from creatives.formats import FORMATS, Format
 from pixel.parse import MAX_BODY_BYTES, UNHEARD, Hit, from_body, from_query, said_in
 from pixel.urgent import is_urgent
 
@@ -39,6 +39,7 @@ ADDRESSES = (
     "GET /slot.js",
     "GET /slot/{slot_id}",
     "GET /slot/{slot_id}.gif",
+    "GET /slot/{slot_id}.png",
     "GET /slot/{slot_id}/click",
     "GET /i",
     "POST /i",
@@ -205,13 +206,13 @@ class Hot:
 
     def _house(self, name: str) -> Answer:
         """A place without its ad: nothing is decided, and nobody's profile is read."""
-        slot_key = read_id("slot", name.removesuffix(".gif"))
+        kind = _kind_of(name)
+        slot_key = read_id("slot", name.removesuffix(f".{kind}"))
         slot = None if slot_key is None else self._serve.shed(slot_key)
-        is_image = name.endswith(".gif")
-        if slot is None or (is_image and slot.is_responsive):
+        if slot is None or (kind and slot.is_responsive):
             return answers.plain(404, "no such slot")
-        if is_image:
-            return answers.picture(self._draw.house(FORMATS[slot.format_name]))
+        if kind:
+            return answers.picture(*self._draw.house(FORMATS[slot.format_name], kind), kind)
         return _document(self._serve.house(slot))
 
     def _ask(self, request: Request, head: Head) -> Ask:
@@ -255,36 +256,40 @@ class Hot:
         name = ask.path.removeprefix("/slot/")
         if name.endswith("/click"):
             return self._image_click(ask, name.removesuffix("/click"))
-        if name.endswith(".gif"):
-            return self._image(ask, name.removesuffix(".gif"))
+        kind = _kind_of(name)
+        if kind:
+            return self._image(ask, name.removesuffix(f".{kind}"), kind)
         request = _slot_request(ask, name)
         served = self._serve.document(request, ask.caller) if request else None
         if served is None:
             return answers.plain(404, "no such slot")
         return _with_cookie(_document(served), served.set_cookie)
 
-    def _image(self, ask: Ask, slot_id: str) -> Reply:
-        request = _slot_request(ask, slot_id)
+    def _image(self, ask: Ask, slot_id: str, kind: str) -> Reply:
+        request = _slot_request(ask, slot_id, cards=1 if kind == PNG else CARDS_OF_IMAGE)
         image = self._serve.image(request, ask.caller) if request else None
         if image is None:
             return answers.plain(404, "no such slot")
         if isinstance(image, Slot):
-            return answers.picture(self._draw.house(FORMATS[image.format_name]))
-        body = self._draw.at_hand(image.cards, image.look, image.format)
-        if body is None:
-            return in_time(self._drawn_image(ask, image))
-        return self._charged_image(ask, image, body)
+            return self._house_picture(ask, FORMATS[image.format_name], kind)
+        drawn = self._draw.at_hand(image.cards, image.look, image.format, kind)
+        if drawn is None:
+            return in_time(self._drawn_image(ask, image, kind))
+        return self._charged_image(ask, image, drawn, kind)
 
-    async def _drawn_image(self, ask: Ask, image: ServedImage) -> Answer:
+    def _house_picture(self, ask: Ask, format_: Format, kind: str) -> Answer:
+        return _picture(self._draw.house(format_, kind), ask, kind)
+
+    async def _drawn_image(self, ask: Ask, image: ServedImage, kind: str) -> Answer:
         try:
-            body = await asyncio.to_thread(self._draw.gif, image.cards, image.look, image.format)
+            drawn = await asyncio.to_thread(self._draw.image, image.cards, image.look, image.format, kind)
         except FrameNotDrawn as fault:
             log.error("a frame could not be drawn: %s", fault)
-            return answers.picture(self._draw.house(image.format))
-        reply = self._charged_image(ask, image, body)
+            return self._house_picture(ask, image.format, kind)
+        reply = self._charged_image(ask, image, drawn, kind)
         return reply if isinstance(reply, Answer) else await waited(reply)
 
-    def _charged_image(self, ask: Ask, image: ServedImage, body: bytes) -> Reply:
+    def _charged_image(self, ask: Ask, image: ServedImage, drawn: Drawn, kind: str) -> Reply:
         """The picture is its own impression, sent once its charge is durable; the house's if it was refused.
 
         A late charge may yet be taken, so its picture is sent: nobody pays for what was not shown.
@@ -292,8 +297,8 @@ class Hot:
 
         def told(name: str) -> Answer:
             if name in (Result.CAP_REACHED, Result.UNRECORDED):
-                return _explained(answers.picture(self._draw.house(image.format)), ask, name)
-            return _explained(_with_cookie(answers.picture(body), image.set_cookie), ask, name)
+                return _explained(self._house_picture(ask, image.format, kind), ask, name)
+            return _explained(_with_cookie(_picture(drawn, ask, kind), image.set_cookie), ask, name)
 
         return _charged(self._bill.image_shown(image.token, ask.caller), told, SHOPPER_SECONDS)
 
@@ -425,7 +430,16 @@ def _document(served: Served) -> Answer:
 
 def _waits_for_disk(path: str) -> bool:
     """A document's decision is recorded behind its back; anything else is answered once it is durable."""
-    return not path.startswith("/slot/") or path.endswith(".gif")
+    return not path.startswith("/slot/") or path.endswith((".gif", ".png"))
+
+
+def _kind_of(name: str) -> str:
+    """The ending of an image slot's address; "" where a document is asked for."""
+    return name[-3:] if name.endswith((f".{GIF}", f".{PNG}")) else ""
+
+
+def _picture(drawn: Drawn, ask: Ask, kind: str) -> Answer:
+    return answers.picture(drawn.body, drawn.tag, kind, ask.head.values.get(b"if-none-match", b""))
 
 
 def _token(query: bytes) -> str:
@@ -434,15 +448,17 @@ def _token(query: bytes) -> str:
     return first[2:].decode("latin-1") if first.startswith(b"t=") else ""
 
 
-def _slot_request(ask: Ask, slot_id: str) -> SlotRequest | None:
-    """The question of a slot; None where the id is not one of a slot's."""
+def _slot_request(ask: Ask, slot_id: str, cards: int = CARDS_OF_IMAGE) -> SlotRequest | None:
+    """The question of a slot; None where the id is not one of a slot's. `still=1`: an image that rests."""
     slot_key = read_id("slot", slot_id)
     if slot_key is None:
         return None
     if not ask.query:
-        return SlotRequest(slot_key)
+        return SlotRequest(slot_key, cards=cards)
     fields = fields_of(ask.query)
-    return SlotRequest(slot_key, fields.get("click"), fields.get("n"), said_in(fields))
+    if fields.get("still") == "1":
+        cards = 1
+    return SlotRequest(slot_key, fields.get("click"), fields.get("n"), said_in(fields), cards)
 
 
 def fields_of(query: bytes) -> dict[str, str]:

@@ -278,7 +278,7 @@ def _written(answer: Answer, turn: _Turn, default_headers: Headers) -> bytes:
     parts += [_line(*header) for header in answer.headers]
     if not turn.keep_alive:
         parts.append(b"connection: close\r\n")
-    if answer.status == 204:
+    if answer.status in (204, 304):
         parts.append(b"\r\n")
     else:
         parts.append(b"content-length: %d\r\n\r\n" % len(answer.body))
