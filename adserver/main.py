@@ -35,6 +35,7 @@ from adserver.flows.notify import Notify
 from adserver.flows.picture import FetchPictures
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
+from adserver.flows.preview import Preview
 from adserver.flows.privacy import Privacy
 from adserver.flows.purge import Purge
 from adserver.flows.recognise import Recognise
@@ -242,6 +243,7 @@ class Server:
             proven=ProveConsent(self.storage.consents, derived_key(self.keys, b"parties")),
             postback=self.postback,
             upload=Upload(self.storage.media, self.pictures),
+            preview=Preview(self.storage.catalogue, self.draw, self.clock),
             books=books_of(self.storage, self.signer, self.clock, settings.timezone),
             base_url=settings.base_url,
             visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),

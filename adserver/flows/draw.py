@@ -65,6 +65,10 @@ class Draw:
             return None
         return known[0] if kind == PNG else _spliced(known, format_)
 
+    def uncovered(self, texts: Sequence[str]) -> list[str]:
+        """Of each text the letters that no font draws."""
+        return self._pictures.uncovered(tuple(texts))
+
     def house(self, format_: Format, kind: str = GIF) -> Drawn:
         """The picture of an empty slot; drawn before the first request."""
         return self._houses[format_.name, kind]

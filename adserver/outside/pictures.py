@@ -24,7 +24,7 @@ import PIL
 from adserver.ports import FrameNotDrawn
 from creatives.assets import FontUnreadable, fonts_in, own_families, sources
 from creatives.card import Card, Look
-from creatives.fonts import use_fonts
+from creatives.fonts import uncovered, use_fonts
 from creatives.formats import Format
 from creatives.gif import draw_frame, message_frame
 from creatives.lettering import ScriptNotCovered
@@ -49,6 +49,14 @@ class _DrawFrame(msgspec.Struct, tag="frame"):
     picture: bytes | None
 
 
+class _FindUncovered(msgspec.Struct, tag="find_uncovered"):
+    texts: tuple[str, ...]
+
+
+class _Uncovered(msgspec.Struct, tag="uncovered"):
+    letters: list[str]
+
+
 class _Frame(msgspec.Struct, tag="drawn"):
     data: bytes
 
@@ -62,8 +70,8 @@ class _Refused(msgspec.Struct, tag="refused"):
     detail: str = ""
 
 
-_Question = _MakeThumbnail | _DrawFrame
-_Answer = _Made | _Frame | _Refused
+_Question = _MakeThumbnail | _DrawFrame | _FindUncovered
+_Answer = _Made | _Frame | _Uncovered | _Refused
 
 
 class PictureDecoder:
@@ -100,6 +108,13 @@ class PictureDecoder:
         """One encoded GIF frame of the look's message, or FrameNotDrawn."""
         return self._drawn(_DrawFrame(None, look, format_, picture))
 
+    def uncovered(self, texts: tuple[str, ...]) -> list[str]:
+        """Of each text the letters that no font draws, or FrameNotDrawn: the fonts are the children's."""
+        answer = self._ask(_FindUncovered(texts))
+        if isinstance(answer, _Uncovered):
+            return answer.letters
+        raise _not_drawn(answer)
+
     def close(self) -> None:
         """Ends the children; waits for questions under way, at most as long as those may last."""
         for _ in range(self._children):
@@ -111,7 +126,7 @@ class PictureDecoder:
         answer = self._ask(question)
         if isinstance(answer, _Frame):
             return answer.data
-        raise FrameNotDrawn(f"{answer.rejection} {answer.detail}" if isinstance(answer, _Refused) else "")
+        raise _not_drawn(answer)
 
     def _ask(self, question: _Question) -> _Answer:
         child = self._places.get()
@@ -172,6 +187,10 @@ class _Child:
         self._process.wait()
 
 
+def _not_drawn(answer: _Answer) -> FrameNotDrawn:
+    return FrameNotDrawn(f"{answer.rejection} {answer.detail}" if isinstance(answer, _Refused) else "")
+
+
 def _end(child: "_Child | None") -> None:
     if child is not None:
         child.end()
@@ -224,6 +243,8 @@ def _answer(question: _Question) -> _Answer:
     if isinstance(question, _MakeThumbnail):
         made = make_thumbnail(question.data)
         return _Made(made) if isinstance(made, Thumbnail) else _Refused(made)
+    if isinstance(question, _FindUncovered):
+        return _Uncovered([uncovered(text) for text in question.texts])
     if question.card is None:
         return _Frame(message_frame(question.look, question.format_, question.picture))
     return _Frame(draw_frame(question.card, question.look, question.format_, question.picture))

@@ -20,6 +20,7 @@ from adserver.flows.manage import Manage
 from adserver.flows.notify import Notify
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
+from adserver.flows.preview import Preview
 from adserver.flows.recognise import Recognise
 from adserver.flows.relay import Relay
 from adserver.flows.shops import Shops
@@ -42,6 +43,7 @@ from adserver.web.api import (
     media,
     pixel,
     postback,
+    previews,
     products,
     proofs,
     publishers,
@@ -61,8 +63,6 @@ from adserver.web.problems import Problem, answer_fault, answer_http, answer_inv
 MOST_BODY_BYTES = 1_000_000
 MOST_FEED_BYTES = 10_000_000
 MOST_IMPORTS_AT_ONCE = 2
-MOST_PINGS_AT_ONCE = 4
-MOST_UPLOADS_AT_ONCE = 2  # as many as there are processes that decode
 
 RESOURCES = (
     advertisers,
@@ -81,6 +81,7 @@ RESOURCES = (
     campaigns,
     creatives,
     media,
+    previews,
     publishers,
     sites,
     slots,
@@ -113,6 +114,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     relay: Relay,
     proven: ProveConsent,
     postback: Postback,
+    preview: Preview,
     books: Books,
     upload: Upload,
     base_url: str,
@@ -134,12 +136,11 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         relay=relay,
         consents=proven,
         postback=postback,
+        preview=preview,
         books=books,
         upload=upload,
         base_url=base_url,
         import_turns=CapacityLimiter(MOST_IMPORTS_AT_ONCE),
-        upload_turns=CapacityLimiter(MOST_UPLOADS_AT_ONCE),
-        ping_turns=CapacityLimiter(MOST_PINGS_AT_ONCE),
     )
     for resource in RESOURCES:
         app.include_router(resource.router, prefix=API)

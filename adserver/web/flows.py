@@ -14,6 +14,7 @@ from adserver.flows.manage import Manage
 from adserver.flows.notify import Notify
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
+from adserver.flows.preview import Preview
 from adserver.flows.prove import Prove
 from adserver.flows.recognise import Recognise
 from adserver.flows.relay import Relay
@@ -21,6 +22,10 @@ from adserver.flows.shops import Shops
 from adserver.flows.statement import AdvertiserStatements, Ports, PublisherStatements
 from adserver.flows.upload import Upload
 from adserver.ports import Clock, Signer, Stores
+
+PREVIEWS_AT_ONCE = 1  # slots wait for the same children that draw
+PINGS_AT_ONCE = 4
+UPLOADS_AT_ONCE = 2  # as many as there are processes that decode
 
 
 class Books(msgspec.Struct, frozen=True):
@@ -55,12 +60,14 @@ class Flows(msgspec.Struct, frozen=True):
     relay: Relay
     consents: ProveConsent
     postback: Postback
+    preview: Preview
     books: Books
     upload: Upload
     base_url: str
     import_turns: CapacityLimiter
-    upload_turns: CapacityLimiter
-    ping_turns: CapacityLimiter
+    upload_turns: CapacityLimiter = msgspec.field(default_factory=lambda: CapacityLimiter(UPLOADS_AT_ONCE))
+    preview_turns: CapacityLimiter = msgspec.field(default_factory=lambda: CapacityLimiter(PREVIEWS_AT_ONCE))
+    ping_turns: CapacityLimiter = msgspec.field(default_factory=lambda: CapacityLimiter(PINGS_AT_ONCE))
 
 
 def flows_of(request: Request) -> Flows:

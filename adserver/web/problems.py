@@ -121,6 +121,15 @@ PROBLEMS = {
     "nothing_to_import": Kind(422, "Nothing to import", "Send the file as the body, or set `url`."),
     "message_incomplete": Kind(422, "The message is incomplete", "A message has `message` and `link`."),
     "message_unused": Kind(422, "Cards have no message", "Leave `message` and `link` out, or use `message`."),
+    "nothing_to_show": Kind(
+        409, "The catalogue is empty", "Import a feed or put a product first: cards show products."
+    ),
+    "unknown_item": Kind(
+        422, "Not in the catalogue", "Name `item_ids` of the creative's own advertiser, as its feed does."
+    ),
+    "not_drawn": Kind(
+        503, "The picture could not be drawn", "Ask again; where it stays so, the server's log says why."
+    ),
     "offer_unused": Kind(422, "A message has no offer", "Leave `offer` out, or use a template of products."),
     "situations_unused": Kind(
         422, "Cards are for every situation", "Leave `situations` out; `copies` give cards their words."

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
@@ -22,12 +22,14 @@ from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.collect import Collect, CollectPolicy
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
+from adserver.flows.draw import GIF, Drawn
 from adserver.flows.feed import ImportFeed
 from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage, Reach
 from adserver.flows.notify import Notify
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
+from adserver.flows.preview import Preview
 from adserver.flows.recognise import Recognise
 from adserver.flows.refresh import Refresh
 from adserver.flows.relay import Relay, RelayPolicy
@@ -37,11 +39,16 @@ from adserver.outside.clock import KeyMint
 from adserver.outside.pictures import PictureDecoder
 from adserver.outside.signer import HeadSigner
 from adserver.parties import Parties
-from adserver.ports import FetchRefused
+from adserver.ports import FetchRefused, FrameNotDrawn
 from adserver.storage.embedded import own_storage
 from adserver.web.app import make_app
 from adserver.web.flows import books_of
 from adserver.writes import AdRecord, ApiKey, Conversion, CreditConversion, RecordAd, Scope, StoreEvent
+from creatives.card import Card, Look
+from creatives.fonts import uncovered
+from creatives.formats import Format
+from creatives.frame import png_of, splice
+from creatives.gif import draw_frame, message_frame
 from pixel.cookie import KeyRing
 from pixel.events import Event, EventName
 
@@ -69,12 +76,31 @@ class NoNetwork:
         raise FetchRefused("no network here")
 
 
+class DrawnHere:
+    """Draws in this process, since a test's pictures are its own; `fails` as a child process may."""
+
+    fails = False
+
+    def image(self, cards: list[Card], look: Look, format_: Format, kind: str = GIF) -> Drawn:
+        if self.fails:
+            raise FrameNotDrawn("the child has died")
+        frames = [draw_frame(card, look, format_, None) for card in cards]
+        gif = splice(frames or [message_frame(look, format_, None)], format_)
+        return Drawn(gif if kind == GIF else png_of(gif), "")
+
+    def uncovered(self, texts: Sequence[str]) -> list[str]:
+        if self.fails:
+            raise FrameNotDrawn("the child has died")
+        return [uncovered(text) for text in texts]
+
+
 class Api:
     """The app on one event loop in a thread of its own, so that tests may call it from many threads."""
 
     def __init__(self, folder: Path) -> None:
         self.now_ms = NOW_MS
         self.network = NoNetwork()
+        self.drawing = DrawnHere()
         self.storage = own_storage(folder / "adserver.db")
         memory = new_memory()
         self.refresh = Refresh(memory.snapshot, self.storage.changes, self.storage.stats, self.storage.writer)
@@ -133,6 +159,7 @@ class Api:
             proven=ProveConsent(self.storage.consents, PARTIES),
             postback=Postback(self.storage.accounts, self.clock, self.convert.convert, b"p" * 32),
             upload=Upload(self.storage.media, self.pictures),
+            preview=Preview(self.storage.catalogue, self.drawing, self.clock),
             books=books_of(self.storage, HeadSigner(b"s" * 32), self.clock, NETWORK_ZONE),
             base_url=BASE_URL,
             most_body_bytes=BODY_LIMIT_BYTES,

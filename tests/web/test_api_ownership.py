@@ -178,6 +178,7 @@ def ask(api: Api, route: Route, of: World, key: str) -> Any:
         "conversion_id": of.approvable if path.endswith("/approve") else of.declinable,
         "key_id": "key_0000000000000",
         "month": "2026-11",
+        "name": "320x50.gif",
         "shop": "shopify",
     }
     headers = {"Idempotency-Key": f"{path}-{key}"} if method == "POST" else {}

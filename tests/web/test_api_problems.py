@@ -55,6 +55,28 @@ def named_audiences(*given: dict[str, object], **fields: object) -> Ask:
     return ask
 
 
+def preview(name: str, **asked: object) -> Ask:
+    return lambda api, world: api.call("GET", f"/creatives/{world.creative}/preview{name}", params=asked)
+
+
+def preview_of_an_empty_catalogue(api: Api, world: World) -> httpx.Response:
+    owner = api.make("/advertisers", advertiser_body())
+    campaign = api.make("/campaigns", campaign_body(owner["id"]))
+    creative = api.make("/creatives", cards_body(campaign["id"]))
+    return api.call("GET", f"/creatives/{creative['id']}/preview")
+
+
+def preview_without_children(name: str) -> Ask:
+    def ask(api: Api, world: World) -> httpx.Response:
+        api.drawing.fails = True
+        try:
+            return preview(name)(api, world)
+        finally:
+            api.drawing.fails = False
+
+    return ask
+
+
 def audience_change(**rule: object) -> Ask:
     return change(lambda world: f"/audiences/{world.audience}", inclusions=[{"event": "view_item", **rule}])
 
@@ -226,6 +248,17 @@ CASES: list[tuple[str, int, Ask]] = [
         422,
         lambda api, w: api.call("POST", f"/advertisers/{w.advertiser}/media", content=b"%!PS-Adobe-3.0 EPSF"),
     ),
+    ("nothing_to_show", 409, preview_of_an_empty_catalogue),
+    ("unknown_item", 422, preview("", item_ids=["boots", "nothing"])),
+    ("not_drawn", 503, preview_without_children("")),
+    ("not_drawn", 503, preview_without_children("/300x250.gif")),
+    ("not_found", 404, preview("/300x251.gif")),
+    ("not_found", 404, preview("/300x250.webp")),
+    ("not_found", 404, preview("/sheet.gif")),
+    ("invalid_request", 422, preview("", theme="blue")),
+    ("invalid_request", 422, preview("", language="../../etc")),
+    ("invalid_request", 422, preview("", situation="rich")),
+    ("invalid_request", 422, preview("", item_ids=[str(number) for number in range(7)])),
     ("wrong_domain", 422, post("/creatives", lambda w: message_body(w.campaign, link="https://evil.test/"))),
     (
         "schedule_without_url",
