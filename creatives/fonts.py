@@ -59,8 +59,13 @@ def uncovered(text: str) -> str:
 
 
 def scripts_of(letters: str) -> str:
-    """The scripts of `letters` by the first words of their Unicode names: a short list for any text."""
-    return ", ".join(sorted({unicodedata.name(letter, "unnamed").split()[0] for letter in letters}))
+    """The scripts of `letters` by the first words of their Unicode names: a short list for any text.
+
+    Emoji and other pictures are of no script, and nothing is lost without them.
+    """
+    spoken = [letter for letter in letters if unicodedata.category(letter)[0] in "LMN"]
+    names = [unicodedata.name(letter, "unnamed") for letter in spoken]
+    return ", ".join(sorted({name.split()[0] for name in names if not name.startswith("VARIATION")}))
 
 
 @lru_cache(maxsize=4_096)

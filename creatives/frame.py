@@ -124,10 +124,11 @@ def _with_picture(
 def _pin(indexed: Image.Image, exact: tuple[int, int, int], distance: int) -> None:
     """A palette averages neighbours: a colour of the brand and white are put right where they are near."""
     palette = indexed.getpalette() or []
-    entries = [palette[start : start + 3] for start in range(0, len(palette), 3)]
-    off = [max(abs(one - two) for one, two in zip(entry, exact, strict=True)) for entry in entries]
+    red, green, blue = exact
+    entries = zip(palette[0::3], palette[1::3], palette[2::3], strict=True)
+    off = [max(abs(one - red), abs(two - green), abs(three - blue)) for one, two, three in entries]
     nearest = off.index(min(off))
-    if off[nearest] <= distance:
+    if 0 < off[nearest] <= distance:
         palette[nearest * 3 : nearest * 3 + 3] = exact
         indexed.putpalette(palette)
 

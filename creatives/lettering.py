@@ -199,13 +199,18 @@ def drawable(text: str) -> str:
     missing = uncovered(shown)
     if not missing:
         return shown
-    warnings.warn(
-        ScriptNotCovered(
-            f"not drawn: {scripts_of(missing)}: no font has these letters; put one in the folder that"
-            " ADSERVER_FONTS names (docs/images.md)"
-        ),
-        stacklevel=1,  # told once per script, whoever asks
-    )
+    scripts = scripts_of(missing)
+    if scripts:
+        _warn(scripts)
     kept = " ".join("".join(letter for letter in shown if letter not in missing).split(" ")).strip()
     letters = sum(letter.isalnum() for letter in shown)
     return kept if sum(letter.isalnum() for letter in kept) * 2 > letters else ""
+
+
+def _warn(scripts: str) -> None:
+    """Told once per script, whoever asks."""
+    message = (
+        f"not drawn: {scripts}: no font has these letters; put one in the folder that ADSERVER_FONTS names"
+        " (docs/images.md)"
+    )
+    warnings.warn(ScriptNotCovered(message), stacklevel=1)

@@ -124,8 +124,8 @@ class Preview:
         texts: list[tuple[str | None, str]] = [(None, " ".join(own))]
         texts += [(product.item_id, product.title) for product in shown.products]
         missing = self._drawing.uncovered([joined(text) for _, text in texts])
-        named = zip(texts, missing, strict=True)
-        return [(item_id, scripts_of(letters)) for (item_id, _), letters in named if letters]
+        named = [(item_id, scripts_of(letters)) for (item_id, _), letters in zip(texts, missing, strict=True)]
+        return [(item_id, scripts) for item_id, scripts in named if scripts]
 
     def _products(self, advertiser_key: int, item_ids: Sequence[str]) -> list[Product] | NoPreview:
         """Those that were named, in that order; else what can be bought, first what has a picture."""

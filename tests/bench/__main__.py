@@ -16,6 +16,7 @@ from typing import Any
 from tests.bench import standing
 from tests.bench.cases import CASES, Case
 from tests.bench.figures import Measured, Run, us_each
+from tests.bench.frames import frame_costs
 from tests.bench.measure import Place, WrongAnswer, drive_fixed, measure, measure_half, served
 from tests.bench.overload import measure_overload
 from tests.bench.picture import picture
@@ -127,6 +128,7 @@ class Bench:
             self._memory,
             standing.decoder(),
             standing.writer_costs(world, self._folder / "writer"),
+            frame_costs(),
         )
 
 

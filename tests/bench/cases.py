@@ -204,8 +204,9 @@ def charged(answer: Answer) -> str | None:
 
 
 def charged_picture(answer: Answer) -> str | None:
+    """A frame for each card, and the one that rests on the first."""
     frames = getattr(Image.open(io.BytesIO(answer.body)), "n_frames", 1)
-    return charged(answer) or (None if frames == CARDS else f"{frames} frames, {CARDS} are due")
+    return charged(answer) or (None if frames == CARDS + 1 else f"{frames} frames, {CARDS + 1} are due")
 
 
 def viewed_or_personalised(answer: Answer) -> str | None:

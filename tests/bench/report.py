@@ -54,6 +54,7 @@ class Standing(NamedTuple):
     resident_mb: dict[str, float]
     decoder: dict[str, dict[str, float]]
     writer: dict[str, dict[str, float]]
+    frames: dict[str, float]
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -95,6 +96,7 @@ def standing_lines(standing: Standing) -> str:
               for name, found in standing.decoder.items()]  # fmt: skip
     lines += [f"{f'writer: {name}':32} {cost['processor_us']:6.1f} us of the processor, {cost['wall_us']:6.1f} us"
               for name, cost in standing.writer.items()]  # fmt: skip
+    lines += [f"{name:32} {taken:8.1f} us of the processor" for name, taken in standing.frames.items()]
     return "\n".join(lines)
 
 

@@ -149,6 +149,16 @@ def test_a_script_that_is_not_covered_is_named_and_left_out() -> None:
         draw_frame(make_card("ऊनी टोपी"), make_look(), FORMATS["300x250"], None)
 
 
+def test_emoji_are_left_out_without_a_word_about_scripts() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain, merry = (
+            draw_frame(make_card(title), make_look(), FORMATS["300x250"], None)
+            for title in ("Pizza rack", "Pizza rack \U0001f355\ufe0f")
+        )
+    assert merry == plain
+
+
 @pytest.mark.parametrize("hostile", HOSTILE_TEXTS)
 def test_hostile_text_is_only_drawn(hostile: str) -> None:
     draw_frame(make_card(hostile), make_look(name=hostile), FORMATS["728x90"], None)
