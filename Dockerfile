@@ -16,6 +16,10 @@ RUN pip wheel --no-deps --no-build-isolation --wheel-dir wheels . \
     && /opt/adserver/bin/pip install --no-deps --no-index wheels/*.whl
 
 FROM python:3.11-slim-bookworm
+# For scripts that the fonts of our packages do not have; see docs/images.md.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends fonts-noto-core \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin adserver \
     && install --directory --owner adserver --group adserver --mode 0750 /data
 COPY --from=build /opt/adserver /opt/adserver

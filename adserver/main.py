@@ -48,7 +48,7 @@ from adserver.flows.upload import Upload
 from adserver.outside.clock import KeyMint, system_clock
 from adserver.outside.fetcher import HttpFetcher
 from adserver.outside.geo import GeoFile, GeoUnreadable
-from adserver.outside.pictures import PictureDecoder, edition_of
+from adserver.outside.pictures import PictureDecoder, edition_of, look_for_fonts
 from adserver.outside.reach import reach
 from adserver.outside.signer import HeadSigner
 from adserver.parties import Parties
@@ -410,6 +410,7 @@ def examine_installation(settings: Settings) -> Installation:
     """What `adserver doctor` judges; it is found out whether or not a server runs, and nothing is changed."""
     path = settings.database_path
     folder_fault, skew_ms = checkup.write_fault(path.parent)
+    fonts_found = look_for_fonts(settings.fonts)
     return Installation(
         now_ms=system_clock(settings.clock_offset_seconds if settings.test_mode else 0)(),
         base_url=settings.base_url,
@@ -419,6 +420,8 @@ def examine_installation(settings: Settings) -> Installation:
         has_geoip=settings.geoip_path is not None,
         geoip_fault=_geoip_fault(settings),
         tcf_vendor_id=settings.tcf_vendor_id,
+        scripts_without_font=fonts_found.missing,
+        unreadable_fonts=fonts_found.unreadable,
         folder_fault=folder_fault,
         folder_skew_ms=skew_ms,
         free_bytes=checkup.free_bytes(path.parent),

@@ -27,7 +27,6 @@ SAMPLES = {
     "Armenian": "Ժ",
     "Georgian": "კ",
     "Thai": "ก",
-    "Devanagari": "क",
 }
 
 _others: list[Family] = []

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw
 
 from creatives.card import Card, Look, Offer
-from creatives.colour import INK, badge_colour, mixed, safe_colour, text_on
+from creatives.colour import INK, badge_colour, mixed, readable_on, safe_colour, text_on
 from creatives.fonts import text_width
 from creatives.formats import Format
 from creatives.frame import encoded_frame, splice
-from creatives.labels import labels_for
+from creatives.labels import direction_of, labels_for
 from creatives.lettering import (
     Lines,
     Style,
@@ -26,8 +26,7 @@ from creatives.lettering import (
 )
 from creatives.plan import Box, Plan, drawn_as, plan_for, without_picture
 from creatives.price import PriceTag, price_tag
-from creatives.script import is_rtl
-from creatives.skin import LIGHT, Skin, readable_on, skin_for
+from creatives.skin import LIGHT, Skin, skin_for
 from creatives.text import plain_text
 
 _LONG_NAME_LETTERS = 16
@@ -46,9 +45,13 @@ class Sheet(NamedTuple):
     accent: str
 
 
+def voice_of(language: str) -> Voice:
+    return Voice(language, direction_of(language) == "rtl")
+
+
 def draw_frame(card: Card, look: Look, format_: Format, picture: bytes | None) -> bytes:
     """One encoded frame that shows `card`; `picture` is our own thumbnail."""
-    sheet = _sheet(look, format_, plan_for(drawn_as(format_).name, rtl=is_rtl(look.language)))
+    sheet = _sheet(look, format_, plan_for(drawn_as(format_).name, rtl=voice_of(look.language).rtl))
     photo = _paste_picture(sheet, picture)
     tag = price_tag(card, look.offer, look.language)
     _draw_product(sheet, card, tag)
@@ -63,7 +66,7 @@ def message_frame(look: Look, format_: Format, picture: bytes | None) -> bytes:
     message = look.message
     if message is None:
         raise ValueError("a look without a message has no message frame")
-    plan = plan_for(drawn_as(format_).name, rtl=is_rtl(look.language))
+    plan = plan_for(drawn_as(format_).name, rtl=voice_of(look.language).rtl)
     sheet = _sheet(look, format_, plan if picture else without_picture(plan))
     photo = _paste_picture(sheet, picture) if picture else None
     plan = sheet.plan
@@ -100,7 +103,7 @@ def house_gif(format_: Format, language: str) -> bytes:
         else Box(14, floor + 10, drawn.width - 14, floor + 150)
     )
     labels, small = labels_for(language), drawn.height <= 50
-    lines = Lines(canvas, words, Voice(language, is_rtl(language)), centred=not flat)
+    lines = Lines(canvas, words, voice_of(language), centred=not flat)
     headline = Style("Bold", 14 if small else 20, "#2b3542")
     lines.add(labels.house_headline, headline, 1 if drawn.height <= 90 else 3)
     lines.add(labels.house_body, Style("Regular", 11 if small else 14, "#55616f"), 1 if small else 3)
@@ -120,7 +123,7 @@ def _sheet(look: Look, format_: Format, plan: Plan) -> Sheet:
     drawn, skin = drawn_as(format_), skin_for(look.brand.theme)
     primary, accent = safe_colour(look.brand.primary), safe_colour(look.brand.accent)
     canvas = Image.new("RGB", (drawn.width, drawn.height), skin.ground)
-    sheet = Sheet(canvas, plan, look, skin, Voice(look.language, is_rtl(look.language)), primary, accent)
+    sheet = Sheet(canvas, plan, look, skin, voice_of(look.language), primary, accent)
     draw = ImageDraw.Draw(canvas)
     if plan.label.top > plan.brand.bottom and not _is_on_band(plan, plan.label):
         draw.rectangle((0, plan.label.top - 3, drawn.width, drawn.height), fill=skin.foot)

@@ -9,7 +9,7 @@ from bidi.algorithm import get_display
 
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufefc]")
 _JOINED = re.compile("[\u0600-\u06ff\u0750-\u077f]")
-# Chinese and Japanese have no spaces: a line may end behind each letter, except before closing punctuation.
+# Chinese and Japanese have no spaces: a line may end behind each letter, except beside punctuation.
 _EAST = (
     "\u2e80-\u2fdf\u3005-\u3007\u3021-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
     "\U00020000-\U0003ffff"
@@ -19,15 +19,12 @@ _CLOSING = (
     "\u3085\u3087\u30a1\u30a3\u30a5\u30a7\u30a9\u30c3\u30e3\u30e5\u30e7\uff01\uff09\uff0c\uff0e\uff1a\uff1b"
     "\uff1f\uff3d\uff5d!),.:;?"
 )
-_PIECES = re.compile(f"[{_EAST}][{re.escape(_CLOSING)}]*|[^{_EAST}]+")
+_OPENING_QUOTES = "\u3008\u300a\u300c\u300e\u3010\u3014\uff08\uff3b\uff5b"
+_PIECES = re.compile(
+    f"[{_OPENING_QUOTES}]*[{_EAST}][{re.escape(_CLOSING)}]*|[^{_EAST}{_OPENING_QUOTES}]+|[{_OPENING_QUOTES}]+"
+)
 _OPENING, _CLOSED_BY = "([{", ")]}"
 _LEFT_MARK, _RIGHT_MARK = "\u200e", "\u200f"  # invisible letters of a script that runs that way
-RIGHT_TO_LEFT_LANGUAGES = frozenset({"ar", "ckb", "dv", "fa", "he", "iw", "ps", "sd", "ug", "ur", "yi"})
-
-
-def is_rtl(language: str) -> bool:
-    """Whether who reads `language` begins at the right."""
-    return language.replace("_", "-").partition("-")[0].lower() in RIGHT_TO_LEFT_LANGUAGES
 
 
 def direction_of(text: str, *, rtl: bool) -> str:

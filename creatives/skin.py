@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from creatives.colour import AA_CONTRAST, INK, WHITE, contrast, mixed
+from creatives.colour import INK, WHITE
 
 
 class Skin(NamedTuple):
@@ -24,13 +24,3 @@ DARK = Skin("#181b20", "#22272e", "#3d454f", "#f3f5f7", "#dfe4ea", "#b4bdc7", WH
 def skin_for(theme: str) -> Skin:
     """A picture cannot know how its reader's system is set: "auto" is light."""
     return DARK if theme == "dark" else LIGHT
-
-
-def readable_on(colour: str, ground: str) -> str:
-    """`colour`, taken step by step towards what is far from `ground`, until text in it passes AA there."""
-    far = WHITE if contrast(WHITE, ground) > contrast("#000000", ground) else "#000000"
-    for percent in range(100, 0, -5):
-        moved = mixed(colour, far, percent)
-        if contrast(moved, ground) >= AA_CONTRAST:
-            return moved
-    return far

@@ -59,6 +59,8 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     has_geoip: bool = False
     geoip_fault: str | None = None
     tcf_vendor_id: int | None = None
+    scripts_without_font: tuple[str, ...] = ()
+    unreadable_fonts: tuple[str, ...] = ()
     folder_fault: str | None = None  # why nothing can be written there
     folder_skew_ms: int = 0
     free_bytes: int = 0
@@ -244,6 +246,19 @@ def _region(found: Installation) -> Iterator[Finding]:
         yield Finding("no_vendor_id", Severity.INFO, message)
 
 
+def _fonts(found: Installation) -> Iterator[Finding]:
+    for path in found.unreadable_fonts:
+        message = f"{path} is no font that can be read: take it out of the folder ADSERVER_FONTS names."
+        yield Finding("font_unreadable", Severity.WARNING, message)
+    if found.scripts_without_font:
+        message = (
+            f"No font draws {', '.join(found.scripts_without_font)}: image creatives leave such letters out."
+            " Where you have products in them, install Debian's fonts-noto-core, or put fonts into a folder"
+            " and name it in ADSERVER_FONTS (docs/images.md)."
+        )
+        yield Finding("scripts_without_font", Severity.INFO, message)
+
+
 def _feeds(found: Installation) -> Iterator[Finding]:
     """A merchant's feed does not make an installation ill."""
     for feed in found.database.feeds if found.database is not None else ():
@@ -263,6 +278,7 @@ _CHECKS: Iterable[Callable[[Installation], Iterator[Finding]]] = (
     _reached,
     _clock,
     _region,
+    _fonts,
     _feeds,
     _open_files,
 )

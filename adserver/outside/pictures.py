@@ -17,6 +17,7 @@ import warnings
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import PIL
@@ -24,7 +25,7 @@ import PIL
 from adserver.ports import FrameNotDrawn
 from creatives.assets import FontUnreadable, fonts_in, own_families, sources
 from creatives.card import Card, Look
-from creatives.fonts import uncovered, use_fonts
+from creatives.fonts import missing_scripts, uncovered, use_fonts
 from creatives.formats import Format
 from creatives.gif import draw_frame, message_frame
 from creatives.lettering import ScriptNotCovered
@@ -223,6 +224,21 @@ def _limit(connection: socket.socket, deadline_seconds: float | None) -> None:
         connection.settimeout(None)
     else:
         connection.settimeout(max(0.001, deadline_seconds - time.monotonic()))
+
+
+class FontsFound(NamedTuple):
+    """What a child will draw with: the scripts that no font has, and files that are no fonts."""
+
+    missing: tuple[str, ...]
+    unreadable: tuple[str, ...]
+
+
+def look_for_fonts(fonts: Path | None) -> FontsFound:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", FontUnreadable)
+        use_fonts(fonts_in(str(fonts) if fonts else None))
+    unreadable = [str(one.message).split(" is no font")[0] for one in told]
+    return FontsFound(tuple(missing_scripts()), tuple(unreadable))
 
 
 def edition_of(fonts: Path | None) -> str:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageChops, ImageSequence
 
 from creatives.card import Brand, Look, Offer
-from creatives.colour import AA_CONTRAST, contrast
+from creatives.colour import AA_CONTRAST, contrast, readable_on
 from creatives.fonts import text_width, uncovered
 from creatives.formats import FORMATS, RESPONSIVE, Format
 from creatives.frame import (
@@ -22,7 +22,7 @@ from creatives.frame import (
 from creatives.gif import draw_frame, house_gif, message_frame
 from creatives.lettering import ScriptNotCovered, Style, cut, wrapped
 from creatives.plan import PLANS, Box, Plan, drawn_as, plan_for
-from creatives.skin import DARK, LIGHT, readable_on
+from creatives.skin import DARK, LIGHT
 from tests.creatives.samples import (
     HOSTILE_TEXTS,
     LONG_TITLES,

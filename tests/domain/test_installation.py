@@ -128,3 +128,14 @@ def test_a_feed_is_named_with_its_owner() -> None:
     assert (
         "feed_0000000000003 of adv_0000000000007" in finding.message and "not_well_formed" in finding.message
     )
+
+
+def test_scripts_without_a_font_and_files_that_are_none_are_told_and_make_nobody_ill() -> None:
+    findings = inspect(make(scripts_without_font=("Hebrew", "Thai"), unreadable_fonts=("/fonts/Notes.ttf",)))
+    assert [(one.code, one.severity) for one in findings] == [
+        ("font_unreadable", Severity.WARNING),
+        ("scripts_without_font", Severity.INFO),
+    ]
+    assert "/fonts/Notes.ttf" in findings[0].message
+    assert "Hebrew, Thai" in findings[1].message and "ADSERVER_FONTS" in findings[1].message
+    assert is_healthy(findings)
