@@ -194,38 +194,49 @@ def _paste_picture(sheet: Sheet, picture: bytes | None) -> Box | None:
 
 def _draw_bag(sheet: Sheet) -> None:
     """A shopping bag where a product has no picture."""
-    box = sheet.plan.picture
-    body = mixed(sheet.skin.edge, sheet.skin.ground, 70)
-    side = min(box.width, box.height, 110) * 3 // 4
+    box, ground = sheet.plan.picture, sheet.skin.ground
+    tinted = readable_on(sheet.primary, ground)
+    _rounded(sheet.canvas, box, _TILE_MARGIN, mixed(tinted, ground, 8))
+    side = min(box.width, box.height, 240) * 11 // 20
     left = (box.left + box.right - side) // 2
     top = (box.top + box.bottom - side) // 2
-    _rounded(sheet.canvas, Box(left, top + side // 4, left + side, top + side), side // 10, body)
+    bag = mixed(tinted, ground, 26)
+    _rounded(sheet.canvas, Box(left, top + side // 4, left + side, top + side), side // 10, bag)
     handle = (left + side // 3, top, left + side - side // 3, top + side // 2)
-    ImageDraw.Draw(sheet.canvas).arc(handle, 180, 360, fill=sheet.skin.edge, width=max(2, side // 16))
+    ImageDraw.Draw(sheet.canvas).arc(handle, 180, 360, fill=bag, width=max(2, side // 16))
 
 
 def _draw_product(sheet: Sheet, card: Card, tag: PriceTag) -> None:
-    """The advertiser's headline, the title, the price, and how to come by the offer's code."""
+    """The advertiser's headline, the title in what room is left, the price, and how to come by the code."""
     plan, skin = sheet.plan, sheet.skin
-    price = Style("Bold", plan.price_size, readable_on(sheet.accent, skin.ground) if tag.was else skin.ink)
     title = Style("Regular", plan.title_size, skin.words)
+    lines = Lines(sheet.canvas, plan.words, Voice(card.language, sheet.voice.rtl))
+    below = _price_lines(sheet, tag, height_of(title))
+    headline = "" if plan.is_flat else plain_text(sheet.look.headline or "")
+    room = lines.room - below.used
+    if headline and room >= 2 * height_of(title):
+        style = Style("Bold", title.size, readable_on(sheet.primary, skin.ground))
+        lines.add(headline, style, 2 if room >= 3 * height_of(title) + title.size // 4 else 1)
+        lines.gap(title.size // 4)
+    most = min(plan.title_lines, (lines.room - below.used) // height_of(title))
+    lines.add(plain_text(card.title), title, max(1, most))
+    lines.rows += below.rows
+    lines.draw()
+
+
+def _price_lines(sheet: Sheet, tag: PriceTag, title_height: int) -> Lines:
+    """What stands under the title, of which one line is to have room."""
+    plan, skin = sheet.plan, sheet.skin
+    left = plan.words._replace(bottom=plan.words.bottom - title_height)
+    lines = Lines(sheet.canvas, left, sheet.voice)
+    lines.gap(max(1, plan.price_size // 4))
+    colour = readable_on(sheet.accent, skin.ground) if tag.was else skin.ink
+    lines.add_price(tag, Style("Bold", plan.price_size, colour), skin.grey)
     code = "" if plan.is_flat else drawable(_code_words(sheet.look))
     note = fitted(code, Style("Bold", max(11, plan.title_size * 3 // 4), skin.grey), plan.words.width, 10)
-    lines = Lines(sheet.canvas, plan.words, Voice(card.language, sheet.voice.rtl))
-    below = plan.price_size * 3 // 2 + (max(11, plan.price_size * 3 // 5) * 5 // 4 if tag.was else 0)
-    below += height_of(note) if code else 0
-    headline = "" if plan.is_flat else plain_text(sheet.look.headline or "")
-    if headline and lines.room - below >= 2 * height_of(title):
-        most = 2 if lines.room - below >= 3 * height_of(title) else 1
-        lines.add(headline, Style("Bold", title.size, readable_on(sheet.primary, skin.ground)), most)
-        lines.gap(title.size // 4)
-    most = min(plan.title_lines, (lines.room - below) // height_of(title))
-    lines.add(plain_text(card.title), title, max(1, most))
-    lines.gap(max(1, plan.price_size // 4))
-    lines.add_price(tag, price, skin.grey)
     if code and lines.room >= height_of(note):
         lines.add(code, note, 1)
-    lines.draw()
+    return lines
 
 
 def _code_words(look: Look) -> str:

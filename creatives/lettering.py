@@ -53,7 +53,11 @@ class Lines:
     @property
     def room(self) -> int:
         """The height that is left."""
-        return self.box.height - sum(height for height, _ in self.rows)
+        return self.box.height - self.used
+
+    @property
+    def used(self) -> int:
+        return sum(height for height, _ in self.rows)
 
     def gap(self, pixels: int) -> None:
         self.rows.append((pixels, []))
