@@ -18,6 +18,7 @@ from adserver.domain.money import Micros
 from adserver.domain.notice import Notice
 from adserver.domain.payment import Payment, Refund
 from adserver.domain.pixel_sample import Sample
+from adserver.domain.price_history import PriceHistory, StrikeCount
 from adserver.domain.pricing import Terms
 from adserver.domain.proof import DailyHead, Standing
 from adserver.domain.shop_hook import ShopHook
@@ -150,6 +151,8 @@ class Catalogue(Protocol):
     def count(self, advertiser_key: int) -> int: ...
     def count_of_feed(self, feed_key: int) -> int: ...
     def without_picture(self, advertiser_key: int, limit: int) -> list[Product]: ...
+    def price_history(self, product_key: int) -> PriceHistory | None: ...
+    def on_sale(self, advertiser_key: int, now_ms: int) -> list[StrikeCount]: ...
 
 
 class Feeds(Protocol):

@@ -257,9 +257,10 @@ class SaveEntity(msgspec.Struct, frozen=True, array_like=True, tag=True):
 class SaveProducts(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Insert or replace products; the keys tell which feed's which import saw them last.
 
-    Both are 0 from the API, which leaves a feed's product with its feed. `at_ms` is of when the products are:
-    what the API has put later than an import began to be fetched stays as it was put. `was`: what the API has
-    made them of; where one is otherwise by now, CONFLICT, and nothing is saved.
+    Both are 0 from the API, which leaves a feed's product with its feed. `at_ms` is since when their prices
+    are asked; where it is not told none is noted, and nothing is struck through for them. `read_ms` is of
+    when an import's rows are, where that is earlier: what the API has put later stays as it was put. `was`:
+    what the API has made them of; where one is otherwise by now, CONFLICT, and nothing is saved.
     """
 
     advertiser_key: int
@@ -268,6 +269,7 @@ class SaveProducts(msgspec.Struct, frozen=True, array_like=True, tag=True):
     import_key: int = 0
     at_ms: int = 0
     was: tuple[Product, ...] = ()
+    read_ms: int = 0
 
 
 class RemoveProductsNotIn(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -42,6 +42,7 @@ class Advertiser(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     item_id_rule: ItemIdRule | None = None  # from ids that its pages name to the catalogue's
     consent_hold: ConsentHold = ConsentHold.NONE
     consent_held_at_ms: int | None = None
+    trust_reference_price: bool = False  # it vouches for its feed's price without the sale
     version: int = 1
     created_at_ms: int = 0
 

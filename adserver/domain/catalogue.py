@@ -47,35 +47,41 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     additional_image_links: tuple[str, ...] = ()  # tried in turn where `image_link` shows nothing
     picture: str | None = None
     language: str = "en"
+    reference_price_micros: Micros | None = (
+        None  # struck through while its sale lasts; the catalogue's to say
+    )
 
     @property
     def in_stock(self) -> bool:
         """Whether it can be bought now; a preorder or backorder can."""
         return self.availability is not Availability.OUT_OF_STOCK
 
+    def is_on_sale(self, now_ms: int) -> bool:
+        price = self.sale_price_micros
+        if price is None or price >= self.price_micros:
+            return False
+        begun = self.sale_from_ms is None or self.sale_from_ms <= now_ms
+        return begun and not (self.sale_until_ms is not None and self.sale_until_ms <= now_ms)
+
+    def asked_micros(self, now_ms: int) -> Micros:
+        """What a visitor is asked at a moment: the price, or that of its sale."""
+        sale = self.sale_price_micros if self.is_on_sale(now_ms) else None
+        return self.price_micros if sale is None else sale
+
 
 def card_of(product: Product, now_ms: int) -> Card:
-    """The product as it is drawn at `now_ms`: on sale, the full price is the one struck through."""
-    sale = _sale_price(product, now_ms)
+    """The product as it is drawn at `now_ms`; see price_history.py for what is struck through in a sale."""
+    sale = product.sale_price_micros if product.is_on_sale(now_ms) else None
     return Card(
         product_key=product.key,
         title=product.title,
         price_micros=product.price_micros if sale is None else sale,
         currency=product.currency,
-        reference_price_micros=None if sale is None else product.price_micros,
+        reference_price_micros=None if sale is None else product.reference_price_micros,
         picture=product.picture,
         brand=product.brand,
         language=product.language,
     )
-
-
-def _sale_price(product: Product, now_ms: int) -> Micros | None:
-    price = product.sale_price_micros
-    if price is None or price >= product.price_micros:
-        return None
-    begun = product.sale_from_ms is None or product.sale_from_ms <= now_ms
-    ended = product.sale_until_ms is not None and product.sale_until_ms <= now_ms
-    return price if begun and not ended else None
 
 
 class CatalogueChanged(msgspec.Struct, frozen=True):

@@ -16,8 +16,10 @@ from adserver.domain.feed_file import (
 )
 from adserver.domain.feed_json import read_json_lines
 from adserver.domain.feed_xml import read_xml
+from adserver.domain.inflate import GZIP_MAGIC
 
 _ARCHIVES = {
+    GZIP_MAGIC: "compressed twice",
     b"PK\x03\x04": "a zip archive or an Excel workbook",
     b"PK\x05\x06": "an empty zip archive",
     b"Rar!": "a RAR archive",

@@ -60,6 +60,7 @@ class Snapshot:
                 self.advertisers[entity.key] = entity
                 self.advertiser_keys[entity.public_id] = entity.key
                 self.rooms.forget(entity.key)
+                self.shelf.forget(entity.key)  # what is struck through is said of its country
             case Audience():
                 self.audiences[entity.key] = entity
             case Campaign():

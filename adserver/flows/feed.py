@@ -251,7 +251,11 @@ class ImportFeed:
         watch.moved(ImportState.PUBLISHING)
         import_key, count = self._mint_key(), 0
         for piece in pieces(disk):
-            self._commit(SaveProducts(feed.advertiser_key, piece, feed.key, import_key, began_ms))
+            now_ms = self._clock()
+            write = SaveProducts(
+                feed.advertiser_key, piece, feed.key, import_key, at_ms=now_ms, read_ms=began_ms
+            )
+            self._commit(write)
             count += len(piece)
             watch.heard(count, 0, None)
         while self._commit(RemoveProductsNotIn(feed.key, import_key)):

@@ -1,27 +1,42 @@
-"""Products: written in pieces by imports and the API, read by key for the slot."""
+"""Products: written in pieces by imports and the API, with price histories; read by key for the slot."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, delete, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Product
+from adserver.domain.price_history import (
+    PriceHistory,
+    Strike,
+    StrikeCount,
+    asks_for_lowest,
+    noted,
+    reduction_of,
+    struck_micros,
+)
 from adserver.storage.batch import Batch
 from adserver.storage.entities import log_catalogue_change
-from adserver.storage.sqlite import Reader, as_list, prepared
-from adserver.storage.tables import products
+from adserver.storage.sqlite import Reader, as_list, listed, prepared
+from adserver.storage.tables import advertisers, products
 from adserver.writes import Outcome, RemoveProductsNotIn, Result, SaveProducts, SetPicture
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Product).decode
+_decode_history = msgspec.msgpack.Decoder(PriceHistory).decode
+_decode_advertiser = lru_cache(maxsize=256)(msgspec.json.Decoder(Advertiser).decode)
 SAVED = Outcome(Result.SAVED)
 REMOVED_AT_ONCE = 500  # in one write, so that no other waits long
 
+_OF_PRICE = ("price_history", "strike", "sale_from_ms", "sale_until_ms", "known_since_ms")
 _row = upsert(products)
 _same_image = products.c.image_link.is_(_row.excluded.image_link)
 _by_api = _row.excluded.feed_key == literal_column("0")
-_was_put_later = ~_by_api & (products.c.put_ms > bindparam("at_ms"))
+_was_put_later = ~_by_api & (products.c.put_ms > bindparam("read_ms"))
 _SAVE = prepared(
     _row.on_conflict_do_update(
         index_elements=["key"],
@@ -35,8 +50,12 @@ _SAVE = prepared(
             "body": func.iif(_was_put_later, products.c.body, _row.excluded.body),
             "image_link": func.iif(_was_put_later, products.c.image_link, _row.excluded.image_link),
             "picture": func.iif(_was_put_later | _same_image, products.c.picture, literal_column("NULL")),
+            **{name: func.iif(_was_put_later, products.c[name], _row.excluded[name]) for name in _OF_PRICE},
         },
     )
+)
+_HISTORIES = prepared(
+    select(products.c.key, products.c.price_history).where(products.c.key.in_(listed("keys")))
 )
 _left_out = (
     select(products.c.key)
@@ -49,19 +68,36 @@ _SET_PICTURE = prepared(
     .where(products.c.key == bindparam("of_key"), products.c.image_link == bindparam("of_image"))
     .values(picture=bindparam("new_picture"))
 )
-_keys = func.json_each(bindparam("keys")).table_valued("value")
-_SOME = prepared(select(products.c.body, products.c.picture).where(products.c.key.in_(select(_keys.c.value))))
+_product_row = select(
+    products.c.body, products.c.picture, products.c.price_history, advertisers.c.body
+).outerjoin(advertisers, advertisers.c.key == products.c.advertiser_key)
+_SOME = prepared(_product_row.where(products.c.key.in_(listed("keys"))))
 _PAGE = prepared(
-    select(products.c.body, products.c.picture)
-    .where(products.c.advertiser_key == bindparam("advertiser_key"), products.c.key > bindparam("after"))
+    _product_row.where(
+        products.c.advertiser_key == bindparam("advertiser_key"), products.c.key > bindparam("after")
+    )
     .order_by(products.c.key)
     .limit(bindparam("most"))
 )
 _COUNT = prepared(select(func.count()).where(products.c.advertiser_key == bindparam("advertiser_key")))
 _COUNT_OF_FEED = prepared(select(func.count()).where(products.c.feed_key == bindparam("feed_key")))
-_WITHOUT_PICTURE = prepared(
-    select(products.c.body, products.c.picture)
+_ON_SALE = prepared(
+    select(
+        products.c.strike,
+        func.count(),
+        func.min(products.c.known_since_ms),
+        func.max(products.c.known_since_ms),
+    )
     .where(
+        products.c.advertiser_key == bindparam("advertiser_key"),
+        products.c.strike.is_not(None),
+        products.c.sale_from_ms.is_(None) | (products.c.sale_from_ms <= bindparam("now_ms")),
+        products.c.sale_until_ms.is_(None) | (products.c.sale_until_ms > bindparam("now_ms")),
+    )
+    .group_by(products.c.strike)
+)
+_WITHOUT_PICTURE = prepared(
+    _product_row.where(
         products.c.advertiser_key == bindparam("advertiser_key"),
         products.c.picture.is_(None),
         products.c.image_link.is_not(None),
@@ -78,20 +114,13 @@ def save_products(batch: Batch, write: SaveProducts) -> Outcome:
     """
     if _is_otherwise(batch, write):
         return Outcome(Result.CONFLICT)
-    rows = [
-        {
-            "key": product.key,
-            "advertiser_key": write.advertiser_key,
-            "feed_key": write.feed_key,
-            "import_key": write.import_key,
-            "put_ms": 0 if write.feed_key else write.at_ms,
-            "at_ms": write.at_ms,
-            "image_link": product.image_link,
-            "picture": product.picture,
-            "body": _encode(product),
-        }
-        for product in write.products
-    ]
+    known = _histories(batch, [product.key for product in write.products])
+    rows = []
+    for product in write.products:
+        history = noted(known.get(product.key), product, write.at_ms) if write.at_ms else None
+        if history is not None:
+            known[product.key] = history
+        rows.append(_row_of(product, write) | _price_columns(product, history))
     batch.connection.executemany(_SAVE, rows)
     log_catalogue_change(batch, write.advertiser_key)
     return SAVED
@@ -102,9 +131,47 @@ def _is_otherwise(batch: Batch, write: SaveProducts) -> bool:
     if not write.was:
         return False
     keys = {"keys": as_list(product.key for product in write.was)}
-    now = {product.key: product for product in map(_product, batch.connection.execute(_SOME, keys))}
-    wished = {product.key: product for product in write.products}
-    return any(now.get(was.key) not in (was, wished.get(was.key)) for was in write.was)
+    now = {
+        product.key: product for product in map(_put, map(_product, batch.connection.execute(_SOME, keys)))
+    }
+    wished = {product.key: _put(product) for product in write.products}
+    return any(now.get(was.key) not in (_put(was), wished.get(was.key)) for was in write.was)
+
+
+def _put(product: Product) -> Product:
+    """As somebody has put it: without what was reckoned of its history."""
+    return msgspec.structs.replace(product, reference_price_micros=None)
+
+
+def _row_of(product: Product, write: SaveProducts) -> dict[str, Any]:
+    return {
+        "key": product.key,
+        "advertiser_key": write.advertiser_key,
+        "feed_key": write.feed_key,
+        "import_key": write.import_key,
+        "put_ms": 0 if write.feed_key else write.at_ms,
+        "read_ms": write.read_ms or write.at_ms,
+        "image_link": product.image_link,
+        "picture": product.picture,
+        "body": _encode(product),
+    }
+
+
+def _price_columns(product: Product, history: PriceHistory | None) -> dict[str, Any]:
+    """What may be struck through stays as it is until the product is saved again: so it is reckoned here."""
+    reduction = reduction_of(product, history)
+    return {
+        "price_history": None if history is None else _encode(history),
+        "strike": None if reduction is None else reduction.strike.value,
+        "sale_from_ms": None if reduction is None else product.sale_from_ms,
+        "sale_until_ms": None if reduction is None else product.sale_until_ms,
+        "known_since_ms": None if reduction is None else reduction.known_since_ms,
+    }
+
+
+def _histories(batch: Batch, keys: Iterable[int]) -> dict[int, PriceHistory]:
+    rows = batch.connection.execute(_HISTORIES, {"keys": as_list(keys)})
+    return {key: _decode_history(history) for key, history in rows if history is not None}
 
 
 def remove_products_not_in(batch: Batch, write: RemoveProductsNotIn) -> Outcome:
@@ -135,8 +202,8 @@ class SqliteCatalogue:
 
     def products(self, keys: Iterable[int]) -> Mapping[int, Product]:
         """The products that exist among `keys`, by key."""
-        listed = ",".join(map(str, keys))
-        rows = self._reader.rows(_SOME, {"keys": f"[{listed}]"}) if listed else []
+        wanted = as_list(keys)
+        rows = self._reader.rows(_SOME, {"keys": wanted}) if wanted != "[]" else []
         return {product.key: product for product in map(_product, rows)}
 
     def page(self, advertiser_key: int, after: int, limit: int) -> list[Product]:
@@ -151,12 +218,31 @@ class SqliteCatalogue:
         row = self._reader.row(_COUNT_OF_FEED, {"feed_key": feed_key})
         return int(row[0]) if row else 0
 
+    def price_history(self, product_key: int) -> PriceHistory | None:
+        """What was asked for a product; None where there is none, or nothing is known."""
+        row = self._reader.row(_HISTORIES, {"keys": as_list([product_key])})
+        return None if row is None or row[1] is None else _decode_history(row[1])
+
+    def on_sale(self, advertiser_key: int, now_ms: int) -> list[StrikeCount]:
+        """How many products are on sale now, by what may be struck through for them."""
+        rows = self._reader.rows(_ON_SALE, {"advertiser_key": advertiser_key, "now_ms": now_ms})
+        return [StrikeCount(Strike(strike), *figures) for strike, *figures in rows]
+
     def without_picture(self, advertiser_key: int, limit: int) -> list[Product]:
         """Products whose picture was not fetched yet."""
         parameters = {"advertiser_key": advertiser_key, "most": limit}
         return [_product(row) for row in self._reader.rows(_WITHOUT_PICTURE, parameters)]
 
 
-def _product(row: tuple[bytes, str | None]) -> Product:
-    """The column alone knows the picture: the body may hold one of an address the product has left."""
-    return msgspec.structs.replace(_decode(row[0]), picture=row[1])
+def _product(row: tuple[bytes, str | None, bytes | None, bytes | None]) -> Product:
+    """The column alone knows the picture: the body may hold one of an address the product has left.
+
+    What is struck through is as its history and its advertiser's country say.
+    """
+    product, history = _decode(row[0]), row[2]
+    struck = None
+    if product.sale_price_micros is not None:
+        reduction = reduction_of(product, None if history is None else _decode_history(history))
+        advertiser = None if row[3] is None else _decode_advertiser(row[3])
+        struck = struck_micros(reduction, product, lowest=asks_for_lowest(advertiser))
+    return msgspec.structs.replace(product, picture=row[1], reference_price_micros=struck)

@@ -80,6 +80,12 @@ products = Table(
     Column("image_link", String),
     Column("picture", String),
     Column("body", LargeBinary, nullable=False),
+    Column("price_history", LargeBinary),
+    # Of one with a sale: when it is on, what may be struck through then, and since when its price is known.
+    Column("strike", String),
+    Column("sale_from_ms", BigInteger),
+    Column("sale_until_ms", BigInteger),
+    Column("known_since_ms", BigInteger),
     Index("products_by_advertiser", "advertiser_key", "key"),
     Index("products_by_import", "feed_key", "import_key"),
 )
@@ -88,6 +94,15 @@ Index(
     products.c.advertiser_key,
     products.c.key,
     sqlite_where=products.c.picture.is_(None) & products.c.image_link.is_not(None),
+)
+Index(
+    "products_on_sale",
+    products.c.advertiser_key,
+    products.c.strike,
+    products.c.sale_from_ms,
+    products.c.sale_until_ms,
+    products.c.known_since_ms,
+    sqlite_where=products.c.strike.is_not(None),
 )
 
 budgets = Table(

@@ -1,13 +1,18 @@
 """The catalogue port: products replaced by imports and the API, with pictures that outlive an import."""
 
 import pytest
+from msgspec.structs import replace
 
 from adserver.domain.catalogue import Product
+from adserver.domain.money import Micros
+from adserver.domain.price_history import PriceHistory, PriceStep, Strike, StrikeCount
+from adserver.storage.catalogue import _ON_SALE as ON_SALE
 from adserver.storage.catalogue import _WITHOUT_PICTURE as WITHOUT_PICTURE
 from adserver.storage.catalogue import REMOVED_AT_ONCE
 from adserver.storage.embedded import Storage
 from adserver.writes import RemoveProductsNotIn, Result, SaveProducts, SetPicture
-from tests.domain.makers import ADVERTISER, make_product
+from tests.contract.stores import save, save_new
+from tests.domain.makers import ADVERTISER, DAY_MS, NOW_MS, make_advertiser, make_product
 
 PICTURE, OTHER = "ab" * 16, "cd" * 16
 IMAGE = "https://shop.example/boots.jpg"
@@ -175,3 +180,100 @@ def test_what_was_made_of_an_older_state_is_not_saved(empty: Storage) -> None:
     assert empty.writer.commit(again).result is Result.SAVED
     gone = make_product("gone")
     assert empty.writer.commit(SaveProducts(ADVERTISER, (gone,), was=(gone,))).result is Result.CONFLICT
+
+
+# ---- what was asked for a product ----
+
+
+def sell(storage: Storage, *products: Product, at_ms: int = NOW_MS, feed_key: int = 0) -> None:
+    write = SaveProducts(ADVERTISER, products, feed_key=feed_key, import_key=1, at_ms=at_ms)
+    assert storage.writer.commit(write).result is Result.SAVED
+
+
+def reference(storage: Storage) -> int | None:
+    product = get(storage)
+    assert product is not None
+    return product.reference_price_micros
+
+
+FULL_PRICE = make_product(price_micros=Micros(100_000_000))
+SALE = make_product(price_micros=Micros(120_000_000), sale_price_micros=Micros(80_000_000))
+
+
+def test_a_change_of_price_is_noted_with_the_product_and_another_save_is_not(empty: Storage) -> None:
+    sell(empty, FULL_PRICE, at_ms=NOW_MS)
+    sell(empty, replace(FULL_PRICE, title="New"), at_ms=NOW_MS + 1)
+    sell(empty, replace(FULL_PRICE, price_micros=Micros(90_000_000)), at_ms=NOW_MS + 2)
+    history = empty.catalogue.price_history(FULL_PRICE.key)
+    steps = (PriceStep(NOW_MS, Micros(100_000_000)), PriceStep(NOW_MS + 2, Micros(90_000_000)))
+    assert history == PriceHistory("EUR", NOW_MS, steps)
+    assert empty.catalogue.price_history(1) is None
+
+
+def test_a_product_twice_in_one_write_is_noted_as_it_is_in_the_end(empty: Storage) -> None:
+    sell(empty, FULL_PRICE, replace(FULL_PRICE, price_micros=Micros(90_000_000)))
+    history = empty.catalogue.price_history(FULL_PRICE.key)
+    assert history is not None and history.steps == (PriceStep(NOW_MS, Micros(90_000_000)),)
+
+
+def test_a_product_is_read_with_the_lowest_price_of_the_30_days_before_its_sale(empty: Storage) -> None:
+    save_new(empty, make_advertiser(country="FR"))
+    sell(empty, FULL_PRICE, at_ms=NOW_MS - 40 * DAY_MS)
+    assert reference(empty) is None
+    sell(empty, SALE, at_ms=NOW_MS)
+    assert reference(empty) == 100_000_000
+    [listed] = empty.catalogue.page(ADVERTISER, -1, 9)
+    assert listed.reference_price_micros == 100_000_000
+
+
+@pytest.mark.parametrize("account", [{"country": "GB"}, {"country": "FR", "trust_reference_price": True}])
+def test_where_the_lowest_is_not_asked_for_a_product_is_read_with_its_own_price(
+    empty: Storage, account: dict[str, object]
+) -> None:
+    save_new(empty, make_advertiser(**account))
+    sell(empty, SALE)
+    assert reference(empty) == 120_000_000
+
+
+def test_another_country_or_trust_counts_at_once(empty: Storage) -> None:
+    save_new(empty, make_advertiser())
+    sell(empty, SALE)
+    assert reference(empty) is None
+    assert save(empty, make_advertiser(trust_reference_price=True, version=2)).result is Result.SAVED
+    assert reference(empty) == 120_000_000
+
+
+def test_a_product_that_left_the_catalogue_begins_anew(empty: Storage) -> None:
+    sell(empty, FULL_PRICE, at_ms=NOW_MS - 40 * DAY_MS, feed_key=3)
+    empty.writer.commit(RemoveProductsNotIn(feed_key=3, import_key=2))
+    assert empty.catalogue.price_history(FULL_PRICE.key) is None
+    sell(empty, SALE, feed_key=3)
+    assert reference(empty) is None
+
+
+def test_what_is_saved_without_a_time_is_not_known(empty: Storage) -> None:
+    sell(empty, FULL_PRICE, at_ms=NOW_MS - 40 * DAY_MS)
+    put(empty, FULL_PRICE)
+    assert empty.catalogue.price_history(FULL_PRICE.key) is None
+
+
+def test_sales_are_counted_by_what_may_be_struck_through_while_they_last(empty: Storage) -> None:
+    month_ago = NOW_MS - 40 * DAY_MS
+    sell(empty, FULL_PRICE, make_product("plain"), at_ms=month_ago)
+    sell(empty, SALE, make_product("new", sale_price_micros=Micros(1)), at_ms=NOW_MS)
+    later = make_product("later", sale_price_micros=Micros(1), sale_from_ms=NOW_MS + DAY_MS)
+    sell(empty, later, at_ms=NOW_MS - 1)
+    over = make_product("over", sale_price_micros=Micros(1), sale_until_ms=NOW_MS)
+    sell(empty, over, at_ms=NOW_MS - 2)
+    assert sorted(empty.catalogue.on_sale(ADVERTISER, NOW_MS), key=lambda one: one.strike) == [
+        StrikeCount(Strike.KNOWN_TOO_SHORT, 1, NOW_MS, NOW_MS),
+        StrikeCount(Strike.LOWEST, 1, month_ago, month_ago),
+    ]
+    counted = {one.strike: one.products for one in empty.catalogue.on_sale(ADVERTISER, NOW_MS + DAY_MS)}
+    assert counted == {Strike.KNOWN_TOO_SHORT: 2, Strike.LOWEST: 1}
+    assert empty.catalogue.on_sale(9, NOW_MS) == []
+
+
+def test_sales_are_counted_without_reading_the_products(empty: Storage) -> None:
+    plan = empty.reader.rows(f"EXPLAIN QUERY PLAN {ON_SALE}", {"advertiser_key": 1, "now_ms": 1})
+    assert "COVERING INDEX products_on_sale" in plan[0][3]

@@ -6,7 +6,7 @@ from adserver.domain.catalogue import Availability, card_of
 from adserver.domain.money import Micros
 from tests.domain.makers import NOW_MS, make_product
 
-FULL, SALE = Micros(89_900_000), Micros(69_900_000)
+FULL, BEFORE, SALE = Micros(89_900_000), Micros(79_900_000), Micros(69_900_000)
 
 
 @pytest.mark.parametrize(
@@ -24,10 +24,18 @@ FULL, SALE = Micros(89_900_000), Micros(69_900_000)
 def test_a_sale_lasts_from_its_first_moment_to_before_its_last(
     since: int | None, until: int | None, on_sale: bool
 ) -> None:
-    product = make_product(sale_price_micros=SALE, sale_from_ms=since, sale_until_ms=until)
+    product = make_product(
+        sale_price_micros=SALE, sale_from_ms=since, sale_until_ms=until, reference_price_micros=BEFORE
+    )
     card = card_of(product, NOW_MS)
-    expected = (SALE, FULL) if on_sale else (FULL, None)
+    expected = (SALE, BEFORE) if on_sale else (FULL, None)
     assert (card.price_micros, card.reference_price_micros) == expected
+    assert product.asked_micros(NOW_MS) == card.price_micros
+
+
+def test_in_a_sale_of_which_nothing_is_known_nothing_is_struck_through() -> None:
+    card = card_of(make_product(sale_price_micros=SALE), NOW_MS)
+    assert (card.price_micros, card.reference_price_micros) == (SALE, None)
 
 
 @pytest.mark.parametrize("price", [FULL, FULL + 1])
