@@ -187,6 +187,7 @@ class Server:
             inventory=storage.inventory,
             keys=storage.keys,
             catalogue=storage.catalogue,
+            product_sets=storage.product_sets,
             feeds=storage.feeds,
             ledger=storage.ledger,
             payments=storage.payments,

@@ -20,6 +20,7 @@ from adserver.domain.payment import Payment, Refund
 from adserver.domain.pixel_sample import Sample
 from adserver.domain.price_history import PriceHistory, StrikeCount
 from adserver.domain.pricing import Terms
+from adserver.domain.product_set import ProductSet
 from adserver.domain.proof import DailyHead, Standing
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
@@ -130,6 +131,11 @@ class Campaigns(Protocol):
 class Audiences(Protocol):
     def audience(self, key: int) -> Audience | None: ...
     def audiences(self, advertiser_key: int | None, after: int, limit: int) -> list[Audience]: ...
+
+
+class ProductSets(Protocol):
+    def product_set(self, key: int) -> ProductSet | None: ...
+    def product_sets(self, advertiser_key: int, after: int, limit: int) -> list[ProductSet]: ...
 
 
 class Inventory(Protocol):
@@ -322,6 +328,8 @@ class Stores(Protocol):
     def keys(self) -> Keys: ...
     @property
     def catalogue(self) -> Catalogue: ...
+    @property
+    def product_sets(self) -> ProductSets: ...
     @property
     def feeds(self) -> Feeds: ...
     @property

@@ -12,6 +12,7 @@ from adserver.domain.imports import Import
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pixel_sample import Sample
 from adserver.domain.pricing import AdEvent
+from adserver.domain.product_set import ProductSet
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.visitor import Preference
@@ -40,7 +41,18 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 Entity = (
-    Advertiser | Audience | Campaign | Creative | Publisher | Site | Slot | Feed | Import | ApiKey | ShopHook
+    Advertiser
+    | Audience
+    | Campaign
+    | Creative
+    | ProductSet
+    | Publisher
+    | Site
+    | Slot
+    | Feed
+    | Import
+    | ApiKey
+    | ShopHook
 )
 
 

@@ -99,6 +99,7 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     frequency_cap: FrequencyCap | None = None
     contextual: bool = False  # its messages may answer whom its audiences do not hold, or nobody knows
     audience_creatives: tuple[AudienceCreatives, ...] = ()  # an audience not named here sees them all
+    product_set_key: int | None = None  # its cards show products of this set only; all where None
     landing_params: str = ""
     fallback_url: str | None = None
     created_at_ms: int = 0
@@ -170,6 +171,7 @@ class Refusal(StrEnum):
     BASKET_HAS_NO_RATE = "basket_has_no_rate"
     UNKNOWN_AUDIENCE = "unknown_audience"
     UNKNOWN_CREATIVE = "unknown_creative"
+    UNKNOWN_PRODUCT_SET = "unknown_product_set"
 
 
 def check(campaign: Campaign) -> Refusal | None:
@@ -203,9 +205,14 @@ def _audiences_refusal(terms: Terms, per_thousand: bool) -> Refusal | None:
 
 
 def check_named(
-    campaign: Campaign, audience_keys: Container[int], creative_keys: Container[int]
+    campaign: Campaign,
+    audience_keys: Container[int],
+    creative_keys: Container[int],
+    set_keys: Container[int],
 ) -> Refusal | None:
-    """Whether the audiences it names are among its advertiser's, and their creatives among its own."""
+    """Whether the audiences and set it names are its advertiser's, and the creatives its own."""
+    if campaign.product_set_key is not None and campaign.product_set_key not in set_keys:
+        return Refusal.UNKNOWN_PRODUCT_SET
     if any(named.audience_key not in audience_keys for named in campaign.terms.audience_rates):
         return Refusal.UNKNOWN_AUDIENCE
     shown = (key for named in campaign.audience_creatives for key in named.creative_keys)

@@ -41,12 +41,14 @@ class Contender(msgspec.Struct, frozen=True):
     """A campaign with its creatives, approved or not, its figures, and what follows of them.
 
     Before `from_ms` and from `until_ms` on, the campaign itself stands against every request: it is always
-    so where the two are the same. `page_bid` is for whoever sees it for the page alone.
+    so where the two are the same. `page_bid` is for whoever sees it for the page alone. `products_key` tells
+    what it has to show: all of its advertiser's, or below zero a set's.
     """
 
     campaign: Campaign
     creatives: tuple[Creative, ...]
     rates: Rates
+    products_key: int
     from_ms: int
     until_ms: int
     needs_script: bool
@@ -69,6 +71,7 @@ def contender_of(campaign: Campaign, creatives: Sequence[Creative], rates: Rates
         campaign,
         tuple(creatives),
         rates,
+        campaign.advertiser_key if campaign.product_set_key is None else -campaign.product_set_key,
         (campaign.starts_at_ms or 0) if runs else 0,
         0 if not runs else FOREVER_MS if campaign.ends_at_ms is None else campaign.ends_at_ms,
         campaign.terms.pricing_model is PricingModel.VCPM,
@@ -122,6 +125,7 @@ class Joint(msgspec.Struct, frozen=True):
     needs_script: bool
     has_cap: bool
     currency: str
+    products_key: int
     leaders: tuple[tuple[Contender, Bid], ...]
     best_micros: float
     least_micros: float
@@ -129,13 +133,17 @@ class Joint(msgspec.Struct, frozen=True):
 
 
 class LineUp(msgspec.Struct, frozen=True, eq=False):
-    """The contenders of an advertiser or of the page; `joint` is None where each must be judged alone."""
+    """The contenders of an advertiser or of the page; `joint` is None where each must be judged alone.
+
+    `has_sets` tells that some of them show only part of the catalogue.
+    """
 
     contenders: tuple[Contender, ...]
     campaign_keys: tuple[int, ...]
     advertiser_keys: frozenset[int]
     currencies: frozenset[str]
     joint: Joint | None
+    has_sets: bool
 
 
 def line_up_of(contenders: Sequence[Contender]) -> LineUp:
@@ -143,8 +151,10 @@ def line_up_of(contenders: Sequence[Contender]) -> LineUp:
     keys = tuple(contender.campaign.key for contender in together)
     owners = frozenset(contender.campaign.advertiser_key for contender in together)
     currencies = frozenset(contender.campaign.terms.currency for contender in together)
-    is_simple = len(owners) == len(currencies) == 1 and all(map(_is_simple, together))
-    return LineUp(together, keys, owners, currencies, _joint_of(together) if is_simple else None)
+    shown = frozenset(contender.products_key for contender in together)
+    is_simple = len(owners) == len(currencies) == len(shown) == 1 and all(map(_is_simple, together))
+    joint = _joint_of(together) if is_simple else None
+    return LineUp(together, keys, owners, currencies, joint, not shown <= owners)
 
 
 def _is_simple(contender: Contender) -> bool:
@@ -163,6 +173,7 @@ def _joint_of(contenders: tuple[Contender, ...]) -> Joint:
         any(contender.needs_script for contender in contenders),
         any(contender.campaign.frequency_cap is not None for contender in contenders),
         contenders[0].campaign.terms.currency,
+        contenders[0].products_key,
         tuple((one, one.own_bid) for one in contenders if one.own_bid.ecpm_micros == best),
         best,
         min(bid.ecpm_micros for bid in bids),

@@ -14,6 +14,7 @@ from adserver.domain.eligibility import Balance, Refusal, money_refusal, refusal
 from adserver.domain.house_rules import HouseRules
 from adserver.domain.money import ZERO
 from adserver.domain.pacing import dice_of
+from adserver.domain.product_set import NO_SETS, Members
 from adserver.domain.situation import Situation, form_is_open, situation_of_cards, situations_of
 from adserver.domain.slot import Slot
 from adserver.domain.visitor import (
@@ -113,14 +114,16 @@ def decide(
     candidates: Sequence[Candidate | Together],
     products: Mapping[int, Product],
     dice: float,
+    members: Members = NO_SETS,
 ) -> Decision | NoAd:
     """The eligible campaign with the highest expected revenue, or NoAd.
 
     `profile` is None where nothing may be remembered of the visitor.
     `products` holds the catalogue's entries for the profile's interests. `dice` in [0, 1) breaks ties,
-    picks among a campaign's creatives and, hashed with a campaign's key, paces that campaign.
+    picks among a campaign's creatives and, hashed with a campaign's key, paces that campaign. `members` tells
+    which products are in the campaigns' sets.
     """
-    hearing = _Hearing(request, profile, products, dice)
+    hearing = _Hearing(request, profile, products, dice, members)
     offers = hearing.offers(candidates)
     if not offers:
         return NoAd(hearing.refusals)
@@ -139,7 +142,12 @@ class _Hearing:
     """One request, and what is found out for it once: a shop's campaigns share the visitor's doings there."""
 
     def __init__(
-        self, request: Request, profile: Profile | None, products: Mapping[int, Product], dice: float
+        self,
+        request: Request,
+        profile: Profile | None,
+        products: Mapping[int, Product],
+        dice: float,
+        members: Members,
     ) -> None:
         self._request = request
         self._profile = profile
@@ -148,6 +156,7 @@ class _Hearing:
         self._dice = dice
         self._shops = {shop.advertiser_key: shop for shop in profile.shops} if profile is not None else {}
         self._shown = {shown.campaign_key for shown in profile.shown} if profile is not None else set()
+        self._members = members
         self._known: dict[int, _Known] = {}
         self._situations: dict[int, tuple[Situation, ...]] = {}
         self.refusals: dict[int, Refusal] = {}
@@ -178,7 +187,7 @@ class _Hearing:
             and not (request.image and joint.needs_script)
             and not (joint.has_cap and not self._shown.isdisjoint(line_up.campaign_keys))
             and not (joint.least_micros < slot.floor_cpm_micros and joint.currency == slot.currency)
-            and bool(self._known_of(shop).chosen)
+            and bool(self._known_of(shop, joint.products_key).chosen)
         )
 
     def _judge(self, candidate: Candidate) -> list[_Offer]:
@@ -218,7 +227,7 @@ class _Hearing:
             creative = creatives[int(dice_of(campaign.key, self._dice, b"creative") * len(creatives))]
         products: tuple[Product, ...] = ()
         if creative.template != MESSAGE:
-            products = self._known[campaign.advertiser_key].chosen
+            products = self._known[winner.products_key].chosen
         if creative.copies and bid is not winner.page_bid:
             situation = self._situation(campaign.advertiser_key, creative, products)
         answered = (campaign, creative, products, ecpm, self.refusals, bid.audience_key, outbid)
@@ -272,7 +281,7 @@ class _Hearing:
         """Whether none of the creatives that the visitor's audience may see has something to show."""
         if not bid.creatives:  # not approved, or this worker has not heard of them yet
             return Refusal.NO_CREATIVE
-        known = self._known_of(shop)
+        known = self._known_of(shop, contender.products_key)
         if self._showable(contender, bid):
             return None
         if bid.cards:
@@ -284,7 +293,7 @@ class _Hearing:
         if bid is contender.page_bid:
             return bid.messages
         advertiser_key = contender.campaign.advertiser_key
-        cards = bid.cards if self._known[advertiser_key].chosen else ()
+        cards = bid.cards if self._known[contender.products_key].chosen else ()
         if not bid.messages:
             return cards
         table = bid.along if cards else bid.addressed
@@ -304,16 +313,26 @@ class _Hearing:
             self._situations[advertiser_key] = found
         return found
 
-    def _known_of(self, shop: Shop) -> _Known:
-        known = self._known.get(shop.advertiser_key)
+    def _known_of(self, shop: Shop, products_key: int) -> _Known:
+        known = self._known.get(products_key)
         if known is None:
-            known = self._known[shop.advertiser_key] = self._know(shop)
+            known = self._know(shop) if products_key > 0 else self._know_in_set(shop, -products_key)
+            self._known[products_key] = known
         return known
 
     def _know(self, shop: Shop) -> _Known:
         now_ms = self._request.now_ms
         chosen = choose_products(shop, self._products, self._request.cards, now_ms)
         return _Known(chosen, Refusal.NO_PRODUCT if chosen else self._no_product(shop))
+
+    def _know_in_set(self, shop: Shop, set_key: int) -> _Known:
+        """What a set has of what the visitor would be shown; where it has none, others may have some."""
+        now_ms = self._request.now_ms
+        within = {one.key: one for one in self._members.of(set_key, self._products.values(), now_ms)}
+        chosen = choose_products(shop, within, self._request.cards, now_ms)
+        of_all = self._known_of(shop, shop.advertiser_key)
+        no_product = Refusal.NOT_IN_PRODUCT_SET if of_all.chosen else of_all.no_product
+        return _Known(chosen, no_product)
 
     def _no_product(self, shop: Shop) -> Refusal:
         """Whether it is the visitor's own wish, or the publisher's, that leaves nothing to show."""

@@ -36,6 +36,7 @@ class Refusal(StrEnum):
     SHOP_UNWANTED = "shop_unwanted"  # the visitor said "not this shop"
     PRODUCT_UNWANTED = "product_unwanted"  # only products that the visitor said "not this" to
     NO_PRODUCT = "no_product"
+    NOT_IN_PRODUCT_SET = "not_in_product_set"  # what could be shown is outside of the campaign's set
     NO_OPEN_FORM = "no_open_form"
     NOT_IN_SITUATION = "not_in_situation"  # its messages are for others than this visitor
     NO_MESSAGE = "no_message"  # it has cards only, and a page alone chooses no products

@@ -30,10 +30,11 @@ _WHOLE_COINS = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XA
 
 
 class PriceStep(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """From this moment until the next step so much was asked."""
+    """From this moment until the next step so much was asked, as the price or as that of a sale."""
 
     from_ms: int
     asked_micros: Micros
+    on_sale: bool = False
 
 
 class PriceHistory(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -54,6 +55,7 @@ class Strike(StrEnum):
     FEED = "feed"  # the price without the sale: the country does not ask for more, or the shop vouches for it
     NOT_LOWER = "not_lower"  # as little was asked in the 30 days before
     KNOWN_TOO_SHORT = "known_too_short"  # not for all of the 30 days before
+    NOT_ON_SALE = "not_on_sale"
 
 
 class Reduction(msgspec.Struct, frozen=True, gc=False):
@@ -74,6 +76,16 @@ class StrikeCount(msgspec.Struct, frozen=True):
     products: int
     first_known_ms: int | None = None
     last_known_ms: int | None = None
+
+
+class ReferencePrice(msgspec.Struct, frozen=True):
+    """What stands struck through beside a product's price at a moment, and why."""
+
+    strike: Strike
+    asked_micros: Micros
+    struck_micros: Micros | None
+    reduction: Reduction | None
+    history: PriceHistory | None
 
 
 def noted(known: PriceHistory | None, product: Product, at_ms: int) -> PriceHistory:
@@ -125,6 +137,25 @@ def struck_micros(reduction: Reduction | None, product: Product, *, lowest: bool
     return reduction.struck_micros if lowest else product.price_micros
 
 
+def reference_price(
+    product: Product, known: PriceHistory | None, advertiser: Advertiser, now_ms: int
+) -> ReferencePrice:
+    asked, reduction = product.asked_micros(now_ms), reduction_of(product, known)
+    if reduction is None or not product.is_on_sale(now_ms):
+        return ReferencePrice(Strike.NOT_ON_SALE, asked, None, reduction, known)
+    lowest = asks_for_lowest(advertiser)
+    struck = struck_micros(reduction, product, lowest=lowest)
+    strike = reduction.strike if lowest else Strike.FEED
+    return ReferencePrice(strike, asked, struck, reduction, known)
+
+
+def counted_for(advertiser: Advertiser, counts: Sequence[StrikeCount]) -> list[StrikeCount]:
+    """The counts of a country of the lowest, as they are for this advertiser."""
+    if asks_for_lowest(advertiser) or not counts:
+        return list(counts)
+    return [StrikeCount(Strike.FEED, sum(one.products for one in counts))]
+
+
 def asked_micros(known: PriceHistory, at_ms: int) -> Micros | None:
     """What was asked at a moment; None before it is known."""
     return next((step.asked_micros for step in reversed(known.steps) if step.from_ms <= at_ms), None)
@@ -134,14 +165,14 @@ def _announced(product: Product, at_ms: int) -> list[PriceStep]:
     """What is asked from a moment on, as the product says: its sale begins and ends without another word."""
     turns = (product.sale_from_ms, product.sale_until_ms)
     moments = sorted({at_ms, *(turn for turn in turns if turn is not None and turn > at_ms)})
-    return [PriceStep(moment, product.asked_micros(moment)) for moment in moments]
+    return [PriceStep(moment, product.asked_micros(moment), product.is_on_sale(moment)) for moment in moments]
 
 
 def _changes(steps: Sequence[PriceStep]) -> tuple[PriceStep, ...]:
     """Without those that go on asking the same."""
     kept: list[PriceStep] = []
     for step in steps:
-        if not kept or kept[-1].asked_micros != step.asked_micros:
+        if not kept or (kept[-1].asked_micros, kept[-1].on_sale) != (step.asked_micros, step.on_sale):
             kept.append(step)
     return tuple(kept)
 
@@ -163,13 +194,17 @@ def _by_day(steps: tuple[PriceStep, ...]) -> tuple[PriceStep, ...]:
 
 
 def _began_ms(product: Product, known: PriceHistory | None) -> int | None:
-    """When the sale's price was first asked without another between; None where it is not known to be."""
+    """When the sale began to ask its price, without another between; None where it is not known to.
+
+    Who asks the same without a sale, and then calls it one, has reduced nothing.
+    """
     if known is None or known.currency != product.currency:
         return None
     last_ms = FOREVER_MS if product.sale_until_ms is None else product.sale_until_ms - 1
     steps = [step for step in known.steps if step.from_ms <= last_ms]
-    is_of_sale = bool(steps) and steps[-1].asked_micros == product.sale_price_micros
-    return steps[-1].from_ms if is_of_sale else None
+    if not steps or not steps[-1].on_sale or steps[-1].asked_micros != product.sale_price_micros:
+        return None
+    return steps[-1].from_ms
 
 
 def _lowest(steps: Sequence[PriceStep], from_ms: int, until_ms: int) -> tuple[Micros, int] | None:

@@ -9,13 +9,14 @@ from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign, Creative, Pacing, Status
 from adserver.domain.catalogue import CatalogueChanged
 from adserver.domain.pricing import Terms
+from adserver.domain.product_set import Members, ProductSet
 from adserver.domain.rooms import Rooms
 from adserver.domain.shelf import Shelf
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.tally import NETWORK
 from adserver.domain.traffic import Traffic
 
-Entity = Advertiser | Audience | Campaign | CatalogueChanged | Creative | Publisher | Site | Slot
+Entity = Advertiser | Audience | Campaign | CatalogueChanged | Creative | ProductSet | Publisher | Site | Slot
 
 
 class Rates(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -52,6 +53,7 @@ class Snapshot:
         self._changes: dict[int, int] = {}
         self.rooms = Rooms()
         self.shelf = Shelf()
+        self.members = Members()
 
     def put(self, entity: Entity) -> None:
         """Take the newest state of an entity."""
@@ -69,6 +71,8 @@ class Snapshot:
                 self.shelf.forget(entity.advertiser_key)
             case Creative():
                 self._put_creative(entity)
+            case ProductSet():
+                self.members.put(entity)
             case Publisher():
                 self.publishers[entity.key] = entity
             case Site():

@@ -295,7 +295,8 @@ class Serve:
         rules = self._house_rules.at(slot, site)
         products = self._products(shops, cards, now_ms, rules)
         request = Request(slot, cards, image_cards > 0, now_ms, caller.test, rules)
-        return decide(request, viewer.profile, candidates, products, self._dice()), viewer
+        members = self._snapshot.members
+        return decide(request, viewer.profile, candidates, products, self._dice(), members), viewer
 
     def _consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent:
         """What this site's request allows, and no other's."""
@@ -389,16 +390,23 @@ class Serve:
     def _products(
         self, shops: Sequence[Shop], cards: int, now_ms: int, rules: HouseRules | None
     ) -> Mapping[int, Product]:
-        """Each shop's first choices; more of its interests only where one of those cannot be bought now."""
+        """Each shop's first choices; more of its interests only where one of those cannot be bought now.
+
+        Or where campaigns show only part of the catalogue, which the first choices may lie outside of.
+        """
         shelf, read = self._snapshot.shelf, self._catalogue.products
-        shops = [shop for shop in shops if self._contenders.of_shop(shop.advertiser_key).contenders]
-        first = {shop.advertiser_key: first_choices(shop, cards, now_ms) for shop in shops}
+        known = [
+            (shop, line_up)
+            for shop in shops
+            if (line_up := self._contenders.of_shop(shop.advertiser_key)).contenders
+        ]
+        first = {shop.advertiser_key: first_choices(shop, cards, now_ms) for shop, _ in known}
         found = shelf.products(first, read)
         visible = found if rules is None else rules.visible(found)
         more = {
             shop.advertiser_key: all_choices(shop)
-            for shop in shops
-            if not is_settled(first[shop.advertiser_key], visible)
+            for shop, line_up in known
+            if line_up.has_sets or not is_settled(first[shop.advertiser_key], visible)
         }
         return {**found, **shelf.products(more, read)} if more else found
 

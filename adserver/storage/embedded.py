@@ -17,6 +17,7 @@ from adserver.storage.entities import (
     SqliteFeeds,
     SqliteInventory,
     SqliteKeys,
+    SqliteProductSets,
 )
 from adserver.storage.frames import FrameFolder
 from adserver.storage.import_files import ImportFolder
@@ -55,6 +56,7 @@ class Storage:
         self.inventory = SqliteInventory(self.reader)
         self.keys = SqliteKeys(self.reader)
         self.catalogue = SqliteCatalogue(self.reader)
+        self.product_sets = SqliteProductSets(self.reader)
         self.feeds = SqliteFeeds(self.reader)
         self.imports = SqliteImports(self.reader)
         self.import_files = ImportFolder(path.parent / "imports")

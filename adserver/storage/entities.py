@@ -27,6 +27,7 @@ from adserver.domain.catalogue import CatalogueChanged, Feed
 from adserver.domain.imports import Import
 from adserver.domain.money import Micros
 from adserver.domain.pricing import Terms
+from adserver.domain.product_set import ProductSet
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.storage.batch import KEPT_MOVES, Batch
@@ -45,6 +46,7 @@ from adserver.storage.tables import (
     creatives,
     feeds,
     imports,
+    product_sets,
     publishers,
     receipts,
     shop_hooks,
@@ -64,13 +66,14 @@ _TABLES: dict[type, tuple[Table, tuple[str, ...]]] = {
     Audience: (audiences, ("advertiser_key",)),
     Campaign: (campaigns, ("advertiser_key",)),
     Creative: (creatives, ("campaign_key", "approval")),
+    ProductSet: (product_sets, ("advertiser_key",)),
     Feed: (feeds, ("advertiser_key",)),
     Import: (imports, ("feed_key", "state")),
     ApiKey: (api_keys, ("digest",)),
     ShopHook: (shop_hooks, ("advertiser_key",)),
 }
 CATALOGUE = "Catalogue"  # in the change log: of an advertiser, some products
-SNAPSHOT_KINDS = (Advertiser, Publisher, Site, Slot, Audience, Campaign, Creative)
+SNAPSHOT_KINDS = (Advertiser, Publisher, Site, Slot, Audience, ProductSet, Campaign, Creative)
 READ_AT_ONCE = 1_000  # the rows of all campaigns together would take as much memory again
 
 # What is often the same in many of a kind: words, and what cannot be changed.
@@ -334,6 +337,19 @@ class SqliteAudiences:
 
     def audiences(self, advertiser_key: int | None, after: int, limit: int) -> list[Audience]:
         return _page(self._reader, Audience, advertiser_key, after, limit)
+
+
+class SqliteProductSets:
+    """Product sets of advertisers."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def product_set(self, key: int) -> ProductSet | None:
+        return _one(self._reader, ProductSet, key)
+
+    def product_sets(self, advertiser_key: int, after: int, limit: int) -> list[ProductSet]:
+        return _page(self._reader, ProductSet, advertiser_key, after, limit)
 
 
 class SqliteKeys:

@@ -49,6 +49,7 @@ feeds = _entity_table("feeds", "advertiser_key")
 imports = _entity_table("imports", "feed_key", Column("state", String, nullable=False, index=True))
 api_keys = _entity_table("api_keys", None, Column("digest", String, nullable=False, unique=True))
 audiences = _entity_table("audiences", "advertiser_key")
+product_sets = _entity_table("product_sets", "advertiser_key")
 shop_hooks = _entity_table("shop_hooks", "advertiser_key")
 
 campaign_versions = Table(

@@ -164,6 +164,18 @@ PROBLEMS = {
     "unknown_creative": Kind(
         422, "There is no such creative", "Name creatives of this campaign; make them first."
     ),
+    "unknown_product_set": Kind(
+        422, "There is no such product set", "Name a product set of the campaign's own advertiser."
+    ),
+    "set_says_nothing": Kind(
+        422,
+        "The set says nothing",
+        "Give `inclusions` or `exclusions`; for all products leave `product_set_id` out.",
+    ),
+    "rule_says_nothing": Kind(422, "A rule says nothing", "Say something in each rule, or leave it out."),
+    "prices_reversed": Kind(
+        422, "No price lies between", "Let `price_min_micros` be no more than `price_max_micros`."
+    ),
     "bad_signature": Kind(
         401, "Not signed by the shop", "Set the secret that the shop signs with, and sign the very bytes."
     ),

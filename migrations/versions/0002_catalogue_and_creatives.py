@@ -22,6 +22,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_imports_feed_key"), ["feed_key"], unique=False)
         batch_op.create_index(batch_op.f("ix_imports_state"), ["state"], unique=False)
 
+    op.create_table(
+        "product_sets",
+        sa.Column(
+            "key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("advertiser_key", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    with op.batch_alter_table("product_sets", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_product_sets_advertiser_key"), ["advertiser_key"], unique=False)
+
     with op.batch_alter_table("creatives", schema=None) as batch_op:
         batch_op.add_column(sa.Column("approval", sa.String(), server_default="approved", nullable=False))
         batch_op.create_index("creatives_by_approval", ["approval", "key"], unique=False)

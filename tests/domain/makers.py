@@ -12,6 +12,7 @@ from adserver.domain.eligibility import Balance
 from adserver.domain.identity import product_key
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent, PricingModel, Terms
+from adserver.domain.product_set import ProductSet, SetRule
 from adserver.domain.shop_hook import ShopHook, ShopSoftware, shop_hook_key
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.snapshot import Rates
@@ -27,6 +28,7 @@ DAY_MS = 86_400_000
 ADVERTISER, CAMPAIGN, CREATIVE = 7, 70, 700
 PUBLISHER, SITE, SLOT = 8, 80, 800
 VIEWERS, CARTERS = 75, 76  # audiences
+PRODUCT_SET = 77
 
 
 def make_terms(**fields: object) -> Terms:
@@ -111,6 +113,12 @@ def make_product(item_id: str = "boots", **fields: object) -> Product:
         currency="EUR",
     )
     return msgspec.structs.replace(product, **fields)
+
+
+def make_product_set(*inclusions: SetRule, **fields: object) -> ProductSet:
+    """The shop's products to which any of the rules applies."""
+    product_set = ProductSet(key=PRODUCT_SET, advertiser_key=ADVERTISER, name="Part", inclusions=inclusions)
+    return msgspec.structs.replace(product_set, **fields)
 
 
 def make_catalogue(*products: Product) -> dict[int, Product]:

@@ -20,12 +20,15 @@ from adserver.domain.eligibility import Balance, Refusal, refusal
 from adserver.domain.money import Micros
 from adserver.domain.pacing import DayBudget, dice_of, may_spend
 from adserver.domain.pricing import CONTEXTUAL, smallest_price
+from adserver.domain.product_set import ProductSet
 from adserver.domain.situation import LAPSED_AFTER_MS, Situation, form_is_open
 from adserver.domain.visitor import INTEREST_RETENTION_MS, PURCHASE_RETENTION_MS, Level, Profile, Shop
 from adserver.domain.worth import ecpm_micros
+from tests.domain.plain_product_set import in_set
 
 # Whose rate it is served at, what is seen, and of which situation of the visitor its words may speak.
 _Shown = tuple[int, Creative, tuple[Product, ...], Situation | None]
+NO_SETS: Mapping[int, ProductSet] = {}
 
 
 def decide(
@@ -34,6 +37,7 @@ def decide(
     candidates: Sequence[Candidate],
     products: Mapping[int, Product],
     dice: float,
+    sets: Mapping[int, ProductSet] = NO_SETS,
 ) -> Decision | NoAd:
     """The eligible campaign with the highest expected revenue, or NoAd.
 
@@ -44,7 +48,7 @@ def decide(
     refusals: dict[int, Refusal] = {}
     offers: list[Decision] = []
     for candidate in candidates:
-        offer = _offer(request, profile, candidate, products, dice)
+        offer = _offer(request, profile, candidate, products, dice, sets)
         if isinstance(offer, Decision):
             offers.append(offer)
         else:
@@ -66,6 +70,7 @@ def _offer(
     candidate: Candidate,
     products: Mapping[int, Product],
     dice: float,
+    sets: Mapping[int, ProductSet],
 ) -> Decision | Refusal:
     campaign = candidate.contender.campaign
     barred = request.rules and request.rules.refusal(campaign.advertiser_key)
@@ -81,7 +86,7 @@ def _offer(
     )
     if no is not None:
         return no
-    shown = _shown(request, profile, candidate, products, dice)
+    shown = _shown(request, profile, candidate, products, dice, sets)
     if isinstance(shown, Refusal):
         return shown
     offer = _priced(request, candidate, *shown)
@@ -96,6 +101,7 @@ def _shown(
     candidate: Candidate,
     products: Mapping[int, Product],
     dice: float,
+    sets: Mapping[int, ProductSet],
 ) -> _Shown | Refusal:
     """For the visitor's sake where the campaign's audience holds them, else for the page's."""
     campaign = candidate.contender.campaign
@@ -105,7 +111,7 @@ def _shown(
             return Refusal.SHOP_UNWANTED
         audience_key = audience_for(campaign.terms, candidate.audiences, profile, request.now_ms)
         if audience_key is not None:
-            return _shown_to_member(request, candidate, audience_key, shop, products, dice)
+            return _shown_to_member(request, candidate, audience_key, shop, (products, sets), dice)
     return _shown_for_page(candidate, dice) if campaign.contextual else Refusal.NOT_IN_AUDIENCE
 
 
@@ -125,7 +131,7 @@ def _shown_to_member(
     candidate: Candidate,
     audience_key: int,
     shop: Shop,
-    products: Mapping[int, Product],
+    products_and_sets: tuple[Mapping[int, Product], Mapping[int, ProductSet]],
     dice: float,
 ) -> _Shown | Refusal:
     """One of the creatives that the visitor's audience may see, with its products; none for a message."""
@@ -133,11 +139,15 @@ def _shown_to_member(
     creatives = creatives_for(campaign, audience_key, _live(candidate))
     if not creatives:  # not approved, or this worker has not heard of them yet
         return Refusal.NO_CREATIVE
-    chosen = choose_products(shop, products, request.cards, request)
+    products, sets = products_and_sets
+    within = _within(campaign.product_set_key, products, sets, request.now_ms)
+    chosen = choose_products(shop, within, request.cards, request)
     situations = plain_situations(shop, request.now_ms)
     showable = [one for one in creatives if (situations & _for(one) if one.template == MESSAGE else chosen)]
     if not showable:
         if any(one.template != MESSAGE for one in creatives):
+            if choose_products(shop, products, 1, request):
+                return Refusal.NOT_IN_PRODUCT_SET
             return _no_product(shop, products, request)
         for_forms = all(_for(one) == {Situation.FORM_ABANDONED} for one in creatives)
         return Refusal.NO_OPEN_FORM if for_forms else Refusal.NOT_IN_SITUATION
@@ -183,6 +193,15 @@ def _of_first_card(shop: Shop, chosen: tuple[Product, ...], situations: set[Situ
     if Situation.FORM_ABANDONED in situations:
         return Situation.FORM_ABANDONED
     return Situation.WISHLIST if level is Level.WISHED else Situation.VIEWED
+
+
+def _within(
+    set_key: int | None, products: Mapping[int, Product], sets: Mapping[int, ProductSet], now_ms: int
+) -> Mapping[int, Product]:
+    if set_key is None:
+        return products
+    product_set = sets.get(set_key)
+    return {key: one for key, one in products.items() if product_set and in_set(product_set, one, now_ms)}
 
 
 def _one_of(creatives: list[Creative], candidate: Candidate, dice: float) -> Creative:

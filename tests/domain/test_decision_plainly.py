@@ -38,6 +38,7 @@ from adserver.domain.house_rules import HouseRules
 from adserver.domain.identity import product_key
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AudienceRate, PricingModel
+from adserver.domain.product_set import Members, ProductSet, SetRule
 from adserver.domain.situation import LAPSED_AFTER_MS, Situation
 from adserver.domain.snapshot import Rates
 from adserver.domain.traffic import FLAT, Traffic
@@ -67,6 +68,7 @@ from tests.domain.makers import (
     make_creative,
     make_message,
     make_product,
+    make_product_set,
     make_request,
     make_slot,
 )
@@ -74,6 +76,8 @@ from tests.domain.makers import (
 SHOPS = (1, 2, 3)
 CATEGORIES = ("Shoes", "Shoes > Boots", "Wine")
 ITEMS = [f"item-{n}" for n in range(30)]  # more than are looked at
+BRANDS = ("Acme", "Bolt", "Cord")
+UNHEARD_OF = 99  # a set that no change has told this worker of
 VIEWERS, BUYERS = AUDIENCES = (11, 12)
 WORLDS = 1_500
 
@@ -87,6 +91,10 @@ class World:
         self.random = random.Random(seed)
         self.dice = self.random.random()
         self.catalogue = self._catalogue()
+        self.sets = {shop: self._set(shop) for shop in SHOPS}
+        self.members = Members()
+        for one in self.sets.values():
+            self.members.put(one)
         self.profile = self._profile() if self._mostly() else None
         self.candidates = [self._candidate(key) for key in range(1, self.random.randint(1, 16) + 1)]
         self.request = self._request()
@@ -103,6 +111,13 @@ class World:
         edge = self.random.choice(edges_ms) + self.random.choice((-1, 0, 1))
         return NOW_MS - (self.random.choice((0, DAY_MS)) if self._mostly() else edge)
 
+    def _set(self, shop_key: int) -> ProductSet:
+        """Of a shop's one set, whose key is the shop's own, some brands, and rarely none."""
+        brands = tuple(self.random.sample(BRANDS, self._or(2, 1)))
+        no_sales = (SetRule(on_sale=True),) if self.random.random() < 0.3 else ()
+        rule = SetRule(brands=self._or(brands, ("Nobody's",)))
+        return make_product_set(key=shop_key, inclusions=(rule,), exclusions=no_sales)
+
     def _keys(self, shop_key: int, most: int) -> list[int]:
         items = self.random.sample(ITEMS, self.random.randint(0, most))
         return [product_key(shop_key, item) for item in items]
@@ -118,6 +133,9 @@ class World:
                     advertiser_key=shop,
                     availability=word,
                     product_type=self.random.choice(CATEGORIES),
+                    brand=self.random.choice(BRANDS),
+                    sale_price_micros=self._or(None, Micros(1)),
+                    sale_until_ms=self.random.choice((None, NOW_MS, NOW_MS + 1)),
                 )
                 for shop in SHOPS
                 for item in ITEMS
@@ -168,9 +186,11 @@ class World:
         throw = self.random
         named = throw.sample(AUDIENCES, throw.choice((0, 0, 0, 1, 2)))
         seen_by = throw.sample((0, *AUDIENCES), throw.choice((0, 0, 0, 1)))
+        shop_key = throw.choice(SHOPS)
         return make_campaign(
             key=key,
-            advertiser_key=throw.choice(SHOPS),
+            advertiser_key=shop_key,
+            product_set_key=shop_key if shop_key == SHOPS[0] else self._or(None, shop_key, UNHEARD_OF),
             status=self._or(Status.ACTIVE, *Status),
             starts_at_ms=self._or(None, NOW_MS, NOW_MS + 1),
             ends_at_ms=self._or(None, NOW_MS, NOW_MS + 1),
@@ -239,8 +259,8 @@ def test_the_answer_is_the_plain_one() -> None:
     for seed in range(WORLDS):
         world = World(seed)
         asked = (world.request, world.profile, world.candidates, world.catalogue, world.dice)
-        answer = decide(*asked)
-        assert answer == plain_decision.decide(*asked), f"world {seed}"
+        answer = decide(*asked, world.members)
+        assert answer == plain_decision.decide(*asked, world.sets), f"world {seed}"
         seen.update([type(answer).__name__, *answer.refusals.values()])
     assert set(Refusal) <= set(seen)
     assert seen["Decision"] > WORLDS // 4 and seen[Refusal.OUTRANKED] > WORLDS // 4
@@ -261,8 +281,8 @@ def test_line_ups_that_answer_together_answer_as_each_of_them_would() -> None:
                 some += group
         each = [one for entry in some for one in (entry.each() if isinstance(entry, Together) else [entry])]
         asked = (world.catalogue, world.dice)
-        answer = decide(world.request, world.profile, some, *asked)
-        plain = plain_decision.decide(world.request, world.profile, each, *asked)
+        answer = decide(world.request, world.profile, some, *asked, world.members)
+        plain = plain_decision.decide(world.request, world.profile, each, *asked, world.sets)
         assert told(answer) == told(plain), f"world {seed}"
         seen[f"{type(answer).__name__} {isinstance(answer, Decision) and bool(answer.outbid)}"] += 1
     assert seen["Decision True"] > WORLDS // 8 and seen["Decision False"] and seen["NoAd False"]
@@ -297,3 +317,22 @@ def test_what_is_read_of_the_catalogue_is_enough() -> None:
         plain = plain_decision.decide(request, profile, candidates, world.catalogue, 0.5)
         assert decide(request, profile, candidates, read, 0.5) == plain, f"world {seed}"
     assert 0 < settled < WORLDS
+
+
+def test_a_set_looks_among_all_that_is_read_of_the_catalogue() -> None:
+    """The first choices may lie outside of it; what is looked at for any answer is enough."""
+    beyond = 0
+    for seed in range(WORLDS):
+        world = World(seed)
+        shop, most = world.shop(SHOPS[0]), world.request.cards
+        read = {key: world.catalogue[key] for key in all_choices(shop) if key in world.catalogue}
+        profile, request = Profile(0, [shop]), make_request(cards=most)
+        campaign = make_campaign(advertiser_key=shop.advertiser_key, product_set_key=SHOPS[0])
+        candidates = [make_candidate(campaign)]
+        assert line_up_of([candidates[0].contender]).has_sets
+        plain = plain_decision.decide(request, profile, candidates, world.catalogue, 0.5, world.sets)
+        answer = decide(request, profile, candidates, read, 0.5, world.members)
+        assert answer == plain, f"world {seed}"
+        first = first_choices(shop, most, NOW_MS)
+        beyond += isinstance(answer, Decision) and not {one.key for one in answer.products} <= set(first)
+    assert 0 < beyond < WORLDS

@@ -101,6 +101,12 @@ CASES: dict[str, tuple[Sequence[Saved], Strike, float | None]] = {
     "where the shop itself says less than it asked, no more is said": (
         [(-90, offered(100)), (0, offered(95, 80))], LOWEST, 95,
     ),
+    "what is asked already and then called a sale is no reduction": (
+        [(-90, offered(100)), (-60, offered(80)), (0, offered(100, 80))], NOT_LOWER, None,
+    ),
+    "nor is it where it was all that was ever asked": (
+        [(-90, offered(80)), (0, offered(100, 80))], NOT_LOWER, None,
+    ),
     "a product of 29 days says nothing": (
         [(-29, offered(100)), (0, offered(100, 80))], TOO_SHORT, None,
     ),
@@ -222,6 +228,13 @@ def asked_then(saves: list[tuple[int, Product]], moment_ms: int) -> Micros | Non
     return before[-1].asked_micros(moment_ms) if before else None
 
 
+def sale_then(saves: list[tuple[int, Product]], moment_ms: int) -> Micros | None:
+    """The price of the sale that was on, None where none was."""
+    before = [product for hour, product in saves if at(hour / 24) <= moment_ms]
+    is_on = bool(before) and before[-1].is_on_sale(moment_ms)
+    return before[-1].sale_price_micros if is_on else None
+
+
 @given(st.one_of(lives, sales))
 def test_a_struck_price_is_never_above_any_that_was_asked_in_the_30_days_before(
     saves: list[tuple[int, Product]],
@@ -234,6 +247,8 @@ def test_a_struck_price_is_never_above_any_that_was_asked_in_the_30_days_before(
     assert reduction.began_ms is not None and product.sale_price_micros is not None
     assert product.sale_price_micros < reduction.struck_micros <= product.price_micros
     assert at(saves[0][0] / 24) <= reduction.began_ms - PRIOR_MS
+    assert sale_then(saves, reduction.began_ms) == product.sale_price_micros
+    assert sale_then(saves, reduction.began_ms - 1) != product.sale_price_micros
     for hour in range(1, 30 * 24 + 1):
         asked = asked_then(saves, reduction.began_ms - hour * DAY_MS // 24)
         assert asked is not None and reduction.struck_micros <= asked
@@ -266,4 +281,4 @@ def test_a_price_that_changes_each_minute_is_kept_in_bounds_and_never_taken_for_
 
 def test_a_history_is_small() -> None:
     history, _ = told((-90, offered(100)), (-10, offered(90)), (0, offered(100, 80)))
-    assert len(msgspec.msgpack.encode(history)) <= 60
+    assert len(msgspec.msgpack.encode(history)) <= 63

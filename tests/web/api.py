@@ -182,6 +182,7 @@ class Api:
             inventory=storage.inventory,
             keys=storage.keys,
             catalogue=storage.catalogue,
+            product_sets=storage.product_sets,
             feeds=storage.feeds,
             ledger=storage.ledger,
             payments=storage.payments,
@@ -289,6 +290,10 @@ def product_body(**fields: object) -> dict[str, object]:
     } | fields
 
 
+def set_body(**fields: object) -> dict[str, object]:
+    return {"name": "Nike", "inclusions": [{"brands": ["Nike"]}]} | fields
+
+
 def site_body(publisher_id: str, **fields: object) -> dict[str, object]:
     return {"publisher_id": publisher_id, "name": "News", "domains": ["news.example"]} | fields
 
@@ -313,6 +318,7 @@ class World:
         self.campaign = api.make("/campaigns", campaign_body(self.advertiser))["id"]
         self.creative = api.make("/creatives", cards_body(self.campaign))["id"]
         self.audience = api.make("/audiences", audience_body(self.advertiser))["id"]
+        self.product_set = api.make(f"/advertisers/{self.advertiser}/product-sets", set_body())["id"]
         self.site = api.make("/sites", site_body(self.publisher))["id"]
         self.slot = api.make("/slots", slot_body(self.site))["id"]
         self.feed = api.make(f"/advertisers/{self.advertiser}/feeds", {})["id"]

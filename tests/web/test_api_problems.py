@@ -41,6 +41,16 @@ def campaign(**fields: object) -> Ask:
     return post("/campaigns", lambda world: campaign_body(world.advertiser, **fields))
 
 
+def product_set(body: dict[str, object]) -> Ask:
+    def ask(api: Api, world: World) -> httpx.Response:
+        return api.call("POST", f"/advertisers/{world.advertiser}/product-sets", body)
+
+    return ask
+
+
+REVERSED = {"price_min_micros": 2, "price_max_micros": 1}
+
+
 def campaign_change(**body: object) -> Ask:
     return change(lambda world: f"/campaigns/{world.campaign}", **body)
 
@@ -216,6 +226,10 @@ CASES: list[tuple[str, int, Ask]] = [
     ("bad_period", 422, lambda api, world: api.call("GET", f"/identity?from={TOMORROW}")),
     ("longer_than_kept", 422, audience_change(retention_days=31)),
     ("unknown_audience", 422, campaign(audiences=[{"audience_id": "aud_0000000000000"}])),
+    ("unknown_product_set", 422, campaign(product_set_id="set_0000000000000")),
+    ("set_says_nothing", 422, product_set({"name": "All"})),
+    ("rule_says_nothing", 422, product_set({"name": "All", "inclusions": [{}]})),
+    ("prices_reversed", 422, product_set({"name": "None", "inclusions": [REVERSED]})),
     ("unknown_creative", 422, named_audiences({"creative_ids": ["crv_0000000000000"]})),
     ("timezone_fixed", 409, timezone_after_spend),
     ("currency_fixed", 409, change(lambda world: f"/advertisers/{world.advertiser}", currency="USD")),

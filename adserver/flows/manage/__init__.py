@@ -12,6 +12,7 @@ from adserver.flows.manage.hooks import ManageHooks, NewHook
 from adserver.flows.manage.inventory import ManageInventory
 from adserver.flows.manage.keys import ManageKeys, NewKey
 from adserver.flows.manage.money import ManageMoney, OrderName, RefundWish
+from adserver.flows.manage.product_sets import ManageProductSets
 from adserver.flows.manage.products import ManageProducts
 from adserver.flows.manage.reviews import ManageReviews
 from adserver.ports import (
@@ -26,6 +27,7 @@ from adserver.ports import (
     Ledger,
     Payments,
     Pending,
+    ProductSets,
     Writer,
 )
 
@@ -58,6 +60,7 @@ class Manage:
         inventory: Inventory,
         keys: Keys,
         catalogue: Catalogue,
+        product_sets: ProductSets,
         feeds: Feeds,
         ledger: Ledger,
         payments: Payments,
@@ -78,6 +81,7 @@ class Manage:
             inventory=inventory,
             keys=keys,
             catalogue=catalogue,
+            product_sets=product_sets,
             feeds=feeds,
             ledger=ledger,
             payments=payments,
@@ -97,6 +101,7 @@ class Manage:
         self.reviews = ManageReviews(desk, self.campaigns)
         self.inventory = ManageInventory(desk, self.accounts)
         self.products = ManageProducts(desk, self.accounts)
+        self.product_sets = ManageProductSets(desk, self.accounts)
         self.conversions = ManageConversions(desk, self.accounts)
         self.money = ManageMoney(desk, self.accounts, self.campaigns)
         self.hooks = ManageHooks(desk, self.accounts)

@@ -101,7 +101,7 @@ class ManageCampaigns:
         return self._desk.replace(changed, today=local_day(self._desk.clock(), advertiser.timezone))
 
     def _unknown_name(self, campaign: Campaign) -> Refusal | None:
-        """An audience or creative that it names and that is not there, or another's, which is the same."""
+        """What it names and is not there, or is another's, which is the same."""
         named = (one.audience_key for one in campaign.terms.audience_rates)
         audiences = filter(None, map(self._desk.audiences.audience, named))
         shown = {key for one in campaign.audience_creatives for key in one.creative_keys}
@@ -110,7 +110,14 @@ class ManageCampaigns:
             campaign,
             {one.key for one in audiences if one.advertiser_key == campaign.advertiser_key},
             {one.key for one in creatives if one.campaign_key == campaign.key},
+            self._own_set(campaign),
         )
+
+    def _own_set(self, campaign: Campaign) -> set[int]:
+        key = campaign.product_set_key
+        found = None if key is None else self._desk.product_sets.product_set(key)
+        is_own = found is not None and found.advertiser_key == campaign.advertiser_key
+        return {found.key} if found is not None and is_own else set()
 
     def standings(self, campaigns: Sequence[Campaign]) -> list[Standing]:
         """How each of the campaigns stands now, in their order; the balances are read in one go."""

@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from adserver.domain.campaign import Refusal
+from adserver.domain.product_set import SetRefusal
 from adserver.domain.retention import Retention
 from adserver.ports import (
     Accounts,
@@ -21,6 +22,7 @@ from adserver.ports import (
     Ledger,
     Payments,
     Pending,
+    ProductSets,
     Writer,
 )
 from adserver.writes import Entity, Receipt, Result, SaveEntity, SaveProducts, Scope, Together
@@ -65,7 +67,7 @@ class Why(StrEnum):
 class Refused(msgspec.Struct, frozen=True):
     """Nothing was changed, and why; `figure` where a number tells how far off it was."""
 
-    reason: Why | Refusal | Result
+    reason: Why | Refusal | SetRefusal | Result
     figure: int = 0
 
 
@@ -101,6 +103,7 @@ class Desk:
     inventory: Inventory
     keys: Keys
     catalogue: Catalogue
+    product_sets: ProductSets
     feeds: Feeds
     ledger: Ledger
     payments: Payments

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Feed, Product
 from adserver.domain.identity import product_key
+from adserver.domain.price_history import ReferencePrice, StrikeCount, counted_for, reference_price
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.checks import sound_feed, sound_product
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why
@@ -28,6 +29,24 @@ class ManageProducts:
             return owner
         key = product_key(advertiser_key, item_id)
         return self._desk.catalogue.products([key]).get(key, NOT_FOUND)
+
+    def reference_price(
+        self, reach: Reach, advertiser_key: int, item_id: str
+    ) -> tuple[Product, ReferencePrice] | Refused:
+        """A product, and what is struck through beside its price now."""
+        owner = self._accounts.advertiser(reach, advertiser_key)
+        product = self.product(reach, advertiser_key, item_id)
+        if isinstance(owner, Refused) or isinstance(product, Refused):
+            return NOT_FOUND
+        history = self._desk.catalogue.price_history(product.key)
+        return product, reference_price(product, history, owner, self._desk.clock())
+
+    def sales(self, reach: Reach, advertiser_key: int) -> tuple[Advertiser, list[StrikeCount]] | Refused:
+        """How many of the advertiser's products are on sale now, by what is struck through for them."""
+        owner = self._accounts.advertiser(reach, advertiser_key)
+        if isinstance(owner, Refused):
+            return owner
+        return owner, counted_for(owner, self._desk.catalogue.on_sale(advertiser_key, self._desk.clock()))
 
     def products(self, reach: Reach, advertiser_key: int, after: int, limit: int) -> list[Product] | Refused:
         owner = self._accounts.advertiser(reach, advertiser_key)

@@ -13,10 +13,12 @@ from adserver.web.flows import CurrentManage
 from adserver.web.once import answer
 from adserver.web.schemas.catalogue import (
     ItemId,
+    PricedProductAnswer,
     ProductAnswer,
     ProductBody,
     ProductChanges,
     ProductsAnswer,
+    show_priced,
     show_product,
 )
 from adserver.web.schemas.fields import Paging
@@ -51,12 +53,13 @@ def change_products(
     return answer(ProductsAnswer(products=[show_product(product) for product in changed]))
 
 
-@router.get("/{item_id:path}", response_model=ProductAnswer, responses=problems())
+@router.get("/{item_id:path}", response_model=PricedProductAnswer, responses=problems())
 def get_product(
     advertiser_id: str, item_id: ItemIdPath, manage: CurrentManage, caller: CurrentCaller
 ) -> Response:
+    """One product, with what is struck through beside its price now, and why."""
     owner = key_from("adv", advertiser_id)
-    return answer(show_product(found(manage.products.product(caller.reach, owner, item_id))))
+    return answer(show_priced(*found(manage.products.reference_price(caller.reach, owner, item_id))))
 
 
 @router.put("/{item_id:path}", response_model=ProductAnswer, responses=problems())

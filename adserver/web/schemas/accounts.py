@@ -38,6 +38,10 @@ from adserver.writes import ApiKey, Scope
 
 Timezone = Annotated[str, Field(max_length=64, description="IANA zone", examples=["Europe/Paris"])]
 ValidationDays = Annotated[int, Field(strict=True, ge=0, le=90)]
+TrustReferencePrice = Annotated[
+    Flag,
+    Field(description="strike the feed's own price through in a sale, whatever was asked before; see docs"),
+]
 RefundDays = Annotated[int, Field(strict=True, ge=0, le=90)]
 
 
@@ -83,6 +87,7 @@ class AdvertiserDraft(Strict):
     landing_params: LandingParams = ""
     webhook_url: Link | None = None
     item_id_rule: ItemIdRuleBody | None = None
+    trust_reference_price: TrustReferencePrice = False
 
     def advertiser(self) -> Advertiser:
         read = {"domains": tuple(self.domains), "item_id_rule": _rule(self.item_id_rule)}
@@ -112,6 +117,7 @@ class AdvertiserChange(Change):
     webhook_url: Link | None = None
     item_id_rule: ItemIdRuleBody | None = None
     consent_hold: ConsentHold | None = Field(default=None, description="the operator's to change")
+    trust_reference_price: TrustReferencePrice | None = None
 
     def edit(self, advertiser: Advertiser) -> Advertiser:
         given = self.given()
@@ -145,6 +151,7 @@ class AdvertiserAnswer(Strict):
     item_id_rule: ItemIdRuleBody | None = Field(description="see `/pixel`, which proposes one")
     consent_hold: ConsentHold = Field(description="`held`: its pages' word for consent is not believed")
     consent_held_at: ShownTime | None
+    trust_reference_price: bool
     created_at: ShownTime
 
 
@@ -172,6 +179,7 @@ def show_advertiser(advertiser: Advertiser, funds: Funds) -> AdvertiserAnswer:
         item_id_rule=show_rule(advertiser.item_id_rule),
         consent_hold=advertiser.consent_hold,
         consent_held_at=advertiser.consent_held_at_ms,
+        trust_reference_price=advertiser.trust_reference_price,
         created_at=advertiser.created_at_ms,
     )
 

@@ -35,6 +35,7 @@ from adserver.web.schemas.fields import (
     Micros,
     Name,
     Paging,
+    ProductSetId,
     ShownTime,
     Strict,
 )
@@ -96,7 +97,11 @@ TERMS = frozenset(
         "audience_rates",
     }
 )
-_RENAMED = {"starts_at": "starts_at_ms", "ends_at": "ends_at_ms"}
+_RENAMED = {
+    "starts_at": "starts_at_ms",
+    "ends_at": "ends_at_ms",
+    "product_set_id": "product_set_key",
+}
 
 
 def _domain_fields(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -140,6 +145,7 @@ class CampaignDraft(Strict):
     frequency_cap: FrequencyCapBody | None = None
     audiences: Audiences = Field(default_factory=list)
     contextual: Contextual = False
+    product_set_id: ProductSetId | None = Field(default=None, description="its cards; null for all products")
     click_window_days: ClickWindow = 30
     view_window_days: ViewWindow = 1
     bill_post_view: Flag = False
@@ -167,6 +173,7 @@ class CampaignChange(Change):
             "starts_at",
             "ends_at",
             "frequency_cap",
+            "product_set_id",
             "fallback_url",
         }
     )
@@ -186,6 +193,7 @@ class CampaignChange(Change):
     frequency_cap: FrequencyCapBody | None = None
     audiences: Audiences | None = None
     contextual: Contextual | None = None
+    product_set_id: ProductSetId | None = None
     click_window_days: ClickWindow | None = None
     view_window_days: ViewWindow | None = None
     bill_post_view: Flag | None = None
@@ -229,6 +237,7 @@ class CampaignAnswer(Strict):
     frequency_cap: FrequencyCapBody | None
     audiences: list[CampaignAudienceAnswer]
     contextual: bool
+    product_set_id: str | None
     click_window_days: int
     view_window_days: int
     bill_post_view: bool
@@ -265,6 +274,9 @@ def show_campaign(campaign: Campaign, standing: Standing) -> CampaignAnswer:
         frequency_cap=None if cap is None else FrequencyCapBody(impressions=cap.impressions, per=cap.per),
         audiences=_show_audiences(campaign),
         contextual=campaign.contextual,
+        product_set_id=None
+        if campaign.product_set_key is None
+        else write_id("set", campaign.product_set_key),
         click_window_days=terms.click_window_days,
         view_window_days=terms.view_window_days,
         bill_post_view=terms.bill_post_view,

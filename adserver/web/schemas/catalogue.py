@@ -11,6 +11,7 @@ from adserver.domain.catalogue import Availability, Feed, FeedFormat, ImportRepo
 from adserver.domain.feed import LINK_PLACEHOLDERS, MOST_ADDITIONAL_IMAGES, is_link_template
 from adserver.domain.identity import write_id
 from adserver.domain.imports import next_fetch_ms, shortened
+from adserver.domain.price_history import ReferencePrice
 from adserver.web.schemas.fields import (
     Change,
     Currency,
@@ -22,6 +23,7 @@ from adserver.web.schemas.fields import (
     Strict,
 )
 from adserver.web.schemas.google import from_google, write_price
+from adserver.web.schemas.reference_prices import ReferencePriceAnswer, show_reference_price
 from pixel.grammar import item_id_from
 
 
@@ -173,6 +175,10 @@ class ProductAnswer(Strict):
     has_picture: bool = Field(description="whether our own thumbnail of `image_link` is ready")
 
 
+class PricedProductAnswer(ProductAnswer):
+    reference_price: ReferencePriceAnswer
+
+
 def show_product(product: Product) -> ProductAnswer:
     sale = product.sale_price_micros
     return ProductAnswer(
@@ -201,6 +207,12 @@ def show_product(product: Product) -> ProductAnswer:
         language=product.language,
         has_picture=product.picture is not None,
     )
+
+
+def show_priced(product: Product, told: ReferencePrice) -> PricedProductAnswer:
+    """The product, with what is struck through beside its price now."""
+    price = show_reference_price(told, product.currency)
+    return PricedProductAnswer(**dict(show_product(product)), reference_price=price)
 
 
 class ProductsAnswer(Strict):

@@ -156,6 +156,7 @@ ShownTime = Annotated[
 
 AdvertiserId = Annotated[int, id_reader("adv"), WithJsonSchema({"type": "string"})]
 AudienceId = Annotated[int, id_reader("aud"), WithJsonSchema({"type": "string"})]
+ProductSetId = Annotated[int, id_reader("set"), WithJsonSchema({"type": "string"})]
 CreativeId = Annotated[int, id_reader("crv"), WithJsonSchema({"type": "string"})]
 ConversionId = Annotated[int, id_reader("cnv"), WithJsonSchema({"type": "string"})]
 CampaignId = Annotated[int, id_reader("cmp"), WithJsonSchema({"type": "string"})]
