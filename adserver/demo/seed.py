@@ -22,11 +22,12 @@ from adserver.domain.campaign import Advertiser, Campaign, Creative, FrequencyCa
 from adserver.domain.catalogue import Product
 from adserver.domain.identity import product_key, write_id
 from adserver.domain.money import Micros
+from adserver.domain.price_history import DAY_MS, PRIOR_MS
 from adserver.domain.pricing import PricingModel, Terms
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.flows.manage import Manage, Reach, Refused
 from adserver.main import Server, create_operator_key
-from adserver.writes import ApiKey, Scope, SetPicture
+from adserver.writes import ApiKey, SaveProducts, Scope, SetPicture
 from creatives.card import Brand, Message, Offer
 from creatives.pictures import PictureRejection, make_thumbnail
 from pixel.events import EventName
@@ -34,6 +35,7 @@ from pixel.events import EventName
 LOOPBACK = ("127.0.0.1", "localhost")
 SIZES = ((728, 90), (300, 250), (300, 600))
 EURO = 1_000_000
+FORMER_MS = PRIOR_MS + DAY_MS
 OPERATOR = Reach(Scope.OPERATOR)
 
 # Expected revenue per thousand ads is the same for all: EUR 1.20 = 1000 x 0.5 % x EUR 0.24
@@ -223,10 +225,22 @@ def _put_products(server: Server, world: World) -> None:
     """The catalogue through the API's own flow; then the pictures, which nobody needs to fetch."""
     for ware in WARES:
         product = _product(ware, server.settings.base_url)
+        _tell_former_price(server, world, product)
         made(server.manage.products.put(OPERATOR, world.shop_key, product))
         key = product_key(world.shop_key, ware.item_id)
         picture = SetPicture(world.shop_key, key, product.image_link or "", world.pictures[ware.item_id])
         server.storage.writer.commit(picture)
+
+
+def _tell_former_price(server: Server, world: World, product: Product) -> None:
+    """As if the shop had asked it for weeks: else nothing is struck through in a French shop's sale."""
+    key = product_key(world.shop_key, product.item_id)
+    if server.storage.catalogue.price_history(key) is None:
+        former = msgspec.structs.replace(
+            product, key=key, advertiser_key=world.shop_key, sale_price_micros=None
+        )
+        at_ms = server.clock() - FORMER_MS
+        server.storage.writer.commit(SaveProducts(world.shop_key, (former,), at_ms=at_ms))
 
 
 def _product(ware: Ware, base_url: str) -> Product:

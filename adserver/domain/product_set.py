@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
 from adserver.domain.catalogue import Product
 from adserver.domain.money import Micros
 
+MOST_REMEMBERED = 4_096
 MOST_JUDGED = 100_000  # products of all sets, of about a hundred bytes each
 
 
@@ -62,22 +64,22 @@ def check(product_set: ProductSet) -> SetRefusal | None:
     return SetRefusal.PRICES_REVERSED if any(reversed_) else None
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)  # a catalogue has few words for many products
 def plain(text: str) -> str:
     """A word as it is compared."""
     return " ".join(text.casefold().split())
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)
 def path_of(category: str) -> tuple[str, ...]:
     return tuple(plain(step) for step in category.split(">"))
 
 
-def paths_of(product: Product) -> list[tuple[str, ...]]:
-    """The product's categories with all those above them."""
-    found = []
-    for category in (product.product_type, product.google_product_category):
-        path = path_of(category) if category else ()
-        found += [path[: length + 1] for length in range(len(path))]
-    return found
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _paths_of(category: str) -> tuple[tuple[str, ...], ...]:
+    """The category with all those above it."""
+    path = path_of(category)
+    return tuple(path[: length + 1] for length in range(len(path)))
 
 
 class _Rule:
@@ -100,8 +102,12 @@ class _Rule:
             and (not self._item_ids or product.item_id in self._item_ids)
             and (not self._brands or plain(product.brand or "") in self._brands)
             and (not self._labels or not self._labels.isdisjoint(map(plain, product.custom_labels)))
-            and (not self._categories or not self._categories.isdisjoint(paths_of(product)))
+            and (not self._categories or self._is_within(product))
         )
+
+    def _is_within(self, product: Product) -> bool:
+        categories = filter(None, (product.product_type, product.google_product_category))
+        return not all(map(self._categories.isdisjoint, map(_paths_of, categories)))
 
 
 class Judge:

@@ -49,7 +49,7 @@ class Survey:
         self._brands: dict[str, str] = {}  # as compared -> as a product writes it
         self._labels: dict[str, str] = {}
         self._categories: dict[tuple[str, ...], str] = {}
-        self._in_range: set[SetRule] = set()
+        self._unseen_ranges = [rule for rule in self._rules if _has_range(rule)]
         self._on_sale = False
         self._item_ids = {item_id for rule in self._rules for item_id in rule.item_ids}
 
@@ -62,14 +62,17 @@ class Survey:
         asked = product.asked_micros(self._now_ms)
         self._on_sale = self._on_sale or product.is_on_sale(self._now_ms)
         self._item_ids.discard(product.item_id)
-        self._in_range.update(rule for rule in self._rules if _is_in_range(rule, asked))
+        for rule in self._unseen_ranges:
+            if _is_in_range(rule, asked):
+                self._unseen_ranges = [one for one in self._unseen_ranges if one is not rule]
         self._remember(product)
 
     def _remember(self, product: Product) -> None:
         if product.brand and len(self._brands) < MOST_WORDS:
             self._brands.setdefault(plain(product.brand), product.brand)
         if len(self._labels) < MOST_WORDS:
-            self._labels.update((plain(label), label) for label in product.custom_labels if label)
+            for label in filter(None, product.custom_labels):
+                self._labels.setdefault(plain(label), label)
         if len(self._categories) < MOST_WORDS:
             for category in filter(None, (product.product_type, product.google_product_category)):
                 if path_of(category) not in self._categories:
@@ -85,11 +88,7 @@ class Survey:
         found = list(self._odd_words())
         if not self._on_sale and any(rule.on_sale for rule in self._rules):
             found.append(Odd(Oddity.NOTHING_ON_SALE))
-        found += [
-            Odd(Oddity.NO_PRICE_IN_RANGE)
-            for rule in self._rules
-            if _has_range(rule) and rule not in self._in_range
-        ]
+        found += [Odd(Oddity.NO_PRICE_IN_RANGE) for _ in self._unseen_ranges]
         del found[MOST_ODDITIES:]
         if not self.size:
             found.append(Odd(Oddity.HOLDS_NOTHING))

@@ -7,6 +7,7 @@ from adserver.domain.approval import Reviewed
 from adserver.domain.campaign import Approval
 from adserver.domain.catalogue import Feed
 from adserver.domain.money import Micros
+from adserver.domain.product_set import SetRule
 from adserver.storage.embedded import Storage
 from adserver.writes import ApiKey, Entity, Receipt, Result, SaveEntity, Scope, Together
 from tests.contract.stores import make_accounts, save, save_new
@@ -19,6 +20,7 @@ from tests.domain.makers import (
     make_campaign,
     make_creative,
     make_message,
+    make_product_set,
     make_shop_hook,
     make_site,
     make_slot,
@@ -39,6 +41,7 @@ def read(storage: Storage, entity: Entity) -> object:
         "Site": storage.inventory.site,
         "Slot": storage.inventory.slot,
         "Feed": storage.feeds.feed,
+        "ProductSet": storage.product_sets.product_set,
         "ShopHook": storage.accounts.shop_hook,
     }
     return ports[type(entity).__name__](entity.key)
@@ -51,6 +54,10 @@ def read(storage: Storage, entity: Entity) -> object:
         make_message(),
         make_audience(),
         make_shop_hook(),
+        make_product_set(
+            SetRule(categories=("Shoes",), price_min_micros=Micros(1), on_sale=False),
+            exclusions=(SetRule(item_ids=("boots",)),),
+        ),
         Feed(key=3, advertiser_key=ADVERTISER),
     ],
     ids=lambda e: type(e).__name__,
@@ -163,3 +170,12 @@ def test_what_a_key_has_done_once_is_not_done_again(storage: Storage) -> None:
     second = Together((SaveEntity(make_creative(key=702), True), msgspec.structs.replace(RECEIPT, body=b"2")))
     assert storage.writer.commit(second).result is Result.RECEIPT_EXISTS
     assert storage.campaigns.creative(702) is None
+
+
+def test_the_sets_of_an_advertiser_are_listed_in_order_and_no_others(empty: Storage) -> None:
+    rule = SetRule(brands=("Nike",))
+    for key in (3, 1, 2):
+        save_new(empty, make_product_set(rule, key=key))
+    save_new(empty, make_product_set(rule, key=4, advertiser_key=ADVERTISER + 1))
+    assert [one.key for one in empty.product_sets.product_sets(ADVERTISER, 0, 2)] == [1, 2]
+    assert [one.key for one in empty.product_sets.product_sets(ADVERTISER, 2, 2)] == [3]

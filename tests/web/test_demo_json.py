@@ -50,6 +50,12 @@ def test_the_line_holds_what_the_contract_names_and_nothing_else(demo: RunningDe
     assert len(demo.told["products"]) == 12
 
 
+def test_each_sale_of_the_demo_strikes_a_price_through(demo: RunningDemo) -> None:
+    path = f"/advertisers/{demo.told['advertiser_id']}/reference-prices"
+    told = demo.api.get(path).raise_for_status().json()
+    assert told["lowest_of_30_days"] and told["struck"] == told["on_sale"] > 0, told["says"]
+
+
 def test_the_ids_are_the_apis_own(demo: RunningDemo) -> None:
     shop = demo.api.get(f"/advertisers/{demo.told['advertiser_id']}").raise_for_status().json()
     assert shop["public_id"] == demo.told["merchant"]
