@@ -12,7 +12,16 @@ from adserver.domain.token import verify
 from tests.simulation.browser import Answer, Browser, Connection
 from tests.simulation.load import token_keys
 from tests.simulation.running_server import RunningServer, answered_by
-from tests.simulation.shop import CPM, Shop, Shown, ask_slot, event_id, make_shop, tell
+from tests.simulation.shop import (
+    CPM,
+    Shop,
+    Shown,
+    ask_slot,
+    change_campaign,
+    event_id,
+    make_shop,
+    tell,
+)
 from tests.simulation.test_budget_end import PROMISED_MS, now_ms
 
 ITEM = "7"
@@ -154,6 +163,32 @@ def test_a_product_that_is_out_of_stock_is_not_shown_by_the_other_worker(
                     )
                     shown = await is_shown(turned, browser, turned.other)
                     assert (shown is None) == (stock == "out_of_stock"), f"{stock} in round {number}"
+
+    asyncio.run(live())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_product_that_leaves_the_campaigns_set_is_not_shown_by_the_other_worker(
+    server: RunningServer,
+) -> None:
+    """Of a shop of its own, whose one campaign shows a set."""
+    shop = make_shop(server, [ITEM], {"cpm": CPM})
+    rules = {"without": [{"item_ids": ["another"]}], "with": [{"item_ids": [ITEM]}]}
+    sets = f"/advertisers/{shop.advertiser_id}/product-sets"
+    with server.api() as api:
+        made = api.post(sets, json={"name": "One", "inclusions": rules["with"]}).json()["id"]
+        change_campaign(api, shop.campaigns["cpm"], product_set_id=made)
+
+    async def live() -> None:
+        async with connected(server, shop) as street:
+            browser, _ = await someone_shown_an_ad(street)
+            for number in range(ROUNDS):
+                turned = street if number % 2 else street._replace(one=street.other, other=street.one)
+                for which, inclusions in rules.items():
+                    await change(turned, "PATCH", f"{sets[1:]}/{made}", {"inclusions": inclusions})
+                    shown = await is_shown(turned, browser, turned.other)
+                    assert (shown is not None) == (which == "with"), f"{which} it in round {number}"
 
     asyncio.run(live())
 

@@ -104,7 +104,8 @@ def show_sales(advertiser: Advertiser, counts: Sequence[StrikeCount]) -> SalesAn
     on_sale = sum(one.products for one in counts)
     struck = on_sale - sum(one.products for one in without)
     parts = [
-        f"{on_sale:,} products are on sale: {struck:,} with a struck-through price",
+        f"{on_sale:,} {'product is' if on_sale == 1 else 'products are'} on sale:"
+        f" {struck:,} with a struck-through price",
         *map(_without, without),
     ]
     return SalesAnswer(
