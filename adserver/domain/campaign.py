@@ -208,7 +208,7 @@ def check_named(
     campaign: Campaign,
     audience_keys: Container[int],
     creative_keys: Container[int],
-    set_keys: Container[int],
+    set_keys: Container[int] = (),
 ) -> Refusal | None:
     """Whether the audiences and set it names are its advertiser's, and the creatives its own."""
     if campaign.product_set_key is not None and campaign.product_set_key not in set_keys:

@@ -1,6 +1,7 @@
 """The decision: which campaign answers a slot, with which products, and why the others do not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 
 import msgspec
@@ -327,9 +328,9 @@ class _Hearing:
 
     def _know_in_set(self, shop: Shop, set_key: int) -> _Known:
         """What a set has of what the visitor would be shown; where it has none, others may have some."""
-        now_ms = self._request.now_ms
-        within = {one.key: one for one in self._members.of(set_key, self._products.values(), now_ms)}
-        chosen = choose_products(shop, within, self._request.cards, now_ms)
+        request, now_ms = self._request, self._request.now_ms
+        holds = partial(self._members.holds, set_key, now_ms)
+        chosen = choose_products(shop, self._products, request.cards, now_ms, holds)
         of_all = self._known_of(shop, shop.advertiser_key)
         no_product = Refusal.NOT_IN_PRODUCT_SET if of_all.chosen else of_all.no_product
         return _Known(chosen, no_product)
@@ -345,7 +346,11 @@ class _Hearing:
 
 
 def choose_products(
-    shop: Shop, products: Mapping[int, Product], most: int, now_ms: int
+    shop: Shop,
+    products: Mapping[int, Product],
+    most: int,
+    now_ms: int,
+    holds: Callable[[Product], bool] | None = None,
 ) -> tuple[Product, ...]:
     """The shop's products for this visitor: cart, then wishlist, then viewed, each newest first.
 
@@ -355,7 +360,7 @@ def choose_products(
     chosen: list[Product] = []
     for key in _wanted(shop, now_ms):
         product = products.get(key)
-        if product is not None and product.in_stock:
+        if product is not None and product.in_stock and (holds is None or holds(product)):
             chosen.append(product)
             if len(chosen) == most:
                 break

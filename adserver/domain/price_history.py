@@ -134,7 +134,10 @@ def struck_micros(reduction: Reduction | None, product: Product, *, lowest: bool
     """What to strike through while the product's sale lasts; `lowest` as `asks_for_lowest` says."""
     if reduction is None:
         return None
-    return reduction.struck_micros if lowest else product.price_micros
+    if lowest:
+        return reduction.struck_micros
+    price, asked = product.price_micros, product.sale_price_micros
+    return price if asked is not None and _is_dearer(price, asked, product.currency) else None
 
 
 def reference_price(
@@ -145,7 +148,8 @@ def reference_price(
         return ReferencePrice(Strike.NOT_ON_SALE, asked, None, reduction, known)
     lowest = asks_for_lowest(advertiser)
     struck = struck_micros(reduction, product, lowest=lowest)
-    strike = reduction.strike if lowest else Strike.FEED
+    feeds = Strike.NOT_LOWER if struck is None else Strike.FEED
+    strike = reduction.strike if lowest else feeds
     return ReferencePrice(strike, asked, struck, reduction, known)
 
 

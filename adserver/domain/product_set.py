@@ -1,6 +1,5 @@
 """Product sets: which of an advertiser's products a campaign shows, by rules over the catalogue."""
 
-from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from functools import lru_cache
 
@@ -160,7 +159,7 @@ class Members:
         self._sets[product_set.key] = _Kept(product_set)
         self._count -= 0 if before is None else len(before.found)
 
-    def holds(self, set_key: int, product: Product, now_ms: int) -> bool:
+    def holds(self, set_key: int, now_ms: int, product: Product) -> bool:
         """Whether the product belongs to the set now; none does where the set is not known yet."""
         kept = self._sets.get(set_key)
         if kept is None:
@@ -170,9 +169,6 @@ class Members:
             found = self._judge(kept, product)
         _, in_sale, otherwise = found
         return in_sale if in_sale is otherwise or product.is_on_sale(now_ms) else otherwise
-
-    def of(self, set_key: int, products: Iterable[Product], now_ms: int) -> Iterator[Product]:
-        return (product for product in products if self.holds(set_key, product, now_ms))
 
     def _judge(self, kept: _Kept, product: Product) -> tuple[Product, bool, bool]:
         if self._count >= self._most:

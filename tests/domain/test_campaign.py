@@ -141,6 +141,13 @@ def test_a_campaign_names_only_what_is_its_own(
     assert check_named(make_campaign(), set(), set()) is None
 
 
+def test_a_campaign_names_a_product_set_of_its_own() -> None:
+    campaign = make_campaign(product_set_key=5)
+    assert check_named(campaign, set(), set(), {5}) is None
+    assert check_named(campaign, set(), set(), {4}) is Refusal.UNKNOWN_PRODUCT_SET
+    assert check_named(campaign, set(), set()) is Refusal.UNKNOWN_PRODUCT_SET
+
+
 def test_an_audience_sees_its_creatives_and_the_others_all() -> None:
     both = [make_creative(key=700), make_creative(key=701)]
     campaign = make_campaign(audience_creatives=(AudienceCreatives(1, (701,)), AudienceCreatives(2, (9,))))

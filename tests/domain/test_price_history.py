@@ -21,6 +21,7 @@ from adserver.domain.price_history import (
     asks_for_lowest,
     noted,
     reduction_of,
+    reference_price,
     struck_micros,
 )
 from tests.domain.makers import NOW_MS, make_advertiser, make_product
@@ -192,6 +193,15 @@ def test_elsewhere_the_feeds_own_price_is_struck_through() -> None:
     assert struck_micros(reduction, product, lowest=False) == euros(100)
     assert struck_micros(reduction, product, lowest=True) is None
     assert struck_micros(None, offered(100), lowest=False) is None
+
+
+def test_what_reads_the_same_is_struck_through_nowhere() -> None:
+    product = offered(100, 99.999)
+    reduction = reduction_of(product, noted(None, product, at(0)))
+    assert struck_micros(reduction, product, lowest=False) is None
+    british = make_advertiser(country="GB")
+    told = reference_price(product, noted(None, product, at(0)), british, at(1))
+    assert (told.strike, told.struck_micros) == (Strike.NOT_LOWER, None)
 
 
 # ---- any life that a price may have ----

@@ -82,19 +82,19 @@ def test_a_sale_begins_and_ends_membership_by_its_dates_alone(rule: SetRule, in_
     members = Members()
     members.put(make_product_set(rule))
     moments = (NOW_MS - 1, NOW_MS, NOW_MS + 8, NOW_MS + 9)
-    held = [members.holds(PRODUCT_SET, IN_SALE, moment) for moment in moments]
+    held = [members.holds(PRODUCT_SET, moment, IN_SALE) for moment in moments]
     assert held == [not in_sale, in_sale, in_sale, not in_sale]
 
 
 def test_a_changed_set_or_product_is_judged_anew() -> None:
     members = Members()
-    assert not members.holds(PRODUCT_SET, TRAIL, NOW_MS)  # not heard of yet
+    assert not members.holds(PRODUCT_SET, NOW_MS, TRAIL)  # not heard of yet
     members.put(make_product_set(SetRule(brands=("Nike",))))
-    assert members.holds(PRODUCT_SET, TRAIL, NOW_MS)
-    assert not members.holds(PRODUCT_SET, replace(TRAIL, brand="Puma"), NOW_MS)
+    assert members.holds(PRODUCT_SET, NOW_MS, TRAIL)
+    assert not members.holds(PRODUCT_SET, NOW_MS, replace(TRAIL, brand="Puma"))
     members.put(make_product_set(SetRule(brands=("Puma",)), version=2))
-    assert not members.holds(PRODUCT_SET, TRAIL, NOW_MS)
-    assert members.holds(PRODUCT_SET, replace(TRAIL, brand="Puma"), NOW_MS)
+    assert not members.holds(PRODUCT_SET, NOW_MS, TRAIL)
+    assert members.holds(PRODUCT_SET, NOW_MS, replace(TRAIL, brand="Puma"))
 
 
 @pytest.mark.parametrize(
@@ -165,6 +165,6 @@ def test_what_is_prepared_is_what_would_be_found_anew_at_any_moment() -> None:
             for product in dice.sample(products, 9):
                 expected = in_set(product_set, product, moment)
                 assert judge.holds(product, moment) is expected
-                assert members.holds(PRODUCT_SET, product, moment) is expected
+                assert members.holds(PRODUCT_SET, moment, product) is expected
                 held, asked = held + expected, asked + 1
     assert asked // 10 < held < asked * 9 // 10

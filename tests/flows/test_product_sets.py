@@ -118,11 +118,11 @@ def test_another_worker_hears_of_a_set_before_it_decides_again(shop: Street) -> 
     snapshot: Snapshot = new_memory().snapshot
     refresh = Refresh(snapshot, stores.changes, stores.stats, stores.writer)
     refresh.load(shop.now_ms)
-    assert snapshot.members.holds(PRODUCT_SET, HAT, NOW_MS)
+    assert snapshot.members.holds(PRODUCT_SET, NOW_MS, HAT)
     change_set(shop, SetRule(brands=("Bolt",)))
     refresh.if_stale()
-    assert not snapshot.members.holds(PRODUCT_SET, HAT, NOW_MS)
-    assert snapshot.members.holds(PRODUCT_SET, SCARF, NOW_MS)
+    assert not snapshot.members.holds(PRODUCT_SET, NOW_MS, HAT)
+    assert snapshot.members.holds(PRODUCT_SET, NOW_MS, SCARF)
 
 
 def test_campaigns_of_one_shop_show_each_their_own_part(shop: Street) -> None:

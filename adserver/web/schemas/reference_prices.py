@@ -57,8 +57,11 @@ def _says(told: ReferencePrice, currency: str) -> str:
         if told.strike is Strike.FEED:
             return f"{struck} is struck through: the product's own price without the sale."
         return f"{struck} is struck through: no lower price was asked in the 30 days before the sale began."
-    if told.strike is Strike.NOT_LOWER and reduction is not None and reduction.lowest_micros is not None:
-        lowest = write_price(reduction.lowest_micros, currency)
+    lowest_micros = None if reduction is None else reduction.lowest_micros
+    if told.strike is Strike.NOT_LOWER and (lowest_micros is None or lowest_micros > told.asked_micros):
+        return "Nothing is struck through: the sale asks less than a coin less."
+    if told.strike is Strike.NOT_LOWER and reduction is not None and lowest_micros is not None:
+        lowest = write_price(lowest_micros, currency)
         since = write_time(reduction.lowest_at_ms or 0)
         return (
             f"Nothing is struck through: {lowest} was asked since {since}, within the 30 days before the sale"
