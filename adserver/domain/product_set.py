@@ -71,7 +71,8 @@ def plain(text: str) -> str:
 
 @lru_cache(maxsize=MOST_REMEMBERED)
 def path_of(category: str) -> tuple[str, ...]:
-    return tuple(plain(step) for step in category.split(">"))
+    """Its steps as they are compared, without those that say nothing: feeds end in a `>` at times."""
+    return tuple(filter(None, map(plain, category.split(">"))))
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)

@@ -76,7 +76,7 @@ class Survey:
         if len(self._categories) < MOST_WORDS:
             for category in filter(None, (product.product_type, product.google_product_category)):
                 if path_of(category) not in self._categories:
-                    self._remember_path([step.strip() for step in category.split(">")])
+                    self._remember_path([step.strip() for step in category.split(">") if step.strip()])
 
     def _remember_path(self, steps: list[str]) -> None:
         for length in range(1, len(steps) + 1):

@@ -33,13 +33,17 @@ def applies(rule: SetRule, product: Product, now_ms: int) -> bool:
 
 
 def begins(product: Product, category: str) -> bool:
-    wanted = category.split(">")
+    wanted = steps_of(category)
     for own in (product.product_type, product.google_product_category):
-        steps = own.split(">") if own else []
+        steps = steps_of(own or "")
         together = zip(steps, wanted, strict=False)
-        if len(steps) >= len(wanted) and all(alike(step, want) for step, want in together):
+        if len(steps) >= len(wanted) > 0 and all(alike(step, want) for step, want in together):
             return True
     return False
+
+
+def steps_of(category: str) -> list[str]:
+    return [step for step in category.split(">") if step.strip()]
 
 
 def alike(one: str, other: str) -> bool:

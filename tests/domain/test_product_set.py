@@ -36,6 +36,8 @@ IN_SALE = replace(TRAIL, sale_price_micros=Micros(60), sale_from_ms=NOW_MS, sale
         (SetRule(categories=("shoes>running",)), True),
         (SetRule(categories=("Shoes > Run",)), False),
         (SetRule(categories=("Running",)), False),
+        (SetRule(categories=("Shoes > ",)), True),
+        (SetRule(categories=(" > ",)), False),
         (SetRule(categories=("Shoes > Running > Trail > Women",)), False),
         (SetRule(categories=("Apparel & Accessories",)), True),
         (SetRule(brands=("NIKE ", "Puma")), True),
@@ -118,7 +120,7 @@ def test_a_set_that_means_nothing_is_refused(product_set: ProductSet, refusal: S
 def thrown(dice: random.Random) -> tuple[ProductSet, list[Product]]:
     """Some rules over few words, and products that have some of these."""
     words = ("Nike", "nike  air", "Puma", "")
-    paths = ("Shoes", "Shoes > Running", "shoes>running > Trail", "Bags", "187")
+    paths = ("Shoes", "Shoes > Running", "shoes>running > Trail > ", "Bags", ">")
     prices = [Micros(price) for price in (1, 2, 3)]
 
     def some(of: tuple[str, ...]) -> tuple[str, ...]:

@@ -112,3 +112,17 @@ def test_the_prices_of_others_do_not_exist(api: Api, world: World) -> None:
         assert response.status_code == 404
     assert api.call("GET", f"/advertisers/{world.advertiser}/reference-prices", key=api.make_key(
         Scope.PUBLISHER, world.publisher)).status_code == 403  # fmt: skip
+
+
+@pytest.mark.parametrize("fields", [{"price_micros": 0}, {"sale_price_micros": 0}, {"price": "0.00 EUR"}])
+def test_a_price_of_nothing_is_refused_as_in_a_feed(
+    api: Api, world: World, fields: dict[str, object]
+) -> None:
+    body = product_body() | fields
+    if "price" in fields:
+        del body["price_micros"], body["currency"]
+    response = api.call("PUT", f"/advertisers/{world.advertiser}/products/free", body)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    change = {"products": [{"item_id": world.item} | fields]}
+    response = api.call("PATCH", f"/advertisers/{world.advertiser}/products", change)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")

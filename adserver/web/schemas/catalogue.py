@@ -13,12 +13,12 @@ from adserver.domain.identity import write_id
 from adserver.domain.imports import next_fetch_ms, shortened
 from adserver.domain.price_history import ReferencePrice
 from adserver.web.schemas.fields import (
+    Cap,
     Change,
     Currency,
     GivenTime,
     Line,
     Link,
-    Micros,
     ShownTime,
     Strict,
 )
@@ -41,6 +41,7 @@ Labels = Annotated[tuple[Label, ...], Field(max_length=5, description="Google's 
 Pictures = Annotated[tuple[Link, ...], Field(max_length=MOST_ADDITIONAL_IMAGES)]
 Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=5_000)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=20)]
+Price = Annotated[Cap, Field(description="more than nothing, as in a feed")]
 
 
 def read_link_template(given: str) -> str:
@@ -68,11 +69,11 @@ class ProductBody(Strict):
 
     title: Line
     link: Link
-    price_micros: Micros
+    price_micros: Price
     currency: Currency
     image_link: Link | None = None
     availability: Availability = Availability.IN_STOCK
-    sale_price_micros: Micros | None = None
+    sale_price_micros: Price | None = None
     sale_from: GivenTime | None = None
     sale_until: GivenTime | None = None
     description: Description | None = None
@@ -116,11 +117,11 @@ class ProductChange(Change):
     item_id: ItemId
     title: Line | None = None
     link: Link | None = None
-    price_micros: Micros | None = None
+    price_micros: Price | None = None
     currency: Currency | None = None
     image_link: Link | None = None
     availability: Availability | None = None
-    sale_price_micros: Micros | None = None
+    sale_price_micros: Price | None = None
     sale_from: GivenTime | None = None
     sale_until: GivenTime | None = None
     description: Description | None = None
@@ -190,7 +191,7 @@ def show_product(product: Product) -> ProductAnswer:
         currency=product.currency,
         image_link=product.image_link,
         availability=product.availability,
-        sale_price=sale and write_price(sale, product.currency),
+        sale_price=None if sale is None else write_price(sale, product.currency),
         sale_price_micros=product.sale_price_micros,
         sale_from=product.sale_from_ms,
         sale_until=product.sale_until_ms,
