@@ -18,6 +18,7 @@ from adserver.domain.feed_file import FeedLimits
 from adserver.domain.installation import Installation
 from adserver.domain.memory import Memory, new_memory
 from adserver.domain.retention import Retention
+from adserver.domain.tally import Tally
 from adserver.domain.token import Secrets, TokenKeys
 from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.bill import Bill, BillingPolicy
@@ -157,7 +158,7 @@ class Server:
         """Those that ask addresses which merchants have named."""
         settings, storage = self.settings, self.storage
         fetcher = HttpFetcher(allow_private=settings.fetch_private)
-        self.imports = imports_of(settings, storage, fetcher, self.clock, self.mint_key)
+        self.imports = imports_of(settings, storage, fetcher, self.clock, self.mint_key, self.memory.tally)
         self.fetch_pictures = FetchPictures(
             writer=storage.writer,
             catalogue=storage.catalogue,
@@ -339,7 +340,12 @@ class Server:
 
 
 def imports_of(
-    settings: Settings, storage: Storage, fetcher: HttpFetcher, clock: Clock, mint_key: KeyMint
+    settings: Settings,
+    storage: Storage,
+    fetcher: HttpFetcher,
+    clock: Clock,
+    mint_key: KeyMint,
+    tally: Tally,
 ) -> RunImports:
     """All that imports feeds."""
     steps = ImportFeed(
@@ -361,6 +367,7 @@ def imports_of(
         files=storage.import_files,
         clock=clock,
         mint_key=mint_key,
+        tally=tally,
     )
 
 
@@ -368,7 +375,7 @@ def imports_beside(settings: Settings, storage: Storage) -> RunImports:
     """The same for a command, beside a running server or without one."""
     clock = system_clock(settings.clock_offset_seconds if settings.test_mode else 0)
     fetcher = HttpFetcher(allow_private=settings.fetch_private)
-    return imports_of(settings, storage, fetcher, clock, KeyMint(COMMAND_WORKER, clock))
+    return imports_of(settings, storage, fetcher, clock, KeyMint(COMMAND_WORKER, clock), Tally())
 
 
 def read_geo(settings: Settings) -> GeoFile | None:

@@ -227,7 +227,7 @@ class ImportFeed:
         failed: FeedError | None = None
         with tempfile.TemporaryFile() as disk:
             try:
-                spool(reading, disk)
+                _read(reading, disk, order.watch)
                 if not order.allow_shrink:
                     self._refuse_to_shrink(feed, reading)
                 self._publish(feed, disk, began_ms, order.watch)
@@ -335,6 +335,14 @@ class _Ending(msgspec.Struct, frozen=True):
             read_ms=report.started_at_ms,
             mostly_rejected=report.rejected_count > report.products,
         )
+
+
+def _read(reading: ReadProducts, disk: IO[bytes], watch: Watch) -> None:
+    """To the last row that can be read, and tell how many there were."""
+    try:
+        spool(reading, disk)
+    finally:
+        watch.heard(reading.product_count + reading.rejected_count, 0, None)
 
 
 def _waits(error: FeedError) -> bool:

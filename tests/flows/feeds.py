@@ -77,7 +77,7 @@ class Told(Watch):
         self._reading = state is ImportState.READING
 
     def heard(self, rows: int, bytes_read: int, of_bytes: int | None) -> None:
-        if self._reading and self._progress is not None:
+        if self._reading and bytes_read and self._progress is not None:
             self._progress(rows, bytes_read)
 
 

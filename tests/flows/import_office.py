@@ -10,6 +10,7 @@ from adserver.domain.catalogue import Feed, ImportReport, Product
 from adserver.domain.feed_file import FeedLimits
 from adserver.domain.fetching import NOT_KNOWN, Download, Validators
 from adserver.domain.imports import Import, ImportState
+from adserver.domain.tally import Tally
 from adserver.flows.feed import ImportFeed
 from adserver.flows.imports import RunImports
 from adserver.ports import FetchRefused, Heard
@@ -60,6 +61,7 @@ class Office:
         self.now_ms = NOW_MS
         self.storage = open_copy("sqlite", folder)
         self.site = Site()
+        self.tally = Tally()
         self.advertiser = make_advertiser()
         self._last_key = 0
         self.save(self.advertiser, is_new=True)
@@ -94,6 +96,7 @@ class Office:
             files=self.storage.import_files,
             clock=self.clock,
             mint_key=self.mint_key,
+            tally=self.tally,
         )
 
     def close(self) -> None:
@@ -148,6 +151,11 @@ class Office:
     def states(self) -> list[ImportState]:
         """Of the feed's imports, newest first."""
         return [one.state for one in self.imports.recent(self.feed)]
+
+    def counted(self) -> dict[str, int]:
+        """What became of imports so far, by state."""
+        rows = self.tally.take(0)
+        return {name.removeprefix("import_"): n for _, name, _, n in rows}
 
     def notices(self) -> list[str]:
         return [notice.kind for notice in self.storage.notices.recent(self.advertiser.key, 50)]

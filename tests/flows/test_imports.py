@@ -1,4 +1,4 @@
-"""Imports as a life: queued, fetched by schedule, held back for a yes, interrupted, and told at every step."""
+"""Imports as a life: at once or queued, fetched by schedule, backed off, and told at every step."""
 
 import io
 import threading
@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from adserver.domain.catalogue import Availability, ImportReport
-from adserver.domain.imports import KEPT, MOST_WAIT_MS, AskedBy, Import, ImportState
+from adserver.domain.catalogue import ImportReport
+from adserver.domain.imports import KEPT, AskedBy, Import, ImportState
 from adserver.flows.imports import host_of
-from adserver.writes import Outcome, Result, SaveEntity, Together, Write
+from adserver.writes import Outcome, Result, SaveEntity, Write
 from tests.flows.feeds import make_feed, make_item
 from tests.flows.import_office import ADDRESS, Office, items
 
@@ -87,9 +87,16 @@ def test_progress_is_told_while_an_import_runs(office: Office) -> None:
     office.run()
     assert list(dict.fromkeys(one.state for one in told)) == [S.QUEUED, S.FETCHING, S.READING, S.PUBLISHING]
     publishing = [one for one in told if one.state is S.PUBLISHING]
-    assert {one.of_rows for one in publishing} == {2_000}  # as of the last thousand that was told
+    assert {one.of_rows for one in publishing} == {2_500}
     assert publishing[0].rows == 0 < publishing[-1].rows <= 2_500
     assert 0 < publishing[-1].bytes_read <= len(items(2_500))
+
+
+@pytest.mark.parametrize(("end", "state"), [(b"</channel></rss>", S.DONE), (b"</channel>", S.FAILED)])
+def test_rows_are_all_that_were_read_however_it_ends(office: Office, end: bytes, state: ImportState) -> None:
+    data = make_feed(*(make_item(str(n)) for n in range(1_200)), make_item("b", "x"))
+    office.run(data.replace(b"</channel></rss>", end))
+    assert (office.states(), office.newest().rows) == ([state], 1_201)
 
 
 def test_the_last_twenty_imports_are_told_and_their_files_kept_no_longer(office: Office) -> None:
@@ -255,243 +262,3 @@ def test_two_imports_of_one_feed_never_run_at_once(office: Office) -> None:
     first.join(30)
     assert office.imports.run_next() == 1
     assert len(office.live()) == 2
-
-
-# ---- a yes ----
-
-
-def shrink(office: Office, scheduled: bool = False) -> Import:
-    """Twenty products are live, and nine are in the feed."""
-    office.run(items(20))
-    office.site.put(items(9), etag="few")
-    if scheduled:
-        office.now_ms += HOUR_MS
-        office.fetch_due()
-    else:
-        office.run()
-    return office.newest()
-
-
-def test_what_shrank_is_held_back_and_told(office: Office) -> None:
-    waiting = shrink(office, scheduled=True)
-    assert (waiting.state, len(office.live()), office.files()) == (
-        S.WAITING_FOR_A_YES,
-        20,
-        {"products", "left_out"},
-    )
-    assert waiting.report is not None and waiting.report.waits
-    assert waiting.report.fatal == "shrank_by_half: 9 products where 20 are live"
-    assert office.feed.fetching.failures == 0 and office.feed.fetching.why == waiting.report.fatal
-    assert office.notices() == ["import_waits"]
-
-
-def test_a_yes_publishes_what_was_read_without_a_fetch(office: Office) -> None:
-    waiting = shrink(office)
-    asked = len(office.site.asked)
-    done = office.imports.approve(office.feed, waiting, wait=True)
-    assert done is not None and done.state is S.DONE and done.report is not None
-    assert (done.report.products, done.report.fatal, done.report.waits) == (9, None, False)
-    assert (len(office.live()), len(office.site.asked)) == (9, asked)
-    assert "products" not in office.files()
-    last = office.feed.last_import
-    assert last is not None and (last.products, last.fatal) == (9, None)
-
-
-def test_a_yes_may_be_carried_out_by_a_job(office: Office) -> None:
-    waiting = shrink(office)
-    queued = office.imports.approve(office.feed, waiting, wait=False)
-    assert queued is not None and queued.state is S.QUEUED and len(office.live()) == 20
-    assert office.imports.run_next(fetching=False) == 1
-    assert len(office.live()) == 9
-
-
-def test_a_no_drops_what_was_read(office: Office) -> None:
-    waiting = shrink(office)
-    rejected = office.imports.reject(office.feed, waiting)
-    assert rejected is not None and rejected.state is S.REJECTED
-    assert (len(office.live()), "products" in office.files()) == (20, False)
-    for again in (
-        office.imports.reject(office.feed, waiting),
-        office.imports.approve(office.feed, waiting, wait=True),
-    ):
-        assert again is None
-
-
-def test_only_one_of_two_words_counts(office: Office) -> None:
-    waiting = shrink(office)
-    assert office.imports.approve(office.feed, waiting, wait=True) is not None
-    assert office.imports.reject(office.feed, waiting) is None
-    assert len(office.live()) == 9
-
-
-def test_nobody_waits_for_longer_than_three_days(office: Office) -> None:
-    waiting = shrink(office)
-    office.now_ms += MOST_WAIT_MS - 1
-    assert office.imports.tend() == 0
-    office.now_ms += 1
-    assert office.imports.tend() == 1
-    assert (office.states()[0], "products" in office.files()) == (S.EXPIRED, False)
-    assert office.imports.approve(office.feed, waiting, wait=True) is None
-    assert len(office.live()) == 20
-
-
-def test_a_fetch_that_is_not_shrunk_takes_the_place_of_what_waits(office: Office) -> None:
-    shrink(office, scheduled=True)
-    office.now_ms += HOUR_MS
-    office.site.put(items(21))
-    office.fetch_due()
-    assert office.states()[:2] == [S.DONE, S.SUPERSEDED]
-    assert (len(office.live()), "products" in office.files()) == (21, False)
-
-
-def test_of_several_that_shrank_the_newest_waits_and_the_advertiser_hears_of_it_once(office: Office) -> None:
-    shrink(office, scheduled=True)
-    for _ in range(3):
-        office.now_ms += HOUR_MS
-        office.fetch_due()
-    assert office.states()[:4] == [S.WAITING_FOR_A_YES, S.SUPERSEDED, S.SUPERSEDED, S.SUPERSEDED]
-    assert office.notices() == ["import_waits"]
-    folder = office.storage.path.parent / "imports" / str(office.feed_key)
-    assert len(list(folder.glob("*.products"))) == 1
-
-
-def test_a_yes_that_is_not_carried_out_yet_gives_way_to_a_newer_import(office: Office) -> None:
-    waiting = shrink(office)
-    office.imports.approve(office.feed, waiting, wait=False)
-    office.run(items(25))
-    assert office.imports.run_next() == 0
-    assert len(office.live()) == 25
-
-
-def test_a_feed_of_which_most_is_left_out_waits_unless_it_has_always_been_so(office: Office) -> None:
-    office.run(items(20))
-    bad = [make_item(f"b{n}", "x") for n in range(30)]
-    mostly = make_feed(*(make_item(str(n)) for n in range(20)), *bad)
-    report = office.run(mostly)
-    assert report.waits and "30 rows left out" in (report.fatal or "")
-    assert office.imports.approve(office.feed, office.newest(), wait=True) is not None
-    assert office.run(mostly).fatal is None
-
-
-def test_an_import_that_may_shrink_does_not_wait(office: Office) -> None:
-    office.run(items(20))
-    assert office.run(items(1), allow_shrink=True).fatal is None
-    assert (office.states()[0], office.notices()) == (S.DONE, [])
-
-
-# ---- deltas ----
-
-
-def test_what_the_api_says_while_a_feed_is_fetched_is_newer_than_the_feed(office: Office) -> None:
-    office.site.put(items(3))
-    office.run()
-
-    def meanwhile() -> None:
-        office.now_ms += 1
-        office.put("1", availability=Availability.OUT_OF_STOCK)
-
-    office.site.meanwhile.append(meanwhile)
-    office.run()
-    assert [product.in_stock for _, product in sorted(office.live().items())] == [True, False, True]
-    office.now_ms += HOUR_MS
-    office.fetch_due()  # a feed that was fetched later knows of it
-    assert all(product.in_stock for product in office.live().values())
-
-
-def test_what_the_api_says_while_an_import_waits_is_newer_than_what_was_read(office: Office) -> None:
-    waiting = shrink(office)
-    office.now_ms += HOUR_MS
-    office.put("1", title="Sold out", availability=Availability.OUT_OF_STOCK)
-    office.put("15", title="Not in the feed any more")
-    office.imports.approve(office.feed, waiting, wait=True)
-    assert office.live()["1"].title == "Sold out" and not office.live()["1"].in_stock
-    assert "15" not in office.live()
-
-
-def test_an_upload_is_of_when_it_was_sent(office: Office) -> None:
-    office.run(items(3))
-    office.now_ms += 1
-    office.imports.queue(office.feed, io.BytesIO(items(3, price="12.00 EUR")))
-    office.now_ms += 1
-    office.put("1", title="Newer")
-    office.now_ms += HOUR_MS
-    office.imports.run_next()
-    assert office.live()["1"].title == "Newer"
-    assert office.live()["2"].price_micros == 12_000_000
-
-
-# ---- the end of a process ----
-
-
-def interrupt(office: Office, state: ImportState, asked_by: AskedBy = AskedBy.SCHEDULE) -> None:
-    """An import that a process had come so far with when it was killed: its claim is gone with it."""
-    begun = Import(
-        key=office.mint_key(),
-        feed_key=office.feed_key,
-        advertiser_key=office.advertiser.key,
-        asked_by=asked_by,
-        state=state,
-        asked_ms=office.now_ms,
-        state_ms=office.now_ms,
-    )
-    office.save(begun, is_new=True)
-
-
-@pytest.mark.parametrize("state", [S.FETCHING, S.READING, S.PUBLISHING])
-def test_what_a_process_that_is_gone_had_begun_is_told_and_done_again(
-    office: Office, state: ImportState
-) -> None:
-    office.site.put(items(3))
-    interrupt(office, state)
-    assert office.imports.queue_due() == 0  # as far as anybody knows it is under way
-    assert office.imports.tend() == 1
-    assert (office.states(), office.feed.fetching.failures) == ([S.INTERRUPTED], 1)
-    assert office.fetch_due() == 1
-    assert (office.states()[0], len(office.live()), office.feed.fetching.failures) == (S.DONE, 3, 0)
-
-
-def test_a_feed_that_ends_its_process_each_time_is_tried_ever_more_rarely(office: Office) -> None:
-    interrupt(office, S.READING)
-    office.imports.tend()
-    interrupt(office, S.READING)
-    office.imports.tend()
-    assert office.fetch_due() == 0
-    assert office.feed.fetching.next_ms == office.now_ms + 4 * HOUR_MS
-    interrupt(office, S.READING)
-    office.imports.tend()
-    assert office.notices() == ["import_failed"]
-
-
-def test_an_import_that_somebody_asked_for_is_not_begun_again_by_itself(office: Office) -> None:
-    interrupt(office, S.READING, AskedBy.API)
-    assert office.imports.tend() == 1
-    assert (office.states(), office.feed.fetching.failures) == ([S.INTERRUPTED], 0)
-
-
-def test_what_is_under_way_is_not_taken_for_interrupted(office: Office) -> None:
-    tended: list[int] = []
-    office.site.put(items(1))
-    office.site.meanwhile.append(lambda: tended.append(office.imports.tend()))
-    office.run()
-    assert (tended, office.states()) == ([0], [S.DONE])
-
-
-def test_what_is_queued_outlives_the_server(office: Office) -> None:
-    office.imports.queue(office.feed, io.BytesIO(items(3)))
-    another = office.make_imports(office.make_steps())
-    assert another.tend() == 0 and another.run_next() == 1
-    assert len(office.live()) == 3
-
-
-def test_a_report_is_written_with_its_feed_or_not_at_all(office: Office) -> None:
-    commit = office.storage.writer.commit
-
-    def failing(write: Write) -> Outcome:
-        return Outcome(Result.UNRECORDED) if isinstance(write, Together) else commit(write)
-
-    office.storage.writer.commit = failing  # type: ignore[method-assign]
-    report = office.run(items(1))
-    office.storage.writer.commit = commit  # type: ignore[method-assign]
-    assert (report.fatal or "").startswith("unrecorded")
-    assert (office.feed.last_import, office.states()) == (None, [S.PUBLISHING])
-    assert office.imports.tend() == 1

@@ -142,6 +142,7 @@ class Api:
             files=self.storage.import_files,
             clock=self.clock,
             mint_key=KeyMint(2, self.clock),
+            tally=memory.tally,
         )
         arrivals = ArrivalReports(self.storage, self.clock)
         self.app = make_app(

@@ -21,6 +21,7 @@ from adserver.domain.imports import (
     Watch,
     is_due,
 )
+from adserver.domain.tally import Tally
 from adserver.flows.imports.at_work import AtWork
 from adserver.flows.imports.records import ImportRecords
 from adserver.importing import ImportFiles, Imports, Order, Part
@@ -62,6 +63,7 @@ class RunImports:
         files: ImportFiles,
         clock: Clock,
         mint_key: Callable[[], int],
+        tally: Tally,
     ) -> None:
         self._steps = steps
         self._accounts = accounts
@@ -69,7 +71,7 @@ class RunImports:
         self._imports = imports
         self._files = files
         self._clock = clock
-        self._records = ImportRecords(writer, imports, files, clock, mint_key)
+        self._records = ImportRecords(writer, imports, files, clock, mint_key, tally)
 
     # ---- what is told ----
 

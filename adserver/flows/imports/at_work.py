@@ -67,6 +67,7 @@ class AtWork(Watch):
         )
         report = msgspec.structs.replace(report, fatal=why, waits=False, import_key=self.import_.key)
         self._keep(self.import_.moved(ImportState.FAILED, now_ms, report=report))
+        self._records.count(self.import_)
         return why
 
     def _keep(self, import_: Import) -> None:
@@ -78,7 +79,6 @@ class AtWork(Watch):
         self._records.files.keep(self.import_, Part.PRODUCTS, products)
 
     def _ended(self, feed: Feed, report: ImportReport) -> Told:
-        row_count = report.products + report.rejected_count
-        if row_count and not report.unchanged:
-            self.import_ = msgspec.structs.replace(self.import_, rows=row_count)
+        if self.import_.of_rows is not None:  # what is live was counted since
+            self.import_ = msgspec.structs.replace(self.import_, rows=self.import_.of_rows)
         return self._records.ending(self.import_, feed, report)

@@ -9,6 +9,7 @@ from adserver.domain.catalogue import Feed, ImportReport, RejectedRow
 from adserver.domain.fetching import TOLD_AT_FAILURES
 from adserver.domain.imports import AskedBy, Import, ImportState, state_of
 from adserver.domain.notice import NoticeKind, import_notice
+from adserver.domain.tally import Tally
 from adserver.importing import ImportFiles, Imports, Part
 from adserver.ports import Clock, Writer
 from adserver.writes import Result, SaveEntity, TellAdvertiser
@@ -29,12 +30,14 @@ class ImportRecords:
         files: ImportFiles,
         clock: Clock,
         mint_key: Callable[[], int],
+        tally: Tally,
     ) -> None:
         self.imports = imports
         self.files = files
         self.clock = clock
         self._writer = writer
         self._mint_key = mint_key
+        self._tally = tally
 
     def made(self, feed: Feed, by: AskedBy, *, uploaded: bool, allow_shrink: bool) -> Import:
         """A new one, kept nowhere yet."""
@@ -66,7 +69,13 @@ class ImportRecords:
     def move(self, import_: Import, state: ImportState) -> Import:
         moved = import_.moved(state, self.clock())
         self.save(moved)
+        self.count(moved)
         return moved
+
+    def count(self, import_: Import) -> None:
+        """What became of it, where it has come to its end or waits for a word."""
+        if not import_.is_open or import_.state is ImportState.WAITING_FOR_A_YES:
+            self._tally.add(import_.advertiser_key, f"import_{import_.state}")
 
     def current(self, import_: Import, *states: ImportState) -> Import | None:
         """The import as it is now, where it is in one of these states."""
@@ -87,6 +96,7 @@ class ImportRecords:
         now_ms = self.clock()
         told = msgspec.structs.replace(report, rejected=())
         ended = import_.moved(state_of(report), now_ms, report=told)
+        self.count(ended)
         if report.fatal is not None and not report.waits:
             return (SaveEntity(ended, is_new=False), *self.failure_told(ended, feed))
         waited = [
