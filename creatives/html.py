@@ -38,6 +38,8 @@ _TITLE, _NOW, _WAS, _PICTURE = "\x01", "\x02", "\x03", "\x04"  # a card's own wo
 _OWN_WORDS = re.compile("([\x01-\x04])")
 MOST_CARD_KINDS = 1_000
 _PICTURE_HASH = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_THUMBNAIL = re.compile(r"/media/([0-9a-f]{32})\.(?:jpg|webp)")
+_LOW_PIXELS = 150  # below this height a message's picture is never wider than a half rendition
 _LONG_PRICE_CHARACTERS = 16  # now and was together: beyond this they stand on two lines
 _PRICE_CHARACTERS = (7, 9, 11, 13, 16, 20)  # the longer of the two: style sheets fit it to the room by these
 _OF_TEMPLATE = re.compile(r"(?<!\()\.t-(\w+)")  # a class of the body that a rule asks for
@@ -181,8 +183,8 @@ def _card_pieces(kind: _CardKind) -> tuple[str, ...]:
     return tuple(_OWN_WORDS.split(html))
 
 
-def message_fragment(look: Look) -> Fragment:
-    """The advertiser's own words, for services without products."""
+def message_fragment(look: Look, format_: Format) -> Fragment:
+    """The advertiser's own words, for services without products; its picture is as large as the size asks."""
     if look.message is None:
         raise ValueError("a look without a message has no message fragment")
     html = template("message.html.j2").render(
@@ -191,8 +193,19 @@ def message_fragment(look: Look) -> Fragment:
         body=plain_text(look.message.body),
         button=plain_text(look.message.button) or labels_for(look.language).see_it,
         picture=_own_media(look.message.picture),
+        **_renditions(look.message.picture, format_),
     )
     return _fragment(html)
+
+
+def _renditions(picture: str | None, format_: Format) -> dict[str, str | None]:
+    """A thumbnail of ours in two forms; in a low size the half one, and the whole one for a dense screen."""
+    found = _THUMBNAIL.fullmatch(picture or "")
+    if found is None:
+        return {"rendition": None, "dense": None}
+    whole = found[1]
+    is_low = 0 < format_.height < _LOW_PIXELS
+    return {"rendition": f"{whole}-half", "dense": whole} if is_low else {"rendition": whole, "dense": None}
 
 
 def compile_document(look: Look, format_: Format) -> Document:

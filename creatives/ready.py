@@ -37,11 +37,11 @@ class Ready:
             _keep(self._fragments, key, fragment, MOST_FRAGMENTS)
         return fragment
 
-    def message(self, look: Look) -> Fragment:
-        key = (look.message, look.language)
+    def message(self, look: Look, format_: Format) -> Fragment:
+        key = (look.message, look.language, format_.name)
         fragment = self._fragments.get(key)
         if fragment is None:
-            fragment = message_fragment(look)
+            fragment = message_fragment(look, format_)
             _keep(self._fragments, key, fragment, MOST_FRAGMENTS)
         return fragment
 

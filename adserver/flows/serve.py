@@ -168,7 +168,7 @@ class Serve:
         document = self._ready.document(look, format_)
         texts, fragments, lazy = [], [], creative.template == CAROUSEL  # beyond two cards, out of sight
         if creative.template == MESSAGE:
-            fragments.append(self._ready.message(look))
+            fragments.append(self._ready.message(look, format_))
             texts.append(sign(token, self._secrets.tokens))
         for product in answer.products:
             card = card_of(product, token.decided_at_ms)

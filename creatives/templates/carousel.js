@@ -2,7 +2,7 @@
   "use strict";
   var list = document.querySelector(".cards"), cards = Array.prototype.slice.call(list.children);
   var main = document.querySelector("main"), still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  var DWELL_MS = 2200, REST_MS = 14000, held = false, taken = false, began = 0, timer = 0;
+  var DWELL_MS = 2200, REST_MS = 14000, held = false, taken = false, began = 0, timer = 0, at = 0;
 
   function startOf(card) {
     var rtl = document.dir === "rtl", own = card.getBoundingClientRect(), all = list.getBoundingClientRect();
@@ -15,26 +15,17 @@
 
   function shown() { return cards.filter(function (card) { return card.offsetWidth; }); }
 
-  function current() {
-    var nearest = 0;
-    cards.forEach(function (card, place) {
-      if (Math.abs(startOf(card)) < Math.abs(startOf(cards[nearest]))) { nearest = place; }
-    });
-    return nearest;
-  }
-
+  // A smooth turn takes its time, so that where we are going counts, and not where we are.
   function turnTo(place) {
-    var goal = place < 0 ? last() : place > last() ? 0 : place;
-    list.scrollBy({ left: startOf(cards[goal]), behavior: still ? "auto" : "smooth" });
+    at = place < 0 ? last() : place > last() ? 0 : place;
+    list.scrollBy({ left: startOf(cards[at]), behavior: still ? "auto" : "smooth" });
   }
 
   // Forward through all, and home to the first, the best one; then it rests (within fifteen seconds).
   function step() {
     if (taken || held) { return; }
-    var home = performance.now() - began + DWELL_MS > REST_MS;
-    var next = home ? 0 : current() + 1;
-    turnTo(next);
-    if (!home && next <= last()) { timer = setTimeout(step, DWELL_MS); }
+    turnTo(performance.now() - began + DWELL_MS > REST_MS ? 0 : at + 1);
+    if (at) { timer = setTimeout(step, DWELL_MS); }
   }
 
   function hold() { held = true; clearTimeout(timer); }
@@ -48,6 +39,13 @@
   // Whoever turns it by hand has it to themselves from then on.
   function take() { taken = true; clearTimeout(timer); }
 
+  function turnBy(step) {
+    var starts = cards.map(function (card) { return Math.abs(startOf(card)); });
+    if (!taken) { at = starts.indexOf(Math.min.apply(null, starts)); }
+    take();
+    turnTo(at + step);
+  }
+
   function begin() {
     if (began || document.visibilityState === "hidden") { return; }
     began = performance.now();
@@ -55,10 +53,9 @@
   }
 
   main.classList.toggle("still", last() === 0);
-  document.querySelector(".turn.back").addEventListener("click", function () { take(); turnTo(current() - 1); });
-  document.querySelector(".turn.on").addEventListener("click", function () { take(); turnTo(current() + 1); });
+  document.querySelector(".turn.back").addEventListener("click", function () { turnBy(-1); });
+  document.querySelector(".turn.on").addEventListener("click", function () { turnBy(1); });
   list.addEventListener("pointerdown", take);
-  list.addEventListener("wheel", take, { passive: true });
   if (still || last() === 0) { return; }
   main.addEventListener("mouseenter", hold);
   main.addEventListener("mouseleave", release);

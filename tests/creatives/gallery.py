@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from creatives.card import Look
 from creatives.formats import Format
@@ -22,6 +22,11 @@ CHROMIUM = os.environ.get("ADSERVER_TEST_CHROMIUM") or shutil.which("chromium") 
 ORIGIN = "https://ads.example"
 PRICES_MICROS = (29_900_000, 79_000_000, 1_299_990_000, 64_500_000, 12_999_900_000, 9_990_000)
 REFERENCE_MICROS = (39_900_000, None, 1_599_000_000, None, 15_999_900_000, 12_490_000)
+
+
+def photo(number: int) -> str:
+    """The content hash of the photo of that number."""
+    return f"{number:032x}"
 
 
 class Creative(NamedTuple):
@@ -45,10 +50,10 @@ def creative(
     """`look` with as many cards as there are titles; the offer ends in 2 h 14 min unless told otherwise."""
     document = compile_document(look, format_)
     if look.template == "message":
-        fragments = [message_fragment(look)]
+        fragments = [message_fragment(look, format_)]
     else:
         cards = [
-            make_card(title, PRICES_MICROS[n], REFERENCE_MICROS[n], currency, f"photo{n}", look.language)
+            make_card(title, PRICES_MICROS[n], REFERENCE_MICROS[n], currency, photo(n), look.language)
             for n, title in enumerate(titles)
         ]
         fragments = [
@@ -74,12 +79,12 @@ def renditions(photos: list[Path]) -> dict[str, bytes]:
         source = BytesIO(make_picture()) if not photos else photos[number % len(photos)]
         with Image.open(source) as opened:
             for suffix, side in (("", 600), ("-half", 300)):
-                photo = opened.convert("RGB")
-                photo.thumbnail((side, side))
+                drawn = opened.convert("RGB")
+                drawn.thumbnail((side, side))
                 for extension, format_ in (("jpg", "JPEG"), ("webp", "WEBP")):
                     buffer = BytesIO()
-                    photo.save(buffer, format_, quality=80)
-                    media[f"/media/photo{number}{suffix}.{extension}"] = buffer.getvalue()
+                    drawn.save(buffer, format_, quality=80)
+                    media[f"/media/{photo(number)}{suffix}.{extension}"] = buffer.getvalue()
     return media
 
 
@@ -144,12 +149,21 @@ class Gallery:
 
 
 @contextmanager
-def gallery(photos: list[Path], **options: str | int) -> Iterator[Gallery]:
+def chromium() -> Iterator[Browser]:
     """Without Chromium the test is skipped, which is a failure where CI=true."""
     if not Path(CHROMIUM).exists():
         pytest.skip(f"missing: Chromium at {CHROMIUM}; name it with ADSERVER_TEST_CHROMIUM")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(reduced_motion="reduce", **options)
-        yield Gallery(page, renditions(photos))
+        yield browser
         browser.close()
+
+
+def gallery(
+    browser: Browser, photos: list[Path], motion: str = "reduce", scheme: str = "light", density: int = 1
+) -> Gallery:
+    """A page in `browser` of someone who wants no motion, unless told otherwise."""
+    page = browser.new_page(
+        reduced_motion=motion, color_scheme=scheme, device_scale_factor=density, locale="en-GB"
+    )
+    return Gallery(page, renditions(photos))

@@ -121,8 +121,8 @@ def test_no_title_and_no_name_adds_a_tag_or_an_attribute(title: str, name: str) 
 
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
 def test_no_message_adds_a_tag_or_an_attribute(headline: str, body: str, button: str) -> None:
-    fragment = message_fragment(make_message_look(headline, body, button))
-    plain = message_fragment(make_message_look())
+    fragment = message_fragment(make_message_look(headline, body, button), RECTANGLE)
+    plain = message_fragment(make_message_look(), RECTANGLE)
     for mark in (b"<", b">", b'"'):
         assert (fragment.before + fragment.after).count(mark) == (plain.before + plain.after).count(mark)
 
@@ -176,7 +176,7 @@ def test_a_logo_or_picture_from_elsewhere_is_refused(address: str) -> None:
     with pytest.raises(UnsafeAddress):
         compile_document(make_look(logo=address), RECTANGLE)
     with pytest.raises(UnsafeAddress):
-        message_fragment(make_message_look(picture=address))
+        message_fragment(make_message_look(picture=address), RECTANGLE)
 
 
 def test_a_picture_that_is_no_hash_is_left_out() -> None:
@@ -301,6 +301,17 @@ def test_a_card_names_the_four_renditions_of_its_picture() -> None:
     assert jpeg.get("src") == f"/media/{PICTURE}-half.jpg"
     assert jpeg.get("srcset") == f"/media/{PICTURE}.jpg 2x"
     assert (jpeg.get("width"), jpeg.get("height"), jpeg.get("loading")) == ("300", "300", None)
+
+
+def test_a_messages_picture_comes_in_the_rendition_that_its_size_asks_for() -> None:
+    look = make_message_look(picture=f"/media/{PICTURE}.jpg")
+    for name, sources in (
+        ("300x600", [f"/media/{PICTURE}.webp", f"/media/{PICTURE}.jpg"]),
+        ("320x50", [f"/media/{PICTURE}-half.webp, /media/{PICTURE}.webp 2x", f"/media/{PICTURE}-half.jpg"]),
+    ):
+        fragment = message_fragment(look, FORMATS[name])
+        photo = lxml_html.fromstring((fragment.before + fragment.after).decode()).find_class("photo")[0]
+        assert [photo.find(".//source").get("srcset"), photo.find(".//img").get("src")] == sources
 
 
 def test_only_a_card_out_of_sight_waits_with_its_picture() -> None:

@@ -8,7 +8,7 @@ import pytest
 from creatives.card import Brand, Look, Message, Offer
 from creatives.formats import FORMATS, RESPONSIVE, Format
 from creatives.labels import LABELS
-from tests.creatives.gallery import Creative, Gallery, creative, gallery, real_photos
+from tests.creatives.gallery import Creative, Gallery, chromium, creative, gallery, photo, real_photos
 from tests.creatives.real_titles import longest_titles
 from tests.creatives.samples import HOSTILE_TEXTS, make_look, make_message_look
 
@@ -64,8 +64,8 @@ PLAIN_TITLES = (
 
 @pytest.fixture(scope="module")
 def shown() -> Iterator[Gallery]:
-    with gallery(real_photos()) as opened:
-        yield opened
+    with chromium() as browser:
+        yield gallery(browser, real_photos())
 
 
 def counts_of(template: str, format_: Format) -> Sequence[int]:
@@ -81,7 +81,7 @@ def test_every_template_and_number_of_cards_is_whole(shown: Gallery, format_: Fo
     ]
     creatives += [
         creative(make_message_look(picture=picture, theme=theme), format_, ())
-        for picture in (None, "/media/photo2.jpg")
+        for picture in (None, f"/media/{photo(2)}.jpg")
         for theme in ("light", "dark")
     ]
     assert_whole(shown, creatives)
@@ -105,12 +105,15 @@ def test_the_longest_titles_of_real_feeds_fit_in_six_languages(shown: Gallery, l
                 theme="dark" if (place + turn) % 2 else "light",
                 template=template,
                 headline=HEADLINES[language] if (place + turn) % 3 else None,
-                logo="/media/photo4-half.jpg" if turn == 2 else None,
+                logo=f"/media/{photo(4)}-half.jpg" if turn == 2 else None,
             )
             titles = longest_titles(language)[:: max(1, len(longest_titles(language)) // 6)][: format_.cards]
             creatives.append(creative(look, format_, titles, currency=CURRENCIES[language]))
         words = make_message_look(
-            HEADLINES[language], longest_titles(language)[0], picture="/media/photo1.jpg", language=language
+            HEADLINES[language],
+            longest_titles(language)[0],
+            picture=f"/media/{photo(1)}.jpg",
+            language=language,
         )
         creatives.append(creative(words, format_, ()))
     assert_whole(shown, creatives)
@@ -120,7 +123,7 @@ def test_the_longest_titles_of_real_feeds_fit_in_six_languages(shown: Gallery, l
 def test_the_responsive_one_is_whole_in_any_frame(shown: Gallery, template: str) -> None:
     responsive = FORMATS[RESPONSIVE]
     look = (
-        make_message_look(picture="/media/photo3.jpg")
+        make_message_look(picture=f"/media/{photo(3)}.jpg")
         if template == "message"
         else make_look(template=template)
     )
