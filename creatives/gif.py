@@ -31,6 +31,8 @@ from creatives.text import plain_text
 
 _LONG_NAME_LETTERS = 16
 _TILE_MARGIN = 6
+_LEAST_NOTE_SIZE = 10
+_LEAST_BUTTON_SIZE = 11  # smaller letters take two lines instead
 
 
 class Sheet(NamedTuple):
@@ -232,20 +234,24 @@ def _price_lines(sheet: Sheet, tag: PriceTag, title_height: int) -> Lines:
     lines.gap(max(1, plan.price_size // 4))
     colour = readable_on(sheet.accent, skin.ground) if tag.was else skin.ink
     lines.add_price(tag, Style("Bold", plan.price_size, colour), skin.grey)
-    code = "" if plan.is_flat else drawable(_code_words(sheet.look))
-    note = fitted(code, Style("Bold", max(11, plan.title_size * 3 // 4), skin.grey), plan.words.width, 10)
-    if code and lines.room >= height_of(note):
-        lines.add(code, note, 1)
+    if not plan.is_flat:
+        _add_code(lines, sheet.look, Style("Bold", max(11, plan.title_size * 3 // 4), skin.grey))
     return lines
 
 
-def _code_words(look: Look) -> str:
-    """A code that everybody has is shown; one of the clicker's own is only promised."""
+def _add_code(lines: Lines, look: Look, style: Style) -> None:
+    """A code that everybody has is shown whole or not at all; one of the clicker's own is only promised."""
     offer: Offer | None = look.offer
     if offer is None or (offer.code is None and not offer.pool):
-        return ""
-    labels = labels_for(look.language)
-    return labels.pool if offer.pool else f"{labels.code} {plain_text(offer.code or '')}"
+        return
+    labels, code = labels_for(look.language), plain_text(offer.code or "")
+    for words in (labels.pool,) if offer.pool else (f"{labels.code} {code}", code):
+        note = fitted(drawable(words), style, lines.box.width, _LEAST_NOTE_SIZE)
+        is_whole = text_width(drawable(words), note.weight, note.size) <= lines.box.width
+        most = 1 if is_whole else 2
+        if (is_whole or offer.pool) and lines.room >= most * height_of(note):
+            lines.add(words, note, most)
+            return
 
 
 def _draw_badge(sheet: Sheet, badge: str, photo: Box | None) -> None:
@@ -272,8 +278,13 @@ def _draw_button(sheet: Sheet, words: str) -> None:
     _rounded(sheet.canvas, Box(box.left + 1, box.top + 1, box.right - 1, box.bottom - 1), 5, sheet.primary)
     inner = Box(box.left + 4, box.top, box.right - 4, box.bottom)
     style = Style("Bold", sheet.plan.button_size, text_on(sheet.primary))
-    style = fitted(drawable(words), style, inner.width, 11)
-    write_centred(sheet.canvas, inner, words, style, sheet.voice)
+    style = fitted(drawable(words), style, inner.width, _LEAST_BUTTON_SIZE)
+    if text_width(drawable(words), style.weight, style.size) <= inner.width:
+        write_centred(sheet.canvas, inner, words, style, sheet.voice)
+        return
+    lines = Lines(sheet.canvas, inner, sheet.voice, centred=True)
+    lines.add(words, style, 2)
+    lines.draw()
 
 
 def _rounded(canvas: Image.Image, box: Box, radius: int, colour: str) -> None:

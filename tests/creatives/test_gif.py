@@ -275,3 +275,14 @@ def test_a_hostile_headline_and_button_are_only_drawn(hostile: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         draw_frame(make_card(hostile), look, FORMATS["160x600"], None)
+
+
+def test_a_code_is_shown_whole_or_not_at_all() -> None:
+    """A code with its end cut off is one that no shop knows."""
+
+    def drawn(offer: Offer) -> bytes:
+        return draw_frame(make_card(), make_look_of(Brand("Velvet"), offer), FORMATS["320x100"], PICTURE)
+
+    without = drawn(Offer(percent=10))
+    assert drawn(Offer(percent=10, code="SAVE10")) != without
+    assert drawn(Offer(percent=10, code="SUMMER-2026-ABCDEFGHIJKLMNOP")) == without

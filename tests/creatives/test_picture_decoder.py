@@ -99,3 +99,23 @@ def test_a_child_that_was_killed_is_replaced() -> None:
     assert decoder.thumbnail(PICTURE) in (PictureRejection.DECODER_DIED, make_thumbnail(PICTURE))
     assert isinstance(decoder.thumbnail(PICTURE), Thumbnail)
     decoder.close()
+
+
+def test_one_child_draws_every_script_in_every_size_within_its_memory() -> None:
+    decoder = PictureDecoder(children=1)
+    titles = {
+        "ja": "冬の帽子「ニット帽」",
+        "ko": "겨울 니트 모자",
+        "zh": "冬季针织帽",
+        "zh-TW": "冬季針織帽",
+        "ar": "قبعة شتوية",
+    }
+    try:
+        for language, title in titles.items():
+            look = make_look(language, headline=title, button=title, name=title)
+            for format_ in FORMATS.values():
+                frame = decoder.frame(make_card(title, language=language), look, format_, PICTURE)
+                assert frame == draw_frame(make_card(title, language=language), look, format_, PICTURE)
+        assert [len(letters) for letters in decoder.uncovered(("帽子", "ऊनी"))] == [0, 3]
+    finally:
+        decoder.close()
