@@ -67,6 +67,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
     `value_micros` is None when absent or unusable; `flaws` then names why, so that an event with a
     bad price is kept and counted, and never billed. `order_id` is GA4's `transaction_id`; `fields` are the
     names of a form's fields that were touched; `landing_ms` is how long the landing page took to run the tag.
+    `coupons` are the codes that a purchase was made with.
     """
 
     name: EventName
@@ -82,6 +83,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
     form_id: str | None = None
     fields: tuple[str, ...] = ()
     landing_ms: int | None = None
+    coupons: tuple[str, ...] = ()
 
 
 class Family(StrEnum):

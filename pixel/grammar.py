@@ -7,11 +7,14 @@ from urllib.parse import unquote
 
 MAX_ID_LENGTH = 100
 MAX_URL_LENGTH = 300
+MAX_COUPONS = 5
 
 _LONGEST_TEXT_NORMALISED = 400  # NFKC sorts combining marks in quadratic time
 _MERCHANT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CLICK_ID = re.compile(r"[A-Za-z0-9_.~-]{1,256}")
 _FIELD_NAME = re.compile(r"[\w.:\[\]-]{1,40}", re.ASCII)
+_COUPON = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{3,39}")
+_BETWEEN_COUPONS = re.compile(r"[\s,;|]+")
 _CONSENT_TOOL = re.compile(r"[\w .:-]{1,40}")
 _URL = re.compile(
     r"(https?)://(?:[^/?#\s@]*@)?(\[[0-9a-f:.]+\]|[\w.-]+)(:[0-9]{1,5})?(/[^?#\s]*)?(?:[?#].*)?",
@@ -63,6 +66,16 @@ def record_id_from(given: object) -> str | None:
 def _is_plain(text: str) -> bool:
     # U+FFFD stands for bytes that were no UTF-8: an id holding it would match nothing, or the wrong thing.
     return 0 < len(text) <= MAX_ID_LENGTH and text.isprintable() and "\ufffd" not in text
+
+
+def coupons_from(given: object) -> tuple[str, ...]:
+    """The codes of an order: a text, in which several are parted by commas or spaces, or a list of such.
+
+    What no offer of ours could have given is left out; it is the shop's own.
+    """
+    texts = given[:MAX_COUPONS] if isinstance(given, list) else [given]
+    told = [one for text in texts if isinstance(text, str) for one in _BETWEEN_COUPONS.split(text[:500])]
+    return tuple(dict.fromkeys(filter(_COUPON.fullmatch, told)))[:MAX_COUPONS]
 
 
 def field_name_from(given: object) -> str | None:

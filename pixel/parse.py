@@ -13,6 +13,7 @@ from pixel.events import MAX_ITEMS, Event, EventName, Flaw, Item, Rejection
 from pixel.grammar import (
     click_id_from,
     consent_tool_from,
+    coupons_from,
     field_name_from,
     holds_email,
     holds_email_anywhere,
@@ -116,7 +117,7 @@ _SIGNAL_NAMES = frozenset(
 _LISTED = {"id": 0, "q": 1, "p": 2}
 _NAMED = frozenset(
     (
-        "m e value currency transaction_id lead_id event_id url rtclid debug form_id fields landing_ms"
+        "m e value currency coupon transaction_id lead_id event_id url rtclid debug form_id fields landing_ms"
         " gdpr gdpr_consent gpp gpp_sid us_privacy coppa gpc consent consent_cmp consent_time"
         " ad_storage ad_user_data ad_personalization"
     ).split()
@@ -215,10 +216,12 @@ def _event(record: object) -> Event | Rejection:
         form_id=_kept(_FORM_ID, get("form_id"), flaws),
         fields=_fields(get("fields"), flaws),
         landing_ms=_landing_ms(get("landing_ms"), flaws),
+        coupons=coupons_from(get("coupon")) if name is _PURCHASE else (),
         flaws=tuple(dict.fromkeys(flaws)) if flaws else (),  # last: the fields above add to it
     )
 
 
+_PURCHASE = EventName.PURCHASE  # looked up once, since that takes long
 # What a text has to pass, and how it is called where it does not.
 _Grammar = tuple[Callable[[object], str | None], Flaw]
 _EVENT_ID: _Grammar = (record_id_from, Flaw.BAD_EVENT_ID)

@@ -9,7 +9,7 @@ import msgspec
 
 from pixel.amounts import micros_from
 from pixel.events import MAX_ITEMS, Rejection
-from pixel.grammar import click_id_from, item_id_from, record_id_from
+from pixel.grammar import click_id_from, coupons_from, item_id_from, record_id_from
 from pixel.parse import decode_json
 
 MOST_REFUNDS = 100  # of one order
@@ -53,6 +53,7 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     click_id: str | None
     item_ids: tuple[str, ...]
     created_ms: int
+    coupons: tuple[str, ...] = ()
 
 
 class Return(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +153,11 @@ def click_id_among(pairs: Iterable[tuple[object, object]], names: frozenset[str]
         if click_id is not None:
             return click_id
     return None
+
+
+def coupons_of(given: object) -> tuple[str, ...]:
+    """The codes of an order's discounts that could be an offer's; an order is kept whatever they are."""
+    return coupons_from([fields_of(line).get("code") for line in given] if isinstance(given, list) else None)
 
 
 def item_ids_of(lines: Iterable[Iterable[object]]) -> tuple[str, ...]:

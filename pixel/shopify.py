@@ -12,6 +12,7 @@ from pixel.shop_order import (
     ShopRejection,
     Unreadable,
     click_id_among,
+    coupons_of,
     document_of,
     fields_of,
     item_ids_of,
@@ -81,6 +82,7 @@ def _sale(order: Fields, order_id: str) -> Sale:
             (line.get("sku"), line.get("variant_id"), line.get("product_id")) for line in lines
         ),
         created_ms=moment_of(order.get("created_at")),
+        coupons=coupons_of(order.get("discount_codes")),
     )
 
 

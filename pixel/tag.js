@@ -14,7 +14,7 @@
 
   const words = (text) => text.split(' ');
   const ITEM_FIELDS = words('item_id price quantity');
-  const EVENT_FIELDS = words('event_id value currency transaction_id lead_id items form_id fields landing_ms');
+  const EVENT_FIELDS = words('event_id value currency coupon transaction_id lead_id items form_id fields landing_ms');
   const MODE_FIELDS = words('ad_storage ad_user_data ad_personalization');
   const SIGNAL_FIELDS = words('gdpr gdpr_consent gpp gpp_sid us_privacy coppa');
   const SHOP_EVENTS = words('page_view view_item_list select_item view_item add_to_wishlist add_to_cart remove_from_cart' +
@@ -169,6 +169,23 @@
     const shown = firstOf(performance.getEntriesByType('navigation')).activationStart || 0; // where it was prerendered
     tellOfLanding('landed', { landing_ms: Math.round(performance.now() - shown) });
     setTimeout(() => document.hidden || tellEngaged(), 10 * SECOND_MS);
+  };
+
+  /* ---- the offer that came with it ---- */
+
+  const query = new URLSearchParams(location.search);
+
+  // Never later than the server said, and never again as much for an address that is opened once more.
+  const tellOffer = (hear) => {
+    const read = (name) => query.get('rt_offer' + name) || undefined;
+    const number = (name) => +read(name) || undefined;
+    const ends = number('_ends') * SECOND_MS;
+    const offer = { code: read(''), percent: number('_percent'), amount: number('_amount'), currency: read('_currency') };
+    if (ends) {
+      offer.ends_at = new Date(ends);
+      offer.ms_left = Math.max(0, Math.min(number('_left') * SECOND_MS - performance.now(), ends - Date.now()) || 0);
+    }
+    if (offer.percent || offer.amount) hear(offer);
   };
 
   /* ---- events: heard, freed of repeats, sent ---- */
@@ -442,6 +459,7 @@
       watchHistory();
     },
     consent: hearPage,
+    offer: tellOffer,
     event: (name, given) => tell(name, given, PAGE),
     set: (given) => { shared = { ...shared, ...given }; },
   };

@@ -13,6 +13,7 @@ from pixel.shop_order import (
     ShopRejection,
     Unreadable,
     click_id_among,
+    coupons_of,
     document_of,
     item_ids_of,
     micros_of,
@@ -75,6 +76,7 @@ def _order_message(order: Fields, order_id: str) -> ShopMessage:
         click_id=_click_id(order),
         item_ids=item_ids_of(_names(line) for line in rows_of(order.get("line_items"))),
         created_ms=moment_of(order.get("date_created_gmt")),
+        coupons=coupons_of(order.get("coupon_lines")),
     )
     refunds = refunds_of(order.get("refunds"))
     return ShopMessage(told_ms=told_ms, changes=(sale, *_returns(order, sale, refunds)))
