@@ -40,6 +40,7 @@ from adserver.flows.preview import Preview
 from adserver.flows.privacy import Privacy
 from adserver.flows.purge import Purge
 from adserver.flows.recognise import Recognise
+from adserver.flows.redeem import Redeem
 from adserver.flows.refresh import Refresh
 from adserver.flows.relay import Relay, RelayPolicy
 from adserver.flows.seal import Seal
@@ -148,6 +149,7 @@ class Server:
         self.postback = Postback(
             storage.accounts, self.clock, self.convert.convert, derived_key(self.keys, b"postbacks")
         )
+        self.redeem = Redeem(self.memory, storage, self.clock, known)
         self.privacy = Privacy(
             self.memory, storage, self.clock, self.mint_key, known.tokens, self.convert.credit_visitor
         )
@@ -191,6 +193,7 @@ class Server:
             product_sets=storage.product_sets,
             feeds=storage.feeds,
             ledger=storage.ledger,
+            offers=storage.offers,
             payments=storage.payments,
             pending=storage.pending,
             clock=self.clock,
@@ -246,6 +249,7 @@ class Server:
             postback=self.postback,
             upload=Upload(self.storage.media, self.pictures),
             preview=Preview(self.storage.catalogue, self.draw, self.clock),
+            redeem=self.redeem,
             books=books_of(self.storage, self.signer, self.clock, settings.timezone),
             base_url=settings.base_url,
             visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),

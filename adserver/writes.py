@@ -10,6 +10,7 @@ from adserver.domain.catalogue import Feed, Product
 from adserver.domain.consent_record import Ended
 from adserver.domain.imports import Import
 from adserver.domain.money import ZERO, Micros
+from adserver.domain.offer import AddCodes, HandCode, OfferPool, RedeemCode
 from adserver.domain.pixel_sample import Sample
 from adserver.domain.pricing import AdEvent
 from adserver.domain.product_set import ProductSet
@@ -45,6 +46,7 @@ Entity = (
     | Audience
     | Campaign
     | Creative
+    | OfferPool
     | ProductSet
     | Publisher
     | Site
@@ -367,6 +369,7 @@ class Aged(StrEnum):
     PIXEL_SAMPLES = "pixel_samples"
     ERASURES = "erasures"
     CONSENTS = "consents"
+    OFFER_CODES = "offer_codes"
 
 
 class PurgeAged(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -474,6 +477,9 @@ Write = (
     | KeepSamples
     | TakeLease
     | Together
+    | AddCodes
+    | HandCode
+    | RedeemCode
 )
 
 
@@ -504,9 +510,13 @@ class Result(StrEnum):
     CONFLICT = "conflict"  # someone else changed it, or holds it
     BELOW_SPENT = "below_spent"  # `figure` is what is spent and pending
     RECEIPT_EXISTS = "receipt_exists"
+    HANDED = "handed"  # `text` is the code, `figure` when it expires, 0 for never
+    NO_CODE_LEFT = "no_code_left"
+    JUDGED = "judged"  # `text` is what became of a code by an order
     UNRECORDED = "unrecorded"  # nothing could be made durable: disk full, or the writer is away
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
     result: Result
     figure: int = 0
+    text: str = ""

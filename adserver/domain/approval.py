@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from adserver.domain.campaign import Approval, Creative, Review
 
 MOST_REVIEWS = 50  # the newest
-SEEN = ("template", "brand", "offer", "message", "link", "language", "situations", "copies")
+SEEN = ("template", "brand", "offer", "pool_key", "message", "link", "language", "situations", "copies")
 
 
 class Approving(msgspec.Struct, frozen=True):

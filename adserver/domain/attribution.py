@@ -33,6 +33,7 @@ class ServerOrder(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at_ms: int
     item_ids: tuple[str, ...] = ()
     visitor_key: int = 0
+    coupons: tuple[str, ...] = ()
 
 
 class Cancellation(msgspec.Struct, frozen=True, kw_only=True):

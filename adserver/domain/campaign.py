@@ -145,6 +145,7 @@ class Creative(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     template: str
     brand: Brand
     offer: Offer | None = None
+    pool_key: int | None = None  # of the offer's codes, where each click gets one of its own
     message: Message | None = None
     link: str | None = None  # where a message leads; cards lead to their products
     language: str = "en"  # of a message; cards speak their product's

@@ -9,6 +9,7 @@ TABLES = {
     "decisions": "Ads that were chosen for you",
     "ad_events": "Ads you saw or clicked",
     "conversions": "Orders, forms and sign-ups, to tell whether an ad led to them",
+    "offer_codes": "Discount codes that you got by clicking an ad",
     "consents": "What you agreed to in each shop, as digests: kept as proof, also when all else is erased",
 }
 
@@ -73,6 +74,22 @@ COLUMNS = {
         "record": "what the shop would pay for that ad, until it has checked the order",
         "day": "the shop's day it was billed on",
         "amount_micros": "what the shop pays for it, in millionths of its currency",
+    },
+    "offer_codes": {
+        "code_key": "a digest of the code",
+        "advertiser_key": "the shop",
+        "pool_key": "a number of ours for the shop's codes of this kind",
+        "upload_key": "a number of ours for when the shop gave us the code",
+        "code": "the code",
+        "percent": "what it takes off the price, in hundredths",
+        "amount_micros": "or as an amount, in millionths of the shop's currency",
+        "click_impression_id": "a number of ours for the ad that you clicked",
+        "click_id": "the click that it was given to",
+        "handed_ms": "when you got it",
+        "expires_ms": "until when it is good",
+        "redeemed_ms": "when it was used",
+        "order_key": "a digest of the order's id",
+        "by_server": "whether the shop's server told of that order, and not your browser",
     },
     "consents": {
         "advertiser_key": "the shop",

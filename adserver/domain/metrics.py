@@ -61,6 +61,7 @@ _BY_LABEL = (
     ),
     ("conversions", "Orders and leads, by what became of their charge.", "result", "conversion_"),
     ("imports", "Imports of feeds, by what became of them.", "state", "import_"),
+    ("offers", "Codes of offers, by what became of them.", "result", "offer_"),
     ("shed", "Requests refused since there were too many, by kind.", "kind", "shed_"),
     ("bad_tokens", "Beacons and clicks of no ad, by reason.", "reason", "token_"),
     ("job_failures", "Runs of a job that failed.", "job", "failed_"),

@@ -1,6 +1,7 @@
 """Everything a worker knows of live campaigns and slots, indexed for the decision."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -8,6 +9,7 @@ from adserver.domain.audience import Audience
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign, Creative, Pacing, Status
 from adserver.domain.catalogue import CatalogueChanged
+from adserver.domain.offer import OfferPool, Pools
 from adserver.domain.pricing import Terms
 from adserver.domain.product_set import Members, ProductSet
 from adserver.domain.rooms import Rooms
@@ -16,7 +18,18 @@ from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.tally import NETWORK
 from adserver.domain.traffic import Traffic
 
-Entity = Advertiser | Audience | Campaign | CatalogueChanged | Creative | ProductSet | Publisher | Site | Slot
+Entity = (
+    Advertiser
+    | Audience
+    | Campaign
+    | CatalogueChanged
+    | Creative
+    | OfferPool
+    | ProductSet
+    | Publisher
+    | Site
+    | Slot
+)
 
 
 class Rates(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -54,6 +67,10 @@ class Snapshot:
         self.rooms = Rooms()
         self.shelf = Shelf()
         self.members = Members()
+        self.pools = Pools()
+        self._by_kind: dict[type, dict[int, Any]] = {
+            Audience: self.audiences, Publisher: self.publishers, Site: self.sites, Slot: self.slots,
+        }  # fmt: skip
 
     def put(self, entity: Entity) -> None:
         """Take the newest state of an entity."""
@@ -63,8 +80,6 @@ class Snapshot:
                 self.advertiser_keys[entity.public_id] = entity.key
                 self.rooms.forget(entity.key)
                 self.shelf.forget(entity.key)  # what is struck through is said of its country
-            case Audience():
-                self.audiences[entity.key] = entity
             case Campaign():
                 self._put_campaign(entity)
             case CatalogueChanged():
@@ -73,12 +88,11 @@ class Snapshot:
                 self._put_creative(entity)
             case ProductSet():
                 self.members.put(entity)
-            case Publisher():
-                self.publishers[entity.key] = entity
-            case Site():
-                self.sites[entity.key] = entity
-            case Slot():
-                self.slots[entity.key] = entity
+            case OfferPool():
+                for creative in self.pools.put(entity):
+                    self._put_creative(creative)
+            case _:
+                self._by_kind[type(entity)][entity.key] = entity
 
     def put_buckets(self, buckets: Iterable[tuple[BucketId, Bucket]]) -> None:
         """Take balances as the ledger last told them."""
@@ -141,9 +155,10 @@ class Snapshot:
         self.rooms.forget(campaign.advertiser_key)
         self._note_change(campaign, is_contextual=campaign.contextual or bool(known and known.contextual))
 
-    def _put_creative(self, creative: Creative) -> None:
-        if creative.reviews:  # many words that no decision asks for
-            creative = msgspec.structs.replace(creative, reviews=())
+    def _put_creative(self, made: Creative) -> None:
+        if made.reviews:  # many words that no decision asks for
+            made = msgspec.structs.replace(made, reviews=())
+        creative = self.pools.shown(made)
         self.creatives[creative.key] = creative
         known = self._creatives_of.get(creative.campaign_key, ())
         self._creatives_of[creative.campaign_key] = _with(known, creative)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from adserver.coupons import Click, Coupons
 from adserver.domain.approval import live_version
 from adserver.domain.caller import Caller
 from adserver.domain.campaign import Campaign
@@ -45,7 +46,10 @@ class BillingPolicy(msgspec.Struct, frozen=True):
 
 
 class Landing(msgspec.Struct):
-    """Where a click leads, always; and its charge under way, or the name of why there is none."""
+    """Where a click leads, always; and its charge under way, or the name of why there is none.
+
+    With the charge's outcome, the location may have got the code that the click was handed.
+    """
 
     location: str
     charge: Deferred | str
@@ -72,6 +76,7 @@ class Bill:
         self._clock = clock
         self._secrets = secrets
         self._policy = policy
+        self._coupons = Coupons(memory, stores, secrets)
 
     @property
     def house_url(self) -> str:
@@ -102,11 +107,25 @@ class Bill:
             return Landing(self._policy.house_url, token)
         now_ms = self._clock()
         if now_ms - token.decided_at_ms > CLICK_VALID_MS:
-            return Landing(self._location(token, now_ms, suspect=True), self._refuse(EXPIRED))
+            return Landing(self._location(token, self._click_id(token, now_ms, True)), self._refuse(EXPIRED))
         not_billed = self._not_billed(token, caller, AdEvent.CLICK, now_ms)
+        click_id = self._click_id(token, now_ms, bool(not_billed))
+        landing = Landing(self._location(token, click_id), "")
+        self._promise(token, caller, click_id, now_ms, not_billed, landing)
         proved = CLICK_PROVES[not not_billed]
-        location = self._location(token, now_ms, suspect=bool(not_billed))
-        return Landing(location, self._submit(proved, token, caller, now_ms, not_billed))
+        landing.charge = self._submit(proved, token, caller, now_ms, not_billed)
+        return landing
+
+    def _promise(
+        self, token: AdToken, caller: Caller, click_id: str, now_ms: int, not_billed: str, landing: Landing
+    ) -> None:
+        """What the ad offered goes along, where the click leads to the advertiser's page."""
+        campaign = self._snapshot.campaigns.get(token.campaign_key)
+        if campaign is None or landing.location == self._policy.house_url:
+            return
+        visitor_key = 0 if caller.opted_out else token.visitor_key
+        click = Click(click_id, visitor_key, now_ms, campaign.terms.currency, bool(not_billed))
+        self._coupons.promise(token, click, landing)
 
     def image_shown(self, token: AdToken, caller: Caller) -> Deferred | str:
         """An image slot's bytes are about to be sent: that is its impression."""
@@ -176,14 +195,17 @@ class Bill:
             return "too_soon"
         return self._watch.suspicion(event, token, caller, now_ms) or ""
 
-    def _location(self, token: AdToken, now_ms: int, suspect: bool) -> str:
+    def _click_id(self, token: AdToken, now_ms: int, suspect: bool) -> str:
+        click = msgspec.structs.replace(token, decided_at_ms=now_ms, visitor_key=0, test=suspect)
+        return sign(click, self._secrets.tokens, LANDED)
+
+    def _location(self, token: AdToken, click_id: str) -> str:
         """The product's or message's stored address, with the click id and the landing parameters."""
         campaign = self._snapshot.campaigns.get(token.campaign_key)
         target = None if campaign is None else self._target(token, campaign)
         if target is None or campaign is None:
             return self._policy.house_url
         advertiser = self._parties.advertiser_of(token.campaign_key)
-        click = msgspec.structs.replace(token, decided_at_ms=now_ms, visitor_key=0, test=suspect)
         slot = self._snapshot.slots.get(token.slot_key)
         site = self._snapshot.sites.get(slot.site_key) if slot else None
         return landing_url(
@@ -191,7 +213,7 @@ class Bill:
             campaign.landing_params or advertiser.landing_params,
             site=site.domains[0] if site and site.domains else "",
             campaign=campaign.name,
-            click_id=sign(click, self._secrets.tokens, LANDED),
+            click_id=click_id,
         )
 
     def _target(self, token: AdToken, campaign: Campaign) -> str | None:

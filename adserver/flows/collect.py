@@ -6,6 +6,7 @@ from functools import partial
 
 import msgspec
 
+from adserver.coupons import Coupons
 from adserver.domain.arrival import STAY_MS, VISIT_MS, NoLanding, click_behind
 from adserver.domain.attribution import conversion_key
 from adserver.domain.caller import Caller, is_from
@@ -17,7 +18,7 @@ from adserver.domain.memory import Memory
 from adserver.domain.pricing import CONVERSION_EVENTS
 from adserver.domain.recognition import Side, count_request, kind_on_page
 from adserver.domain.tally import NETWORK
-from adserver.domain.token import TokenKeys
+from adserver.domain.token import Secrets, TokenKeys
 from adserver.domain.visitor import Profile
 from adserver.ports import Clock, Deferred, Refreshed, Stores
 from adserver.writes import ForgetVisitor, Outcome, RecordArrival, Result, StoreEvent, Withdraw
@@ -104,6 +105,7 @@ class Collect:
         self._random_bytes = random_bytes
         self._policy = policy
         self._credit = credit
+        self._coupons = Coupons(memory, stores, Secrets(policy.tokens, policy.orders))
 
     def shed(self) -> None:
         """Count a hit that is not read since there are too many requests."""
@@ -208,12 +210,22 @@ class Collect:
             if _may_keep(event, consent):
                 self._note(event, advertiser.key, visitor_key, now_ms)
                 write = self.write_of(event, advertiser, visitor_key, consent, now_ms, first)
+                self._redeem(event, write)
                 stored = self._writer.submit(write)
                 stored.then(partial(self._note_outcome, now_ms))
                 collected.stored.append(stored)
         if not collected.stored:
             collected.rejection = self._refuse(_rejection_of(consent), advertiser.key).rejection
         return collected
+
+    def _redeem(self, event: Event, write: StoreEvent) -> None:
+        """Codes of offers that an order was made with; its click is known by them if by nothing else."""
+        if event.coupons and write.conversion_key:
+            for redemption in self._coupons.redemptions(
+                write.advertiser_key, event.coupons, write.conversion_key, event.click_id, write.at_ms,
+                by_server=False,
+            ):  # fmt: skip
+                self._writer.submit(redemption)
 
     def _recognise(self, collected: Collected, advertiser: Advertiser, caller: Caller) -> tuple[int, bool]:
         """The visitor, and whether this very answer gives them their cookie."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from adserver.coupons import Coupons
 from adserver.domain.attribution import (
     CANCELLED,
     Cancellation,
@@ -75,6 +76,8 @@ class Convert:
         self._writer = stores.writer
         self._clock = clock
         self._secrets = secrets
+        self._offers = stores.offers
+        self._coupons = Coupons(memory, stores, secrets)
 
     def credit_new(self, limit: int = 200) -> int:
         """Attribute orders and leads that arrived by pixel; how many were settled."""
@@ -130,8 +133,19 @@ class Convert:
             occurred_at_ms=order.occurred_at_ms,
             product_keys=tuple(product_key(order.advertiser_key, item_id) for item_id in order.item_ids),
         )
+        self._redeem(order, key)
         kept = msgspec.structs.replace(conversion, visitor_key=0)  # has done its work
         return self._commit(self._attributed(conversion, arrival=kept), receipt)
+
+    def _redeem(self, order: ServerOrder, key: int) -> None:
+        """The codes of its offers are redeemed first: they may be all that tells of its click."""
+        if order.coupons:
+            self._writer.commit_many(
+                self._coupons.redemptions(
+                    order.advertiser_key, order.coupons, key, order.click_id, order.occurred_at_ms,
+                    by_server=True,
+                )
+            )  # fmt: skip
 
     def cancel(self, cancellation: Cancellation, receipt: Receipt | None = None) -> Outcome:
         """Take an order or lead back, in whole or in part; what was billed is refunded.
@@ -204,11 +218,16 @@ class Convert:
     def _touches(self, conversion: Conversion) -> list[Touch]:
         """What the visitor saw and clicked, by cookie, and by the click id of the landing page.
 
+        Where that is missing, the click whose code the order was made with is as good.
+
         Where a server names neither visitor nor click, but a browser told the same order, it is that
         browser's: anyone may guess an order id, so what the server knows itself stands alone.
         """
         visitor_key = conversion.visitor_key
-        token = verify(conversion.click_id or "", self._secrets.tokens, LANDED)
+        click_id = conversion.click_id or self._offers.click_of(
+            conversion.conversion_key, by_server=conversion.by_server
+        )
+        token = verify(click_id or "", self._secrets.tokens, LANDED)
         clicked = token is not None and not token.test
         if conversion.by_server and not visitor_key and not clicked:
             visitor_key = self._conversions.visitor_of(conversion.conversion_key)

@@ -95,7 +95,7 @@ class Preview:
         look = shown.look
         document = compile_document(look, format_)
         cards = self._cards(shown)[: format_.cards]
-        fragments = [card_fragment(card, look) for card in cards] or [message_fragment(look)]
+        fragments = [card_fragment(card, look) for card in cards] or [message_fragment(look, format_)]
         links = [product.link for product in shown.products[: len(cards)]] or ["/privacy"]
         body = document.render(fragments, links, _NO_BEACONS, self._clock())
         policy = document.content_security_policy.replace(_CONNECTS, _CONNECTS_NOWHERE)

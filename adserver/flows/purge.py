@@ -26,6 +26,7 @@ class Purge:
             Aged.AD_EVENTS: retention.ads_ms,
             Aged.DECISIONS: retention.ads_ms,
             Aged.CONVERSIONS: retention.purchases_ms,
+            Aged.OFFER_CODES: retention.ads_ms,
             Aged.NOTICES: NOTICE_RETENTION_MS,
             Aged.REFUSED_CHARGES: REFUSED_RETENTION_MS,
             Aged.COUNTS: COUNT_RETENTION_MS,

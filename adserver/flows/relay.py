@@ -186,6 +186,7 @@ class Relay:
             occurred_at_ms=occurred_ms,
             item_ids=tuple(item.item_id for item in kept.items),
             visitor_key=visitor_key,
+            coupons=event.coupons,
         )
         return _Sound(msgspec.structs.replace(write, event=kept, conversion_key=0), order, arrival)
 

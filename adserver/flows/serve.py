@@ -27,6 +27,7 @@ from adserver.domain.house_rules import HouseRules, HouseRulesOf
 from adserver.domain.looks import Looks
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
+from adserver.domain.offer import still
 from adserver.domain.pricing import BILLED_EVENT, smallest_price
 from adserver.domain.sightings import noted, profile_of, seconds_needed
 from adserver.domain.slot import OnEmpty, Site, Slot
@@ -164,7 +165,7 @@ class Serve:
     ) -> Served:
         format_ = FORMATS[slot.format_name]
         creative = answer.creative
-        look = self._look(answer)
+        look = still(self._look(answer), token.decided_at_ms)
         document = self._ready.document(look, format_)
         texts, fragments, lazy = [], [], creative.template == CAROUSEL  # beyond two cards, out of sight
         if creative.template == MESSAGE:
@@ -227,7 +228,7 @@ class Serve:
             token = msgspec.structs.replace(token, product_key=answer.products[0].key)
         self._note(answer, token, now_ms, image_key(ask, viewer.visitor_key) if ask.embed_key else 0)
         cards = [card_of(product, now_ms) for product in answer.products]
-        look = self._look(answer)
+        look = still(self._look(answer), now_ms)
         set_cookie = self._site_cookie(answer, viewer, site, caller, now_ms)
         return ServedImage(FORMATS[slot.format_name], look, cards, token, set_cookie)
 

@@ -126,6 +126,7 @@ def _order(advertiser_key: int, sale: Sale) -> ServerOrder:
         click_id=sale.click_id,
         occurred_at_ms=sale.created_ms,
         item_ids=sale.item_ids,
+        coupons=sale.coupons,
     )
 
 

@@ -26,6 +26,7 @@ from adserver.storage.ledger import SqliteLedger
 from adserver.storage.media import MediaFolder
 from adserver.storage.newest import NewestChange
 from adserver.storage.notices import SqliteNotices
+from adserver.storage.offers import SqliteOffers
 from adserver.storage.origins import SqliteOrigins
 from adserver.storage.payments import SqlitePayments
 from adserver.storage.payouts import SqlitePayouts
@@ -64,6 +65,7 @@ class Storage:
         self.consents = SqliteConsents(self.reader, consents_key(load_keys(path.parent)))
         self.ledger = SqliteLedger(self.reader)
         self.conversions = SqliteConversions(self.reader)
+        self.offers = SqliteOffers(self.reader)
         self.payments = SqlitePayments(self.reader)
         self.pending = SqlitePending(self.reader)
         self.notices = SqliteNotices(self.reader)

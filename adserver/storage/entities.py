@@ -26,6 +26,7 @@ from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import CatalogueChanged, Feed
 from adserver.domain.imports import Import
 from adserver.domain.money import Micros
+from adserver.domain.offer import OfferPool
 from adserver.domain.pricing import Terms
 from adserver.domain.product_set import ProductSet
 from adserver.domain.shop_hook import ShopHook
@@ -46,6 +47,7 @@ from adserver.storage.tables import (
     creatives,
     feeds,
     imports,
+    offer_pools,
     product_sets,
     publishers,
     receipts,
@@ -71,9 +73,10 @@ _TABLES: dict[type, tuple[Table, tuple[str, ...]]] = {
     Import: (imports, ("feed_key", "state")),
     ApiKey: (api_keys, ("digest",)),
     ShopHook: (shop_hooks, ("advertiser_key",)),
+    OfferPool: (offer_pools, ("advertiser_key",)),
 }
 CATALOGUE = "Catalogue"  # in the change log: of an advertiser, some products
-SNAPSHOT_KINDS = (Advertiser, Publisher, Site, Slot, Audience, ProductSet, Campaign, Creative)
+SNAPSHOT_KINDS = (Advertiser, Publisher, Site, Slot, Audience, ProductSet, OfferPool, Campaign, Creative)
 READ_AT_ONCE = 1_000  # the rows of all campaigns together would take as much memory again
 
 # What is often the same in many of a kind: words, and what cannot be changed.
@@ -244,12 +247,12 @@ def stored(batch: Batch, kind: type[Kind], key: int) -> Kind | None:
 # ---- reading ----
 
 
-def _one(reader: Reader, kind: type[Kind], key: int) -> Kind | None:
+def entity(reader: Reader, kind: type[Kind], key: int) -> Kind | None:
     row = reader.row(_BODY[kind], {"key": key})
     return None if row is None else _decoders[kind].decode(row[0])
 
 
-def _page(reader: Reader, kind: type[Kind], owner: int | None, after: int, limit: int) -> list[Kind]:
+def page_of(reader: Reader, kind: type[Kind], owner: int | None, after: int, limit: int) -> list[Kind]:
     if owner is None:
         rows = reader.rows(_PAGE[kind], {"after": after, "most": limit})
     else:
@@ -264,19 +267,19 @@ class SqliteAccounts:
         self._reader = reader
 
     def advertiser(self, key: int) -> Advertiser | None:
-        return _one(self._reader, Advertiser, key)
+        return entity(self._reader, Advertiser, key)
 
     def advertisers(self, after: int, limit: int) -> list[Advertiser]:
-        return _page(self._reader, Advertiser, None, after, limit)
+        return page_of(self._reader, Advertiser, None, after, limit)
 
     def publisher(self, key: int) -> Publisher | None:
-        return _one(self._reader, Publisher, key)
+        return entity(self._reader, Publisher, key)
 
     def publishers(self, after: int, limit: int) -> list[Publisher]:
-        return _page(self._reader, Publisher, None, after, limit)
+        return page_of(self._reader, Publisher, None, after, limit)
 
     def shop_hook(self, key: int) -> ShopHook | None:
-        return _one(self._reader, ShopHook, key)
+        return entity(self._reader, ShopHook, key)
 
 
 class SqliteInventory:
@@ -286,16 +289,16 @@ class SqliteInventory:
         self._reader = reader
 
     def site(self, key: int) -> Site | None:
-        return _one(self._reader, Site, key)
+        return entity(self._reader, Site, key)
 
     def sites(self, publisher_key: int | None, after: int, limit: int) -> list[Site]:
-        return _page(self._reader, Site, publisher_key, after, limit)
+        return page_of(self._reader, Site, publisher_key, after, limit)
 
     def slot(self, key: int) -> Slot | None:
-        return _one(self._reader, Slot, key)
+        return entity(self._reader, Slot, key)
 
     def slots(self, site_key: int | None, after: int, limit: int) -> list[Slot]:
-        return _page(self._reader, Slot, site_key, after, limit)
+        return page_of(self._reader, Slot, site_key, after, limit)
 
 
 class SqliteCampaigns:
@@ -305,20 +308,20 @@ class SqliteCampaigns:
         self._reader = reader
 
     def campaign(self, key: int) -> Campaign | None:
-        return _one(self._reader, Campaign, key)
+        return entity(self._reader, Campaign, key)
 
     def campaigns(self, advertiser_key: int | None, after: int, limit: int) -> list[Campaign]:
-        return _page(self._reader, Campaign, advertiser_key, after, limit)
+        return page_of(self._reader, Campaign, advertiser_key, after, limit)
 
     def terms(self, key: int, version: int) -> Terms | None:
         row = self._reader.row(_VERSION, {"campaign_key": key, "version": version})
         return None if row is None else _terms_decoder.decode(row[0])
 
     def creative(self, key: int) -> Creative | None:
-        return _one(self._reader, Creative, key)
+        return entity(self._reader, Creative, key)
 
     def creatives(self, campaign_key: int, after: int, limit: int) -> list[Creative]:
-        return _page(self._reader, Creative, campaign_key, after, limit)
+        return page_of(self._reader, Creative, campaign_key, after, limit)
 
     def reviewed(self, of: Reviewed, after: int, limit: int) -> list[Creative]:
         asked = {"campaign": of.campaign_key, "advertiser": of.advertiser_key, "approval": of.approval}
@@ -333,10 +336,10 @@ class SqliteAudiences:
         self._reader = reader
 
     def audience(self, key: int) -> Audience | None:
-        return _one(self._reader, Audience, key)
+        return entity(self._reader, Audience, key)
 
     def audiences(self, advertiser_key: int | None, after: int, limit: int) -> list[Audience]:
-        return _page(self._reader, Audience, advertiser_key, after, limit)
+        return page_of(self._reader, Audience, advertiser_key, after, limit)
 
 
 class SqliteProductSets:
@@ -346,10 +349,10 @@ class SqliteProductSets:
         self._reader = reader
 
     def product_set(self, key: int) -> ProductSet | None:
-        return _one(self._reader, ProductSet, key)
+        return entity(self._reader, ProductSet, key)
 
     def product_sets(self, advertiser_key: int, after: int, limit: int) -> list[ProductSet]:
-        return _page(self._reader, ProductSet, advertiser_key, after, limit)
+        return page_of(self._reader, ProductSet, advertiser_key, after, limit)
 
 
 class SqliteKeys:
@@ -363,7 +366,7 @@ class SqliteKeys:
         return None if row is None else _decoders[ApiKey].decode(row[0])
 
     def keys(self, after: int, limit: int) -> list[ApiKey]:
-        return _page(self._reader, ApiKey, None, after, limit)
+        return page_of(self._reader, ApiKey, None, after, limit)
 
     def receipt(self, owner: str, idempotency_key: str) -> Receipt | None:
         row = self._reader.row(_RECEIPT, {"owner": owner, "idempotency_key": idempotency_key})
@@ -377,10 +380,10 @@ class SqliteFeeds:
         self._reader = reader
 
     def feed(self, key: int) -> Feed | None:
-        return _one(self._reader, Feed, key)
+        return entity(self._reader, Feed, key)
 
     def feeds(self, advertiser_key: int | None, after: int, limit: int) -> list[Feed]:
-        return _page(self._reader, Feed, advertiser_key, after, limit)
+        return page_of(self._reader, Feed, advertiser_key, after, limit)
 
 
 _SINCE = prepared(
@@ -441,7 +444,7 @@ class SqliteChanges:
 
     def _all(self, kind: type[Any]) -> Iterator[Any]:
         after = -1
-        while page := _page(self._reader, kind, None, after, READ_AT_ONCE):
+        while page := page_of(self._reader, kind, None, after, READ_AT_ONCE):
             yield from page
             after = page[-1].key
 
@@ -450,7 +453,7 @@ class SqliteChanges:
         rows = self._reader.rows(_SINCE, {"sequence": sequence})
         kinds = {kind.__name__: kind for kind in SNAPSHOT_KINDS}
         changed: dict[int, Any] = {
-            key: CatalogueChanged(-key) if kind == CATALOGUE else _one(self._reader, kinds[kind], key)
+            key: CatalogueChanged(-key) if kind == CATALOGUE else entity(self._reader, kinds[kind], key)
             for _, key, kind in rows
         }
         newest = max((row[0] for row in rows), default=sequence)

@@ -31,14 +31,16 @@ from adserver.storage.tables import (
     erasures,
     events,
     metadata,
+    offer_codes,
     profiles,
 )
 from adserver.writes import ForgetVisitor, Outcome, RecordDecision, Result, StoreEvent, Withdraw, Write
 
 UNDER_WAY_MS = 48 * 3_600_000  # a request that is on its way for longer is lost
 VISITOR_TABLES = [table for table in metadata.sorted_tables if "visitor_key" in table.c]
-_LEDGER_TABLES = (ad_events, decisions, conversions)  # keep their rows; only the visitor leaves them
-_NAME_THE_VISITOR = ("click_id", "token", "image_key")  # tokens hold the visitor, the image's key its hash
+_LEDGER_TABLES = (ad_events, decisions, conversions, offer_codes)  # keep their rows; the visitor leaves them
+# Tokens hold the visitor, the image's key its hash, and a code's click would tie them to its order.
+_NAME_THE_VISITOR = ("click_id", "token", "image_key", "click_impression_id")
 
 _erasure = upsert(erasures)
 _REMEMBER = prepared(
@@ -153,6 +155,7 @@ _OF_ADVERTISER = (
     (ad_events, ad_events.c.campaign_key.in_(_own_campaigns)),
     (decisions, decisions.c.campaign_key.in_(_own_campaigns)),
     (conversions, conversions.c.advertiser_key == bindparam("advertiser")),
+    (offer_codes, offer_codes.c.advertiser_key == bindparam("advertiser")),
 )
 _WITHDRAW = tuple(
     _blank(table, own) if table in _LEDGER_TABLES else _erase(table, own) for table, own in _OF_ADVERTISER

@@ -11,30 +11,19 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     or_,
 )
 
 from adserver.domain.arrival import FIGURES
+from adserver.storage.columns import amount as _amount
+from adserver.storage.columns import entity_table as _entity_table
+from adserver.storage.columns import key as _key
+from adserver.storage.columns import metadata
+from adserver.storage.offer_tables import offer_codes, offer_stocks
 
-metadata = MetaData()
-
-
-def _key(name: str = "key") -> Column[int]:
-    """A 63-bit key chosen by us; SQLite stores it as the row's own number."""
-    return Column(name, BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
-
-
-def _amount(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False, default=0)
-
-
-def _entity_table(name: str, owner: str | None = None, *columns: Column[str]) -> Table:
-    owners = (Column(owner, BigInteger, nullable=False, index=True),) if owner else ()
-    return Table(name, metadata, _key(), *owners, *columns, Column("body", LargeBinary, nullable=False))
-
+__all__ = ["metadata", "offer_codes", "offer_stocks"]
 
 advertisers = _entity_table("advertisers", None, Column("public_id", String, nullable=False, unique=True))
 publishers = _entity_table("publishers")
@@ -51,6 +40,7 @@ api_keys = _entity_table("api_keys", None, Column("digest", String, nullable=Fal
 audiences = _entity_table("audiences", "advertiser_key")
 product_sets = _entity_table("product_sets", "advertiser_key")
 shop_hooks = _entity_table("shop_hooks", "advertiser_key")
+offer_pools = _entity_table("offer_pools", "advertiser_key")
 
 campaign_versions = Table(
     "campaign_versions",

@@ -64,9 +64,9 @@ def store_event(batch: Batch, write: StoreEvent, recent: "RecentIds", resent: bo
 
 def _event_row(write: StoreEvent, dedupe_key: int | None, due_ms: int) -> dict[str, Any]:
     event = write.event
-    if event.click_id is not None:
-        # It did its work with the order; it would only tie this event to another browser's ad.
-        event = msgspec.structs.replace(event, click_id=None)
+    if event.click_id is not None or event.coupons:
+        # They did their work with the order; they would only tie this event to another browser's ad.
+        event = msgspec.structs.replace(event, click_id=None, coupons=())
     return {
         "event_key": write.event_key,
         "advertiser_key": write.advertiser_key,

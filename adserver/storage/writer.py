@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, func, select
 
 from adserver.domain.identity import KEY_TIME_SHIFT
 from adserver.domain.in_flight import Expected
+from adserver.domain.offer import AddCodes, HandCode, RedeemCode
 from adserver.domain.retention import Retention
 from adserver.domain.tally import NETWORK, Tally
 from adserver.storage import (
@@ -27,6 +28,7 @@ from adserver.storage import (
     erasure,
     ledger,
     notices,
+    offers,
     pixel,
     purge,
     refunds,
@@ -114,6 +116,8 @@ _HOT: dict[type, Callable[[Batch, Any], Outcome]] = {
     AddCounts: stats.add_counts,
     KeepSamples: pixel.keep_samples,
     TellPreference: visitors.tell_preference,
+    HandCode: offers.hand_code,
+    RedeemCode: offers.redeem_code,
 }
 _COLD: dict[type, Callable[[Batch, Any], Outcome]] = {
     SaveEntity: entities.save_entity,
@@ -133,6 +137,7 @@ _COLD: dict[type, Callable[[Batch, Any], Outcome]] = {
     SealDay: seals.seal_day,
     SignHeads: seals.sign_heads,
     SettleNotice: notices.settle_notice,
+    AddCodes: offers.add_codes,
 }
 
 # After any other outcome a management write leaves nothing behind; a cancellation leaves its note.

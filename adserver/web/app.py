@@ -22,6 +22,7 @@ from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
 from adserver.flows.preview import Preview
 from adserver.flows.recognise import Recognise
+from adserver.flows.redeem import Redeem
 from adserver.flows.relay import Relay
 from adserver.flows.shops import Shops
 from adserver.flows.upload import Upload
@@ -41,6 +42,8 @@ from adserver.web.api import (
     identity,
     keys,
     media,
+    offer_pools,
+    offers,
     pixel,
     postback,
     previews,
@@ -86,6 +89,8 @@ RESOURCES = (
     creatives,
     media,
     previews,
+    offer_pools,
+    offers,
     publishers,
     sites,
     slots,
@@ -119,6 +124,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     proven: ProveConsent,
     postback: Postback,
     preview: Preview,
+    redeem: Redeem,
     books: Books,
     upload: Upload,
     base_url: str,
@@ -141,15 +147,13 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         consents=proven,
         postback=postback,
         preview=preview,
+        redeem=redeem,
         books=books,
         upload=upload,
         base_url=base_url,
         import_turns=CapacityLimiter(MOST_IMPORTS_AT_ONCE),
     )
-    for resource in RESOURCES:
-        app.include_router(resource.router, prefix=API)
-    if visitor_pages is not None:
-        app.include_router(visitor_pages)
+    _add_routes(app, visitor_pages)
     _add_docs(app)
     app.add_middleware(
         Gate,
@@ -172,6 +176,13 @@ def _new_app() -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         exception_handlers=HANDLERS,
     )
+
+
+def _add_routes(app: FastAPI, visitor_pages: APIRouter | None) -> None:
+    for resource in RESOURCES:
+        app.include_router(resource.router, prefix=API)
+    if visitor_pages is not None:
+        app.include_router(visitor_pages)
 
 
 def addresses() -> list[str]:

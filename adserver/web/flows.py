@@ -17,6 +17,7 @@ from adserver.flows.postback import Postback
 from adserver.flows.preview import Preview
 from adserver.flows.prove import Prove
 from adserver.flows.recognise import Recognise
+from adserver.flows.redeem import Redeem
 from adserver.flows.relay import Relay
 from adserver.flows.shops import Shops
 from adserver.flows.statement import AdvertiserStatements, Ports, PublisherStatements
@@ -61,6 +62,7 @@ class Flows(msgspec.Struct, frozen=True):
     consents: ProveConsent
     postback: Postback
     preview: Preview
+    redeem: Redeem
     books: Books
     upload: Upload
     base_url: str

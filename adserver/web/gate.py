@@ -15,7 +15,9 @@ from adserver.writes import ApiKey
 API = "/api/v1"
 OPEN = frozenset({f"{API}/openapi.json", f"{API}/docs"})
 HOOK_PATH = re.compile(rf"{API}/(?:hooks/[^/]+|postback)/[^/]+")  # proved by a signature instead of a key
-FILE_PATH = re.compile(rf"{API}/advertisers/[^/]+/(?:feeds/[^/]+/import|media)")  # the body is a file
+FILE_PATH = re.compile(  # the body is a file
+    rf"{API}/(?:advertisers/[^/]+/(?:feeds/[^/]+/import|media)|offer-pools/[^/]+/codes)"
+)
 
 
 class Gate:

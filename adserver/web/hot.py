@@ -320,10 +320,11 @@ class Hot:
 
     def _land(self, ask: Ask, token: str) -> Reply:
         landing = self._bill.click(token, ask.caller)
-        location = landing.location
-        return _charged(
-            landing.charge, lambda name: _explained(answers.redirect(location), ask, name), SHOPPER_SECONDS
-        )
+
+        def told(name: str) -> Answer:  # by now the location has the code that the click was handed
+            return _explained(answers.redirect(landing.location), ask, name)
+
+        return _charged(landing.charge, told, SHOPPER_SECONDS)
 
     # ---- files ----
 

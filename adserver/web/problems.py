@@ -143,6 +143,16 @@ PROBLEMS = {
     "picture_refused": Kind(
         422, "The picture cannot be shown", "`reason` says why; send a PNG, JPEG, GIF or WebP."
     ),
+    "unknown_pool": Kind(
+        422, "There is no such pool", "Name an offer pool of the campaign's own advertiser; make it first."
+    ),
+    "codes_are_made": Kind(
+        409, "This pool makes its own codes", "Upload codes to a pool of the kind `uploaded`."
+    ),
+    "bad_codes": Kind(
+        422, "The codes cannot be read", 'Send JSON like {"codes": ["A1B2"]}, or CSV in UTF-8, a code a line.'
+    ),
+    "too_many_codes": Kind(413, "Too many codes at once", "Send at most 100,000, then the next ones."),
     "campaign_ended": Kind(409, "The campaign has ended", "Order a new one; this one stays as it was."),
     "cpm_not_exact": Kind(
         422, "One impression would cost a fraction of a micro", "Give `rate_micros` in multiples of 1,000."

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from adserver.domain.identity import key_of, product_key
+from adserver.domain.offer import HandCode
 from adserver.domain.pricing import AdEvent
 from adserver.storage.embedded import Storage
 from adserver.storage.visitors import RecentIds
@@ -140,6 +141,7 @@ def live_through_everything(storage: Storage) -> None:
     storage.writer.commit(RecordDecision(1, NOW_MS, SLOT, CAMPAIGN, 700, VISITOR, (9,), 44, "the token"))
     events = (AdEvent.IMPRESSION, AdEvent.CLICK)
     storage.writer.commit(RecordAd(tuple(make_record(1, event, visitor_key=VISITOR) for event in events)))
+    storage.writer.commit(HandCode(93, ADVERTISER, 1, "abc", VISITOR, NOW_MS, None, 10, None, ("CODE-1",)))
     event = make_event(EventName.PURCHASE, "boots", click_id="abc")
     storage.writer.commit(make_order_event(100, 5, visitor_key=VISITOR, event=event))
     storage.writer.commit(credit_by_pixel(100, reserve=True))

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from adserver.domain.offer import HandCode
 from adserver.domain.pricing import AdEvent
 from adserver.domain.retention import Retention
 from adserver.flows import purge
@@ -66,8 +67,10 @@ LONGEST_DAYS = {
     "ad_events": 35,
     "decisions": 35,
     "conversions": 180,
+    "offer_codes": 35,
 }
-TIME_OF = {"profiles": "seen_ms", "conversions": "arrived_at_ms"}
+TIME_OF = {"offer_codes": "handed_ms", "profiles": "seen_ms", "conversions": "arrived_at_ms"}
+POOL = 93
 _keys = count(50_000)
 
 
@@ -98,6 +101,8 @@ def live(storage: Storage, at_ms: int, visitor_key: int = VISITOR) -> None:
         for event in (AdEvent.IMPRESSION, AdEvent.CLICK)
     ]
     storage.writer.commit(RecordAd(tuple(records)))
+    handed = HandCode(POOL, ADVERTISER, key, "abc", visitor_key, at_ms, None, 10, None, (f"CODE-{key}",))
+    assert storage.writer.commit(handed).result is Result.HANDED
     event = make_event(EventName.PURCHASE, "boots", click_id="abc")
     order = make_order_event(key, next(_keys), visitor_key=visitor_key, event=event, at_ms=at_ms)
     storage.writer.commit(order)

@@ -282,6 +282,7 @@ def desk_of(street: Street) -> Desk:
         catalogue=stores.catalogue,
         feeds=stores.feeds,
         ledger=stores.ledger,
+        offers=stores.offers,
         payments=stores.payments,
         pending=stores.pending,
         clock=street.clock,

@@ -31,6 +31,7 @@ from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
 from adserver.flows.preview import Preview
 from adserver.flows.recognise import Recognise
+from adserver.flows.redeem import Redeem
 from adserver.flows.refresh import Refresh
 from adserver.flows.relay import Relay, RelayPolicy
 from adserver.flows.shops import Shops
@@ -161,6 +162,7 @@ class Api:
             postback=Postback(self.storage.accounts, self.clock, self.convert.convert, b"p" * 32),
             upload=Upload(self.storage.media, self.pictures),
             preview=Preview(self.storage.catalogue, self.drawing, self.clock),
+            redeem=Redeem(memory, self.storage, self.clock, self.secrets),
             books=books_of(self.storage, HeadSigner(b"s" * 32), self.clock, NETWORK_ZONE),
             base_url=BASE_URL,
             most_body_bytes=BODY_LIMIT_BYTES,
@@ -186,6 +188,7 @@ class Api:
             product_sets=storage.product_sets,
             feeds=storage.feeds,
             ledger=storage.ledger,
+            offers=storage.offers,
             payments=storage.payments,
             pending=storage.pending,
             clock=self.clock,
@@ -308,6 +311,10 @@ def conversion_body(advertiser_id: str, **fields: object) -> dict[str, object]:
     return {"advertiser_id": advertiser_id} | order | fields
 
 
+def pool_body(advertiser_id: str, **fields: object) -> dict[str, object]:
+    return {"advertiser_id": advertiser_id, "name": "Autumn", "kind": "uploaded"} | fields
+
+
 class World:
     """An advertiser A with everything, and a publisher with everything; their ids and keys."""
 
@@ -320,6 +327,7 @@ class World:
         self.creative = api.make("/creatives", cards_body(self.campaign))["id"]
         self.audience = api.make("/audiences", audience_body(self.advertiser))["id"]
         self.product_set = api.make(f"/advertisers/{self.advertiser}/product-sets", set_body())["id"]
+        self.pool = api.make("/offer-pools", pool_body(self.advertiser))["id"]
         self.site = api.make("/sites", site_body(self.publisher))["id"]
         self.slot = api.make("/slots", slot_body(self.site))["id"]
         self.feed = api.make(f"/advertisers/{self.advertiser}/feeds", {})["id"]

@@ -328,6 +328,10 @@ ELSEWHERE = {
     "too_old",
     "replayed",
     "unknown_visitor",
+    "unknown_pool",
+    "codes_are_made",
+    "bad_codes",
+    "too_many_codes",
 }
 
 

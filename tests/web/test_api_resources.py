@@ -92,7 +92,11 @@ def test_an_exhausted_advertiser_exhausts_its_campaigns(api: Api, world: World) 
 def test_creatives_are_cards_or_a_message_with_its_link(api: Api, world: World) -> None:
     offer = {"percent": 10, "code": "AUTUMN", "ends_at": "2026-12-01T00:00:00Z"}
     cards = api.make("/creatives", cards_body(world.campaign, offer=offer))
-    assert cards["offer"] == offer | {"amount_micros": None, "ends_at": "2026-12-01T00:00:00.000Z"}
+    assert cards["offer"] == offer | {
+        "amount_micros": None,
+        "pool": None,
+        "ends_at": "2026-12-01T00:00:00.000Z",
+    }
     assert cards["brand"]["colors"] == {"primary": "#1f3a5f", "accent": "#d9480f"}
     message = api.make("/creatives", message_body(world.campaign))
     assert message["link"] == "https://shop.example/form"

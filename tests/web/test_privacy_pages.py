@@ -75,8 +75,18 @@ def test_an_opt_out_needs_no_cookie_of_ours(world: Visiting) -> None:
     assert browser.cookies == {OPT_OUT: "1"}
 
 
+def promise_codes(world: Visiting) -> None:
+    """The campaign's ads offer codes, one for each click."""
+    pool = world.change(
+        "POST", "/offer-pools", advertiser_id=world.advertiser, name="Autumn", kind="generated"
+    )
+    [creative] = world.listed(f"/creatives?campaign_id={world.campaign}")
+    world.change("PATCH", f"/creatives/{creative['id']}", offer={"percent": 10, "pool": pool["id"]})
+
+
 def seed_every_table(world: Visiting, browser: Browser) -> str:
     """A row of the visitor in each table, by nothing but use; the token of an ad they saw."""
+    promise_codes(world)
     token = browser.see()
     browser.ask("GET", f"/v?t={token}")
     landing = browser.ask("GET", f"/c?t={token}").headers["location"]

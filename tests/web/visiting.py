@@ -66,6 +66,10 @@ class Visiting:
         changed: dict[str, Any] = answer.json()
         return changed
 
+    def listed(self, path: str) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self._operator.ask("GET", f"/api/v1{path}").json()["items"]
+        return items
+
     def _make_world(self) -> None:
         shop = self.change(
             "POST",

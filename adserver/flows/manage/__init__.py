@@ -12,6 +12,7 @@ from adserver.flows.manage.hooks import ManageHooks, NewHook
 from adserver.flows.manage.inventory import ManageInventory
 from adserver.flows.manage.keys import ManageKeys, NewKey
 from adserver.flows.manage.money import ManageMoney, OrderName, RefundWish
+from adserver.flows.manage.offers import Flaw, ManageOffers, Uploaded
 from adserver.flows.manage.product_sets import ManageProductSets
 from adserver.flows.manage.products import ManageProducts
 from adserver.flows.manage.reviews import ManageReviews
@@ -25,6 +26,7 @@ from adserver.ports import (
     Inventory,
     Keys,
     Ledger,
+    Offers,
     Payments,
     Pending,
     ProductSets,
@@ -32,6 +34,7 @@ from adserver.ports import (
 )
 
 __all__ = [
+    "Flaw",
     "Manage",
     "NewHook",
     "NewKey",
@@ -42,6 +45,7 @@ __all__ = [
     "Refused",
     "Settled",
     "Standing",
+    "Uploaded",
     "Why",
     "Wish",
 ]
@@ -63,6 +67,7 @@ class Manage:
         product_sets: ProductSets,
         feeds: Feeds,
         ledger: Ledger,
+        offers: Offers,
         payments: Payments,
         pending: Pending,
         clock: Clock,
@@ -84,6 +89,7 @@ class Manage:
             product_sets=product_sets,
             feeds=feeds,
             ledger=ledger,
+            offers=offers,
             payments=payments,
             pending=pending,
             clock=clock,
@@ -104,5 +110,6 @@ class Manage:
         self.product_sets = ManageProductSets(desk, self.accounts)
         self.conversions = ManageConversions(desk, self.accounts)
         self.money = ManageMoney(desk, self.accounts, self.campaigns)
+        self.offers = ManageOffers(desk, self.accounts)
         self.hooks = ManageHooks(desk, self.accounts)
         self.keys = ManageKeys(desk)

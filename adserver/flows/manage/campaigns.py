@@ -219,6 +219,10 @@ class ManageCampaigns:
         campaign = self.campaign(reach, creative.campaign_key)
         if isinstance(campaign, Refused):
             return campaign
+        if creative.pool_key is not None:
+            pool = self._desk.offers.pool(creative.pool_key)
+            if pool is None or pool.advertiser_key != campaign.advertiser_key:
+                return Refused(Why.UNKNOWN_POOL)
         sound = sound_creative(creative, self._owner(campaign.advertiser_key))
         return Refused(sound) if isinstance(sound, Why) else sound
 

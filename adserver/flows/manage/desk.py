@@ -20,6 +20,7 @@ from adserver.ports import (
     Inventory,
     Keys,
     Ledger,
+    Offers,
     Payments,
     Pending,
     ProductSets,
@@ -62,6 +63,8 @@ class Why(StrEnum):
     COPY_TWICE = "copy_twice"
     CONTENT_CHANGED = "content_changed"
     LONGER_THAN_KEPT = "longer_than_kept"
+    UNKNOWN_POOL = "unknown_pool"
+    CODES_ARE_MADE = "codes_are_made"
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -106,6 +109,7 @@ class Desk:
     product_sets: ProductSets
     feeds: Feeds
     ledger: Ledger
+    offers: Offers
     payments: Payments
     pending: Pending
     clock: Clock

@@ -17,6 +17,7 @@ from adserver.web.schemas.fields import (
     Cap,
     Currency,
     GivenTime,
+    Line,
     Micros,
     Paging,
     Reason,
@@ -25,7 +26,7 @@ from adserver.web.schemas.fields import (
 )
 from adserver.writes import Outcome, Result
 from pixel.events import MAX_ITEMS, EventName
-from pixel.grammar import click_id_from, holds_email, record_id_from
+from pixel.grammar import click_id_from, coupons_from, holds_email, record_id_from
 from pixel.shop_order import WHOLE
 
 
@@ -80,6 +81,7 @@ class ConversionBody(NamedConversion):
     rtclid: ClickId | None = Field(default=None, description="the click id of the landing page")
     visitor: VisitorId | None = Field(default=None, description="whose it is, as `/m/id` told the page")
     occurred_at: GivenTime | None = Field(default=None, description="now, if left out")
+    coupon: Line | None = Field(default=None, description="the order's codes, parted by commas")
 
     @model_validator(mode="after")
     def _has_its_currency(self) -> Self:
@@ -98,6 +100,7 @@ class ConversionBody(NamedConversion):
             occurred_at_ms=now_ms if self.occurred_at is None else self.occurred_at,
             item_ids=tuple(item.item_id for item in self.items),
             visitor_key=visitor_key,
+            coupons=coupons_from(self.coupon),
         )
 
 

@@ -21,6 +21,7 @@ from adserver.web.schemas.fields import (
     Line,
     Link,
     Name,
+    OfferPoolId,
     Paging,
     ShownTime,
     Strict,
@@ -65,17 +66,22 @@ class BrandBody(Strict):
 class OfferBody(Strict):
     percent: int | None = Field(default=None, strict=True, ge=1, le=90)
     amount_micros: Cap | None = None
-    code: Annotated[Name, Field(max_length=40)] | None = None
+    code: Annotated[Name, Field(max_length=40)] | None = Field(
+        default=None, description="the same for everybody"
+    )
+    pool: OfferPoolId | None = Field(default=None, description="each click gets a code of its own")
     ends_at: GivenTime | None = None
 
     @model_validator(mode="after")
     def _has_one_amount(self) -> Self:
         if (self.percent is None) == (self.amount_micros is None):
             raise ValueError("an offer has either percent or amount_micros")
+        if self.code is not None and self.pool is not None:
+            raise ValueError("an offer has one code for all, or a pool, not both")
         return self
 
     def offer(self) -> Offer:
-        return Offer(self.percent, self.amount_micros, self.code, self.ends_at)
+        return Offer(self.percent, self.amount_micros, self.code, self.ends_at, self.pool is not None)
 
 
 class MessageBody(Strict):
@@ -131,6 +137,7 @@ class CreativeDraft(Strict):
             template=self.template,
             brand=self.brand.brand(),
             offer=None if self.offer is None else self.offer.offer(),
+            pool_key=None if self.offer is None else self.offer.pool,
             message=None if self.message is None else self.message.message(),
             link=self.link,
             language=self.language,
@@ -155,8 +162,9 @@ class CreativeChange(Change):
         given = self.given()
         if self.brand is not None:
             given["brand"] = self.brand.brand()
-        if self.offer is not None:
-            given["offer"] = self.offer.offer()
+        if "offer" in given:
+            given["offer"] = None if self.offer is None else self.offer.offer()
+            given["pool_key"] = None if self.offer is None else self.offer.pool
         if self.message is not None:
             given["message"] = self.message.message()
         if "situations" in given:
@@ -205,6 +213,7 @@ class OfferAnswer(Strict):
     percent: int | None
     amount_micros: int | None
     code: str | None
+    pool: str | None
     ends_at: ShownTime | None
 
 
@@ -291,7 +300,7 @@ def _show_content(creative: Creative) -> dict[str, Any]:
         "version": creative.version,
         "template": creative.template,
         "brand": _show_brand(creative.brand),
-        "offer": None if creative.offer is None else _show_offer(creative.offer),
+        "offer": None if creative.offer is None else _show_offer(creative.offer, creative.pool_key),
         "message": None if creative.message is None else _show_message(creative.message),
         "link": creative.link,
         "language": creative.language,
@@ -323,9 +332,13 @@ def _show_brand(brand: Brand) -> BrandAnswer:
     return BrandAnswer(name=brand.name, logo=brand.logo, colors=colours, theme=brand.theme)
 
 
-def _show_offer(offer: Offer) -> OfferAnswer:
+def _show_offer(offer: Offer, pool_key: int | None) -> OfferAnswer:
     return OfferAnswer(
-        percent=offer.percent, amount_micros=offer.amount_micros, code=offer.code, ends_at=offer.ends_at_ms
+        percent=offer.percent,
+        amount_micros=offer.amount_micros,
+        code=offer.code,
+        pool=None if pool_key is None else write_id("pool", pool_key),
+        ends_at=offer.ends_at_ms,
     )
 
 

@@ -160,6 +160,7 @@ ProductSetId = Annotated[int, id_reader("set"), WithJsonSchema({"type": "string"
 CreativeId = Annotated[int, id_reader("crv"), WithJsonSchema({"type": "string"})]
 ConversionId = Annotated[int, id_reader("cnv"), WithJsonSchema({"type": "string"})]
 CampaignId = Annotated[int, id_reader("cmp"), WithJsonSchema({"type": "string"})]
+OfferPoolId = Annotated[int, id_reader("pool"), WithJsonSchema({"type": "string"})]
 PublisherId = Annotated[int, id_reader("pub"), WithJsonSchema({"type": "string"})]
 SiteId = Annotated[int, id_reader("site"), WithJsonSchema({"type": "string"})]
 
