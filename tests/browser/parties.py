@@ -119,7 +119,7 @@ class Parties:
         assert answer.status_code == 201, (path, answer.text)
         return dict(answer.json())
 
-    def sell(self, picture: str | None = None) -> str:
+    def sell(self, picture: str | None = None, **look: Any) -> str:
         """A teapot in the catalogue, and a campaign of its cards that is paid by the sale."""
         fields = {
             "title": TITLE,
@@ -132,7 +132,7 @@ class Parties:
         assert answer.status_code == 200, answer.text
         if picture is not None:
             wait_until(lambda: bool(self._api.get(address).json()["has_picture"]), "the picture is ready")
-        return self.campaign({"template": "cards"})
+        return self.campaign({"template": "cards"} | look)
 
     def advertise(self) -> str:
         """A campaign of a message that is shown for the page, whoever reads it."""

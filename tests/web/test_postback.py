@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from adserver.domain.offer import HandCode
 from adserver.domain.postback import signature_of
 from adserver.writes import Outcome, Result
-from tests.web.api import BASE_URL, NOW_MS, Api, World, campaign_body, click_id, everything
+from tests.web.api import BASE_URL, NOW_MS, Api, World, campaign_body, click_id, everything, key_behind
 
 PRICE = 2_000_000
 METHODS = pytest.mark.parametrize("method", ["GET", "POST"])
@@ -57,6 +58,14 @@ def test_a_signed_order_is_billed(api: Api, world: World, campaign: str, method:
     response = send(api, world, method, rtclid=click_id(api, world, campaign))
     assert response.status_code == 200 and response.json() == {"result": "taken", "reason": None}
     assert spend(api, campaign) == PRICE
+
+
+def test_an_order_is_credited_to_the_click_of_its_code(api: Api, world: World, campaign: str) -> None:
+    advertiser, clicked = key_behind(world.advertiser), click_id(api, world, campaign)
+    hand = HandCode(93, advertiser, 4711, clicked, 0, api.now_ms, None, 10, None, ("CODE-1",))
+    assert api.storage.writer.commit(hand).text == "CODE-1"
+    response = send(api, world, coupon="SUMMER,code-1")
+    assert response.json() == {"result": "taken", "reason": None}
 
 
 def test_a_lead_is_told_by_its_own_id(api: Api, world: World) -> None:

@@ -14,10 +14,11 @@ from adserver.flows.postback import Credit, Posted
 from adserver.web.gate import API
 from adserver.web.schemas.campaigns import ConversionEvent
 from adserver.web.schemas.conversions import ClickId, NamedConversion, VisitorId
-from adserver.web.schemas.fields import Currency, Strict
+from adserver.web.schemas.fields import Currency, Line, Strict
 from adserver.writes import Result
 from pixel.amounts import micros_from
 from pixel.events import EventName
+from pixel.grammar import coupons_from
 
 
 def _read_amount(given: object) -> int:
@@ -36,6 +37,7 @@ class PostbackQuery(NamedConversion):
     currency: Currency | None = None
     rtclid: ClickId | None = None
     visitor: VisitorId | None = None
+    coupon: Line | None = None
 
     @model_validator(mode="after")
     def _has_its_currency(self) -> Self:
@@ -53,6 +55,7 @@ class PostbackQuery(NamedConversion):
             click_id=self.rtclid,
             occurred_at_ms=now_ms,
             visitor_key=visitor_key,
+            coupons=coupons_from(self.coupon),
         )
         return Posted(order, self.ts, self.nonce)
 
