@@ -87,7 +87,15 @@ class Coupons:
             pool.key, pool.advertiser_key, token.impression_id, click.click_id, click.visitor_key,
             click.at_ms, expires_ms(pool, offer, click.at_ms), offer.percent, offer.amount_micros, fresh,
         )  # fmt: skip
-        self._writer.submit(write).then(partial(_hear, click, offer, landing))
+        self._writer.submit(write).then(partial(self._hear, click, offer, pool, landing))
+
+    def _hear(self, click: Click, offer: Offer, pool: OfferPool, landing: Leading, outcome: Outcome) -> None:
+        """The code is durable; an earlier one of the same click may be over by now."""
+        ends_ms = outcome.figure or None
+        if outcome.result is Result.HANDED and is_over(ends_ms, click.at_ms):
+            self._tally.add(pool.advertiser_key, f"offer_{NoCode.EXPIRED}")
+        elif outcome.result is Result.HANDED:
+            _lead_on(click, offer, landing, outcome.text, ends_ms)
 
     def redemptions(
         self,
@@ -115,11 +123,6 @@ class Coupons:
         if campaign is not None and campaign.advertiser_key != advertiser_key:
             return None
         return token.impression_id
-
-
-def _hear(click: Click, offer: Offer, landing: Leading, outcome: Outcome) -> None:
-    if outcome.result is Result.HANDED:
-        _lead_on(click, offer, landing, outcome.text, outcome.figure or None)
 
 
 def _lead_on(click: Click, offer: Offer, landing: Leading, code: str | None, ends_ms: int | None) -> None:

@@ -120,6 +120,7 @@ class NoCode(StrEnum):
     EMPTY = "no_code_left"
     OVER = "over"
     SUSPECT = "suspect_click"
+    EXPIRED = "expired_before"  # the code that this ad's click got earlier
     GONE = "unknown_pool"
 
 

@@ -40,8 +40,9 @@ CHAINS = "each chain is whole, and ends in its head"
 SEALS = "each sealed day's head lies on its chain"
 POSTINGS = "postings are the parts of charges, refunds and deposits"
 ZERO_SUM = "postings sum to zero in each currency"
+CODES = "each pool's counts are those of its codes"
 CHECKS = (WITHIN_CAPS, CAPS_ORDERED, SPENT, PENDING, ACCOUNTS, FULL_PRICE, EVENTS, PAID, REFUNDS, CHAINS,
-          SEALS, POSTINGS, ZERO_SUM)  # fmt: skip
+          SEALS, POSTINGS, ZERO_SUM, CODES)  # fmt: skip
 
 
 class Finding(msgspec.Struct):
@@ -102,7 +103,15 @@ class _Audit:
             self._account(advertiser)
         self._conversions()
         self._postings()
+        self._codes()
         return list(self._findings.values())
+
+    def _codes(self) -> None:
+        for pool, *told_and_found in self._rows(_STOCKS):
+            told, found = told_and_found[:3], told_and_found[3:]
+            self._check(
+                CODES, told == found, f"pool {pool}: free, handed, redeemed {told}, its codes {found}"
+            )
 
     # ---- an account at one moment ----
 
@@ -362,6 +371,14 @@ class _Refund(NamedTuple):
 
 
 _BALANCES = "SELECT owner_key, day, cap, spent, pending, entries, head FROM budgets WHERE owner_key = ?"
+_STOCKS = """
+    SELECT pool_key, free, handed, redeemed, COALESCE(of_codes.total - of_codes.given, 0),
+           COALESCE(of_codes.given, 0), COALESCE(of_codes.used, 0)
+    FROM offer_stocks LEFT JOIN (
+        SELECT pool_key, COUNT(*) AS total, COUNT(handed_ms) AS given, COUNT(redeemed_ms) AS used
+        FROM offer_codes GROUP BY pool_key
+    ) AS of_codes USING (pool_key)
+"""
 _NOTES = "SELECT entry, body FROM chain_notes WHERE owner_key = ? AND entry BETWEEN ? AND ?"
 _CHARGES = """
 SELECT c.charge_id, c.campaign_key, c.campaign_version, c.advertiser_key, c.publisher_key, c.slot_key,

@@ -5,6 +5,7 @@ import sqlite3
 import pytest
 
 from adserver.domain.money import Micros
+from adserver.domain.offer import AddCodes, HandCode
 from adserver.domain.pricing import AdEvent
 from adserver.storage import audit as auditing
 from adserver.storage.audit import CHECKS, Finding, audit
@@ -36,6 +37,9 @@ def busy(storage: Storage) -> Storage:
     storage.writer.commit(credit_by_pixel(101, reserve=True))
     storage.writer.commit(SealDay(ADVERTISER, TODAY, NOW_MS))
     storage.writer.commit(RecordAd((make_record(9),)))
+    storage.writer.commit(AddCodes(93, ADVERTISER, 1, ("CODE-1", "CODE-2", "CODE-3"), NOW_MS))
+    for click in (1, 2):
+        storage.writer.commit(HandCode(93, ADVERTISER, click, "click", 0, NOW_MS, None, 10, None))
     return storage
 
 
@@ -52,6 +56,9 @@ def test_books_that_are_right_are_clean_and_every_check_looked_at_something(busy
 
 SPENT, CHAINS, POSTINGS = auditing.SPENT, auditing.CHAINS, auditing.POSTINGS
 TAMPERED = {
+    "UPDATE offer_stocks SET free = free + 1, handed = handed - 1": {auditing.CODES},
+    "DELETE FROM offer_codes WHERE handed_ms IS NULL": {auditing.CODES},
+    "UPDATE offer_codes SET redeemed_ms = 1 WHERE click_impression_id = 1": {auditing.CODES},
     "UPDATE budgets SET spent = spent + 1 WHERE day != 0 AND owner_key = :campaign": {SPENT},
     "UPDATE budgets SET pending = pending + 1 WHERE owner_key = :sales AND day = 0": {auditing.PENDING},
     "UPDATE budgets SET spent = spent + 1 WHERE day = 0 AND owner_key = :advertiser": {auditing.ACCOUNTS},

@@ -1,5 +1,6 @@
 """An ad's offer leads on with its click: a code of its own, durable first, and never one too many."""
 
+import re
 import threading
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,7 +11,8 @@ import pytest
 from adserver.domain.offer import AddCodes, OfferPool, PoolKind, Redemption, code_key
 from adserver.domain.pricing import AdEvent
 from adserver.flows.redeem import Judged, Redeem
-from adserver.writes import ForgetVisitor, HandCode, Result, SaveProducts
+from adserver.storage import offers
+from adserver.writes import ForgetVisitor, HandCode, Result, SaveProducts, Withdraw
 from creatives.card import Offer
 from tests.contract.stores import save, save_new
 from tests.domain.makers import ADVERTISER, CREATIVE, DAY_MS, make_campaign, make_creative
@@ -86,6 +88,18 @@ def test_the_code_is_durable_before_the_click_leads_on(street: Street) -> None:
     said = land(street)
     stored = street.rows("SELECT code, click_impression_id, click_id, percent FROM offer_codes")
     assert stored == [(said["rt_offer"], 99, said["rtclid"], 10)]
+
+
+def test_an_ad_clicked_again_after_its_code_is_over_leads_on_without_and_gets_no_other(
+    street: Street,
+) -> None:
+    promise(street, make_pool(valid_minutes=10))
+    seen_ms = street.now_ms - 1_000
+    assert land(street, decided_at_ms=seen_ms)["rt_offer"]
+    street.now_ms += 10 * MINUTE_MS
+    assert offered(land(street, decided_at_ms=seen_ms)) == {}
+    assert street.rows("SELECT COUNT(*) FROM offer_codes") == [(1,)]
+    assert street.counted()["offer_expired_before"] == 1
 
 
 def test_an_offer_without_a_pool_leads_on_with_what_it_says(street: Street) -> None:
@@ -299,6 +313,35 @@ def test_a_forgotten_visitors_code_stays_redeemable_and_names_no_click(street: S
     judged = redeeming(street).redeem(ADVERTISER, said["rt_offer"], "R-1", land(street)["rtclid"])
     assert isinstance(judged, Judged) and judged.result is Redemption.REDEEMED
     assert street.order(coupons=(said["rt_offer"],)).outcome.result is Result.UNATTRIBUTED
+
+
+def test_a_withdrawal_on_the_shops_page_takes_the_click_off_its_codes_only(street: Street) -> None:
+    promise(street, make_pool())
+    text = street.token()
+    street.now_ms += 1_000
+    land(street, text)
+    elsewhere = HandCode(
+        92, ADVERTISER + 1, 5, "click", READER.visitor_key, street.now_ms, None, 10, None, ("OTHER-1",)
+    )
+    street.storage.writer.commit(elsewhere)
+    street.storage.writer.commit(Withdraw(READER.visitor_key, ADVERTISER, street.now_ms))
+    kept = street.rows("SELECT pool_key, visitor_key, click_id FROM offer_codes ORDER BY pool_key")
+    assert kept == [(POOL, 0, None), (92, READER.visitor_key, "click")]
+
+
+QUESTIONS = (
+    (offers._OF_CLICK, "offer_codes_by_click"),
+    (offers._FREE, "offer_codes_free"),
+    (offers._EXPIRED, "offer_codes_to_expire"),
+    (offers._CLICK_OF_ORDER, "offer_codes_by_order"),
+)
+
+
+@pytest.mark.parametrize(("sql", "index"), QUESTIONS, ids=[index for _, index in QUESTIONS])
+def test_codes_are_found_by_an_index_however_many_there_are(street: Street, sql: str, index: str) -> None:
+    names = dict.fromkeys(re.findall(r":(\w+)", sql), 1) | {"pool_keys": "[1]"}
+    plan = street.storage.reader.rows(f"EXPLAIN QUERY PLAN {sql}", names)
+    assert index in str(plan) and "SCAN offer_codes" not in str(plan), plan
 
 
 def test_a_code_told_late_counts_by_when_its_order_was_made(street: Street) -> None:
