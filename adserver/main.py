@@ -43,6 +43,7 @@ from adserver.flows.recognise import Recognise
 from adserver.flows.redeem import Redeem
 from adserver.flows.refresh import Refresh
 from adserver.flows.relay import Relay, RelayPolicy
+from adserver.flows.rendition import CompletePictures
 from adserver.flows.seal import Seal
 from adserver.flows.serve import Chance, Serve, ServingPolicy
 from adserver.flows.shops import Shops
@@ -68,6 +69,7 @@ from adserver.web.assets import slot_script
 from adserver.web.caller import CallerPolicy, Callers
 from adserver.web.doors import Application, Door
 from adserver.web.flows import books_of
+from adserver.web.gallery import Gallery
 from adserver.web.hot import Checks, Files, Flows, Hot
 from adserver.web.pulse import Pulse
 from adserver.writes import AddCounts, ApiKey, KeepSamples, Outcome, Result, SaveEntity, Scope
@@ -86,6 +88,7 @@ RATES_SECONDS = 30.0
 HOUR_MS = 3_600_000
 MOST_KEY = 2**63
 COMMAND_WORKER = 254  # whose keys no worker and no job mints
+DECODERS_NICE = 10
 
 
 Counts = tuple[tuple[int, str, int, int], ...]  # as the tally gives them
@@ -104,11 +107,15 @@ class Server:
         self.keys = load_keys(storage.path.parent)
         self.signer = HeadSigner(bytes.fromhex(self.keys.proofs))
         self.pictures = PictureDecoder(fonts=settings.fonts)
+        self.decoder = PictureDecoder(
+            sealed=True, nice=DECODERS_NICE
+        )  # of merchants' pictures, for which nobody waits
         self.refresh = Refresh(self.memory.snapshot, storage.changes, storage.stats, storage.writer)
         self.refresh.load(self.clock())
         self.refresh.load_traffic(self.clock())
         self._make_flows()
         self.draw = Draw(storage.media, self.pictures, storage.frames, edition_of(settings.fonts))
+        self.complete_pictures = CompletePictures(storage.media, self.decoder)
         self.measure = Measure(self.memory, storage, self.clock, jobs.LEASE_MS, time.monotonic)
         self.pulse = Pulse(storage.writer)
         self.application: Application = self._make_application()
@@ -166,7 +173,7 @@ class Server:
             catalogue=storage.catalogue,
             media=storage.media,
             fetcher=fetcher,
-            pictures=self.pictures,
+            pictures=self.decoder,
             clock=self.clock,
         )
         self.notify = Notify(
@@ -254,7 +261,7 @@ class Server:
             base_url=settings.base_url,
             visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),
         )
-        files = Files(self.storage.media, tag_script(), slot_script())
+        files = Files(Gallery(self.storage.media, self.complete_pictures), tag_script(), slot_script())
         flows = Flows(self.collect, self.serve, self.bill, self.draw)
         measured = self.measure.families if settings.metrics == METRICS_HERE else None
         checks = Checks(
@@ -339,6 +346,8 @@ class Server:
 
     def close(self) -> None:
         self.report_counts()
+        self.complete_pictures.close()
+        self.decoder.close()
         self.pictures.close()
         self.storage.close()
 

@@ -1,8 +1,9 @@
 """Untrusted pictures are decoded, and GIF frames drawn, in child processes that may crash or hang alone.
 
 Each child is a fresh interpreter (no fork of a threaded process) with hardly any environment, a limit on its
-memory, no right to write files, and an alarm that ends it even inside a decoder. The parent speaks with it
-over a socket pair, one question at a time: a length, then MessagePack.
+memory, no right to write files or start processes, and an alarm that ends it even inside a decoder. A sealed
+one opens no file and no connection either. The parent speaks with it over a socket pair, one question at a
+time: a length, then MessagePack.
 """
 
 import os
@@ -16,11 +17,13 @@ import time
 import warnings
 from contextlib import suppress
 from hashlib import blake2b
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import PIL
+from PIL import Image, MpoImagePlugin, TiffImagePlugin
 
 from adserver.ports import FrameNotDrawn
 from creatives.assets import FontUnreadable, fonts_in, own_families, sources
@@ -29,17 +32,32 @@ from creatives.fonts import missing_scripts, uncovered, use_fonts
 from creatives.formats import Format
 from creatives.gif import draw_frame, message_frame
 from creatives.lettering import ScriptNotCovered
-from creatives.pictures import PictureRejection, Thumbnail, make_thumbnail
+from creatives.pictures import (
+    FORMATS,
+    PictureRejection,
+    Thumbnail,
+    complete_thumbnail,
+    content_hash,
+    make_thumbnail,
+)
 
 CHILD_MEMORY_BYTES = 1_000_000_000
 CHILD_OPEN_FILES = 64
 TIMEOUT_SECONDS = 5.0
 START_SECONDS = 20.0
+MOST_ANSWER_BYTES = 4_000_000
+QUESTIONS_OF_A_CHILD = 1_000  # then another takes its place, without what it may have leaked
+SEALED = "sealed"
+_PLUGINS_READ_LATE = (MpoImagePlugin, TiffImagePlugin)  # by Pillow, where a JPEG is of several or has EXIF
 _LENGTH_BYTES = 8
 _CHILD_ARGUMENTS = ("-m", "adserver.outside.pictures")
 
 
 class _MakeThumbnail(msgspec.Struct, tag="thumbnail"):
+    data: bytes
+
+
+class _Complete(msgspec.Struct, tag="complete"):
     data: bytes
 
 
@@ -71,12 +89,15 @@ class _Refused(msgspec.Struct, tag="refused"):
     detail: str = ""
 
 
-_Question = _MakeThumbnail | _DrawFrame | _FindUncovered
+_Question = _MakeThumbnail | _Complete | _DrawFrame | _FindUncovered
 _Answer = _Made | _Frame | _Uncovered | _Refused
 
 
 class PictureDecoder:
-    """A small pool of child processes. Its methods block: call them from threads, as many as you like."""
+    """A small pool of child processes. Its methods block: call them from threads, as many as you like.
+
+    `sealed` ones are for untrusted pictures, and cannot draw: that takes fonts. `nice`: others go first.
+    """
 
     def __init__(
         self,
@@ -84,9 +105,14 @@ class PictureDecoder:
         timeout_seconds: float = TIMEOUT_SECONDS,
         memory_bytes: int = CHILD_MEMORY_BYTES,
         fonts: Path | None = None,
+        *,
+        sealed: bool = False,
+        nice: int = 0,
     ) -> None:
         """`fonts` is the operator's folder of them."""
         self._fonts = fonts
+        self._sealed = sealed
+        self._nice = nice
         self._timeout_seconds = timeout_seconds
         self._memory_bytes = memory_bytes
         # An empty place stands for a child that is started when it is first needed.
@@ -96,9 +122,19 @@ class PictureDecoder:
         self._children = children
 
     def thumbnail(self, data: bytes) -> Thumbnail | PictureRejection:
-        answer = self._ask(_MakeThumbnail(data))
+        """A merchant's picture as our own."""
+        return self._made(_MakeThumbnail(data))
+
+    def complete(self, data: bytes) -> Thumbnail | PictureRejection:
+        """A full JPEG of ours as it is, with the renditions that it lacks."""
+        return self._made(_Complete(data))
+
+    def _made(self, question: _Question) -> Thumbnail | PictureRejection:
+        answer = self._ask(question)
         if isinstance(answer, _Made):
-            return answer.thumbnail
+            # A picture may have taken its child over: what it then says is not believed.
+            forged = answer.thumbnail.hash != content_hash(answer.thumbnail.data)
+            return PictureRejection.DECODER_DIED if forged else answer.thumbnail
         return answer.rejection if isinstance(answer, _Refused) else PictureRejection.DECODER_DIED
 
     def frame(self, card: Card, look: Look, format_: Format, picture: bytes | None) -> bytes:
@@ -135,9 +171,9 @@ class PictureDecoder:
         try:
             if child is None or not child.is_alive():
                 _end(child)
-                child = _Child(self._timeout_seconds, self._memory_bytes, self._fonts)
+                child = self._started()
             answer = child.ask(question)
-            kept = child
+            kept = child if child.questions < QUESTIONS_OF_A_CHILD else None
             return answer
         except TimeoutError:
             return _Refused(PictureRejection.DECODER_TOO_SLOW)
@@ -148,14 +184,30 @@ class PictureDecoder:
                 _end(child)
             self._places.put(kept)
 
+    def _started(self) -> "_Child":
+        child = _Child(self._timeout_seconds, self._memory_bytes, self._sealed)
+        if self._nice:
+            with suppress(ProcessLookupError):  # it is asked next, and its death told then
+                os.setpriority(os.PRIO_PROCESS, child.pid, self._nice)
+        return child
+
 
 class _Child:
     """One child process, seen from the parent."""
 
-    def __init__(self, timeout_seconds: float, memory_bytes: int, fonts: Path | None) -> None:
+    def __init__(
+        self, timeout_seconds: float, memory_bytes: int, fonts: Path | None, *, sealed: bool
+    ) -> None:
         self._timeout_seconds = timeout_seconds
+        self.questions = 0
         ours, theirs = socket.socketpair()
-        limits = [str(theirs.fileno()), str(memory_bytes), str(timeout_seconds), str(fonts or "")]
+        limits = [
+            str(theirs.fileno()),
+            str(memory_bytes),
+            str(timeout_seconds),
+            str(fonts or ""),
+            SEALED if sealed else "",
+        ]
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [sys.executable, *_CHILD_ARGUMENTS, *limits],
@@ -166,6 +218,7 @@ class _Child:
                 env={"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
             )
         self._socket = ours
+        self.pid = self._process.pid
         # Starting takes longer than a picture, above all on a busy machine: it has a clock of its own.
         try:
             _receive(ours, time.monotonic() + timeout_seconds + START_SECONDS)
@@ -177,6 +230,7 @@ class _Child:
         return self._process.poll() is None
 
     def ask(self, question: _Question) -> _Answer:
+        self.questions += 1
         deadline_seconds = time.monotonic() + self._timeout_seconds
         _send(self._socket, msgspec.msgpack.encode(question), deadline_seconds)
         answer: _Answer = msgspec.msgpack.decode(_receive(self._socket, deadline_seconds), type=_Answer)
@@ -204,6 +258,8 @@ def _send(connection: socket.socket, data: bytes, deadline_seconds: float | None
 
 def _receive(connection: socket.socket, deadline_seconds: float | None) -> bytes:
     length = int.from_bytes(_exactly(connection, _LENGTH_BYTES, deadline_seconds), "big")
+    if deadline_seconds is not None and length > MOST_ANSWER_BYTES:
+        raise EOFError
     return _exactly(connection, length, deadline_seconds)
 
 
@@ -257,13 +313,18 @@ def edition_of(fonts: Path | None) -> str:
 
 def _answer(question: _Question) -> _Answer:
     if isinstance(question, _MakeThumbnail):
-        made = make_thumbnail(question.data)
-        return _Made(made) if isinstance(made, Thumbnail) else _Refused(made)
+        return _named(make_thumbnail(question.data))
+    if isinstance(question, _Complete):
+        return _named(complete_thumbnail(question.data))
     if isinstance(question, _FindUncovered):
         return _Uncovered([uncovered(text) for text in question.texts])
     if question.card is None:
         return _Frame(message_frame(question.look, question.format_, question.picture))
     return _Frame(draw_frame(question.card, question.look, question.format_, question.picture))
+
+
+def _named(made: Thumbnail | PictureRejection) -> _Answer:
+    return _Made(made) if isinstance(made, Thumbnail) else _Refused(made)
 
 
 def _answer_or_refusal(question: _Question) -> _Answer:
@@ -284,12 +345,30 @@ def _confine(memory_bytes: int) -> None:
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_NOFILE, CHILD_OPEN_FILES),
         (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NPROC, 0),  # nor threads; the kernel lets root have both
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(limit, (amount, amount))
 
 
-def child(descriptor: int, memory_bytes: int, timeout_seconds: float, fonts: str = "") -> None:
+def _seal() -> None:
+    """From now on no file and no connection is opened: what Pillow reads when first needed is read before."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for format_ in FORMATS:
+        sample = BytesIO()
+        Image.new("RGB", (64, 64), "navy").save(
+            sample, format_, **({} if format_ == "GIF" else {"exif": exif})
+        )
+        made = make_thumbnail(sample.getvalue())
+        if not isinstance(made, Thumbnail):
+            raise RuntimeError(f"{format_} cannot be read here: {made}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+
+
+def child(
+    descriptor: int, memory_bytes: int, timeout_seconds: float, fonts: str = "", sealed: str = ""
+) -> None:
     """Answers questions until the parent is gone; `fonts` is the operator's folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us, not a Ctrl-C meant for it
     warnings.simplefilter("ignore")
@@ -299,6 +378,8 @@ def child(descriptor: int, memory_bytes: int, timeout_seconds: float, fonts: str
         warnings.simplefilter("default", named)
     use_fonts(fonts_in(fonts))
     _confine(memory_bytes)
+    if sealed:
+        _seal()
     connection = socket.socket(fileno=descriptor)
     with suppress(OSError, EOFError):
         _send(connection, b"ready", None)

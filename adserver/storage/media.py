@@ -1,4 +1,4 @@
-"""Our own pictures, one file each, named by their content."""
+"""Our own pictures, a file for each rendition, named by their content."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from creatives.pictures import Thumbnail
 
-_NAME = re.compile(r"[0-9a-f]{32}\.(jpg|png|webp|gif)\Z")
+_NAME = re.compile(r"[0-9a-f]{32}(-half)?\.(jpg|png|webp|gif)")
 
 
 class MediaFolder:
@@ -17,20 +17,26 @@ class MediaFolder:
         self._folder = folder
 
     def put(self, thumbnail: Thumbnail) -> None:
-        """Keep a picture; whole and on disk before its name exists."""
-        path = self._path(f"{thumbnail.hash}.{thumbnail.extension}")
+        """Keep a picture's renditions; each whole and on disk before its name exists."""
+        for name, data in thumbnail.files().items():
+            self._put(name, data)
+
+    def _put(self, name: str, data: bytes) -> None:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no picture's name")
+        path = self._path(name)
         if path.exists():
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(thumbnail.data)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         Path(file.name).replace(path)
 
     def get(self, name: str) -> bytes | None:
-        """The bytes of `hash.extension`, or None where there is no such picture."""
-        if not _NAME.match(name):
+        """The bytes of a rendition, or None where there is no such picture."""
+        if not _NAME.fullmatch(name):
             return None
         path = self._path(name)
         return path.read_bytes() if path.exists() else None

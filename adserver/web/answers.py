@@ -10,6 +10,7 @@ GIF = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
     b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 )
+BODILESS = frozenset({204, 304})  # these have no length either
 _NEVER_KEPT = (b"cache-control", b"no-store, no-cache, must-revalidate, max-age=0, private")
 _ASKED_EACH_TIME = (b"cache-control", b"private, no-cache")
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
@@ -74,9 +75,17 @@ def picture(body: bytes, tag: str, kind: str, known: bytes = b"") -> Answer:
     return Answer(200, [(b"content-type", b"image/" + kind.encode()), *headers], body)
 
 
-def media(body: bytes, content_type: bytes) -> Answer:
-    """A thumbnail: named by its content, so anyone may keep it for ever."""
-    return Answer(200, [(b"content-type", content_type), _FOR_EVER, _NO_SNIFFING, _ANYWHERE], body)
+def media(body: bytes, content_type: bytes, tag: str) -> Answer:
+    """A picture of ours: named by its content, so anyone may keep it for ever."""
+    return Answer(200, [(b"content-type", content_type), *_media_headers(tag)], body)
+
+
+def unchanged_media(tag: str) -> Answer:
+    return Answer(304, _media_headers(tag))
+
+
+def _media_headers(tag: str) -> Headers:
+    return [(b"etag", tag.encode()), _FOR_EVER, _NO_SNIFFING, _ANYWHERE]
 
 
 def script(body: bytes) -> Answer:

@@ -29,8 +29,7 @@ _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 _WANTED = frozenset(
     {
         b"host", b"cookie", b"origin", b"referer", b"user-agent", b"sec-gpc", b"sec-purpose", b"purpose",
-        b"sec-fetch-site", b"x-purpose", b"x-moz", b"x-forwarded-for", b"authorization",
-        b"if-none-match",
+        b"sec-fetch-site", b"x-purpose", b"x-moz", b"x-forwarded-for", b"authorization", b"if-none-match",
     }
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from adserver.web.answers import Answer
+from adserver.web.answers import BODILESS, Answer
 from adserver.web.hot import MOST_BODY_BYTES, Handler, Hot, Request
 from adserver.web.pending import waited
 
@@ -64,7 +64,7 @@ async def _body(receive: Receive) -> bytes:
 
 async def _send(send: Send, answer: Answer, head_only: bool = False) -> None:
     headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
-    if answer.status in (204, 304):
+    if answer.status in BODILESS:
         headers.pop()
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head_only else answer.body})

@@ -15,10 +15,11 @@ from adserver.flows.bill import Bill
 from adserver.flows.collect import Collect, Collected
 from adserver.flows.draw import GIF, PNG, Draw, Drawn
 from adserver.flows.serve import CARDS_OF_IMAGE, Serve, Served, ServedImage, SlotRequest
-from adserver.ports import Deferred, FrameNotDrawn, Media
+from adserver.ports import Deferred, FrameNotDrawn
 from adserver.web import answers, metrics
 from adserver.web.answers import Answer, Headers
 from adserver.web.caller import Callers, Head, read_head
+from adserver.web.gallery import Gallery
 from adserver.web.pending import Pending, in_time, waited
 from adserver.writes import Outcome, Result
 from creatives.formats import FORMATS, Format
@@ -54,7 +55,6 @@ ADDRESSES = (
 METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS"})
 _READ_BY_PAGES = frozenset({"/m/e", "/m/id"})
 _BEACONS = {"/i": AdEvent.IMPRESSION, "/v": AdEvent.VIEWABLE_IMPRESSION}
-_MEDIA_TYPES = {"jpg": b"image/jpeg", "png": b"image/png", "webp": b"image/webp", "gif": b"image/gif"}
 
 
 class Request(msgspec.Struct):
@@ -96,7 +96,7 @@ class Flows(msgspec.Struct, frozen=True):
 class Files(msgspec.Struct, frozen=True):
     """Our pictures, and the two scripts that other people's pages load."""
 
-    media: Media
+    gallery: Gallery
     tag: bytes
     slot: bytes
 
@@ -329,11 +329,8 @@ class Hot:
     # ---- files ----
 
     def _picture(self, ask: Ask) -> Reply:
-        name = ask.path.removeprefix("/media/")
-        body = self._files.media.get(name)
-        if body is None:
-            return answers.plain(404, "no such picture")
-        return answers.media(body, _MEDIA_TYPES[name.rsplit(".", 1)[1]])
+        known = ask.head.text(b"if-none-match")
+        return self._files.gallery.picture(ask.path.removeprefix("/media/"), known)
 
     def _script(self, ask: Ask) -> Reply:
         return answers.script(self._files.tag if ask.path == "/m/tag.js" else self._files.slot)

@@ -14,7 +14,7 @@ import msgspec
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE, STATUS_LINE, HttpToolsProtocol
 
-from adserver.web.answers import Answer, Headers
+from adserver.web.answers import BODILESS, Answer, Headers
 from adserver.web.doors import Door
 from adserver.web.hot import METHODS, MOST_BODY_BYTES, Handler, Hot, Request
 from adserver.web.pending import Pending
@@ -278,7 +278,7 @@ def _written(answer: Answer, turn: _Turn, default_headers: Headers) -> bytes:
     parts += [_line(*header) for header in answer.headers]
     if not turn.keep_alive:
         parts.append(b"connection: close\r\n")
-    if answer.status in (204, 304):
+    if answer.status in BODILESS:
         parts.append(b"\r\n")
     else:
         parts.append(b"content-length: %d\r\n\r\n" % len(answer.body))

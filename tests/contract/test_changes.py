@@ -263,17 +263,36 @@ def test_leases_of_different_jobs_do_not_meet(storage: Storage) -> None:
 
 
 def make_thumbnail(data: bytes = b"a picture") -> Thumbnail:
-    return Thumbnail(data=data, width=9, height=9, hash=sha256(data).hexdigest()[:32])
+    name = sha256(data).hexdigest()[:32]
+    return Thumbnail(data, width=9, height=9, hash=name, webp=b"webp", half=b"half", half_webp=b"half webp")
 
 
-def test_a_picture_is_read_by_its_name(storage: Storage) -> None:
+def test_each_rendition_of_a_picture_is_read_by_its_name(storage: Storage) -> None:
     thumbnail = make_thumbnail()
     for _ in range(2):
         storage.media.put(thumbnail)
     assert storage.media.get(f"{thumbnail.hash}.jpg") == b"a picture"
+    assert storage.media.get(f"{thumbnail.hash}-half.webp") == b"half webp"
     assert storage.media.get(f"{make_thumbnail(b'other').hash}.jpg") is None
-    left = [path.name for path in (storage.path.parent / "media").rglob("*") if path.is_file()]
-    assert left == [f"{thumbnail.hash}.jpg"]
+    left = {path.name for path in (storage.path.parent / "media").rglob("*") if path.is_file()}
+    assert left == {f"{thumbnail.hash}{end}" for end in (".jpg", ".webp", "-half.jpg", "-half.webp")}
+
+
+def test_renditions_are_added_to_a_picture_that_is_kept_without_them(storage: Storage) -> None:
+    thumbnail = make_thumbnail()
+    storage.media.put(thumbnail)
+    (storage.path.parent / "media" / thumbnail.hash[:2] / f"{thumbnail.hash}.webp").unlink()
+    assert storage.media.get(f"{thumbnail.hash}.webp") is None
+    storage.media.put(thumbnail)
+    assert storage.media.get(f"{thumbnail.hash}.webp") == b"webp"
+
+
+def test_no_picture_is_kept_under_a_name_that_is_none(storage: Storage) -> None:
+    thumbnail = msgspec.structs.replace(make_thumbnail(), hash="../../keys")
+    before = set(storage.path.parent.rglob("*"))
+    with pytest.raises(ValueError, match="no picture's name"):
+        storage.media.put(thumbnail)
+    assert set(storage.path.parent.rglob("*")) == before
 
 
 @pytest.mark.parametrize(
@@ -288,6 +307,9 @@ def test_a_picture_is_read_by_its_name(storage: Storage) -> None:
         "A" * 32 + ".jpg",
         "a" * 32 + ".jpg\n",
         "a" * 32 + ".html",
+        "a" * 32 + "-half",
+        "a" * 32 + "-quarter.jpg",
+        "a" * 32 + "-half-half.jpg",
         "a" * 32 + ".jpg/..",
         "\0" + "a" * 31 + ".jpg",
     ],

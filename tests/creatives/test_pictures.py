@@ -3,9 +3,9 @@
 import hashlib
 import resource
 import struct
-import time
 import zlib
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageCms, ImageDraw
@@ -15,9 +15,24 @@ from creatives.pictures import (
     MAX_SIDE_PIXELS,
     PictureRejection,
     Thumbnail,
+    complete_thumbnail,
+    content_hash,
+    full_name,
     make_thumbnail,
 )
-from tests.creatives.samples import encoded, make_picture
+from tests.creatives.samples import encoded
+
+
+def photo(
+    width: int = 300, height: int = 400, mode: str = "RGB", format_: str = "PNG", **options: object
+) -> bytes:
+    """A disc before a wall of stripes, so that no border of it is plain."""
+    image = Image.new("RGB", (width, height), "#8899aa")
+    draw = ImageDraw.Draw(image)
+    for x in range(0, width + height, 16):
+        draw.line((x, 0, x - height, height), fill="#334455", width=8)
+    draw.ellipse((width // 4, height // 4, width * 3 // 4, height * 3 // 4), fill="#c02020")
+    return encoded(image.convert(mode), format_, **options)
 
 
 def png_header(width: int, height: int, mode: str = "L") -> bytes:
@@ -43,7 +58,7 @@ def crowd_of_tiny_frames(count: int) -> bytes:
 
 
 def jpeg_header(width: int, height: int) -> bytes:
-    data = bytearray(make_picture(64, 64, format_="JPEG"))
+    data = bytearray(photo(64, 64, format_="JPEG"))
     start = data.index(b"\xff\xc0") + 5
     data[start : start + 4] = struct.pack(">HH", height, width)
     return bytes(data)
@@ -78,20 +93,18 @@ def opened(made: Thumbnail | PictureRejection) -> Image.Image:
         (encoded(Image.new("RGB", (99, 99)), "TIFF"), PictureRejection.NOT_A_PICTURE),
         (b"", PictureRejection.NOT_A_PICTURE),
         (b"\x00" * (MAX_PICTURE_BYTES + 1), PictureRejection.TOO_MANY_BYTES),
-        (make_picture()[:400], PictureRejection.DAMAGED),
-        (make_picture(format_="JPEG")[:-900], PictureRejection.DAMAGED),
-        (make_picture(1, 1), PictureRejection.TOO_SMALL),
-        (make_picture(20, 400), PictureRejection.TOO_SMALL),
+        (photo()[:400], PictureRejection.DAMAGED),
+        (photo(format_="JPEG")[:-900], PictureRejection.DAMAGED),
+        (photo(1, 1), PictureRejection.TOO_SMALL),
+        (photo(20, 400), PictureRejection.TOO_SMALL),
         (encoded(Image.new("RGB", (300, 300), "white"), "PNG"), PictureRejection.BLANK),
         (encoded(Image.new("RGBA", (300, 300), (0, 0, 0, 0)), "PNG"), PictureRejection.BLANK),
     ],
     ids=lambda value: value.name if isinstance(value, PictureRejection) else "",
 )
-def test_a_bad_picture_is_refused_by_name_within_a_second(data: bytes, rejection: PictureRejection) -> None:
+def test_a_bad_picture_is_refused_by_name(data: bytes, rejection: PictureRejection) -> None:
     before_kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started_seconds = time.perf_counter()
     assert make_thumbnail(data) is rejection
-    assert time.perf_counter() - started_seconds < 1
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kilobytes < 60_000
 
 
@@ -105,31 +118,22 @@ def test_a_bad_picture_is_refused_by_name_within_a_second(data: bytes, rejection
 def test_every_mode_becomes_a_small_plain_jpeg(mode: str, format_: str) -> None:
     source = "I" if mode == "I;16" else mode
     data = (
-        encoded(Image.new("I;16", (900, 1200), 30_000), "PNG")
+        encoded(Image.open(BytesIO(photo(900, 1200, "L"))).convert("I;16"), "PNG")
         if source == "I"
-        else make_picture(900, 1200, mode, format_)
+        else photo(900, 1200, mode, format_)
     )
     made = make_thumbnail(data)
     assert isinstance(made, Thumbnail)
     image = opened(made)
     assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (made.width, made.height))
     assert made.width in (449, 450)  # black and white leaves a white row at the edge
-    assert (made.height, made.extension) == (600, "jpg")
+    assert made.height == 600
     assert made.hash == hashlib.sha256(made.data).hexdigest()[:32]
 
 
 def test_a_deep_grey_keeps_its_brightness() -> None:
     image = opened(make_thumbnail(encoded(Image.new("I;16", (100, 100), 257 * 100), "PNG")))
     assert abs(image.getpixel((50, 50))[0] - 100) <= 1
-
-
-def test_transparency_becomes_white() -> None:
-    image = Image.new("RGBA", (100, 100), (0, 0, 0, 0))
-    ImageDraw.Draw(image).rectangle((0, 0, 99, 49), fill=(200, 0, 0, 128))
-    ImageDraw.Draw(image).rectangle((0, 50, 9, 99), fill=(0, 0, 0, 255))
-    made = opened(make_thumbnail(encoded(image, "PNG")))
-    assert all(abs(a - b) < 6 for a, b in zip(made.getpixel((50, 20)), (227, 127, 127), strict=True))
-    assert min(made.getpixel((80, 90))) > 250
 
 
 def test_a_picture_is_turned_upright_as_its_camera_says() -> None:
@@ -145,35 +149,127 @@ def test_a_picture_is_turned_upright_as_its_camera_says() -> None:
     assert not opened(made).getexif()
 
 
-def test_a_colour_profile_is_applied_and_then_dropped() -> None:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    made = make_thumbnail(encoded(Image.new("RGB", (99, 99), "#336699"), "PNG", icc_profile=profile))
-    assert "icc_profile" not in opened(made).info
-    damaged = make_thumbnail(encoded(Image.new("RGB", (99, 99), "#336699"), "PNG", icc_profile=b"nonsense"))
-    assert isinstance(damaged, Thumbnail)
+def wide_profile() -> bytes:
+    """A colour profile whose red, green and blue are far stronger than sRGB's, made as Adobe's is."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    for name, (x, y, z) in {
+        b"rXYZ": (0.60974, 0.31111, 0.01947),
+        b"gXYZ": (0.20528, 0.62567, 0.06087),
+        b"bXYZ": (0.14919, 0.06322, 0.74457),
+    }.items():
+        entry = data.index(name)
+        at = int.from_bytes(data[entry + 4 : entry + 8], "big") + 8
+        data[at : at + 12] = b"".join(round(value * 65536).to_bytes(4, "big") for value in (x, y, z))
+    return bytes(data)
 
 
-def test_white_borders_are_trimmed() -> None:
-    image = Image.new("RGB", (1000, 1000), (253, 254, 252))
-    ImageDraw.Draw(image).rectangle((400, 300, 599, 699), fill="navy")
-    made = make_thumbnail(encoded(image, "PNG"))
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_wide_colour_profile_is_applied_and_then_dropped(mode: str) -> None:
+    image = Image.new("RGB", (99, 99), (60, 180, 80)).convert(mode)
+    made = opened(make_thumbnail(encoded(image, "PNG", icc_profile=wide_profile())))
+    assert "icc_profile" not in made.info
+    red, green, _ = made.getpixel((50, 50))
+    assert red < 30 and green > 178, "a colour of the wide space is stronger in ours"
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "CMYK"])
+def test_a_profile_that_does_not_fit_is_left_aside(mode: str) -> None:
+    format_ = "JPEG" if mode == "CMYK" else "PNG"
+    image = Image.new("RGB", (99, 99), "#777777").convert(mode)
+    for profile in (b"nonsense", wide_profile()[:200], *([] if mode == "RGB" else [wide_profile()])):
+        made = opened(make_thumbnail(encoded(image, format_, icc_profile=profile)))
+        assert all(abs(level - 0x77) < 8 for level in made.getpixel((50, 50)))
+
+
+def test_an_animation_that_begins_with_nothing_is_shown_as_it_goes_on() -> None:
+    nothing = Image.new("RGB", (200, 200), "white")
+    shoe = nothing.copy()
+    ImageDraw.Draw(shoe).rectangle((40, 80, 160, 140), fill="maroon")
+    for format_ in ("GIF", "WEBP", "PNG"):
+        moving = encoded(nothing, format_, save_all=True, append_images=[nothing, shoe], duration=100)
+        made = opened(make_thumbnail(moving))
+        assert made.width < 140 and made.getpixel((made.width // 2, made.height // 2))[0] > 100
+    blank = encoded(nothing, "GIF", save_all=True, append_images=[nothing, nothing], duration=100)
+    assert make_thumbnail(blank) is PictureRejection.BLANK
+
+
+def test_a_photograph_with_its_preview_behind_it_is_one_picture() -> None:
+    main = Image.open(BytesIO(photo(4000, 3000))).convert("RGB")
+    several = encoded(main, "MPO", save_all=True, append_images=[main, main])
+    made = make_thumbnail(several)
+    assert isinstance(made, Thumbnail) and (made.width, made.height) == (600, 450)
+
+
+def test_a_picture_has_four_renditions_of_two_sizes_and_two_encodings() -> None:
+    made = make_thumbnail(photo(900, 1200))
     assert isinstance(made, Thumbnail)
-    assert (made.width, made.height) == (200, 400)
+    read = {name.removeprefix(made.hash): Image.open(BytesIO(data)) for name, data in made.files().items()}
+    assert {ending: (image.format, image.size) for ending, image in read.items()} == {
+        ".jpg": ("JPEG", (450, 600)),
+        ".webp": ("WEBP", (450, 600)),
+        "-half.jpg": ("JPEG", (225, 300)),
+        "-half.webp": ("WEBP", (225, 300)),
+    }
+    assert list(made.files())[-1] == f"{made.hash}.jpg", "the one that tells of all is written last"
+
+
+def test_the_same_picture_becomes_the_same_bytes() -> None:
+    assert make_thumbnail(photo(700, 500)) == make_thumbnail(photo(700, 500))
+
+
+def test_a_picture_of_an_older_version_keeps_its_bytes_and_gets_the_rest() -> None:
+    kept = encoded(Image.open(BytesIO(photo(600, 400))).convert("RGB"), "JPEG", quality=85)
+    made = complete_thumbnail(kept)
+    assert isinstance(made, Thumbnail)
+    assert (made.data, made.hash) == (kept, content_hash(kept))
+    assert Image.open(BytesIO(made.half_webp)).size == (300, 200)
+    assert complete_thumbnail(kept[:-300]) is PictureRejection.DAMAGED
+
+
+@pytest.mark.parametrize(
+    ("name", "full"),
+    [
+        ("ab" * 16 + ".webp", "ab" * 16 + ".jpg"),
+        ("ab" * 16 + "-half.jpg", "ab" * 16 + ".jpg"),
+        ("ab" * 16 + ".jpg", "ab" * 16 + ".jpg"),
+        ("ab" * 16 + ".png", None),
+        ("AB" * 16 + ".webp", None),
+        ("../keys.webp", None),
+        ("ab" * 16 + "-half.webp\n", None),
+    ],
+)
+def test_the_name_of_a_rendition_tells_its_pictures(name: str, full: str | None) -> None:
+    assert full_name(name) == full
+
+
+def test_photographs_weigh_what_a_card_can_bear(shared_data: Path) -> None:
+    """Twenty-four of a shop's own: the median of a card's WebP at one pixel a pixel is 8 to 15 kB."""
+    photographs = sorted((shared_data / "images").rglob("*.jpg"))
+    made = [make_thumbnail(path.read_bytes()) for path in photographs]
+    halves = sorted(len(one.half_webp) for one in made if isinstance(one, Thumbnail))
+    assert len(halves) == len(photographs) == 24
+    assert 8_000 < halves[len(halves) // 2] < 15_000
+    assert halves[-1] < 25_000
+    assert all(len(one.webp) < 65_000 for one in made if isinstance(one, Thumbnail))
 
 
 def test_a_small_picture_is_not_enlarged() -> None:
-    made = make_thumbnail(make_picture(80, 60))
+    made = make_thumbnail(photo(80, 60))
     assert isinstance(made, Thumbnail)
     assert (made.width, made.height) == (80, 60)
+    assert made.half == made.data
+    half_only = make_thumbnail(photo(400, 200))
+    assert isinstance(half_only, Thumbnail) and (half_only.width, half_only.height) == (400, 200)
+    assert Image.open(BytesIO(half_only.half)).size == (300, 150)
 
 
 def test_a_long_thin_picture_keeps_a_side() -> None:
-    made = make_thumbnail(make_picture(12_000, 40))
+    made = make_thumbnail(photo(12_000, 40))
     assert isinstance(made, Thumbnail)
     assert (made.width, made.height >= 1) == (MAX_SIDE_PIXELS, True)
 
 
 def test_what_hides_behind_a_picture_does_not_survive() -> None:
-    made = make_thumbnail(make_picture(format_="GIF") + b"*/=1;alert(1)//<script>")
+    made = make_thumbnail(photo(format_="GIF") + b"*/=1;alert(1)//<script>")
     assert isinstance(made, Thumbnail)
     assert b"alert" not in made.data

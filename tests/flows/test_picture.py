@@ -18,7 +18,8 @@ class Decoder:
 
     def thumbnail(self, data: bytes) -> Thumbnail | PictureRejection:
         if data.startswith(b"good"):
-            return Thumbnail(data=data, width=1, height=1, hash=data.hex().ljust(32, "0"))
+            name = data.hex().ljust(32, "0")
+            return Thumbnail(data, width=1, height=1, hash=name, webp=b"w", half=b"h", half_webp=b"hw")
         return PictureRejection.DAMAGED
 
 

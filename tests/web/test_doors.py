@@ -17,11 +17,13 @@ from adserver.ports import Deferred
 from adserver.web.hot import MOST_BODY_BYTES
 from adserver.web.protocol import MOST_HEAD_BYTES, CuttingProtocol, HotProtocol, protocol_for
 from adserver.writes import Outcome, Result
+from creatives.pictures import Thumbnail
 from tests.web.visiting import Visiting
 
 HOST = b"Host: cards.example\r\n"
 VIEW = b"/m/e?m=%s&e=view_item&id=boots&debug=1"
 PATIENCE_SECONDS = 10.0
+PICTURE = b"ab" * 16 + b".jpg"
 
 
 class Doors:
@@ -29,6 +31,8 @@ class Doors:
 
     def __init__(self, folder: Path) -> None:
         self.world = Visiting(folder)
+        known = Thumbnail(b"full", 1, 1, PICTURE[:32].decode(), b"webp", b"half", b"half webp")
+        self.world.storage.media.put(known)
         self.servers: dict[str, uvicorn.Server] = {}
         self.ports: dict[str, int] = {}
         self._serving = [self._open("asgi", CuttingProtocol), self._open("protocol", HotProtocol)]
@@ -154,6 +158,9 @@ def requests_of(doors: Doors) -> dict[str, bytes]:
         "a click of nothing": request(b"GET /c?t=abc&debug=1"),
         "a beacon of nothing": request(b"POST /i?t=abc&debug=1"),
         "no picture": request(b"GET /media/..%2f..%2fkeys.json"),
+        "a picture of ours": request(b"GET /media/" + PICTURE),
+        "a picture's head": request(b"HEAD /media/" + PICTURE),
+        "a picture that is known": request(b"GET /media/" + PICTURE, b'If-None-Match: "' + PICTURE + b'"'),
         "the tag": request(b"GET /m/tag.js"),
         "the slots' script": request(b"GET /slot.js"),
         "alive": request(b"GET /healthz"),
@@ -180,6 +187,8 @@ def test_each_request_of_the_comparison_gets_an_answer_that_is_its_own(doors: Do
         "a beacon that is too long": b"x-event: body_too_large",
         "an address with signs": b"x-event: accepted",
         "another host": b"400 Bad Request",
+        "a picture of ours": b"content-length: 4",
+        "a picture that is known": b"304 Not Modified",
         "a pixel by a method of nobody's": b"404 Not Found",
         "nothing": b"404 Not Found",
     }
