@@ -3,11 +3,10 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import msgspec
 
-from adserver.domain.campaign import Advertiser
 from adserver.domain.tally import NETWORK, Tally
 from adserver.flows.convert import Convert
 from adserver.flows.hold_consent import HoldConsent
@@ -25,7 +24,6 @@ log = logging.getLogger("adserver.jobs")
 
 LEASE_MS = 5_000
 PAGE = 200
-PICTURES_AT_ONCE = 40
 STOP_SECONDS = 5.0  # for jobs at work, all together
 STOP_LOOK_SECONDS = 0.05
 
@@ -65,30 +63,8 @@ def table(  # noqa: PLR0913, PLR0917  every flow with a job
         Job("purge receipts", 3_600_000, keys.purge_receipts),
         Job("purge what is old", 3_600_000, purge.run),
         Job("hold consent", 3_600_000, hold_consent.run),
-        Job("fetch pictures", 2_000, lambda: _fetch_missing_pictures(pictures, stores)),
+        Job("fetch pictures", 2_000, pictures.run),
     ]
-
-
-def _fetch_missing_pictures(pictures: FetchPictures, stores: Stores) -> int:
-    advertisers = _all(lambda after: stores.accounts.advertisers(after, PAGE))
-    return sum(_fetch_pictures(pictures, advertiser) for advertiser in advertisers)
-
-
-def _fetch_pictures(pictures: FetchPictures, advertiser: Advertiser) -> int:
-    """How many, 0 where it failed: the advertisers behind it get theirs all the same."""
-    try:
-        return pictures.fetch_pictures(advertiser.key, PICTURES_AT_ONCE).fetched
-    except Exception:
-        log.exception("pictures of advertiser '%s' failed", advertiser.public_id)
-        return 0
-
-
-def _all(page_after: Callable[[int], list[Advertiser]]) -> Iterator[Advertiser]:
-    """Every advertiser, page by page."""
-    after = -1
-    while page := page_after(after):
-        yield from page
-        after = page[-1].key
 
 
 class Runner:

@@ -33,7 +33,7 @@ from adserver.flows.manage import Manage
 from adserver.flows.manage.keys import PREFIX, digest_of
 from adserver.flows.measure import Measure
 from adserver.flows.notify import Notify
-from adserver.flows.picture import FetchPictures
+from adserver.flows.picture import FetchPictures, PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
 from adserver.flows.preview import Preview
@@ -89,6 +89,7 @@ HOUR_MS = 3_600_000
 MOST_KEY = 2**63
 COMMAND_WORKER = 254  # whose keys no worker and no job mints
 DECODERS_NICE = 10
+PICTURE_SECONDS = 20.0
 
 
 Counts = tuple[tuple[int, str, int, int], ...]  # as the tally gives them
@@ -171,10 +172,12 @@ class Server:
         self.fetch_pictures = FetchPictures(
             writer=storage.writer,
             catalogue=storage.catalogue,
+            book=storage.picture_book,
             media=storage.media,
-            fetcher=fetcher,
+            fetcher=HttpFetcher(allow_private=settings.fetch_private, download_seconds=PICTURE_SECONDS),
             pictures=self.decoder,
             clock=self.clock,
+            dice=SystemRandom().random,
         )
         self.notify = Notify(
             writer=storage.writer,
@@ -251,10 +254,13 @@ class Server:
             pixel_doctor=self._pixel_doctor(arrivals),
             recognise=Recognise(self.storage.stats),
             arrivals=arrivals,
+            picture_reports=PictureReports(
+                self.storage.writer, self.storage.catalogue, self.storage.picture_book, self.clock
+            ),
             relay=self.relay,
             proven=ProveConsent(self.storage.consents, derived_key(self.keys, b"parties")),
             postback=self.postback,
-            upload=Upload(self.storage.media, self.pictures),
+            upload=Upload(self.storage.media, self.decoder),
             preview=Preview(self.storage.catalogue, self.draw, self.clock),
             redeem=self.redeem,
             books=books_of(self.storage, self.signer, self.clock, settings.timezone),

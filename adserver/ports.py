@@ -18,6 +18,7 @@ from adserver.domain.money import Micros
 from adserver.domain.notice import Notice
 from adserver.domain.offer import Handed, OfferPool, Stock
 from adserver.domain.payment import Payment, Refund
+from adserver.domain.picture import PictureCounts, PictureState
 from adserver.domain.pixel_sample import Sample
 from adserver.domain.price_history import PriceHistory, StrikeCount
 from adserver.domain.pricing import Terms
@@ -323,6 +324,24 @@ class Media(Protocol):
     def get(self, name: str) -> bytes | None: ...
 
 
+class PictureBook(Protocol):
+    """What came of fetching products' pictures, by product key."""
+
+    def changed_since(self, sequence: int) -> tuple[int, list[int]]:
+        """The newest change of any catalogue, and whose have changed since the one that is given."""
+        ...
+
+    def lacking(self, advertiser_key: int, after: int, limit: int) -> list[tuple[int, PictureState | None]]:
+        """Products that name a picture and show none."""
+        ...
+
+    def due(self, now_ms: int, limit: int) -> list[tuple[int, PictureState]]: ...
+    def counts(self, advertiser_key: int) -> PictureCounts: ...
+    def troubles(
+        self, advertiser_key: int, reason: str | None, after: int, limit: int
+    ) -> list[tuple[int, PictureState]]: ...
+
+
 class Stores(Protocol):
     """The ports of one database, as main hands them to the flows."""
 
@@ -386,6 +405,8 @@ class Stores(Protocol):
     def changes(self) -> Changes: ...
     @property
     def media(self) -> Media: ...
+    @property
+    def picture_book(self) -> PictureBook: ...
 
 
 # ---- the world outside ---------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from adserver.domain.product_set import ProductSet
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.visitor import Preference
+from adserver.picture_writes import PictureWrite
 from pixel.consent_proof import ConsentProof
 from pixel.events import Event, EventName
 
@@ -469,6 +470,7 @@ Write = (
     | RemoveProductsNotIn
     | TellAdvertiser
     | SetPicture
+    | PictureWrite
     | Receipt
     | ForgetVisitor
     | Withdraw

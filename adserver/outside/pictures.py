@@ -185,7 +185,7 @@ class PictureDecoder:
             self._places.put(kept)
 
     def _started(self) -> "_Child":
-        child = _Child(self._timeout_seconds, self._memory_bytes, self._sealed)
+        child = _Child(self._timeout_seconds, self._memory_bytes, self._fonts, sealed=self._sealed)
         if self._nice:
             with suppress(ProcessLookupError):  # it is asked next, and its death told then
                 os.setpriority(os.PRIO_PROCESS, child.pid, self._nice)

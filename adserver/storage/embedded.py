@@ -30,6 +30,7 @@ from adserver.storage.offers import SqliteOffers
 from adserver.storage.origins import SqliteOrigins
 from adserver.storage.payments import SqlitePayments
 from adserver.storage.payouts import SqlitePayouts
+from adserver.storage.pictures import SqlitePictureBook
 from adserver.storage.pixel import SqlitePixel
 from adserver.storage.proofs import SqliteProofs
 from adserver.storage.seals import SqliteSeals
@@ -81,6 +82,7 @@ class Storage:
         self.changes = SqliteChanges(self.reader)
         self.media = MediaFolder(media)
         self.frames = FrameFolder(path.parent / "frames")
+        self.picture_book = SqlitePictureBook(self.reader)
         self._socket: WriterSocket | None = None
         if isinstance(writer, LocalWriter):
             self._socket = WriterSocket(writer, socket_path(path))

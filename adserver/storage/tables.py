@@ -96,6 +96,26 @@ Index(
     sqlite_where=products.c.strike.is_not(None),
 )
 
+Index("products_without_address", products.c.advertiser_key, sqlite_where=products.c.image_link.is_(None))
+
+# What came of fetching a product's picture, and when to look again.
+pictures = Table(
+    "pictures",
+    metadata,
+    _key("product_key"),
+    Column("advertiser_key", BigInteger, nullable=False),
+    Column("reason", String),  # why the picture of its `image_link` is not shown
+    Column("due_ms", BigInteger, nullable=False, index=True),
+    Column("body", LargeBinary, nullable=False),
+)
+Index(
+    "pictures_in_trouble",
+    pictures.c.advertiser_key,
+    pictures.c.product_key,
+    pictures.c.reason,
+    sqlite_where=pictures.c.reason.is_not(None),
+)
+
 budgets = Table(
     "budgets",
     metadata,

@@ -18,6 +18,7 @@ from adserver.domain.in_flight import Expected
 from adserver.domain.offer import AddCodes, HandCode, RedeemCode
 from adserver.domain.retention import Retention
 from adserver.domain.tally import NETWORK, Tally
+from adserver.picture_writes import ForgetPictures, KeepPicture, RetryPictures
 from adserver.storage import (
     arrivals,
     cancellations,
@@ -29,6 +30,7 @@ from adserver.storage import (
     ledger,
     notices,
     offers,
+    pictures,
     pixel,
     purge,
     refunds,
@@ -126,6 +128,9 @@ _COLD: dict[type, Callable[[Batch, Any], Outcome]] = {
     RemoveProductsNotIn: catalogue.remove_products_not_in,
     SetPicture: catalogue.set_picture,
     TellAdvertiser: notices.tell_advertiser,
+    KeepPicture: pictures.keep_picture,
+    ForgetPictures: pictures.forget_pictures,
+    RetryPictures: pictures.retry_pictures,
     ForgetVisitor: erasure.forget_visitor,
     Withdraw: erasure.withdraw,
     TakeLease: stats.take_lease,

@@ -18,6 +18,7 @@ from adserver.flows.convert import Convert
 from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage
 from adserver.flows.notify import Notify
+from adserver.flows.picture import PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
 from adserver.flows.preview import Preview
@@ -44,6 +45,7 @@ from adserver.web.api import (
     media,
     offer_pools,
     offers,
+    pictures,
     pixel,
     postback,
     previews,
@@ -82,6 +84,7 @@ RESOURCES = (
     products,
     product_sets,
     reference_prices,
+    pictures,
     feeds,
     import_routes,
     audiences,
@@ -120,6 +123,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     pixel_doctor: PixelDoctor,
     recognise: Recognise,
     arrivals: ArrivalReports,
+    picture_reports: PictureReports,
     relay: Relay,
     proven: ProveConsent,
     postback: Postback,
@@ -143,6 +147,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         pixel_doctor=pixel_doctor,
         recognise=recognise,
         arrivals=arrivals,
+        pictures=picture_reports,
         relay=relay,
         consents=proven,
         postback=postback,

@@ -12,6 +12,7 @@ from adserver.flows.convert import Convert
 from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage
 from adserver.flows.notify import Notify
+from adserver.flows.picture import PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
 from adserver.flows.preview import Preview
@@ -58,6 +59,7 @@ class Flows(msgspec.Struct, frozen=True):
     pixel_doctor: PixelDoctor
     recognise: Recognise
     arrivals: ArrivalReports
+    pictures: PictureReports
     relay: Relay
     consents: ProveConsent
     postback: Postback

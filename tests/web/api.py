@@ -27,6 +27,7 @@ from adserver.flows.feed import ImportFeed
 from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage, Reach
 from adserver.flows.notify import Notify
+from adserver.flows.picture import PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
 from adserver.flows.preview import Preview
@@ -156,6 +157,9 @@ class Api:
                 self.storage.pixel, self.storage.catalogue, self.storage.feeds, self.clock, arrivals.pages
             ),
             arrivals=arrivals,
+            picture_reports=PictureReports(
+                self.storage.writer, self.storage.catalogue, self.storage.picture_book, self.clock
+            ),
             recognise=Recognise(self.storage.stats),
             relay=self.relay,
             proven=ProveConsent(self.storage.consents, PARTIES),

@@ -103,21 +103,6 @@ def test_a_key_that_was_not_kept_is_not_shown() -> None:
         create_operator_key(holding(Result.UNRECORDED), lambda: 0, "operator")
 
 
-def test_one_failing_advertiser_does_not_hold_up_the_next(caplog: pytest.LogCaptureFixture) -> None:
-    shops = [SimpleNamespace(key=key, public_id=f"shop {key}") for key in (1, 2)]
-    stores: Any = SimpleNamespace(
-        accounts=SimpleNamespace(advertisers=lambda after, most: shops if after < 0 else [])
-    )
-
-    def work(advertiser_key: int, _: object) -> Any:
-        if advertiser_key == 1:
-            raise OSError("no room")
-        return SimpleNamespace(fetched=3)
-
-    assert jobs._fetch_missing_pictures(SimpleNamespace(fetch_pictures=work), stores) == 3  # type: ignore[arg-type]
-    assert "shop 1" in caplog.text and "shop 2" not in caplog.text
-
-
 def test_a_lease_is_taken_again_where_the_clock_has_gone_back_under_its_holder() -> None:
     now_ms, taken = [10_000_000], []
     kept: Any = SimpleNamespace(writer=SimpleNamespace(commit=lambda lease: taken.append(lease) or TAKEN))
