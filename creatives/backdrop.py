@@ -16,6 +16,7 @@ PLAIN_WITHIN = 10  # levels that the cells of a border may lie apart
 DIFFERS_BY = 6  # levels from a border's colour from which a cell is content
 STRONGLY_BY = 40  # and from which it is not merely the colour that JPEG smears over an edge
 SMEARED_CELLS = 8  # how far it does
+FADING_CELLS = 3  # within which an edge is past
 MARGIN_SHARE = 0.02  # of the longer side, left around a product that stands in a plain border
 FRAME_CELLS = 8  # that a frame is thick at most
 LEAST_SIDE_PIXELS = 32  # a speck is not looked at through a microscope
@@ -123,10 +124,13 @@ def _line(box: Box, side: int, inwards: int = 0) -> Box:
 def _middle(cells: Image.Image, box: Box, side: int, inwards: int = 0) -> Image.Image:
     """Such a line without its ends, which at a corner are the other sides'."""
     left, top, right, bottom = _line(box, side, inwards)
-    ends = inwards + 2
-    if side % 2 == 0:
-        return cells.crop((left, min(top + ends, bottom - 1), right, max(bottom - ends, top + 1)))
-    return cells.crop((min(left + ends, right - 1), top, max(right - ends, left + 1), bottom))
+    length = max(right - left, bottom - top)
+    ends = min(inwards + 2, (length - 1) // 2)
+    return cells.crop(
+        (left, top + ends, right, bottom - ends)
+        if side % 2 == 0
+        else (left + ends, top, right - ends, bottom)
+    )
 
 
 def _plain_colour(line: Image.Image) -> Colour | None:
@@ -167,8 +171,15 @@ def _depth(cells: Image.Image, content: Box, side: int, colour: Colour) -> int:
         if line.getbbox() is not None:
             break
     if _is_mostly(_differing(cells.crop(_line(content, side)), colour, DIFFERS_BY)):
-        return 0
+        return 0 if _is_sudden(cells, content, side, colour) else -max(cells.size)
     return -round(MARGIN_SHARE * max(sides))
+
+
+def _is_sudden(cells: Image.Image, content: Box, side: int, colour: Colour) -> bool:
+    """Whether the border ends in an edge; a backdrop that fades has no border."""
+    inwards = min(FADING_CELLS, content[2 + side % 2] - content[side % 2] - 1)
+    line = _levels(cells.crop(_line(content, side, inwards)), colour)
+    return bool(ImageStat.Stat(line).mean[0] > 2 * DIFFERS_BY)
 
 
 def _is_of_both(cells: Image.Image, content: Box, side: int, inwards: int, colour: Colour) -> bool:

@@ -65,6 +65,17 @@ def test_a_product_keeps_a_little_of_the_border_that_it_stands_in() -> None:
     assert all(abs(level - 0xE6) < 6 for level in made.getpixel((0, 0)))
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    width=st.integers(1, 80), height=st.integers(1, 80), ink=st.integers(0, 255), paper=st.integers(0, 255)
+)
+def test_no_picture_is_too_small_or_thin_to_be_trimmed(width: int, height: int, ink: int, paper: int) -> None:
+    image = Image.new("RGB", (width, height), (paper,) * 3)
+    image.putpixel((width // 2, height // 3), (ink,) * 3)
+    made = without_borders(image)
+    assert made is None or (made.width <= width and made.height <= height)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     side=st.integers(120, 900),
@@ -95,6 +106,13 @@ def test_a_pale_product_on_white_keeps_its_edges() -> None:
     ImageDraw.Draw(image).ellipse((300, 200, 700, 800), fill="#f1f0ec")
     made = trimmed(as_jpeg(image))
     assert made.width >= 400 and made.height >= 600
+
+
+def test_a_backdrop_that_fades_stays_as_the_photographer_framed_it() -> None:
+    backdrop = Image.linear_gradient("L").resize((900, 900)).point(lambda level: 190 + level // 4)
+    image = Image.merge("RGB", [backdrop] * 3)
+    ImageDraw.Draw(image).ellipse((300, 200, 600, 700), fill="maroon")
+    assert trimmed(as_jpeg(image, 90)).size == (900, 900)
 
 
 def test_the_plain_cover_of_a_book_is_no_border() -> None:
