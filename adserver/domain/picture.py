@@ -102,6 +102,13 @@ def state_after(
     )
 
 
+def state_unnoted(product: Product, now_ms: int, dice: float) -> PictureState:
+    """Of a picture that is shown and of which nothing is noted: it is looked at again within the week."""
+    due_ms = now_ms + int(FETCH_AGAIN_MS * dice)
+    links = digest_of(links_of(product))
+    return PictureState(links=links, source=product.image_link, tried_ms=now_ms, due_ms=due_ms)
+
+
 def _wait_after_failure_ms(reason: str, failures: int) -> int:
     if is_passing(reason):
         return min(PASSING_MS << min(failures - 1, 16), DAY_MS)

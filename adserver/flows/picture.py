@@ -23,6 +23,7 @@ from adserver.domain.picture import (
     is_wanted,
     links_of,
     state_after,
+    state_unnoted,
 )
 from adserver.picture_writes import ForgetPictures, KeepPicture, RetryPictures
 from adserver.ports import Catalogue, Clock, Fetcher, FetchRefused, Media, PictureBook, Pictures, Writer
@@ -33,6 +34,7 @@ MOST_PICTURE_BYTES = 8_000_000
 PARALLEL_FETCHES = 8
 CONNECTIONS_PER_HOST = 4  # merchants' shops are small, and visitors are there too
 PRODUCTS_AT_ONCE = 40
+WATCHED_AT_ONCE = 500
 TURN_MS = 2_000  # then the job lets its lease be looked at
 MOST_HOSTS = 10_000
 
@@ -67,6 +69,7 @@ class FetchPictures:
         self._seen = 0  # of the catalogues' changes
         self._walks: OrderedDict[int, int] = OrderedDict()  # where each changed catalogue is read on
         self._changed_meanwhile: set[int] = set()
+        self._unwatched_after: int | None = -1  # None: all are watched
 
     def run(self) -> int:
         """Try what is missing and what is due, for a while; how many products it were."""
@@ -74,6 +77,7 @@ class FetchPictures:
             not self._writer.records
         ):  # what came of it could not be noted, and would be fetched again and again
             return 0
+        self._watch_older()
         self._notice_changes()
         until_ms = self._clock() + TURN_MS
         tried = 0
@@ -88,6 +92,23 @@ class FetchPictures:
             if not is_noted or self._clock() >= until_ms:
                 break
         return tried
+
+    def _watch_older(self) -> None:
+        """Some of the pictures that an older version fetched are looked at again from now on too."""
+        if self._unwatched_after is None:
+            return
+        keys = self._book.unwatched(self._unwatched_after, WATCHED_AT_ONCE)
+        self._unwatched_after = keys[-1] if keys else None
+        now_ms = self._clock()
+        self._writer.commit_many(
+            [
+                KeepPicture(
+                    product.advertiser_key, product.key, product.image_link or "", None,
+                    state_unnoted(product, now_ms, self._dice()),
+                )
+                for product in self._catalogue.products(keys).values()
+            ]
+        )  # fmt: skip
 
     def _notice_changes(self) -> None:
         """Who has changed nothing costs nothing: their catalogues are not looked at."""

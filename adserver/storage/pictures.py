@@ -73,6 +73,18 @@ _DUE = prepared(
     .order_by(pictures.c.due_ms)
     .limit(bindparam("most"))
 )
+_UNWATCHED = prepared(
+    select(products.c.key)
+    .outerjoin(pictures, pictures.c.product_key == products.c.key)
+    .where(
+        products.c.key > bindparam("after"),
+        products.c.picture.is_not(None),
+        products.c.image_link.is_not(None),
+        pictures.c.product_key.is_(None),
+    )
+    .order_by(products.c.key)
+    .limit(bindparam("most"))
+)
 _PRODUCTS = prepared(select(func.count()).where(_of_advertiser))
 _WITHOUT_ADDRESS = prepared(select(func.count()).where(_of_advertiser, products.c.image_link.is_(None)))
 _WITHOUT_PICTURE = prepared(select(func.count()).where(_lacks_picture))
@@ -145,6 +157,10 @@ class SqlitePictureBook:
     def due(self, now_ms: int, limit: int) -> list[tuple[int, PictureState]]:
         rows = self._reader.rows(_DUE, {"now_ms": now_ms, "most": limit})
         return [_known(*row) for row in rows]
+
+    def unwatched(self, after: int, limit: int) -> list[int]:
+        rows = self._reader.rows(_UNWATCHED, {"after": after, "most": limit})
+        return [int(row[0]) for row in rows]
 
     def counts(self, advertiser_key: int) -> PictureCounts:
         parameters = {"advertiser_key": advertiser_key}

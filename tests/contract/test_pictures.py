@@ -114,6 +114,18 @@ def test_a_retry_makes_only_troubles_due_and_some_at_a_time(
     assert empty.writer.commit(RetryPictures(8, NOW_MS + 9)).figure == 0
 
 
+def test_pictures_of_which_nothing_is_noted_are_found_page_by_page(empty: Storage) -> None:
+    put(empty, *"abcde")
+    put(empty, "plain", image_link=None)
+    for item in "abc":
+        keep(empty, item, picture=HASH)
+    assert empty.picture_book.unwatched(-1, 9) == []
+    keys = sorted(make_product(item).key for item in "abc")
+    empty.writer.commit(ForgetPictures(tuple(keys)))
+    first = empty.picture_book.unwatched(-1, 2)
+    assert first + empty.picture_book.unwatched(first[-1], 2) == keys
+
+
 def test_what_is_forgotten_is_never_due_again(empty: Storage) -> None:
     put(empty, *"ab")
     for item in "ab":

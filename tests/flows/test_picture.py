@@ -83,6 +83,7 @@ class Studio:
     def __init__(self, folder: Path) -> None:
         self.shop = Shop(folder)
         self.now_ms = NOW_MS
+        self.dice = 0.0
         self.media = MediaFolder(folder / "media")
         self.web = Web()
         self.book = SqlitePictureBook(self.shop.reader)
@@ -98,7 +99,7 @@ class Studio:
             fetcher=self.web,  # type: ignore[arg-type]  # it only downloads
             pictures=Decoder(),  # type: ignore[arg-type]  # it draws no frames
             clock=lambda: self.now_ms,
-            dice=lambda: 0.0,
+            dice=lambda: self.dice,
         )
 
     def put(self, *products: Product) -> None:
@@ -246,6 +247,17 @@ def test_an_unchanged_picture_is_neither_sent_nor_decoded_again(
     assert studio.run() == [GOOD]
     assert studio.reports.counts(ADVERTISER).shown == 1 and studio.reasons() == {}
     assert studio.book.changed_since(0)[0] == before, "and nobody is told that a product has changed"
+
+
+def test_a_picture_that_an_older_version_fetched_is_looked_at_again_within_the_week(studio: Studio) -> None:
+    studio.put(make_product("0", image_link=GOOD, picture="ab" * 16), make_product("1", image_link=OTHER))
+    studio.dice = 0.5
+    assert studio.run() == [OTHER]
+    studio.pass_by(3 * DAY_MS)
+    assert studio.run() == []
+    studio.pass_by(DAY_MS)
+    assert studio.run() == [GOOD]
+    assert studio.pictures()["0"] == hash_of(b"good 1")
 
 
 def test_a_picture_that_is_gone_afterwards_is_shown_as_it_was(studio: Studio) -> None:
