@@ -96,15 +96,6 @@ _ON_SALE = prepared(
     )
     .group_by(products.c.strike)
 )
-_WITHOUT_PICTURE = prepared(
-    _product_row.where(
-        products.c.advertiser_key == bindparam("advertiser_key"),
-        products.c.picture.is_(None),
-        products.c.image_link.is_not(None),
-    )
-    .order_by(products.c.key)
-    .limit(bindparam("most"))
-)
 
 
 def save_products(batch: Batch, write: SaveProducts) -> Outcome:
@@ -227,11 +218,6 @@ class SqliteCatalogue:
         """How many products are on sale now, by what may be struck through for them."""
         rows = self._reader.rows(_ON_SALE, {"advertiser_key": advertiser_key, "now_ms": now_ms})
         return [StrikeCount(Strike(strike), *figures) for strike, *figures in rows]
-
-    def without_picture(self, advertiser_key: int, limit: int) -> list[Product]:
-        """Products whose picture was not fetched yet."""
-        parameters = {"advertiser_key": advertiser_key, "most": limit}
-        return [_product(row) for row in self._reader.rows(_WITHOUT_PICTURE, parameters)]
 
 
 def _product(row: tuple[bytes, str | None, bytes | None, bytes | None]) -> Product:

@@ -7,7 +7,6 @@ from adserver.domain.catalogue import Product
 from adserver.domain.money import Micros
 from adserver.domain.price_history import PriceHistory, PriceStep, Strike, StrikeCount
 from adserver.storage.catalogue import _ON_SALE as ON_SALE
-from adserver.storage.catalogue import _WITHOUT_PICTURE as WITHOUT_PICTURE
 from adserver.storage.catalogue import REMOVED_AT_ONCE
 from adserver.storage.embedded import Storage
 from adserver.writes import RemoveProductsNotIn, Result, SaveProducts, SetPicture
@@ -59,10 +58,10 @@ def test_a_product_saved_again_is_replaced(empty: Storage) -> None:
 
 def test_a_picture_stays_while_its_address_is_the_same(empty: Storage) -> None:
     put(empty, make_product(image_link=IMAGE), feed_key=3, import_key=1)
-    assert [product.item_id for product in empty.catalogue.without_picture(ADVERTISER, 9)] == ["boots"]
+    assert [key for key, _ in empty.picture_book.lacking(ADVERTISER, -1, 9)] == [make_product().key]
     set_picture(empty)
     assert picture(empty) == PICTURE
-    assert empty.catalogue.without_picture(ADVERTISER, 9) == []
+    assert empty.picture_book.lacking(ADVERTISER, -1, 9) == []
     put(empty, make_product(image_link=IMAGE, title="New"), feed_key=3, import_key=2)
     assert picture(empty) == PICTURE
 
@@ -76,7 +75,7 @@ def test_a_picture_goes_when_its_address_changes(empty: Storage, link: str | Non
     # as the API saves it: the whole product, with the picture it was read with
     put(empty, make_product(image_link=link, picture=before.picture))
     assert picture(empty) is None
-    assert len(empty.catalogue.without_picture(ADVERTISER, 9)) == (link is not None)
+    assert len(empty.picture_book.lacking(ADVERTISER, -1, 9)) == (link is not None)
 
 
 def test_a_picture_fetched_from_an_address_left_meanwhile_is_not_kept(empty: Storage) -> None:
@@ -113,11 +112,6 @@ def test_products_are_taken_out_a_piece_at_a_time(empty: Storage) -> None:
     assert [empty.writer.commit(write).figure for _ in range(3)] == [REMOVED_AT_ONCE, 1, 0]
 
 
-def test_products_without_a_picture_are_found_without_reading_the_others(empty: Storage) -> None:
-    plan = empty.reader.rows(f"EXPLAIN QUERY PLAN {WITHOUT_PICTURE}", {"advertiser_key": 1, "most": 1})
-    assert "products_without_picture" in plan[0][3]
-
-
 def test_a_feeds_product_that_the_api_changed_still_leaves_with_its_feed(empty: Storage) -> None:
     put(empty, make_product(), feed_key=3, import_key=1)
     put(empty, make_product(title="By hand"))
@@ -131,13 +125,6 @@ def test_pages_are_in_order_and_end(empty: Storage) -> None:
     while page := empty.catalogue.page(ADVERTISER, seen[-1] if seen else -1, 3):
         seen += [product.key for product in page]
     assert seen == sorted(seen) and len(set(seen)) == 7
-
-
-def test_pictures_to_fetch_are_told_so_many_at_a_time(empty: Storage) -> None:
-    put(empty, *(make_product(f"item {n}", image_link=IMAGE) for n in range(5)), make_product("plain"))
-    assert len(empty.catalogue.without_picture(ADVERTISER, 3)) == 3
-    assert len(empty.catalogue.without_picture(ADVERTISER, 9)) == 5
-    assert empty.catalogue.without_picture(9, 9) == []
 
 
 def test_what_the_api_put_after_an_import_began_outlives_it_and_stays_with_the_feed(empty: Storage) -> None:
