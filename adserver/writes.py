@@ -4,9 +4,10 @@ from enum import StrEnum
 
 import msgspec
 
+from adserver.catalogue_writes import PictureWrite, RemoveProductsNotIn, SaveProducts, SetPicture
 from adserver.domain.audience import Audience
 from adserver.domain.campaign import Advertiser, Campaign, Creative
-from adserver.domain.catalogue import Feed, Product
+from adserver.domain.catalogue import Feed
 from adserver.domain.consent_record import Ended
 from adserver.domain.imports import Import
 from adserver.domain.money import ZERO, Micros
@@ -17,7 +18,6 @@ from adserver.domain.product_set import ProductSet
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.visitor import Preference
-from adserver.picture_writes import PictureWrite
 from pixel.consent_proof import ConsentProof
 from pixel.events import Event, EventName
 
@@ -269,34 +269,6 @@ class SaveEntity(msgspec.Struct, frozen=True, array_like=True, tag=True):
     at_ms: int = 0
 
 
-class SaveProducts(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """Insert or replace products; the keys tell which feed's which import saw them last.
-
-    Both are 0 from the API, which leaves a feed's product with its feed. `at_ms` is since when their prices
-    are asked; where it is not told none is noted, and nothing is struck through for them. `read_ms` is of
-    when an import's rows are, where that is earlier: what the API has put later stays as it was put. `was`:
-    what the API has made them of; where one is otherwise by now, CONFLICT, and nothing is saved.
-    """
-
-    advertiser_key: int
-    products: tuple[Product, ...]
-    feed_key: int = 0
-    import_key: int = 0
-    at_ms: int = 0
-    was: tuple[Product, ...] = ()
-    read_ms: int = 0
-
-
-class RemoveProductsNotIn(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """End of an import: what it did not see of its feed leaves the catalogue.
-
-    Products of other feeds, and those that only the API put, stay.
-    """
-
-    feed_key: int
-    import_key: int
-
-
 class TellAdvertiser(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Leave a notice for an advertiser's own server; the same `notice_key` once more is no news."""
 
@@ -305,15 +277,6 @@ class TellAdvertiser(msgspec.Struct, frozen=True, array_like=True, tag=True):
     kind: str
     body: bytes
     at_ms: int
-
-
-class SetPicture(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """A product's picture was fetched: its thumbnail's hash, for as long as `image_link` is the same."""
-
-    advertiser_key: int
-    product_key: int
-    image_link: str
-    picture: str
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from adserver.catalogue_writes import ForgetPictures, KeepPicture, RetryPictures
 from adserver.domain.catalogue import Product
 from adserver.domain.fetching import NOT_KNOWN, Validators
 from adserver.domain.picture import (
@@ -25,7 +26,6 @@ from adserver.domain.picture import (
     state_after,
     state_unnoted,
 )
-from adserver.picture_writes import ForgetPictures, KeepPicture, RetryPictures
 from adserver.ports import Catalogue, Clock, Fetcher, FetchRefused, Media, PictureBook, Pictures, Writer
 from adserver.writes import Result, Write
 from creatives.pictures import Thumbnail

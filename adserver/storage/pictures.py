@@ -4,8 +4,8 @@ import msgspec
 from sqlalchemy import and_, bindparam, delete, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from adserver.catalogue_writes import ForgetPictures, KeepPicture, RetryPictures
 from adserver.domain.picture import PictureCounts, PictureState
-from adserver.picture_writes import ForgetPictures, KeepPicture, RetryPictures
 from adserver.storage.batch import Batch
 from adserver.storage.entities import CATALOGUE, log_catalogue_change
 from adserver.storage.sqlite import Reader, listed, prepared

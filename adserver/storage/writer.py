@@ -13,12 +13,19 @@ from typing import Any, NamedTuple, TypeGuard
 
 from sqlalchemy import bindparam, func, select
 
+from adserver.catalogue_writes import (
+    ForgetPictures,
+    KeepPicture,
+    RemoveProductsNotIn,
+    RetryPictures,
+    SaveProducts,
+    SetPicture,
+)
 from adserver.domain.identity import KEY_TIME_SHIFT
 from adserver.domain.in_flight import Expected
 from adserver.domain.offer import AddCodes, HandCode, RedeemCode
 from adserver.domain.retention import Retention
 from adserver.domain.tally import NETWORK, Tally
-from adserver.picture_writes import ForgetPictures, KeepPicture, RetryPictures
 from adserver.storage import (
     arrivals,
     cancellations,
@@ -64,12 +71,9 @@ from adserver.writes import (
     RecordArrival,
     RecordDecision,
     RefundCharge,
-    RemoveProductsNotIn,
     Result,
     SaveEntity,
-    SaveProducts,
     SealDay,
-    SetPicture,
     SettleConversion,
     SettleNotice,
     SignHeads,

@@ -100,6 +100,29 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "pictures",
+        sa.Column(
+            "product_key",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("advertiser_key", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("due_ms", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("product_key"),
+    )
+    with op.batch_alter_table("pictures", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_pictures_due_ms"), ["due_ms"], unique=False)
+        batch_op.create_index(
+            "pictures_in_trouble",
+            ["advertiser_key", "product_key", "reason"],
+            unique=False,
+            sqlite_where=sa.text("reason IS NOT NULL"),
+        )
+
+    op.create_table(
         "product_sets",
         sa.Column(
             "key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -127,4 +150,10 @@ def upgrade() -> None:
             ["advertiser_key", "strike", "sale_from_ms", "sale_until_ms", "known_since_ms"],
             unique=False,
             sqlite_where=sa.text("strike IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "products_without_address",
+            ["advertiser_key"],
+            unique=False,
+            sqlite_where=sa.text("image_link IS NULL"),
         )

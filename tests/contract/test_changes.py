@@ -5,6 +5,7 @@ from hashlib import sha256
 import msgspec
 import pytest
 
+from adserver.catalogue_writes import RemoveProductsNotIn, SaveProducts, SetPicture
 from adserver.domain.budget import BucketId
 from adserver.domain.campaign import Campaign
 from adserver.domain.catalogue import CatalogueChanged
@@ -13,18 +14,7 @@ from adserver.domain.pricing import AdEvent
 from adserver.domain.snapshot import Rates
 from adserver.storage import batch, entities
 from adserver.storage.embedded import Storage
-from adserver.writes import (
-    AddCounts,
-    Outcome,
-    RecordAd,
-    RemoveProductsNotIn,
-    Result,
-    SaveEntity,
-    SaveProducts,
-    SetPicture,
-    TakeLease,
-    Together,
-)
+from adserver.writes import AddCounts, Outcome, RecordAd, Result, SaveEntity, TakeLease, Together
 from creatives.pictures import Thumbnail
 from tests.contract.stores import CLICK_PRICE, make_accounts, make_record, rows_of, save
 from tests.domain.makers import (

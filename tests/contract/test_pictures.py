@@ -2,12 +2,17 @@
 
 import pytest
 
+from adserver.catalogue_writes import (
+    ForgetPictures,
+    KeepPicture,
+    RemoveProductsNotIn,
+    RetryPictures,
+    SaveProducts,
+)
 from adserver.domain.fetching import Validators
 from adserver.domain.picture import PictureState
-from adserver.picture_writes import ForgetPictures, KeepPicture, RetryPictures
 from adserver.storage import pictures
 from adserver.storage.embedded import Storage
-from adserver.writes import RemoveProductsNotIn, SaveProducts
 from tests.domain.makers import ADVERTISER, NOW_MS, make_product
 
 IMAGE = "https://shop.example/boots.jpg"

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
 
+from adserver.catalogue_writes import SaveProducts
 from adserver.domain.attribution import ServerOrder
 from adserver.domain.caller import Caller
 from adserver.domain.memory import new_memory
@@ -25,7 +26,7 @@ from adserver.parties import Parties
 from adserver.ports import Deferred
 from adserver.storage.audit import audit
 from adserver.storage.embedded import Storage
-from adserver.writes import AddCounts, Outcome, Receipt, Result, SaveProducts
+from adserver.writes import AddCounts, Outcome, Receipt, Result
 from pixel.consent import Region, Said
 from pixel.cookie import KeyRing
 from pixel.events import EventName

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from adserver.catalogue_writes import SaveProducts
 from adserver.domain.catalogue import Availability, Product
 from adserver.domain.decision import INTERESTS_LOOKED_AT, Decision, NoAd
 from adserver.domain.eligibility import Refusal
@@ -12,7 +13,6 @@ from adserver.domain.product_set import SetRule
 from adserver.domain.snapshot import Snapshot
 from adserver.flows.refresh import Refresh
 from adserver.flows.serve import ServedImage, SlotRequest
-from adserver.writes import SaveProducts
 from tests.contract.stores import save, save_new
 from tests.domain.makers import (
     ADVERTISER,

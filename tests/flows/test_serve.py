@@ -7,6 +7,7 @@ from urllib.parse import unquote
 import msgspec
 import pytest
 
+from adserver.catalogue_writes import RemoveProductsNotIn, SaveProducts
 from adserver.domain.caller import Caller
 from adserver.domain.campaign import FrequencyCap, Period, Status
 from adserver.domain.catalogue import Availability, Product
@@ -22,7 +23,7 @@ from adserver.flows.serve import ServedImage, SlotRequest
 from adserver.ports import Profiles
 from adserver.storage import under_way
 from adserver.storage.under_way import monotonic_ms
-from adserver.writes import AddCounts, RemoveProductsNotIn, Result, SaveProducts
+from adserver.writes import AddCounts, Result
 from pixel.consent import Region
 from pixel.events import EventName, Rejection
 from tests.contract.stores import save, save_new

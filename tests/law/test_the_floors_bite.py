@@ -23,7 +23,7 @@ ROOMS = (
     "adserver/jobs.py",
     "adserver/main.py",
     "adserver/outside/__init__.py",
-    "adserver/picture_writes.py",
+    "adserver/catalogue_writes.py",
     "adserver/ports.py",
     "adserver/writes.py",
     "adserver/storage/__init__.py",
