@@ -103,7 +103,8 @@ def fonts_in(folder: str | None) -> tuple[str, ...]:
 
 
 def _fonts_below(folder: str) -> Iterator[Path]:
-    return (path for path in Path(folder).rglob("*") if path.name.lower().endswith(_FONT_ENDINGS))
+    files_there = (path for path in Path(folder).rglob("*") if path.name.lower().endswith(_FONT_ENDINGS))
+    return (path for path in files_there if path.is_file())
 
 
 def other_families(paths: Iterable[str]) -> tuple[Family, ...]:

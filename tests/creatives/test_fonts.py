@@ -124,6 +124,7 @@ def test_the_operators_fonts_draw_what_ours_do_not_have(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("fonts_of_a_bare_machine")
 def test_a_file_that_is_no_font_is_named_and_left_out(tmp_path: Path) -> None:
     (tmp_path / "Notes.ttf").write_text("not a font")
+    (tmp_path / "Gone.ttf").symlink_to(tmp_path / "nowhere.ttf")
     (tmp_path / "readme.txt").write_text("not even called one")
     with pytest.warns(FontUnreadable, match=r"Notes\.ttf is no font"):
         use_fonts(fonts_in(str(tmp_path)))
