@@ -135,6 +135,16 @@ def test_the_responsive_one_is_whole_in_any_frame(shown: Gallery, template: str)
     assert_whole(shown, creatives)
 
 
+@pytest.mark.parametrize("template", OF_PRODUCTS)
+def test_the_responsive_one_is_whole_with_a_headline_and_an_offer(shown: Gallery, template: str) -> None:
+    offer = Offer(percent=10, code="SAVE10", ends_at_ms=1)
+    look = make_look("de", offer, theme="dark", template=template, headline=HEADLINES["de"])
+    creatives = [
+        creative(look, FORMATS[RESPONSIVE], PLAIN_TITLES[:count], size) for size in FRAMES for count in (1, 6)
+    ]
+    assert_whole(shown, creatives)
+
+
 def test_hostile_text_and_huge_prices_stay_in_their_places(shown: Gallery) -> None:
     look = make_look(
         "de", Offer(percent=10, code="W" * 40), name="".join(HOSTILE_TEXTS)[:60], headline=HOSTILE_TEXTS[0]
