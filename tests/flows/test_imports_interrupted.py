@@ -22,7 +22,11 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def interrupt(office: Office, state: ImportState, asked_by: AskedBy = AskedBy.SCHEDULE) -> None:
-    """An import that a process had come so far with when it was killed: its claim is gone with it."""
+    """What is queued, or a new import: a process had come so far with it, and its claim is gone with it."""
+    queued = [one for one in office.imports.recent(office.feed) if one.state is S.QUEUED]
+    if queued:
+        office.save(queued[0].moved(state, office.now_ms))
+        return
     begun = Import(
         key=office.mint_key(),
         feed_key=office.feed_key,
@@ -43,7 +47,7 @@ def test_what_a_process_that_is_gone_had_begun_is_told_and_done_again(
     interrupt(office, state)
     assert office.imports.queue_due() == 0  # as far as anybody knows it is under way
     assert office.imports.tend() == 1
-    assert (office.states(), office.feed.fetching.failures) == ([S.INTERRUPTED], 1)
+    assert (office.states(), office.feed.fetching.failures) == ([S.QUEUED, S.INTERRUPTED], 1)
     assert office.fetch_due() == 1
     assert (office.states()[0], len(office.live()), office.feed.fetching.failures) == (S.DONE, 3, 0)
 

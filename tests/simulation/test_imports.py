@@ -173,7 +173,7 @@ def test_an_import_beside_the_request_answers_at_once_and_tells_how_far_it_is(al
         feed = make_feed(api, url)
         answer = api.post(f"{feed}/import", params={"wait": "false"})
         assert (answer.status_code, answer.json()["state"]) == (202, "queued")
-        assert merchant.asked.acquire(timeout=30)
+        assert merchant.asked.acquire(timeout=60)
         under_way = wait_for_state(api, feed, "fetching")
         assert (under_way["id"], under_way["finished_at"]) == (answer.json()["id"], None)
         merchant.go_on.set()
@@ -190,7 +190,7 @@ def test_a_server_that_is_killed_leaves_no_import_under_way_for_ever(tmp_path: P
         feed = make_feed(api, url, **schedule)
         if not scheduled:
             api.post(f"{feed}/import", params={"wait": "false"})
-        assert merchant.asked.acquire(timeout=30)
+        assert merchant.asked.acquire(timeout=60)
         wait_for_state(api, feed, "fetching")
         server.kill()
         merchant.go_on.set()
@@ -212,7 +212,7 @@ def test_the_jobs_process_that_is_killed_is_followed_by_another_that_begins_agai
         server.api() as api,
     ):
         feed = make_feed(api, url, schedule={"every_minutes": 15})
-        assert merchant.asked.acquire(timeout=30)
+        assert merchant.asked.acquire(timeout=60)
         os.kill(server.children()["jobs"], signal.SIGKILL)
         merchant.go_on.set()
         wait_for_state(api, feed, "done")

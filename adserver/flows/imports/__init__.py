@@ -210,10 +210,10 @@ class RunImports:
         if feed is None or import_.asked_by is not AskedBy.SCHEDULE:
             return
         fetching = after_failure(feed.fetching, feed.interval_minutes, self._clock(), 0.0, why)
-        if again and fetching.failures == 1:
-            fetching = msgspec.structs.replace(fetching, next_ms=self._clock())
         changed = msgspec.structs.replace(feed, fetching=fetching)
         self._records.save_feed(changed, self._records.failure_told(import_, changed))
+        if again and fetching.failures == 1:  # a feed that ends its process each time waits its time
+            self.queue(changed, None, by=AskedBy.SCHEDULE)
 
     def _end_expired(self, import_: Import) -> bool:
         with ExitStack() as claims:
