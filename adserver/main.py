@@ -108,9 +108,8 @@ class Server:
         self.keys = load_keys(storage.path.parent)
         self.signer = HeadSigner(bytes.fromhex(self.keys.proofs))
         self.pictures = PictureDecoder(fonts=settings.fonts)
-        self.decoder = PictureDecoder(
-            sealed=True, nice=DECODERS_NICE
-        )  # of merchants' pictures, for which nobody waits
+        # Of merchants' pictures, for which nobody waits.
+        self.decoder = PictureDecoder(sealed=True, nice=DECODERS_NICE)
         self.refresh = Refresh(self.memory.snapshot, storage.changes, storage.stats, storage.writer)
         self.refresh.load(self.clock())
         self.refresh.load_traffic(self.clock())
@@ -232,18 +231,7 @@ class Server:
 
     def _make_application(self) -> Application:
         settings = self.settings
-        host = urlsplit(settings.base_url).hostname or ""
-        policy = CallerPolicy(
-            frozenset({host, *settings.hosts}),
-            settings.trusted_proxies,
-            settings.default_region,
-            settings.loopback_region,
-            settings.robots_refused,
-            self.cookie_keys(),
-            settings.secure,
-            dict.fromkeys(settings.strict_countries, Region.STRICT),
-        )
-        callers = Callers(policy, read_geo(settings))
+        callers = self._callers()
         arrivals = ArrivalReports(self.storage, self.clock)
         behind = make_app(
             manage=self.manage,
@@ -274,6 +262,21 @@ class Server:
             self.storage.answers, self._is_staff_key, self.pulse.refuses, settings.debug_headers, measured
         )
         return Door(Hot(callers, flows, files, checks), behind)
+
+    def _callers(self) -> Callers:
+        settings = self.settings
+        host = urlsplit(settings.base_url).hostname or ""
+        policy = CallerPolicy(
+            frozenset({host, *settings.hosts}),
+            settings.trusted_proxies,
+            settings.default_region,
+            settings.loopback_region,
+            settings.robots_refused,
+            self.cookie_keys(),
+            settings.secure,
+            dict.fromkeys(settings.strict_countries, Region.STRICT),
+        )
+        return Callers(policy, read_geo(settings))
 
     def _is_staff_key(self, text: str) -> bool:
         """Whether a bearer's text is an operator's key, who may ask what became of a request."""
