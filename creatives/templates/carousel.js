@@ -52,7 +52,11 @@
     if (!held && !taken) { timer = setTimeout(step, DWELL_MS); }
   }
 
-  main.classList.toggle("still", last() === 0);
+  // Where all cards are in view there is nothing to turn; a responsive frame may change its mind.
+  function fit() { main.classList.toggle("still", last() === 0); }
+
+  fit();
+  window.addEventListener("resize", fit);
   document.querySelector(".turn.back").addEventListener("click", function () { turnBy(-1); });
   document.querySelector(".turn.on").addEventListener("click", function () { turnBy(1); });
   list.addEventListener("pointerdown", take);
