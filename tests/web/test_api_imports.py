@@ -102,7 +102,7 @@ def test_rows_that_were_left_out_come_in_pages(api: Api, feed: str) -> None:
     assert [row["item_id"] for row in seen] == [f"b{n}" for n in range(7)]
     assert [row["line"] for row in seen] == list(range(4, 11))
     assert {row["reason"] for row in seen} == {"missing_price"}
-    assert "15.00 EUR" in seen[0]["advice"]
+    assert "price" in seen[0]["advice"]
 
 
 def test_rows_that_were_left_out_come_as_a_sheet_that_runs_nothing(api: Api, feed: str) -> None:
