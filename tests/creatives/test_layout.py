@@ -119,6 +119,23 @@ def test_the_longest_titles_of_real_feeds_fit_in_six_languages(shown: Gallery, l
     assert_whole(shown, creatives)
 
 
+@pytest.mark.parametrize("language", ["fr", "de", "ar"])
+@pytest.mark.parametrize("format_", [FORMATS[name] for name in ("300x250", "728x90", "160x600", "320x100")])
+def test_headline_codes_and_countdown_leave_room_for_the_products(
+    shown: Gallery, format_: Format, language: str
+) -> None:
+    offers = (
+        Offer(percent=10, pool=True, ends_at_ms=1),
+        Offer(percent=10, code="WINTERSALE2026", ends_at_ms=1),
+    )
+    looks = [
+        make_look(language, offer, template=template, headline=HEADLINES[language])
+        for template in OF_PRODUCTS
+        for offer in offers
+    ]
+    assert_whole(shown, [creative(look, format_, PLAIN_TITLES[: format_.cards]) for look in looks])
+
+
 @pytest.mark.parametrize("template", [*OF_PRODUCTS, "message"])
 def test_the_responsive_one_is_whole_in_any_frame(shown: Gallery, template: str) -> None:
     responsive = FORMATS[RESPONSIVE]
