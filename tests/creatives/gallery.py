@@ -166,4 +166,5 @@ def gallery(
     page = browser.new_page(
         reduced_motion=motion, color_scheme=scheme, device_scale_factor=density, locale="en-GB"
     )
+    page.set_default_timeout(100_000)  # a hundred documents on a busy machine
     return Gallery(page, renditions(photos))

@@ -12,7 +12,7 @@ from tests.creatives.gallery import Creative, chromium, creative, gallery, photo
 from tests.creatives.samples import make_look, make_message_look
 from tests.shared_data import PROJECT
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
 
 TITLES = {
     "en": ("Ribbed wool beanie", "Loose white designer T-shirt", "Summer dress with a floral print and short sleeves",

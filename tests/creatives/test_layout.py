@@ -12,7 +12,7 @@ from tests.creatives.gallery import Creative, Gallery, chromium, creative, galle
 from tests.creatives.real_titles import longest_titles
 from tests.creatives.samples import HOSTILE_TEXTS, make_look, make_message_look
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 MEASURES = (Path(__file__).parent / "measures.js").read_text(encoding="utf-8")
 OF_PRODUCTS = ("cards", "hero", "carousel", "text")
