@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from adserver.domain.consent_record import MOST_PROOFS, ConsentRecord, Ended, digest_of_visitor
+from adserver.domain.offer import HandCode
 from adserver.domain.pricing import AdEvent
 from adserver.domain.retention import Retention
 from adserver.domain.visitor import MOST_SHOPS, Preference
@@ -354,7 +355,14 @@ def test_nothing_is_erased_while_an_order_waits_if_it_must_not(
     assert held(storage) == set()
 
 
-VISITORS_TABLES = (Aged.EVENTS, Aged.PROFILES, Aged.AD_EVENTS, Aged.DECISIONS, Aged.CONVERSIONS)
+VISITORS_TABLES = (
+    Aged.EVENTS,
+    Aged.PROFILES,
+    Aged.AD_EVENTS,
+    Aged.DECISIONS,
+    Aged.CONVERSIONS,
+    Aged.OFFER_CODES,
+)
 
 
 @pytest.mark.parametrize("last", VISITORS_TABLES)
@@ -380,4 +388,5 @@ def live(storage: Storage) -> None:
     storage.writer.commit(RecordAd((make_record(1, AdEvent.CLICK, visitor_key=VISITOR),)))
     storage.writer.commit(make_order_event(100, 5, visitor_key=VISITOR))
     storage.writer.commit(credit_by_pixel(100, reserve=True))
+    storage.writer.commit(HandCode(93, ADVERTISER, 1, "abc", VISITOR, NOW_MS, None, 10, None, ("CODE-1",)))
     assert held(storage) == {table.name for table in VISITOR_TABLES}

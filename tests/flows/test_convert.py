@@ -280,6 +280,7 @@ def desk_of(street: Street) -> Desk:
         inventory=stores.inventory,
         keys=stores.keys,
         catalogue=stores.catalogue,
+        product_sets=stores.product_sets,
         feeds=stores.feeds,
         ledger=stores.ledger,
         offers=stores.offers,
