@@ -83,10 +83,12 @@ ATTACKS = {
     "too many bytes": (b"\xff\xd8" + bytes(MAX_PICTURE_BYTES), PictureRejection.TOO_MANY_BYTES),
 }  # fmt: skip
 
+PATIENT_SECONDS = 30.0  # on a machine that does much else; a server waits five
+
 
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[PictureDecoder]:
-    decoder = PictureDecoder(children=1, sealed=True)
+    decoder = PictureDecoder(children=1, sealed=True, timeout_seconds=PATIENT_SECONDS)
     yield decoder
     decoder.close()
 
@@ -164,7 +166,7 @@ pictures.child(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), *sys.argv
 def forging(monkeypatch: pytest.MonkeyPatch) -> Iterator[PictureDecoder]:
     """A decoder whose child was taken over by a picture."""
     monkeypatch.setattr(outside, "_CHILD_ARGUMENTS", ("-c", FORGING))
-    decoder = PictureDecoder(children=1, sealed=True)
+    decoder = PictureDecoder(children=1, sealed=True, timeout_seconds=PATIENT_SECONDS)
     yield decoder
     decoder.close()
 

@@ -15,7 +15,7 @@ from adserver.outside.pictures import PictureDecoder
 from adserver.storage.media import MediaFolder
 from adserver.storage.pictures import SqlitePictureBook
 from creatives.pictures import PictureRejection
-from tests.creatives.test_picture_attacks import ATTACKS
+from tests.creatives.test_picture_attacks import ATTACKS, PATIENT_SECONDS
 from tests.creatives.test_pictures import photo
 from tests.domain.makers import ADVERTISER, NOW_MS, make_product
 from tests.flows.feeds import Shop
@@ -72,7 +72,7 @@ class Studio:
     def __init__(self, folder: Path, *, allow_private: bool) -> None:
         self.shop = Shop(folder)
         self.media = folder / "media"
-        self.decoder = PictureDecoder(sealed=True)
+        self.decoder = PictureDecoder(sealed=True, timeout_seconds=PATIENT_SECONDS)
         book = SqlitePictureBook(self.shop.reader)
         self.reports = PictureReports(self.shop.writer, self.shop.catalogue, book, lambda: NOW_MS)
         self.flow = FetchPictures(

@@ -25,6 +25,7 @@ from tests.simulation.shop import (
     Shop,
     Shown,
     ask_slot,
+    await_every_worker,
     consent,
     event_id,
     make_shop,
@@ -48,7 +49,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 @pytest.fixture(scope="module")
 def shop(server: RunningServer) -> Shop:
-    return make_shop(server, [ITEM], {"cpc": CPC})
+    """Its ads promise each click a code of its own."""
+    shop = make_shop(server, [ITEM], {"cpc": CPC})
+    with server.api() as api:
+        pool = {"advertiser_id": shop.advertiser_id, "name": "Autumn", "kind": "generated"}
+        made = api.post("/offer-pools", json=pool)
+        assert made.status_code == 201, made.text
+        listed = api.get("/creatives", params={"campaign_id": shop.campaigns["cpc"]}).json()
+        (creative,) = next(value for value in listed.values() if isinstance(value, list))
+        offer = {"percent": 10, "pool": made.json()["id"]}
+        changed = api.patch(f"/creatives/{creative['id']}", json={"offer": offer})
+        assert changed.status_code == 200, changed.text
+    await_every_worker(server)
+    return shop
 
 
 class Life(NamedTuple):
