@@ -75,3 +75,14 @@ def test_a_feed_that_could_not_be_imported_is_not_made(
         "POST", f"/advertisers/{world.advertiser}/feeds", draft, headers={"Idempotency-Key": "one"}
     )
     assert response.json()["code"] == code
+
+
+def test_a_product_in_another_money_than_its_advertisers_is_refused_as_in_a_feed(
+    api: Api, world: World
+) -> None:
+    path = f"/advertisers/{world.advertiser}/products"
+    put = api.call("PUT", f"{path}/boots", product_body(currency="USD"))
+    assert (put.status_code, put.json()["code"]) == (422, "currency_mismatch")
+    api.call("PUT", f"{path}/boots", product_body())
+    patch = api.call("PATCH", path, {"products": [{"item_id": "boots", "currency": "USD"}]})
+    assert (patch.status_code, patch.json()["code"]) == (422, "currency_mismatch")

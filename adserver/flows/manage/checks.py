@@ -107,6 +107,8 @@ def sound_product(product: Product, advertiser: Advertiser) -> Product | Why:
     """Its page must be the merchant's; its picture may lie anywhere, we fetch it and serve our own."""
     if product.currency not in CURRENCIES:
         return Why.UNKNOWN_CURRENCY
+    if product.currency != advertiser.currency:
+        return Why.CURRENCY_MISMATCH  # an amount off would be another money's
     if product.sale_price_micros is not None and product.sale_price_micros >= product.price_micros:
         return Why.BAD_SALE_PRICE
     link = _link(product.link, advertiser.domains)
