@@ -203,6 +203,7 @@ class Server:
             feeds=storage.feeds,
             ledger=storage.ledger,
             offers=storage.offers,
+            media=storage.media,
             payments=storage.payments,
             pending=storage.pending,
             clock=self.clock,

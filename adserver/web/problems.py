@@ -146,6 +146,9 @@ PROBLEMS = {
     "unknown_pool": Kind(
         422, "There is no such pool", "Name an offer pool of the campaign's own advertiser; make it first."
     ),
+    "unknown_picture": Kind(
+        422, "There is no such picture", "Send it to `/advertisers/{id}/media` first; it answers the address."
+    ),
     "codes_are_made": Kind(
         409, "This pool makes its own codes", "Upload codes to a pool of the kind `uploaded`."
     ),

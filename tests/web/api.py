@@ -193,6 +193,7 @@ class Api:
             feeds=storage.feeds,
             ledger=storage.ledger,
             offers=storage.offers,
+            media=storage.media,
             payments=storage.payments,
             pending=storage.pending,
             clock=self.clock,

@@ -329,6 +329,7 @@ ELSEWHERE = {
     "replayed",
     "unknown_visitor",
     "unknown_pool",
+    "unknown_picture",
     "codes_are_made",
     "bad_codes",
     "too_many_codes",

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from creatives.pictures import Thumbnail, make_thumbnail
 from tests.creatives.samples import make_picture
 from tests.web.visiting import BASE_URL, NEWS, Browser, Visiting
 
@@ -20,8 +21,11 @@ class Owner:
         made = world.change("POST", "/keys", name="test", scope=scope, owner_id=owner_id)
         self._browser = world.browser(Authorization=f"Bearer {made['secret']}")
 
+    def try_to(self, method: str, path: str, **body: Any) -> httpx.Response:
+        return self._browser.ask(method, f"/api/v1{path}", json=body or None)
+
     def ask(self, method: str, path: str, **body: Any) -> Any:
-        answer = self._browser.ask(method, f"/api/v1{path}", json=body or None)
+        answer = self.try_to(method, path, **body)
         assert answer.status_code < 300, answer.text
         return answer.json()
 
@@ -176,7 +180,7 @@ def test_the_banks_own_picture_and_logo_are_drawn_anew_and_shown(
 ) -> None:
     given = make_picture(900, 700, "RGB", "JPEG", comment=b"taken at 48.8584 N")
     picture = advertiser.send(f"/advertisers/{world.advertiser}/media", given)
-    assert (picture["width"], picture["height"]) == (600, 467)
+    assert (picture["width"], picture["height"]) == (486, 380)  # without the plain grey around it
     assert advertiser.send(f"/advertisers/{world.advertiser}/media", given) == picture
     logo = advertiser.send(f"/advertisers/{world.advertiser}/media", make_picture(64, 64, "RGBA"))
     words = {
@@ -194,6 +198,27 @@ def test_the_banks_own_picture_and_logo_are_drawn_anew_and_shown(
         served = applicant.ask("GET", address)
         assert (served.status_code, served.headers["content-type"]) == (200, "image/jpeg")
         assert b"48.8584" not in served.content
+
+
+def test_a_picture_that_is_not_here_yet_cannot_be_approved_by_its_name(
+    world: Visiting, advertiser: Owner, loans: str
+) -> None:
+    later = make_picture(400, 300)
+    made = make_thumbnail(later)
+    assert isinstance(made, Thumbnail)
+    words = {"headline": "Kept for you", "body": "Two left.", "button": "Go on"}
+    shown_later = {**words, "picture": f"/media/{made.hash}.jpg"}
+    message = make_message(advertiser, loans)
+    for changes in (
+        {"message": shown_later},
+        {"brand": {"name": "Harbour Bank", "logo": shown_later["picture"]}},
+    ):
+        refused = advertiser.try_to("PATCH", f"/creatives/{message['id']}", **changes)
+        assert (refused.status_code, refused.json()["code"]) == (422, "unknown_picture")
+    sent = advertiser.send(f"/advertisers/{world.advertiser}/media", later)
+    assert sent["address"] == shown_later["picture"]
+    edited = advertiser.ask("PATCH", f"/creatives/{message['id']}", message=shown_later)
+    assert edited["message"] == shown_later
 
 
 @pytest.mark.parametrize(

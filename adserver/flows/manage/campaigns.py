@@ -16,6 +16,7 @@ from adserver.flows.manage.checks import sound_campaign, sound_creative
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why, until_settled
 from adserver.writes import Scope
 
+MEDIA = "/media/"
 MOST_CREATIVES = 500  # of a campaign, looked at for one that is approved
 
 
@@ -204,7 +205,7 @@ class ManageCampaigns:
         known = self.creative(reach, key)
         if isinstance(known, Refused):
             return known
-        wished = self._sound_creative(reach, replace(edit(known), campaign_key=known.campaign_key))
+        wished = self._sound_creative(reach, replace(edit(known), campaign_key=known.campaign_key), known)
         if isinstance(wished, Refused):
             return wished
         fixed = {"key": known.key, "version": known.version + 1, "created_at_ms": known.created_at_ms}
@@ -215,7 +216,9 @@ class ManageCampaigns:
         automatic = reach.is_operator or self._desk.approves_all
         return approval.Approving(self._desk.clock(), reach.api_key, automatic)
 
-    def _sound_creative(self, reach: Reach, creative: Creative) -> Creative | Refused:
+    def _sound_creative(
+        self, reach: Reach, creative: Creative, known: Creative | None = None
+    ) -> Creative | Refused:
         campaign = self.campaign(reach, creative.campaign_key)
         if isinstance(campaign, Refused):
             return campaign
@@ -223,8 +226,22 @@ class ManageCampaigns:
             pool = self._desk.offers.pool(creative.pool_key)
             if pool is None or pool.advertiser_key != campaign.advertiser_key:
                 return Refused(Why.UNKNOWN_POOL)
+        if not self._are_here(_pictures(creative) - _pictures(known)):
+            return Refused(Why.UNKNOWN_PICTURE)
         sound = sound_creative(creative, self._owner(campaign.advertiser_key))
         return Refused(sound) if isinstance(sound, Why) else sound
+
+    def _are_here(self, addresses: set[str]) -> bool:
+        """Names are hashes, so whoever knows a picture could have its name approved and send it later."""
+        return all(self._desk.media.get(address.removeprefix(MEDIA)) is not None for address in addresses)
+
+
+def _pictures(creative: Creative | None) -> set[str]:
+    """The addresses of the advertiser's own."""
+    if creative is None:
+        return set()
+    named = (creative.brand.logo, creative.message.picture if creative.message else None)
+    return {address for address in named if address is not None}
 
 
 def _under(cap: Micros | None, bucket: Bucket) -> Bucket:

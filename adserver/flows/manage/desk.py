@@ -21,6 +21,7 @@ from adserver.ports import (
     Inventory,
     Keys,
     Ledger,
+    Media,
     Offers,
     Payments,
     Pending,
@@ -65,6 +66,7 @@ class Why(StrEnum):
     CONTENT_CHANGED = "content_changed"
     LONGER_THAN_KEPT = "longer_than_kept"
     UNKNOWN_POOL = "unknown_pool"
+    UNKNOWN_PICTURE = "unknown_picture"
     CODES_ARE_MADE = "codes_are_made"
 
 
@@ -111,6 +113,7 @@ class Desk:
     feeds: Feeds
     ledger: Ledger
     offers: Offers
+    media: Media
     payments: Payments
     pending: Pending
     clock: Clock
