@@ -55,7 +55,8 @@ class Stock(msgspec.Struct, frozen=True):
 class Handed(msgspec.Struct, frozen=True, array_like=True):
     """A code of a pool as it stands: never handed where `handed_ms` is None.
 
-    `impression_id` is of the ad whose click it was handed to, None once that was forgotten.
+    `impression_id` is of the ad whose click it was handed to, None once that was forgotten. `same_visitor`:
+    whoever asks came by another ad that was shown to the same visitor.
     """
 
     code_key: int
@@ -69,6 +70,7 @@ class Handed(msgspec.Struct, frozen=True, array_like=True):
     by_server: bool = False
     percent: int | None = None  # what it was handed for
     amount_micros: int | None = None
+    same_visitor: bool = False
 
 
 class AddCodes(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -229,7 +231,8 @@ def judge(code: Handed | None, impression_id: int, now_ms: int) -> Redemption:
         return Redemption.NOT_HANDED
     if code.redeemed_ms is not None:
         return Redemption.ALREADY_REDEEMED
-    if impression_id and code.impression_id is not None and impression_id != code.impression_id:
+    is_others = code.impression_id not in (None, impression_id) and not code.same_visitor
+    if impression_id and is_others:
         return Redemption.SHARED_CODE
     return Redemption.EXPIRED if is_over(code.expires_ms, now_ms) else Redemption.VALID
 

@@ -37,7 +37,7 @@ class Redeem:
         if impression_id is None:
             judged = Judged(Redemption.WRONG_ADVERTISER)
         else:
-            found = self._offers.code(code_key(advertiser_key, code))
+            found = self._offers.code(code_key(advertiser_key, code), impression_id)
             judged = _judged(judge(found, impression_id, self._clock()), found, impression_id)
         self._tally.add(advertiser_key, f"offer_check_{judged.result}")
         return judged

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, func, literal_column, select, update
+from sqlalchemy import bindparam, exists, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from adserver.domain.offer import (
@@ -23,7 +23,7 @@ from adserver.domain.offer import (
 from adserver.storage.batch import Batch
 from adserver.storage.entities import entity, page_of, save_entity, stored
 from adserver.storage.sqlite import Reader, as_list, listed, prepared
-from adserver.storage.tables import offer_codes, offer_stocks
+from adserver.storage.tables import decisions, offer_codes, offer_stocks
 from adserver.storage.visitors import known_profile
 from adserver.writes import Outcome, Result, SaveEntity
 
@@ -86,6 +86,14 @@ _CODE = prepared(
         offer_codes.c.by_server,
         offer_codes.c.percent,
         offer_codes.c.amount_micros,
+        # Shops know the newest click alone, and people come back by another with the code of the first.
+        exists()
+        .where(
+            decisions.c.impression_id == bindparam("asking_impression_id"),
+            decisions.c.visitor_key == offer_codes.c.visitor_key,
+            decisions.c.visitor_key != 0,
+        )
+        .correlate(offer_codes),
     ).where(offer_codes.c.code_key == bindparam("code_key"))
 )
 _REDEEM = prepared(
@@ -173,7 +181,8 @@ def _handed(batch: Batch, key: int, write: HandCode) -> dict[str, Any]:
 def redeem_code(batch: Batch, write: RedeemCode) -> Outcome:
     """What becomes of a code by an order: told by name, and counted where it is new."""
     key = code_key(write.advertiser_key, write.code)
-    code = _code(batch.connection.execute(_CODE, {"code_key": key}).fetchone())
+    asked = {"code_key": key, "asking_impression_id": write.impression_id}
+    code = _code(batch.connection.execute(_CODE, asked).fetchone())
     result = redeem(code, write)
     if result is Redemption.REDEEMED and code is not None:
         if code.order_key == write.order_key and code.by_server >= write.by_server:
@@ -262,8 +271,9 @@ class SqliteOffers:
             stocks[key] = msgspec.structs.replace(stocks[key], expired=expired)
         return stocks
 
-    def code(self, key: int) -> Handed | None:
-        return _code(self._reader.row(_CODE, {"code_key": key}))
+    def code(self, key: int, impression_id: int = 0) -> Handed | None:
+        """A code as it stands for whoever came by the ad of that impression."""
+        return _code(self._reader.row(_CODE, {"code_key": key, "asking_impression_id": impression_id}))
 
     def uploaded(self, upload_key: int, code_keys: Sequence[int]) -> set[int]:
         """Those of the codes that this upload has put in."""

@@ -302,6 +302,22 @@ def test_a_code_is_redeemed_by_one_order_which_may_be_told_again(street: Street)
     assert isinstance(left, Judged) and left.result is Redemption.NOT_HANDED
 
 
+def test_who_clicked_twice_may_use_either_code_and_nobody_else_may(street: Street) -> None:
+    promise(street, make_pool())
+    stranger = msgspec.structs.replace(READER, visitor_key=READER.visitor_key + 1)
+    street.hit(msgspec.structs.replace(stranger, origin="shop.example"), id="boots")
+    ads = [street.token(), street.token(), street.token(stranger)]
+    street.now_ms += 1_000
+    first, second, others = (land(street, text) for text in ads)
+    redeem = redeeming(street)
+    assert redeem.check(ADVERTISER, first["rt_offer"], second["rtclid"]).result is Redemption.VALID
+    assert redeem.check(ADVERTISER, first["rt_offer"], others["rtclid"]).result is Redemption.SHARED_CODE
+    refused = redeem.redeem(ADVERTISER, first["rt_offer"], "R-1", others["rtclid"])
+    assert isinstance(refused, Judged) and refused.result is Redemption.SHARED_CODE
+    judged = redeem.redeem(ADVERTISER, first["rt_offer"], "R-1", second["rtclid"])
+    assert isinstance(judged, Judged) and (judged.result, judged.same_click) == (Redemption.REDEEMED, False)
+
+
 def test_a_forgotten_visitors_code_stays_redeemable_and_names_no_click(street: Street) -> None:
     promise(street, make_pool())
     text = street.token()
