@@ -27,15 +27,20 @@ def version_of(path: Path) -> str | None:
 
 
 def _run_alembic(path: Path) -> None:
-    """Its import takes longer than all else of a start, and most starts do without."""
+    """All or nothing, also where the process is killed.
+
+    Its import takes longer than all else of a start, and most starts do without.
+    """
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import create_engine
 
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    engine = create_engine(f"sqlite:///{path}")
+    # Python's sqlite3 begins no transaction for a change of tables; so we begin it ourselves.
+    engine = create_engine(f"sqlite:///{path}", connect_args={"isolation_level": None})
     with engine.begin() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     engine.dispose()

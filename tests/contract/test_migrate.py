@@ -17,6 +17,19 @@ from adserver.storage.embedded import own_storage
 from adserver.storage.migrate import NEWEST_VERSION, migrate, version_of
 from tests.shared_data import PROJECT
 
+MIGRATE_AND_DIE = """
+import os
+import sys
+from pathlib import Path
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from adserver.storage.migrate import migrate
+@event.listens_for(Engine, "after_cursor_execute")
+def die_half_way(connection, cursor, statement, *rest):
+    if "creatives_by_approval" in statement:
+        os._exit(9)
+migrate(Path(sys.argv[1]))
+"""
 OPEN_AND_TELL = """
 import sys
 from pathlib import Path
@@ -63,6 +76,16 @@ def at_first(path: Path) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
     engine.dispose()
+
+
+def test_a_change_of_tables_that_is_killed_half_way_is_done_by_the_next_start(tmp_path: Path) -> None:
+    path = tmp_path / "adserver.db"
+    at_first(path)
+    program = [sys.executable, "-c", MIGRATE_AND_DIE, str(path)]
+    assert subprocess.run(program, cwd=PROJECT, check=False).returncode == 9
+    assert version_of(path) == "0001"
+    migrate(path)
+    assert version_of(path) == NEWEST_VERSION
 
 
 def test_only_a_start_that_changes_tables_loads_alembic(tmp_path: Path) -> None:
