@@ -68,7 +68,8 @@ from adserver.web.gate import API, OPEN, Gate
 from adserver.web.problems import Problem, answer_fault, answer_http, answer_invalid, answer_problem
 
 MOST_BODY_BYTES = 1_000_000
-MOST_FEED_BYTES = 10_000_000
+MOST_FILE_BYTES = 10_000_000
+MOST_FEED_BYTES = 100_000_000  # a million products, compressed
 MOST_IMPORTS_AT_ONCE = 2
 
 RESOURCES = (
@@ -134,6 +135,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     base_url: str,
     visitor_pages: APIRouter | None = None,
     most_body_bytes: int = MOST_BODY_BYTES,
+    most_file_bytes: int = MOST_FILE_BYTES,
     most_feed_bytes: int = MOST_FEED_BYTES,
 ) -> FastAPI:
     """The management API. `base_url` is where publishers' pages reach this server."""
@@ -164,6 +166,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         Gate,
         identify=manage.keys.identify,
         most_body_bytes=most_body_bytes,
+        most_file_bytes=most_file_bytes,
         most_feed_bytes=most_feed_bytes,
     )
     return app

@@ -15,9 +15,8 @@ from adserver.writes import ApiKey
 API = "/api/v1"
 OPEN = frozenset({f"{API}/openapi.json", f"{API}/docs"})
 HOOK_PATH = re.compile(rf"{API}/(?:hooks/[^/]+|postback)/[^/]+")  # proved by a signature instead of a key
-FILE_PATH = re.compile(  # the body is a file
-    rf"{API}/(?:advertisers/[^/]+/(?:feeds/[^/]+/import|media)|offer-pools/[^/]+/codes)"
-)
+FEED_PATH = re.compile(rf"{API}/advertisers/[^/]+/feeds/[^/]+/import")
+FILE_PATH = re.compile(rf"{API}/(?:advertisers/[^/]+/media|offer-pools/[^/]+/codes)")
 
 
 class Gate:
@@ -29,11 +28,13 @@ class Gate:
         *,
         identify: Callable[[str], ApiKey | None],
         most_body_bytes: int,
+        most_file_bytes: int,
         most_feed_bytes: int,
     ) -> None:
         self._app = app
         self._identify = identify
         self._most_body_bytes = most_body_bytes
+        self._most_file_bytes = most_file_bytes
         self._most_feed_bytes = most_feed_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,11 +48,16 @@ class Gate:
             refusal = problem_response("unauthenticated", {"WWW-Authenticate": "Bearer"})
             await refusal(scope, receive, send)
             return
-        most = self._most_feed_bytes if FILE_PATH.fullmatch(path) else self._most_body_bytes
+        most = self._most_bytes(path)
         if _declared_length(headers) > most:
             await problem_response("body_too_large")(scope, receive, send)
             return
         await self._app(scope, _counted(receive, most), _with_headers(send))
+
+    def _most_bytes(self, path: str) -> int:
+        if FEED_PATH.fullmatch(path):
+            return self._most_feed_bytes
+        return self._most_file_bytes if FILE_PATH.fullmatch(path) else self._most_body_bytes
 
     async def _admit(self, scope: Scope, headers: Headers) -> bool:
         """Whether the key is known; keys are read from the database, so off the event loop."""

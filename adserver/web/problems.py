@@ -65,7 +65,9 @@ PROBLEMS = {
     "deposit_exists": Kind(
         409, "The deposit is noted otherwise", "Its `reference` stands for `figure_micros`; take a new one."
     ),
-    "body_too_large": Kind(413, "The body is too large", "Send fewer things at once, or a feed."),
+    "body_too_large": Kind(
+        413, "The body is too large", "Send fewer things at once; a large feed gzipped, or from its `url`."
+    ),
     "idempotency_key_required": Kind(
         400,
         "An Idempotency-Key is needed",

@@ -182,6 +182,15 @@ def test_an_import_beside_the_request_answers_at_once_and_tells_how_far_it_is(al
         assert api.get(feed).json()["last_import"]["import_id"] == done["id"]
 
 
+def test_a_large_feed_may_be_sent_as_it_is(alone: RunningServer) -> None:
+    body = Feed(rows=300).body.replace(b"<title>", b"<description>%b</description><title>" % (b"word " * 10_000))
+    assert len(body) > 14_000_000
+    with alone.api() as api:
+        feed = make_feed(api, "https://shop.example/feed.xml")
+        answer = api.post(f"{feed}/import", content=body, timeout=60)
+        assert (answer.status_code, answer.json().get("products")) == (200, 300), answer.text
+
+
 @pytest.mark.parametrize("scheduled", [True, False], ids=["by schedule", "asked for"])
 def test_a_server_that_is_killed_leaves_no_import_under_way_for_ever(tmp_path: Path, scheduled: bool) -> None:
     merchant = Feed(rows=30)
