@@ -53,6 +53,11 @@ class Fetching(msgspec.Struct, frozen=True, kw_only=True):
 NEVER_FETCHED = Fetching()
 
 
+def anew(known: Fetching, now_ms: int) -> Fetching:
+    """The same where the feed is to be found or read otherwise: due now, and whole."""
+    return msgspec.structs.replace(known, validators=NOT_KNOWN, failures=0, why=None, next_ms=now_ms)
+
+
 def after_success(known: Fetching, interval_minutes: int | None, now_ms: int, dice: float) -> Fetching:
     """The same, once the catalogue is what the feed says."""
     return msgspec.structs.replace(

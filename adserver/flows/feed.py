@@ -297,6 +297,8 @@ class ImportFeed:
         current = self._feeds.feed(feed.key) or feed
         now_ms, dice = self._clock(), self._dice()
         known = current.fetching if order.scheduled else msgspec.structs.replace(current.fetching, failures=0)
+        if _is_otherwise(current, feed):  # what was sent is no version of the one it is now
+            ending = msgspec.structs.replace(ending, validators=NOT_KNOWN)
         fetching = ending.next_of(known, current.interval_minutes, now_ms, dice)
         changed = msgspec.structs.replace(
             current,
@@ -336,6 +338,12 @@ class _Ending(msgspec.Struct, frozen=True):
             read_ms=report.started_at_ms,
             mostly_rejected=report.rejected_count > report.products,
         )
+
+
+def _is_otherwise(one: Feed, other: Feed) -> bool:
+    """Whether they lie elsewhere, or are read otherwise."""
+    as_read = [(feed.url, feed.currency, feed.link_template) for feed in (one, other)]
+    return as_read[0] != as_read[1]
 
 
 def _read(reading: ReadProducts, disk: IO[bytes], watch: Watch) -> None:

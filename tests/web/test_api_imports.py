@@ -6,7 +6,11 @@ import threading
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from adserver.domain.fetching import Fetching, Validators
+from adserver.domain.identity import read_id
+from adserver.writes import SaveEntity
 from tests.web.api import Api, World
 
 
@@ -58,6 +62,40 @@ def test_nothing_is_queued_where_there_is_nothing_to_import(api: Api, feed: str)
     answer = api.call("POST", f"{feed}/import", params={"wait": "false"})
     assert (answer.status_code, answer.json()["code"]) == (422, "nothing_to_import")
     assert api.call("GET", f"{feed}/imports").json() == {"items": []}
+
+
+def test_a_feed_that_lacks_its_currency_is_told_it_and_imported(api: Api, feed: str) -> None:
+    body = feed_of(3, price="10.00")
+    assert imported(api, feed, body)["fatal"].startswith("currency_needed")
+    changed = api.call("PATCH", feed, {"currency": "EUR"})
+    assert (changed.status_code, changed.json()["currency"]) == (200, "EUR")
+    assert imported(api, feed, body)["products"] == 3
+    other = api.call("PATCH", feed, {"currency": "USD"})
+    assert (other.status_code, other.json()["code"]) == (422, "currency_mismatch")
+
+
+def test_a_feed_is_fetched_elsewhere_oftener_and_no_more(api: Api, feed: str) -> None:
+    refused = api.call("PATCH", feed, {"schedule": {"every_minutes": 60}})
+    assert (refused.status_code, refused.json()["code"]) == (422, "schedule_without_url")
+    change = {"url": "https://shop.example/new.xml", "schedule": {"every_minutes": 60}}
+    changed = api.call("PATCH", feed, change).json()
+    assert (changed["url"], changed["schedule"]) == (change["url"], change["schedule"])
+    assert changed["next_fetch_at"] and api.imports.queue_due() == 1
+    ended = api.call("PATCH", feed, {"schedule": None}).json()
+    assert (ended["url"], ended["schedule"], ended["next_fetch_at"]) == (change["url"], None, None)
+
+
+def test_a_feed_that_is_read_otherwise_is_not_taken_for_unchanged(api: Api, world: World, feed: str) -> None:
+    key = read_id("feed", world.feed)
+    assert key is not None
+    known = api.storage.feeds.feed(key)
+    assert known is not None
+    fetching = Fetching(validators=Validators(etag='"1"'), read_ms=api.clock(), failures=2, why="not_fetched")
+    api.storage.writer.commit(SaveEntity(replace(known, fetching=fetching), is_new=False))
+    api.call("PATCH", feed, {"link_template": "https://shop.example/{id}"})
+    changed = api.storage.feeds.feed(key)
+    assert changed is not None and not changed.fetching.worth_asking(api.clock())
+    assert (changed.fetching.failures, changed.fetching.why) == (0, None)
 
 
 def test_a_yes_and_a_no(api: Api, world: World, feed: str) -> None:

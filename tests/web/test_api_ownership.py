@@ -100,6 +100,7 @@ def bodies(of: World) -> dict[Route, object]:
         },
         ("PUT", "/advertisers/{advertiser_id}/products/{item_id}"): product_body(),
         ("POST", "/advertisers/{advertiser_id}/feeds"): {},
+        ("PATCH", "/advertisers/{advertiser_id}/feeds/{feed_id}"): {},
         ("POST", "/advertisers/{advertiser_id}/product-sets"): set_body(),
         ("POST", "/advertisers/{advertiser_id}/product-sets/preview"): {"inclusions": [{"on_sale": True}]},
         ("PATCH", "/advertisers/{advertiser_id}/product-sets/{product_set_id}"): {"name": "Mine now"},

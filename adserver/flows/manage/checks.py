@@ -95,8 +95,10 @@ def sound_slot(slot: Slot) -> Slot | Why:
     return Why.FLOOR_WITHOUT_CURRENCY if slot.floor_cpm_micros and slot.currency is None else slot
 
 
-def sound_feed(feed: Feed) -> Feed | Why:
+def sound_feed(feed: Feed, advertiser: Advertiser) -> Feed | Why:
     """A feed lies wherever the merchant's shop software puts it; fetching it is guarded elsewhere."""
+    if feed.currency not in (None, advertiser.currency):
+        return Why.CURRENCY_MISMATCH
     if feed.url is None:
         return Why.SCHEDULE_WITHOUT_URL if feed.interval_minutes is not None else feed
     link = _link(feed.url, None)

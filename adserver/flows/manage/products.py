@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from adserver.catalogue_writes import SaveProducts
 from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Feed, Product
+from adserver.domain.fetching import anew
 from adserver.domain.identity import product_key
 from adserver.domain.price_history import ReferencePrice, StrikeCount, counted_for, reference_price
 from adserver.flows.manage.accounts import ManageAccounts
@@ -128,13 +129,23 @@ class ManageProducts:
         owner = self._accounts.advertiser(reach, draft.advertiser_key)
         if isinstance(owner, Refused):
             return owner
-        if draft.currency not in (None, owner.currency):
-            return Refused(Why.CURRENCY_MISMATCH)
-        sound = sound_feed(draft)
+        sound = sound_feed(draft, owner)
         if isinstance(sound, Why):
             return Refused(sound)
         key, now_ms = self._desk.mint_key(), self._desk.clock()
         return self._desk.create(replace(sound, key=key, created_at_ms=now_ms), receipt_of)
+
+    def change_feed(
+        self, reach: Reach, advertiser_key: int, key: int, edit: Callable[[Feed], Feed]
+    ) -> Feed | Refused:
+        """Where it lies, how it is read and how often; its products stay live until its next import."""
+        known, owner = self.feed(reach, advertiser_key, key), self._accounts.advertiser(reach, advertiser_key)
+        if isinstance(known, Refused) or isinstance(owner, Refused):
+            return NOT_FOUND
+        sound = sound_feed(edit(known), owner)
+        if isinstance(sound, Why):
+            return Refused(sound)
+        return self._desk.replace(replace(sound, fetching=anew(known.fetching, self._desk.clock())))
 
 
 def _with_picture(wished: Product, known: Product | None) -> Product:

@@ -19,6 +19,7 @@ from adserver.web.once import CurrentOnce, answer
 from adserver.web.problems import Problem
 from adserver.web.schemas.catalogue import (
     FeedAnswer,
+    FeedChange,
     FeedDraft,
     ImportAnswer,
     show_feed,
@@ -56,6 +57,15 @@ def create_feed(
 def get_feed(advertiser_id: str, feed_id: str, manage: CurrentManage, caller: CurrentCaller) -> Response:
     _, feed = _feed_of(manage, caller, advertiser_id, feed_id)
     return answer(show_feed(feed))
+
+
+@router.patch("/{feed_id}", response_model=FeedAnswer, responses=problems())
+def change_feed(
+    advertiser_id: str, feed_id: str, change: FeedChange, manage: CurrentManage, caller: CurrentCaller
+) -> Response:
+    """Change where a feed lies, how it is read and how often; where it has a schedule, it is fetched now."""
+    owner, key = key_from("adv", advertiser_id), key_from("feed", feed_id)
+    return answer(show_feed(found(manage.products.change_feed(caller.reach, owner, key, change.edit))))
 
 
 @router.post(

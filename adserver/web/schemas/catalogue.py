@@ -252,6 +252,24 @@ class FeedDraft(Strict):
         )
 
 
+class FeedChange(Change):
+    """What is not named stays; a feed whose `schedule` is taken away is fetched no more."""
+
+    liftable = frozenset({"url", "currency", "link_template", "schedule"})
+
+    url: Link | None = None
+    currency: Currency | None = None
+    link_template: LinkTemplate | None = None
+    schedule: ScheduleBody | None = None
+
+    def edit(self, feed: Feed) -> Feed:
+        given = self.given()
+        if "schedule" in given:
+            schedule = given.pop("schedule")
+            given["interval_minutes"] = None if schedule is None else schedule.every_minutes
+        return replace(feed, **given)
+
+
 class RejectedAnswer(Strict):
     line: int
     item_id: str | None
