@@ -13,7 +13,7 @@ _ROWS: dict[Name, str] = {
     Rejection.MISSING_LINK: "Give the product the address of its page, or the feed a link_template.",
     Rejection.BAD_LINK: "Write the whole address of the page, beginning with https://.",
     Rejection.FOREIGN_LINK: "Link to a page on the advertiser's domains, or have the operator add one.",
-    Rejection.MISSING_PRICE: "Give the product its price.",
+    Rejection.MISSING_PRICE: "Give the product its price, such as 15.00 EUR.",
     Rejection.BAD_PRICE: "Write one price above zero, such as 15.00 EUR.",
     Rejection.MISSING_CURRENCY: "Write it with the price, such as 15.00 EUR, or set the feed's currency.",
     Rejection.WRONG_CURRENCY: "Send prices in the advertiser's currency: another is another advertiser.",
