@@ -17,8 +17,10 @@ from adserver.domain.imports import AskedBy, ImportState, Watch
 from adserver.flows.imports import RunImports
 from adserver.main import imports_beside, open_storage
 from adserver.ports import Stores
+from adserver.printout import printable
 
 MOST_ROWS_PRINTED = 20
+MOST_CHARACTERS_OF_A_REFUSAL = 300
 NO_SUCH_FEED = 2
 
 
@@ -122,10 +124,12 @@ def _print(console: Console, report: ImportReport) -> None:
     out = Console(highlight=False, markup=False, soft_wrap=True)
     out.print(f"{report.products:,} products are live, {report.rejected_count:,} rows were left out")
     for row in report.rejected[:MOST_ROWS_PRINTED]:
-        out.print(f"  line {row.line}: {row.item_id or 'no id'}: {row.reason}. {advice_for(row.reason)}")
+        item_id = printable(row.item_id or "no id")
+        out.print(f"  line {row.line}: {item_id}: {row.reason}. {advice_for(row.reason)}")
     if report.rejected_count > MOST_ROWS_PRINTED:
         out.print(f"  ... and {report.rejected_count - MOST_ROWS_PRINTED:,} more; --json has up to 10,000")
     if report.fatal is not None:
         import_id = write_id("imp", report.import_key)
         wait = f"; {import_id} waits for your yes: --allow-shrink imports it all the same"
-        console.print(f"nothing was changed: {report.fatal}{wait if report.waits else ''}", markup=False)
+        fatal = printable(report.fatal, MOST_CHARACTERS_OF_A_REFUSAL)
+        console.print(f"nothing was changed: {fatal}{wait if report.waits else ''}", markup=False)

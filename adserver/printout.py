@@ -1,4 +1,4 @@
-"""What `adserver feed check` says in a terminal: what was found, what to do about it, and some products."""
+"""What the `adserver feed` commands say of a feed in a terminal, and how far they have come."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ def print_check(check: FeedCheck, name: str, out: Console, err: Console) -> None
     found = "of no known format" if check.format is None else check.format.value
     left_out = f", {check.rejected_count:,} left out" if check.rejected_count else ""
     out.print(
-        Text(f"{_plain(name, 300)}: {_several(check.products, 'product')} ({found}){left_out}"),
+        Text(f"{printable(name, 300)}: {_several(check.products, 'product')} ({found}){left_out}"),
         soft_wrap=True,
     )
     if check.fatal is None or not check.fatal.startswith(_ASKED):
@@ -36,7 +36,7 @@ def print_check(check: FeedCheck, name: str, out: Console, err: Console) -> None
     for product in check.sample:
         _print_product(product, out)
     if check.fatal is not None:
-        err.print(Text(f"nothing can be imported: {_plain(check.fatal, 300)}"), soft_wrap=True)
+        err.print(Text(f"nothing can be imported: {printable(check.fatal, 300)}"), soft_wrap=True)
         refusal = next((one for one in check.advice if check.fatal.startswith(one)), "")
         err.print(Text(f"what to do: {check.advice.get(refusal, '')}"), soft_wrap=True)
 
@@ -62,7 +62,7 @@ def _print_rows(check: FeedCheck, out: Console) -> None:
 
 
 def _told(row: RejectedRow) -> str:
-    return f"  line {row.line}: {_plain(row.item_id or 'no id')}: {row.reason}"
+    return f"  line {row.line}: {printable(row.item_id or 'no id')}: {row.reason}"
 
 
 def _print_product(product: Product, out: Console) -> None:
@@ -75,9 +75,9 @@ def _print_product(product: Product, out: Console) -> None:
         product.product_type or "",
         f"of the group {product.item_group_id}" if product.item_group_id else "",
     )
-    out.print(Text(f"  {_plain(product.item_id)}: {_plain(product.title)}"), soft_wrap=True)
-    out.print(Text("      " + ", ".join(_plain(one) for one in about if one)), soft_wrap=True)
-    out.print(Text("      " + _plain(product.link, 200)), soft_wrap=True)
+    out.print(Text(f"  {printable(product.item_id)}: {printable(product.title)}"), soft_wrap=True)
+    out.print(Text("      " + ", ".join(printable(one) for one in about if one)), soft_wrap=True)
+    out.print(Text("      " + printable(product.link, 200)), soft_wrap=True)
 
 
 def _price(product: Product) -> str:
@@ -98,7 +98,7 @@ def _several(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _plain(text: str, most_characters: int = _MOST_CHARACTERS) -> str:
+def printable(text: str, most_characters: int = _MOST_CHARACTERS) -> str:
     """A stranger's text on the operator's terminal: no letter of it may steer the terminal."""
     shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
     return shown if len(shown) <= most_characters else shown[: most_characters - 3] + "..."
