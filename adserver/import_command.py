@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from adserver.config import Settings
 from adserver.domain.catalogue import ImportReport
-from adserver.domain.feed_advice import advice_for
+from adserver.domain.feed_advice import advice_for, advice_on
 from adserver.domain.identity import read_id, write_id
 from adserver.domain.imports import AskedBy, ImportState, Watch
 from adserver.flows.imports import RunImports
@@ -133,3 +133,6 @@ def _print(console: Console, report: ImportReport) -> None:
         wait = f"; {import_id} waits for your yes: --allow-shrink imports it all the same"
         fatal = printable(report.fatal, MOST_CHARACTERS_OF_A_REFUSAL)
         console.print(f"nothing was changed: {fatal}{wait if report.waits else ''}", markup=False)
+        advice = "" if report.waits else advice_on(report.fatal)
+        if advice:
+            console.print(f"what to do: {advice}", markup=False, soft_wrap=True)

@@ -64,3 +64,9 @@ _UNKNOWN = "A newer version of this server left it out: its page about feeds say
 def advice_for(name: str) -> str:
     """The next thing to do; reports that were kept may hold names of other versions."""
     return _ADVICE.get(name, _UNKNOWN)
+
+
+def advice_on(fatal: str) -> str:
+    """The next thing to do about a refused feed, whose name `fatal` begins with; "" where that is unknown."""
+    name = fatal.partition(":")[0].partition(" ")[0]
+    return _ADVICE.get(name, "")

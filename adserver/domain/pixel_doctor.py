@@ -7,6 +7,7 @@ import msgspec
 from adserver.domain.arrival import Arrived
 from adserver.domain.catalogue import Feed, Product, card_of
 from adserver.domain.consent_hold import NO, YES
+from adserver.domain.feed_advice import advice_on
 from adserver.domain.finding import Finding, Severity
 from adserver.domain.item_id import ItemIdRule
 from adserver.domain.item_mapping import MatchedBy, Proposal
@@ -408,7 +409,8 @@ def feed_trouble(feed: Feed, now_ms: int) -> Finding | None:
     if last is not None and last.fatal is not None:
         message = (
             f"The feed could not be imported: {last.fatal}. The products of the import before it are shown."
-        )
+            f" {advice_on(last.fatal)}"
+        ).rstrip()
         return Finding("feed_failed", Severity.ERROR, message, figures)
     interval_ms = (feed.interval_minutes or 0) * 60_000
     if since_ms <= (max(3 * interval_ms, FETCH_OLD_MS) if interval_ms else UPLOAD_OLD_MS):

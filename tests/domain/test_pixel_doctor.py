@@ -249,6 +249,18 @@ def test_a_feed_that_is_old_or_failed_is_found(feed: Feed, code: str | None) -> 
     assert (trouble and trouble.code) == code
 
 
+def test_a_feed_that_failed_is_told_with_what_to_do() -> None:
+    waiting = make_import(fatal="shrank_by_half: 3 products of 900")
+    refused = make_import(fatal="not_well_formed at line 7: mismatched tag")
+    for last, advice in (
+        (waiting, "If so many products have really gone, approve the import that waits."),
+        (refused, "Correct the line, or have the shop's software write the file."),
+        (make_import(fatal="fault"), "The products of the import before it are shown."),
+    ):
+        trouble = feed_trouble(make_feed(last), NOW_MS)
+        assert trouble is not None and trouble.message.endswith(advice)
+
+
 def make_arrived(clicks: int, landed: int) -> Arrived:
     return Arrived((clicks, 0, landed, *Arrived().figures[3:]))
 

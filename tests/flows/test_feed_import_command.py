@@ -48,3 +48,10 @@ def test_an_imported_feed_cannot_steer_the_terminal(folder: Path) -> None:
     assert ": bad_id. " in out
     assert "\x9b" not in out
     assert "\u202e" not in out
+
+
+def test_a_refused_feed_is_told_with_what_to_do(folder: Path) -> None:
+    status, _, err = run(folder, b"<html><body>Please log in</body></html>")
+    assert status == 1
+    assert "nothing was changed: web_page" in err
+    assert "what to do: Open the address in a private window" in err
