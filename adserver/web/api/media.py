@@ -30,7 +30,7 @@ async def upload_picture(
 ) -> Response:
     """The body is a PNG, JPEG, GIF or WebP; `address` goes into a `brand` or a `message`.
 
-    It is drawn anew, with plain borders trimmed. The same picture once more has the same
+    It is drawn anew, set on a plain ground, without plain borders. The same picture once more has the same
     address, so no Idempotency-Key is needed.
     """
     owner = key_from("adv", advertiser_id)
