@@ -11,12 +11,23 @@
     return new Intl.DateTimeFormat(said.locale, { day: "numeric", month: "long" }).format(Number(said.ends));
   }
 
+  // A page may stay open for longer: cards with a badge ask again what they asked without the offer.
+  function over() {
+    place.parentNode.hidden = true;
+    document.querySelectorAll(".badge").forEach(function (badge) {
+      var card = badge.closest(".card"), price = card.querySelector(".price"), was = price.querySelector("s");
+      price.querySelector("b bdi").textContent = was.querySelector("bdi").textContent;
+      price.classList.remove("sale");
+      was.remove();
+      badge.remove();
+    });
+  }
+
   // The server's clock at first, and how long we have been here: the visitor's own clock may be wrong or turned.
   function show() {
     var left = leftAtFirst - (performance.now() - began), minutes = Math.ceil(left / MINUTE), words;
     if (!(left > 0)) {
-      place.hidden = true;
-      if (!place.parentNode.querySelector(".code")) { place.parentNode.hidden = true; }
+      over();
       return;
     }
     if (left > 2 * DAY) {

@@ -179,6 +179,17 @@ def test_a_countdown_goes_on_by_the_time_that_passes_and_leaves_when_it_is_over(
     assert not moving.page.locator(".offer").is_visible()
 
 
+def test_a_page_left_open_asks_the_plain_price_again_once_the_offer_is_over(moving: Gallery) -> None:
+    look = make_look(offer=Offer(percent=10, code="SAVE", ends_at_ms=1_800_000_000_000))
+    alone(moving, creative(look, SKYSCRAPER, TITLES, left_ms=60_000))
+    before = [card.split() for card in moving.page.locator(".price").all_inner_texts()]
+    assert all(len(prices) > 1 for prices in before)
+    plain = moving.page.locator(".price s bdi").all_text_contents()
+    moving.page.clock.run_for(61_000)
+    assert moving.page.locator(".price").all_inner_texts() == plain
+    assert moving.page.locator(".badge, .price s, .sale, .code:visible").count() == 0
+
+
 def test_the_visitors_own_clock_does_not_move_the_end(moving: Gallery) -> None:
     look = make_look(offer=Offer(percent=10, ends_at_ms=1_800_000_000_000))
     moving.page.clock.set_system_time(2_000_000_000_000)
@@ -186,10 +197,10 @@ def test_the_visitors_own_clock_does_not_move_the_end(moving: Gallery) -> None:
     assert moving.page.locator(".ends").inner_text() == "Ends in 3 min"
 
 
-def test_an_offer_that_is_over_is_not_announced_but_its_code_stays(still: Gallery) -> None:
+def test_an_offer_that_is_over_is_not_announced_nor_is_its_code(still: Gallery) -> None:
     look = make_look(offer=Offer(percent=10, code="SAVE", ends_at_ms=1_800_000_000_000))
     alone(still, creative(look, SKYSCRAPER, TITLES, left_ms=-1))
-    assert still.page.locator(".offer").inner_text().split() == ["Code", "SAVE"]
+    assert not still.page.locator(".offer").is_visible()
 
 
 def test_every_control_is_reached_by_keyboard_in_reading_order_and_shows_its_focus(still: Gallery) -> None:
