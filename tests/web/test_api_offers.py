@@ -240,3 +240,13 @@ def test_an_order_of_the_server_with_its_coupon_is_credited_to_the_codes_click(
     assert api.call("POST", "/conversions", unknown, headers={"Idempotency-Key": "two"}).json()["result"] == (
         "unattributed"
     )
+
+
+@pytest.mark.parametrize("head", ["Coupon", "voucher_code", "Discount Code", "Gutschein", "Código"])
+def test_what_the_column_is_called_is_no_code_that_a_shopper_could_get(
+    api: Api, world: World, head: str
+) -> None:
+    told = upload(api, world.pool, f"Value;{head}\n5;HEAD-1\n5;HEAD-2\n")
+    assert (told["added"] + told["rejected"].get("known", 0), len(told["lines"])) == (2, 2 - told["added"])
+    asked = {"advertiser_id": world.advertiser, "code": "Coupon"}
+    assert api.call("POST", "/offers/check", asked).json()["result"] == "unknown_code"

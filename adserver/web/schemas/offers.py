@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
@@ -20,6 +21,13 @@ from adserver.web.schemas.fields import AdvertiserId, Change, GivenTime, Line, N
 MOST_CODES = 100_000
 MOST_FLAWS = 1_000  # that are named one by one
 
+# What shops' exports call the column; a word such as COUPON would be a code as well.
+CODE_HEADS = frozenset(
+    "code codes coupon coupons couponcode vouchercode voucher vouchers discountcode promocode promotioncode "
+    "gutschein gutscheincode rabattcode codepromo codicesconto codigo código".split()
+)
+
+_NO_LETTERS = re.compile(r"[\W_]+")  # `Coupon Code`, `coupon_code`
 Lines = list[tuple[int, str]]
 Prefix = Annotated[str, Field(pattern=r"^(?:[A-Za-z0-9][A-Za-z0-9-]{0,11})?$", examples=["AUTUMN-"])]
 Minutes = Annotated[int, Field(strict=True, ge=1, le=525_600)]
@@ -140,17 +148,18 @@ def _of_json(body: bytes) -> Lines:
 
 
 def _of_csv(text: str) -> Lines:
-    """The column under `code`, else the first; parted by commas, semicolons or tabs."""
+    """The column under a head like `code`, else the first; parted by commas, semicolons or tabs."""
     first = text.partition("\n")[0]
     parted_by = next((sign for sign in "\t;" if sign in first and "," not in first), ",")
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=parted_by, strict=True)
     lines: Lines = []
     column = 0
     for cells in rows:
-        named = [cell.strip().lower() for cell in cells]
-        if not lines and "code" in named:
-            column = named.index("code")
-        elif any(named):
+        named = [_NO_LETTERS.sub("", cell.lower()) for cell in cells]
+        heads = [] if lines else [place for place, name in enumerate(named) if name in CODE_HEADS]
+        if heads:
+            column = next((place for place in heads if named[place] == "code"), heads[0])
+        elif any(cell.strip() for cell in cells):
             lines.append((rows.line_num, cells[column] if column < len(cells) else ""))
     return lines
 
