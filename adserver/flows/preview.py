@@ -10,6 +10,7 @@ from adserver.domain.campaign import Creative
 from adserver.domain.catalogue import Product, card_of
 from adserver.domain.identity import product_key
 from adserver.domain.looks import look_of
+from adserver.domain.offer import still
 from adserver.domain.situation import Situation
 from adserver.ports import Catalogue, Clock
 from creatives.card import Card, Look
@@ -84,7 +85,7 @@ class Preview:
                 return found
             products = found
         language = wish.language or (products[0].language if products else creative.language)
-        look = look_of(creative, wish.situation, language)
+        look = still(look_of(creative, wish.situation, language), self._clock())
         if wish.theme is not None:
             brand = msgspec.structs.replace(look.brand, theme=wish.theme)
             look = msgspec.structs.replace(look, brand=brand)

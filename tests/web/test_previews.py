@@ -70,6 +70,15 @@ def test_the_chosen_products_are_shown_in_their_order(api: Api, world: World) ->
         assert gif.n_frames == 3
 
 
+def test_a_preview_promises_no_offer_that_is_over_as_no_slot_does(api: Api, world: World) -> None:
+    offer = {"percent": 20, "code": "AUTUMN", "ends_at": "2033-01-01T00:00:00Z"}
+    made = api.make("/creatives", cards_body(world.campaign, offer=offer))
+    assert "AUTUMN" in ask(api, made["id"], "/300x250.html").text
+    api.call("PATCH", f"/creatives/{made['id']}", {"offer": offer | {"ends_at": "2001-01-01T00:00:00Z"}})
+    page = ask(api, made["id"], "/300x250.html").text
+    assert "AUTUMN" not in page and 'class="badge"' not in page
+
+
 def test_a_preview_leads_to_the_product_and_reports_to_nobody(api: Api, world: World) -> None:
     answer = ask(api, world.creative, "/300x250.html", item_ids=[world.item])
     policy = answer.headers["content-security-policy"]
