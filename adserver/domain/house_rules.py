@@ -1,6 +1,7 @@
 """A publisher's blocks made ready for its slots: which advertisers and products may not be shown there."""
 
 from collections.abc import Mapping, Sequence
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -107,11 +108,15 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 class HouseRulesOf:
-    """The rules of each slot, made when first asked for and when slot, site or publisher has changed."""
+    """The rules of each slot, made when first asked for and when slot, site or publisher has changed.
+
+    Slots with the same wishes have them in common: what each has found out of categories takes its room once.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._kept: dict[int, _Kept] = {}
+        self._common: WeakValueDictionary[tuple[Blocks, ...], HouseRules] = WeakValueDictionary()
 
     def at(self, slot: Slot, site: Site) -> HouseRules | None:
         """None where nothing is blocked, as in most places."""
@@ -124,5 +129,10 @@ class HouseRulesOf:
 
     def _made(self, slot: Slot, site: Site, publisher: Publisher | None) -> HouseRules | None:
         found = (NO_BLOCKS if publisher is None else publisher.blocks, site.blocks, slot.blocks)
-        blocks = [one for one in found if one != NO_BLOCKS]
-        return HouseRules(self._snapshot.advertisers, blocks) if blocks else None
+        blocks = tuple(one for one in found if one != NO_BLOCKS)
+        if not blocks:
+            return None
+        rules = self._common.get(blocks)
+        if rules is None:
+            rules = self._common[blocks] = HouseRules(self._snapshot.advertisers, blocks)
+        return rules

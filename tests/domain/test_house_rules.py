@@ -104,5 +104,26 @@ def test_rules_follow_each_change_of_slot_site_publisher_and_advertiser() -> Non
         assert known.at(snapshot.slots[800], snapshot.sites[80]) is None
 
 
+def test_slots_with_the_same_wishes_have_their_rules_in_common() -> None:
+    snapshot = Snapshot()
+    first, second, third = (
+        make_slot(),
+        make_slot(key=801),
+        make_slot(key=802, blocks=Blocks(domains=("x.example",))),
+    )
+    for entity in (
+        make_publisher(blocks=Blocks(categories=("Gambling",))),
+        make_site(),
+        first,
+        second,
+        third,
+    ):
+        snapshot.put(entity)
+    known = HouseRulesOf(snapshot)
+    rules = known.at(first, make_site())
+    assert rules is not None and known.at(second, make_site()) is rules
+    assert known.at(third, make_site()) is not rules
+
+
 def test_an_advertiser_this_worker_has_not_heard_of_is_nobodys_to_judge() -> None:
     assert rules_of(Blocks(only_approved=True)).refusal(999) is None
