@@ -44,7 +44,8 @@ MEANINGS = {
     ImportState.UNCHANGED: "The feed has not changed since it was last read, nor has the catalogue.",
     ImportState.FAILED: "Nothing was taken away; `fatal` says why. Mend the feed, then import it again.",
     ImportState.INTERRUPTED: (
-        "The server ended while it was at it. What is scheduled is done again; anything else, import again."
+        "The server ended while it was at it. What is scheduled, or lies with us, is done again, once;"
+        " anything else, import again."
     ),
     ImportState.REJECTED: "Somebody said no: what was live before is live still.",
     ImportState.SUPERSEDED: "A newer import has taken its place.",
@@ -76,6 +77,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     uploaded: bool = False
     allow_shrink: bool = False
     approved: bool = False
+    resumed: bool = False  # after the end of a process that was at it
     rows: int = 0
     of_rows: int | None = None
     bytes_read: int = 0

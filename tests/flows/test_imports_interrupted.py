@@ -70,6 +70,38 @@ def test_an_import_that_somebody_asked_for_is_not_begun_again_by_itself(office: 
     assert (office.states(), office.feed.fetching.failures) == ([S.INTERRUPTED], 0)
 
 
+def test_what_was_sent_or_approved_is_done_again_once(office: Office) -> None:
+    office.run(items(40))
+    for publish in (
+        lambda: office.imports.queue(office.feed, io.BytesIO(items(30))),
+        lambda: approve(office),
+    ):
+        publish()
+        interrupt(office, S.PUBLISHING)
+        assert office.imports.tend() == 1
+        assert office.newest().state is S.QUEUED
+        assert office.imports.run_next() == 1 and office.newest().state is S.DONE
+    assert len(office.live()) == 5
+    office.imports.queue(office.feed, io.BytesIO(items(6)))
+    for expected in (S.QUEUED, S.INTERRUPTED):
+        interrupt(office, S.PUBLISHING)
+        office.imports.tend()
+        assert office.newest().state is expected
+
+
+def approve(office: Office) -> None:
+    office.run(items(5))
+    assert office.imports.approve(office.feed, office.newest(), wait=False)
+
+
+def test_what_was_sent_is_not_done_again_after_something_newer(office: Office) -> None:
+    office.imports.queue(office.feed, io.BytesIO(items(3)))
+    interrupt(office, S.PUBLISHING)
+    office.run(items(4))
+    assert office.imports.tend() == 1
+    assert (office.states(), len(office.live())) == ([S.DONE, S.INTERRUPTED], 4)
+
+
 def test_what_is_under_way_is_not_taken_for_interrupted(office: Office) -> None:
     tended: list[int] = []
     office.site.put(items(1))

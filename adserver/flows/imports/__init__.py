@@ -199,10 +199,26 @@ class RunImports:
             if current is None:
                 return False
             log.warning("import %s of feed %s was interrupted", import_.key, import_.feed_key)
+            if self._can_resume(current):
+                self._records.move(msgspec.structs.replace(current, resumed=True), ImportState.QUEUED)
+                return True
             interrupted = self._records.move(current, ImportState.INTERRUPTED)
             self._count_failure(interrupted, "interrupted", again=True)
             self._records.tidy(import_.feed_key)
         return True
+
+    def _can_resume(self, import_: Import) -> bool:
+        """Whether what was sent, or approved, lies with us still and nothing newer has come; only once."""
+        of_feed = self._imports.of_feed(import_.feed_key)
+        newer = [one for one in of_feed if one.key > import_.key]
+        if import_.is_fetched or import_.resumed:
+            return False
+        if any(one.is_open or one.state is ImportState.DONE for one in newer):
+            return False
+        file = self._files.open(import_, Part.PRODUCTS if import_.approved else Part.UPLOAD)
+        if file is not None:
+            file.close()
+        return file is not None
 
     def _count_failure(self, import_: Import, why: str, *, again: bool = False) -> None:
         """Of a scheduled import that has not come to its end; `again` at once, where it is the first."""
