@@ -101,7 +101,9 @@ class ReadProducts:
             raise FeedError(FeedRefusal.EMPTY, "there is no product in it")
         if not self.product_count:
             self._ask(row)
-            raise FeedError(FeedRefusal.EMPTY, f"all {self.rejected_count} rows were left out")
+            ((reason, count),) = self.reasons.most_common(1)
+            detail = f"all {self.rejected_count} rows were left out, {count} of them as {reason}"
+            raise FeedError(FeedRefusal.EMPTY, detail)
 
     def _product(self, row: Row) -> Product | None:
         found = row.rejection or product_of(row.fields, row.language, self._rules)

@@ -49,6 +49,14 @@ def test_a_feed_that_loses_many_products_loses_all_of_them(shop: Shop) -> None:
     assert set(shop.live()) == {"1"}
 
 
+def test_a_feed_that_turned_to_another_currency_says_so_and_changes_nothing(shop: Shop) -> None:
+    shop.import_feed(make_feed(make_item("a"), make_item("b")))
+    turned = (make_item("a", "11.00 USD"), make_item("b", "11.00 USD"), make_item("c", "x"))
+    report = shop.import_feed(make_feed(*turned))
+    assert report.fatal == "empty: all 3 rows were left out, 2 of them as wrong_currency"
+    assert set(shop.live()) == {"a", "b"}
+
+
 def test_products_put_by_the_api_stay(shop: Shop) -> None:
     shop.import_feed(make_feed(make_item("a")))
     by_api = msgspec.structs.replace(shop.live()["a"], key=99, item_id="z")

@@ -183,7 +183,9 @@ def test_an_import_beside_the_request_answers_at_once_and_tells_how_far_it_is(al
 
 
 def test_a_large_feed_may_be_sent_as_it_is(alone: RunningServer) -> None:
-    body = Feed(rows=300).body.replace(b"<title>", b"<description>%b</description><title>" % (b"word " * 10_000))
+    body = Feed(rows=300).body.replace(
+        b"<title>", b"<description>%b</description><title>" % (b"word " * 10_000)
+    )
     assert len(body) > 14_000_000
     with alone.api() as api:
         feed = make_feed(api, "https://shop.example/feed.xml")
