@@ -122,7 +122,8 @@ def _as_json(report: ImportReport) -> dict[str, Any]:
 
 def _print(console: Console, report: ImportReport) -> None:
     out = Console(highlight=False, markup=False, soft_wrap=True)
-    out.print(f"{report.products:,} products are live, {report.rejected_count:,} rows were left out")
+    live = f"{report.products:,} products are live, " if report.fatal is None else ""
+    out.print(f"{live}{report.rejected_count:,} rows were left out")
     for row in report.rejected[:MOST_ROWS_PRINTED]:
         item_id = printable(row.item_id or "no id")
         out.print(f"  line {row.line}: {item_id}: {row.reason}. {advice_for(row.reason)}")

@@ -268,6 +268,10 @@ def test_the_command_imports_where_no_server_runs(tmp_path: Path) -> None:
         assert (told.returncode, told.stdout) == (0, "5 products are live, 0 rows were left out\n"), (
             told.stderr
         )
+        file.write_text("no feed")
+        refused = server.command("feed", "import", feed_id, str(file))
+        assert refused.returncode == 1 and "are live" not in refused.stdout
+        assert "nothing was changed: not_a_product_feed" in refused.stderr and "Export one" in refused.stderr
         no_address = server.command("feed", "import", feed_id)
         assert no_address.returncode == 1  # nobody answers there
         server.start()
