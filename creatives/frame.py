@@ -25,11 +25,16 @@ _OWN_COLOURS = 40
 # The photograph's colours, whether it is dithered, and its bytes as a share of the first line's, as measured:
 # few colours, dithered, show a face without bands where more of them, not dithered, do not.
 _QUALITIES = (
-    (216, True, 1.0), (112, True, 0.89), (72, True, 0.78), (48, True, 0.66), (28, True, 0.53),
+    (208, True, 1.0), (112, True, 0.89), (72, True, 0.78), (48, True, 0.66), (28, True, 0.53),
     (14, True, 0.4), (24, False, 0.35), (8, False, 0.2), (3, False, 0.1),
 )  # fmt: skip
 _HOPE = 1.12  # pictures differ by so much from the shares above
-_PIN_DISTANCE, _PHOTO_PIN_DISTANCE = 6, 16  # of 255, per channel
+_FEW_COLOURS = 28  # so few are wanted for their bytes
+_PIN_DISTANCE = 6  # of 255, per channel
+# White and its pale neighbours, which an average of colours would make one, or tint with a badge's edge.
+# Pillow looks colours up by fours: whatever stood between white and 248 would be taken for white.
+_WHITISH = 248
+_PALE = tuple(channel for level in (255, 248, 244, 240, 236, 232, 228, 224) for channel in [level] * 3)
 _KEEP, _RESTORE = 1, 3  # what becomes of a frame once its time is over
 # One pixel that nobody sees, behind the last card: restored to what was before it, the picture is the first.
 _REST = (
@@ -109,16 +114,26 @@ def _with_picture(
     around: Image.Image, picture: Image.Image, place: Box, colours: int, dithered: bool
 ) -> Image.Image:
     """The photograph in colours of its own, set into what stands around it."""
-    flat = picture.quantize(colours, method=Image.Quantize.FASTOCTREE)
-    _pin(flat, rgb(WHITE), _PHOTO_PIN_DISTANCE)
-    if dithered:
-        flat = picture.quantize(palette=flat, dither=Image.Dither.FLOYDSTEINBERG)
+    palette = _palette_of(picture, colours)
+    dither = Image.Dither.FLOYDSTEINBERG if dithered else Image.Dither.NONE
+    flat = picture.quantize(palette=palette, dither=dither)
     own, shift = around.getpalette() or [], len(flat.getpalette() or []) // 3
     together = around.point([min(255, index + shift) for index in range(256)])
     together.putpalette([*(flat.getpalette() or []), *own])
     flat.putpalette(together.getpalette() or [])
     together.paste(flat, (place.left, place.top))
     return together
+
+
+def _palette_of(picture: Image.Image, colours: int) -> Image.Image:
+    """Nothing but a palette: the photograph's own colours, and the pale ones where there is room for them."""
+    own = picture.quantize(colours, method=Image.Quantize.FASTOCTREE).getpalette() or []
+    known = zip(own[0::3], own[1::3], own[2::3], strict=True)
+    white = rgb(WHITE)
+    clear = [channel for colour in known for channel in (white if min(colour) > _WHITISH else colour)]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*clear, *(_PALE if colours > _FEW_COLOURS else _PALE[:3])])
+    return palette
 
 
 def _pin(indexed: Image.Image, exact: tuple[int, int, int], distance: int) -> None:

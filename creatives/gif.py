@@ -21,6 +21,7 @@ from creatives.lettering import (
     fitted,
     height_of,
     seen_line,
+    wrapped,
     write,
     write_centred,
 )
@@ -32,6 +33,8 @@ from creatives.text import plain_text
 _LONG_NAME_LETTERS = 16
 _TILE_MARGIN = 6
 _LEAST_NOTE_SIZE = 10
+_LEAST_HEADLINE_SIZE = 12
+_MOST_ENLARGED = 2.0  # beyond that a small picture is all squares
 _LEAST_BUTTON_SIZE = 11  # smaller letters take two lines instead
 
 
@@ -185,7 +188,7 @@ def _paste_picture(sheet: Sheet, picture: bytes | None) -> Box | None:
     with Image.open(BytesIO(picture), formats=("JPEG", "PNG")) as opened:
         opened.draft("RGB", (box.width, box.height))
         photo = opened.convert("RGB")
-    scale = min(box.width / photo.width, box.height / photo.height)
+    scale = min(box.width / photo.width, box.height / photo.height, _MOST_ENLARGED)
     size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
     photo = photo.resize(size, Image.Resampling.LANCZOS)
     left = box.left + (box.width - size[0]) // 2
@@ -217,13 +220,27 @@ def _draw_product(sheet: Sheet, card: Card, tag: PriceTag) -> None:
     headline = "" if plan.is_flat else plain_text(sheet.look.headline or "")
     room = lines.room - below.used
     if headline and room >= 2 * height_of(title):
-        style = Style("Bold", title.size, readable_on(sheet.primary, skin.ground))
-        lines.add(headline, style, 2 if room >= 3 * height_of(title) + title.size // 4 else 1)
-        lines.gap(title.size // 4)
+        _add_headline(
+            lines, headline, Style("Bold", title.size, readable_on(sheet.primary, skin.ground)), room
+        )
     most = min(plan.title_lines, (lines.room - below.used) // height_of(title))
     lines.add(plain_text(card.title), title, max(1, most))
     lines.rows += below.rows
     lines.draw()
+
+
+def _add_headline(lines: Lines, words: str, style: Style, room: int) -> None:
+    """Whole in two lines, in smaller letters if need be, in three of the smallest; the title keeps a line."""
+    gap = style.size // 4
+    room -= height_of(style) + gap
+    shown, most = drawable(words), max(1, min(2, room // height_of(style)))
+    while style.size > _LEAST_HEADLINE_SIZE and len(wrapped(shown, style, lines.box.width, most + 1)) > most:
+        style = style._replace(size=style.size - 1)
+        most = max(1, min(2, room // height_of(style)))
+    if style.size == _LEAST_HEADLINE_SIZE:
+        most = max(1, min(3, room // height_of(style)))
+    lines.add(words, style, most)
+    lines.gap(gap)
 
 
 def _price_lines(sheet: Sheet, tag: PriceTag, title_height: int) -> Lines:
@@ -250,6 +267,8 @@ def _add_code(lines: Lines, look: Look, style: Style) -> None:
         is_whole = text_width(drawable(words), note.weight, note.size) <= lines.box.width
         most = 1 if is_whole else 2
         if (is_whole or offer.pool) and lines.room >= most * height_of(note):
+            if lines.voice.rtl:  # the dinar's letters reach far down
+                lines.gap(min(6, lines.room - most * height_of(note)))
             lines.add(words, note, most)
             return
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from PIL import Image, ImageChops, ImageSequence
 
+from creatives import lettering
 from creatives.card import Brand, Look, Offer
 from creatives.colour import AA_CONTRAST, contrast, readable_on
 from creatives.fonts import text_width, uncovered
@@ -246,6 +247,45 @@ def test_the_advertisers_headline_and_button_and_the_promised_code_are_drawn() -
         make_look_of(plain.brand, Offer(percent=10), button="Take it"),
     ]
     assert len({draw_frame(make_card(), look, FORMATS["300x250"], PICTURE) for look in said}) == 4
+
+
+def drawn_texts(monkeypatch: pytest.MonkeyPatch, look: Look, format_: Format) -> list[str]:
+    """The pieces of text of a frame, in the order in which they are drawn."""
+    said: list[str] = []
+    mask = lettering._mask
+    monkeypatch.setattr(lettering, "_mask", lambda text, *rest: said.append(text) or mask(text, *rest))
+    draw_frame(make_card("Lambswool beanie", 129_900_000, 159_900_000), look, format_, PICTURE)
+    return said
+
+
+@pytest.mark.parametrize("name", ["300x250", "336x280", "970x250", "160x600", "300x600"])
+def test_a_headline_as_long_as_the_api_takes_it_is_drawn_whole(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headline = "Noch unentschlossen? Die Auswahl wartet!"
+    look = make_look_of(Brand("Velvet & Rye"), Offer(percent=10, code="SAVE10"), headline)
+    said = drawn_texts(monkeypatch, look, FORMATS[name])
+    assert headline in " ".join(said)
+
+
+def test_a_tiny_picture_is_not_blown_up_to_squares() -> None:
+    picture = make_picture(40, 40)
+    frame = opened(draw_frame(make_card(), make_look(), FORMATS["300x250"], picture), FORMATS["300x250"])
+    box = plan_for("300x250").picture
+    grey = [pixel for pixel in frame.crop(box).get_flattened_data() if pixel != (255, 255, 255)]
+    assert 70 * 70 < len(grey) <= 80 * 80
+
+
+@pytest.mark.parametrize("format_", [FORMATS["300x250"], FORMATS["970x250"], FORMATS["320x50"]])
+def test_a_white_product_is_neither_tinted_by_a_badge_nor_lost(format_: Format) -> None:
+    photo = Image.new("RGB", (300, 300), "white")
+    photo.paste("#fbfbfb", (60, 60, 240, 240))
+    picture = encoded(photo, "PNG")
+    frame = draw_frame(make_card(), make_look("en", Offer(percent=15)), format_, picture)
+    box = plan_for(format_.name).picture
+    middle = opened(frame, format_).crop(box).getpixel(((box.right - box.left) // 2, box.height // 2))
+    assert max(middle) - min(middle) <= 1
+    assert 246 <= middle[0] <= 251
 
 
 def test_a_dithered_photograph_keeps_its_gradients() -> None:
