@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
-from creatives.card import Look
+from creatives.card import Card, Look
 from creatives.formats import Format
 from creatives.html import card_fragment, compile_document, message_fragment
 from tests.creatives.samples import BEACONS, make_card, make_picture
@@ -48,14 +48,25 @@ def creative(
     left_ms: int = 8_040_000,
 ) -> Creative:
     """`look` with as many cards as there are titles; the offer ends in 2 h 14 min unless told otherwise."""
+    cards = [
+        make_card(title, PRICES_MICROS[n], REFERENCE_MICROS[n], currency, photo(n), look.language)
+        for n, title in enumerate(titles)
+    ]
+    return drawn(look, format_, cards, size, left_ms)
+
+
+def drawn(
+    look: Look,
+    format_: Format,
+    cards: Sequence[Card],
+    size: tuple[int, int] | None = None,
+    left_ms: int = 8_040_000,
+) -> Creative:
+    """`look` with these cards, or with its message."""
     document = compile_document(look, format_)
     if look.template == "message":
         fragments = [message_fragment(look, format_)]
     else:
-        cards = [
-            make_card(title, PRICES_MICROS[n], REFERENCE_MICROS[n], currency, photo(n), look.language)
-            for n, title in enumerate(titles)
-        ]
         fragments = [
             card_fragment(card, look, lazy=n > 1 and look.template == "carousel")
             for n, card in enumerate(cards)

@@ -16,6 +16,9 @@
   };
   const visible = (element) => {
     const own = box(element);
+    // Where a price has one line only, what it was goes unseen if there is no room beside it.
+    const price = element.closest('.price');
+    if (price && window.getComputedStyle(price).overflow === 'hidden' && own.top >= box(price).bottom - 3) return false;
     return own.width > 0 && own.height > 0 && !element.closest('.aloud,[hidden]') && !outOfSight(element);
   };
   const within = (inner, outer, slack) => inner.left >= outer.left - slack && inner.right <= outer.right + slack &&
@@ -60,6 +63,11 @@
     const line = parseFloat(style.lineHeight), inner = box(element).height - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
     const odd = inner % line;
     if (clamps && style.minHeight === '0px' && odd > 1.5 && odd < line - 1.5) faults.push(`half a line of ${name(element)}`);
+    // A line too many is cut off whole: what is clamped may show no part of it in its own padding.
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const lower = [...range.getClientRects()].some((rect) => rect.top < box(element).bottom - 1 && rect.bottom > box(element).bottom + 2);
+    if (clamps && lower) faults.push(`part of a line below ${name(element)}`);
     const card = element.closest('.card,.message');
     if (card && !within(edges, box(card), 1)) faults.push(`out of its card: ${name(element)}`);
     const words = element.closest('.words');

@@ -8,9 +8,18 @@ import pytest
 from creatives.card import Brand, Look, Message, Offer
 from creatives.formats import FORMATS, RESPONSIVE, Format
 from creatives.labels import LABELS
-from tests.creatives.gallery import Creative, Gallery, chromium, creative, gallery, photo, real_photos
+from tests.creatives.gallery import (
+    Creative,
+    Gallery,
+    chromium,
+    creative,
+    drawn,
+    gallery,
+    photo,
+    real_photos,
+)
 from tests.creatives.real_titles import longest_titles
-from tests.creatives.samples import HOSTILE_TEXTS, make_look, make_message_look
+from tests.creatives.samples import HOSTILE_TEXTS, make_card, make_look, make_message_look
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -50,6 +59,15 @@ HEADLINES = {
     "de": "Noch unentschlossen? Ihre Auswahl wartet auf Sie",
     "es": "¿Aún lo está pensando? Su selección le espera",
     "ar": "ما زلت تفكر؟ اختياراتك في انتظارك",
+}
+# As long as the API takes them, on a card's button.
+BUTTONS = {
+    "en": "Back to your basket!",
+    "fr": "Finir votre commande",
+    "it": "Riprendi il carrello",
+    "de": "Zum Warenkorb zurück",
+    "es": "Terminar tu compra \u2192",
+    "ar": "العودة إلى سلة الشراء"[:20],
 }
 CURRENCIES = {"en": "GBP", "fr": "EUR", "it": "EUR", "de": "EUR", "es": "MXN", "ar": "OMR"}
 PLAIN_TITLES = (
@@ -105,6 +123,7 @@ def test_the_longest_titles_of_real_feeds_fit_in_six_languages(shown: Gallery, l
                 theme="dark" if (place + turn) % 2 else "light",
                 template=template,
                 headline=HEADLINES[language] if (place + turn) % 3 else None,
+                button=BUTTONS[language] if (place + turn) % 2 else None,
                 logo=f"/media/{photo(4)}-half.jpg" if turn == 2 else None,
             )
             titles = longest_titles(language)[:: max(1, len(longest_titles(language)) // 6)][: format_.cards]
@@ -171,6 +190,16 @@ def test_hostile_text_and_huge_prices_stay_in_their_places(shown: Gallery) -> No
         for format_ in FIXED
     ]
     assert_whole(shown, creatives)
+
+
+@pytest.mark.parametrize("template", OF_PRODUCTS)
+def test_a_reduced_price_of_millions_and_a_long_button_stand_whole(shown: Gallery, template: str) -> None:
+    look = make_look(
+        "de", Offer(percent=10), template=template, headline=HEADLINES["de"][:40], button=BUTTONS["de"]
+    )
+    price = {"price_micros": 1_234_567_890_000, "currency": "CZK", "language": "de"}
+    cards = [make_card(title, picture=photo(n), **price) for n, title in enumerate(PLAIN_TITLES)]
+    assert_whole(shown, [drawn(look, format_, cards[: format_.cards]) for format_ in FIXED])
 
 
 def test_any_brand_colour_can_be_read_in_the_light_and_in_the_dark(shown: Gallery) -> None:
