@@ -76,8 +76,8 @@ def message_frame(look: Look, format_: Format, picture: bytes | None) -> bytes:
     photo = _paste_picture(sheet, picture) if picture else None
     plan = sheet.plan
     lines = Lines(sheet.canvas, plan.words, sheet.voice)
-    headline = Style("Bold", plan.title_size + 1, sheet.skin.ink)
-    lines.add(plain_text(message.headline), headline, plan.title_lines)
+    words, headline = plain_text(message.headline), Style("Bold", plan.title_size + 1, sheet.skin.ink)
+    lines.add(words, _unbroken(words, headline, plan.words.width), plan.title_lines)
     lines.gap(plan.title_size // 4)
     body = Style("Regular", max(11, plan.title_size * 3 // 4), sheet.skin.words)
     room = lines.room // height_of(body)
@@ -233,6 +233,7 @@ def _add_headline(lines: Lines, words: str, style: Style, room: int) -> None:
     """Whole in two lines, in smaller letters if need be, in three of the smallest; the title keeps a line."""
     gap = style.size // 4
     room -= height_of(style) + gap
+    style = _unbroken(words, style, lines.box.width)
     shown, most = drawable(words), max(1, min(2, room // height_of(style)))
     while style.size > _LEAST_HEADLINE_SIZE and len(wrapped(shown, style, lines.box.width, most + 1)) > most:
         style = style._replace(size=style.size - 1)
@@ -241,6 +242,14 @@ def _add_headline(lines: Lines, words: str, style: Style, room: int) -> None:
         most = max(1, min(3, room // height_of(style)))
     lines.add(words, style, most)
     lines.gap(gap)
+
+
+def _unbroken(words: str, style: Style, width: int) -> Style:
+    """In letters so small that the longest word stands on a line, where that can be read."""
+    longest = max(
+        drawable(words).split(), key=lambda word: text_width(word, style.weight, style.size), default=""
+    )
+    return fitted(longest, style, width, _LEAST_HEADLINE_SIZE)
 
 
 def _price_lines(sheet: Sheet, tag: PriceTag, title_height: int) -> Lines:

@@ -268,6 +268,17 @@ def test_a_headline_as_long_as_the_api_takes_it_is_drawn_whole(
     assert headline in " ".join(said)
 
 
+@pytest.mark.parametrize("name", ["300x250", "160x600"])
+def test_a_word_of_a_message_is_not_broken_for_a_few_pixels(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    mask = lettering._mask
+    monkeypatch.setattr(lettering, "_mask", lambda text, *rest: said.append(text) or mask(text, *rest))
+    message_frame(make_message_look("Noch unentschlossen? Ihre Auswahl wartet"), FORMATS[name], PICTURE)
+    assert any("unentschlossen?" in line for line in said)
+
+
 def test_a_tiny_picture_is_not_blown_up_to_squares() -> None:
     picture = make_picture(40, 40)
     frame = opened(draw_frame(make_card(), make_look(), FORMATS["300x250"], picture), FORMATS["300x250"])

@@ -181,6 +181,19 @@ def test_the_responsive_one_is_whole_with_a_headline_and_an_offer(shown: Gallery
     assert_whole(shown, creatives)
 
 
+def test_a_message_as_long_as_the_api_takes_it_is_whole_in_any_frame(shown: Gallery) -> None:
+    look = make_message_look(
+        "Noch unentschlossen? Ihre Auswahl wartet auf Sie, aber nur noch bis Sonntagabend um acht!",
+        "Krankenversicherung, Gepäckversicherung und Reiserücktritt für die ganze Familie. " * 2,
+        "Jetzt Angebot anfordern, bitte",
+        picture=f"/media/{photo(1)}.jpg",
+        theme="dark",
+        language="de",
+    )
+    assert_whole(shown, [creative(look, FORMATS[RESPONSIVE], (), size) for size in FRAMES])
+    assert_whole(shown, [creative(look, format_, ()) for format_ in FIXED])
+
+
 def test_hostile_text_and_huge_prices_stay_in_their_places(shown: Gallery) -> None:
     look = make_look(
         "de", Offer(percent=10, code="W" * 40), name="".join(HOSTILE_TEXTS)[:60], headline=HOSTILE_TEXTS[0]
