@@ -105,9 +105,10 @@ def _make_world(server: Server) -> World:
     }
     campaigns = {model.value: _order(manage, shop.key, name, terms) for model, name, terms in _SHOP_CAMPAIGNS}
     campaigns |= {place: _order(manage, solar.key, *order) for place, order in _SERVICE_CAMPAIGNS.items()}
-    for model, offer in (("cpm", None), ("cpc", None), ("cpa", Offer(percent=OFF_PERCENT, code=CODE))):
+    off = Offer(percent=OFF_PERCENT, code=CODE)
+    for model, template, offer in (("cpm", "cards", None), ("cpc", "carousel", None), ("cpa", "hero", off)):
         cards = Creative(
-            key=0, campaign_key=campaigns[model], template="cards", brand=SHOP_BRAND, offer=offer
+            key=0, campaign_key=campaigns[model], template=template, brand=SHOP_BRAND, offer=offer
         )
         made(manage.campaigns.create_creative(OPERATOR, cards))
     world = World(
