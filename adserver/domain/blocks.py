@@ -4,6 +4,8 @@ import re
 
 import msgspec
 
+from adserver.domain.category import path_of
+
 _IAB = re.compile(r"iab[0-9]{1,2}(-[0-9]{1,3})*")
 
 
@@ -23,7 +25,7 @@ NO_BLOCKS = Blocks()
 
 def category_path(text: str) -> tuple[str, ...]:
     """`Apparel & Accessories > Shoes` by its steps, however it is written; IAB's `IAB7-39` is in `IAB7`."""
-    steps = tuple(" ".join(step.casefold().split()) for step in text.split(">"))
+    steps = path_of(text)
     return tuple(steps[0].split("-")) if len(steps) == 1 and _IAB.fullmatch(steps[0]) else steps
 
 

@@ -6,9 +6,9 @@ from functools import lru_cache
 import msgspec
 
 from adserver.domain.catalogue import Product
+from adserver.domain.category import MOST_REMEMBERED, path_of, plain
 from adserver.domain.money import Micros
 
-MOST_REMEMBERED = 4_096
 MOST_JUDGED = 100_000  # products of all sets, of about a hundred bytes each
 
 
@@ -61,18 +61,6 @@ def check(product_set: ProductSet) -> SetRefusal | None:
         for rule in rules
     )
     return SetRefusal.PRICES_REVERSED if any(reversed_) else None
-
-
-@lru_cache(maxsize=MOST_REMEMBERED)  # a catalogue has few words for many products
-def plain(text: str) -> str:
-    """A word as it is compared."""
-    return " ".join(text.casefold().split())
-
-
-@lru_cache(maxsize=MOST_REMEMBERED)
-def path_of(category: str) -> tuple[str, ...]:
-    """Its steps as they are compared, without those that say nothing: feeds end in a `>` at times."""
-    return tuple(filter(None, map(plain, category.split(">"))))
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)

@@ -7,8 +7,9 @@ from enum import StrEnum
 import msgspec
 
 from adserver.domain.catalogue import Product
+from adserver.domain.category import path_of, plain
 from adserver.domain.money import Micros
-from adserver.domain.product_set import Judge, ProductSet, SetRule, path_of, plain
+from adserver.domain.product_set import Judge, ProductSet, SetRule
 
 EXAMPLES = 5
 MOST_WORDS = 20_000  # of a kind, that are remembered to propose one
