@@ -140,6 +140,14 @@ def shortened(report: ImportReport) -> ImportReport:
     return msgspec.structs.replace(report, rejected=report.rejected[:REPORTED_ROWS])
 
 
+def kept_with_feed(report: ImportReport, before: ImportReport | None) -> ImportReport:
+    """A report as its feed has it: where nothing was read, what was left out of the catalogue is so still."""
+    if report.unchanged and before is not None and before.fatal is None:
+        told = ("rejected", "rejected_count", "notes")
+        report = msgspec.structs.replace(report, **{name: getattr(before, name) for name in told})
+    return shortened(report)
+
+
 def next_fetch_ms(feed: Feed) -> int | None:
     """When a feed is fetched next by its schedule; None where it has none."""
     if feed.url is None or feed.interval_minutes is None:

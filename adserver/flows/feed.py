@@ -27,7 +27,7 @@ from adserver.domain.fetching import (
     after_failure,
     after_success,
 )
-from adserver.domain.imports import ImportState, Watch, shortened, shrinkage
+from adserver.domain.imports import ImportState, Watch, kept_with_feed, shrinkage
 from adserver.domain.inflate import GZIP_MAGIC
 from adserver.importing import PLAIN, Order
 from adserver.ports import Catalogue, Clock, Feeds, Fetcher, FetchRefused, Writer
@@ -304,7 +304,7 @@ class ImportFeed:
         fetching = ending.next_of(known, current.interval_minutes, now_ms, dice)
         changed = msgspec.structs.replace(
             current,
-            last_import=shortened(report),
+            last_import=kept_with_feed(report, current.last_import),
             fetching=fetching,
             format=ending.format or current.format,
         )

@@ -140,6 +140,17 @@ def test_a_fault_of_ours_is_told_and_the_next_feed_is_imported(office: Office) -
 # ---- by schedule ----
 
 
+def test_rows_left_out_are_still_told_once_the_address_says_that_nothing_has_changed(office: Office) -> None:
+    office.site.put(make_feed(make_item("a"), make_item("b", "free")), etag="v1")
+    office.fetch_due()
+    office.now_ms += HOUR_MS
+    office.fetch_due()
+    assert office.states() == [S.UNCHANGED, S.DONE]
+    last = office.feed.last_import
+    assert last is not None and (last.unchanged, last.products, last.rejected_count) == (True, 1, 1)
+    assert [row.item_id for row in last.rejected] == ["b"]
+
+
 def test_a_feed_is_fetched_when_it_is_due_and_asked_only_for_what_is_new(office: Office) -> None:
     office.site.put(items(3), etag="v1")
     assert (office.fetch_due(), office.fetch_due()) == (1, 0)
