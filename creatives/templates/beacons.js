@@ -13,6 +13,9 @@
     }
   }
 
+  // What a reader closed within its first second was not seen for a second, though thanks stand in its place.
+  function closed() { return document.querySelector("main").hidden; }
+
   function stop() { clearTimeout(timer); timer = 0; }
 
   function seen(entries) {
@@ -30,7 +33,7 @@
     timer = 0;
     var late = observer.takeRecords();
     if (late.length) { seen(late); }
-    if (ratio < 0.5 || document.visibilityState !== "visible") { return; }
+    if (ratio < 0.5 || document.visibilityState !== "visible" || closed()) { return; }
     if (late.some(function (entry) { return entry.intersectionRatio < 0.5; })) { return; }
     stop();
     observer.disconnect();

@@ -82,8 +82,8 @@ def carousel(language: str = "en") -> Creative:
 def test_a_closed_ad_thanks_and_leads_to_why_it_was_shown(still: Gallery, format_name: str) -> None:
     format_ = FORMATS[format_name]
     alone(still, creative(make_look("fr"), format_, TITLES[: format_.cards]))
-    asked = list(still.asked)
     still.page.locator(".close").click()
+    asked = list(still.asked)
     assert not still.page.locator("header").is_visible()
     assert not still.page.locator("main").is_visible()
     gone = still.page.locator(".gone")
@@ -96,6 +96,23 @@ def test_a_closed_ad_thanks_and_leads_to_why_it_was_shown(still: Gallery, format
     assert box and frame and box["height"] <= frame["height"]
     assert gone.evaluate("(element) => element.scrollHeight <= element.clientHeight")
     assert still.asked == asked  # it needs no server
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_what_is_closed_within_its_first_second_was_not_viewable(moving: Gallery, closes: bool) -> None:
+    alone(moving, creative(make_look(), FORMATS["300x250"], TITLES[:2]))
+    moving.page.clock.run_for(100)
+    moving.page.evaluate(
+        """() => new Promise((done) => {
+          new IntersectionObserver((seen, watch) => { watch.disconnect(); done(); }).observe(document.documentElement);
+        })"""
+    )
+    if closes:
+        moving.page.locator(".close").click()
+    moving.page.clock.run_for(1_500)
+    moving.page.evaluate("fetch('/later', {mode: 'no-cors'})")
+    assert "/later" in moving.asked
+    assert (BEACONS.viewable in moving.asked) is not closes
 
 
 def test_a_carousel_turns_by_itself_and_rests_within_fifteen_seconds_on_the_best(moving: Gallery) -> None:
