@@ -128,8 +128,9 @@ def test_a_carousel_turns_by_itself_and_rests_within_fifteen_seconds_on_the_best
 def test_whatever_the_number_of_cards_it_rests_on_the_best_in_time(moving: Gallery, cards: int) -> None:
     titles = ("Best", *(f"Other {number}" for number in range(cards - 1)))
     alone(moving, creative(make_look(template="carousel"), FORMATS["responsive"], titles, (300, 250)))
-    moving.page.clock.run_for(15_000)
-    turns_to(moving, 0)
+    for place in (*range(1, cards), 0):  # a turn takes its own time, which the clock cannot hurry
+        moving.page.clock.run_for(2_200)
+        turns_to(moving, place)
     moving.page.clock.run_for(60_000)
     assert in_view(moving) == "Best"
 
