@@ -9,6 +9,7 @@ import msgspec
 
 from adserver.domain.approval import live_version
 from adserver.domain.memory import Memory
+from adserver.domain.money import MICROS_PER_UNIT
 from adserver.domain.offer import (
     HandCode,
     NoCode,
@@ -27,7 +28,6 @@ from adserver.writes import Outcome, Result
 from creatives.card import Offer
 
 SECOND_MS = 1_000
-MICROS_PER_HUNDREDTH = 10_000
 
 
 class Click(msgspec.Struct, frozen=True):
@@ -133,8 +133,9 @@ def _lead_on(click: Click, offer: Offer, landing: Leading, code: str | None, end
     if offer.percent is not None:
         said["rt_offer_percent"] = offer.percent
     if offer.amount_micros is not None:
-        whole, rest = divmod(offer.amount_micros // MICROS_PER_HUNDREDTH, 100)
-        said |= {"rt_offer_amount": f"{whole}.{rest:02}", "rt_offer_currency": click.currency}
+        whole, rest = divmod(offer.amount_micros, MICROS_PER_UNIT)
+        decimals = f"{rest:06}".rstrip("0").ljust(2, "0")
+        said |= {"rt_offer_amount": f"{whole}.{decimals}", "rt_offer_currency": click.currency}
     if ends_ms is not None:
         said["rt_offer_ends"] = ends_ms // SECOND_MS
         said["rt_offer_left"] = (ends_ms - click.at_ms) // SECOND_MS

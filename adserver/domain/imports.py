@@ -121,8 +121,8 @@ def state_of(report: ImportReport) -> ImportState:
     return ImportState.DONE if report.fatal is None else ImportState.FAILED
 
 
-def shrinkage(products: int, left_out: int, live: int, was_mostly_rejected: bool) -> str | None:
-    """Why a feed is taken for a broken export, None where it is not.
+def shrinkage(products: int, kept: int, left_out: int, live: int, was_mostly_rejected: bool) -> str | None:
+    """Why a feed is taken for a broken export, None where it is not; `kept` of its products are live now.
 
     A feed of which more rows are left out than taken is one, unless what is live came of such a feed.
     """
@@ -130,6 +130,8 @@ def shrinkage(products: int, left_out: int, live: int, was_mostly_rejected: bool
         return None
     if products * 2 < live:
         return f"{products} products where {live} are live"
+    if kept * 2 < live:
+        return f"{kept} of the {live} products that are live are among its {products}: it has other ids"
     if left_out > products and not was_mostly_rejected:
         return f"{products} products where {live} are live, and {left_out} rows left out"
     return None

@@ -27,7 +27,7 @@ from adserver.domain.fetching import (
     after_failure,
     after_success,
 )
-from adserver.domain.imports import ImportState, Watch, kept_with_feed, shrinkage
+from adserver.domain.imports import SHRINKS_FROM_PRODUCTS, ImportState, Watch, kept_with_feed, shrinkage
 from adserver.domain.inflate import GZIP_MAGIC
 from adserver.importing import PLAIN, Order
 from adserver.ports import Catalogue, Clock, Feeds, Fetcher, FetchRefused, Writer
@@ -232,7 +232,7 @@ class ImportFeed:
             try:
                 _read(reading, disk, order.watch)
                 if not order.allow_shrink:
-                    self._refuse_to_shrink(feed, reading)
+                    self._refuse_to_shrink(feed, reading, disk)
                 self._publish(feed, disk, began_ms, order.watch)
             except FeedError as error:
                 failed = error
@@ -242,10 +242,19 @@ class ImportFeed:
         report = self._report(began_ms, reading, failed, order)
         return self._end(feed, _Ending(report, validators, reading.format), order)
 
-    def _refuse_to_shrink(self, feed: Feed, reading: ReadProducts) -> None:
+    def _refuse_to_shrink(self, feed: Feed, reading: ReadProducts, disk: IO[bytes]) -> None:
         live_count = self._catalogue.count_of_feed(feed.key)
-        was_mostly_rejected = feed.fetching.mostly_rejected
-        detail = shrinkage(reading.product_count, reading.rejected_count, live_count, was_mostly_rejected)
+        kept_count = 0
+        if live_count >= SHRINKS_FROM_PRODUCTS:
+            keys = ([product.key for product in piece] for piece in pieces(disk))
+            kept_count = sum(self._catalogue.count_of_feed(feed.key, piece) for piece in keys)
+        detail = shrinkage(
+            reading.product_count,
+            kept_count,
+            reading.rejected_count,
+            live_count,
+            feed.fetching.mostly_rejected,
+        )
         if detail is not None:
             raise FeedError(FeedRefusal.SHRANK_BY_HALF, detail)
 

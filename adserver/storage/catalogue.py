@@ -1,6 +1,6 @@
 """Products: written in pieces by imports and the API, with price histories; read by key for the slot."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -81,7 +81,9 @@ _PAGE = prepared(
     .limit(bindparam("most"))
 )
 _COUNT = prepared(select(func.count()).where(products.c.advertiser_key == bindparam("advertiser_key")))
-_COUNT_OF_FEED = prepared(select(func.count()).where(products.c.feed_key == bindparam("feed_key")))
+_count_of_feed = select(func.count()).where(products.c.feed_key == bindparam("feed_key"))
+_COUNT_OF_FEED = prepared(_count_of_feed)
+_COUNT_AMONG = prepared(_count_of_feed.where(products.c.key.in_(listed("keys"))))
 _ON_SALE = prepared(
     select(
         products.c.strike,
@@ -206,8 +208,12 @@ class SqliteCatalogue:
         row = self._reader.row(_COUNT, {"advertiser_key": advertiser_key})
         return int(row[0]) if row else 0
 
-    def count_of_feed(self, feed_key: int) -> int:
-        row = self._reader.row(_COUNT_OF_FEED, {"feed_key": feed_key})
+    def count_of_feed(self, feed_key: int, among: Sequence[int] | None = None) -> int:
+        """How many products a feed has brought; `among` these keys only, where some are given."""
+        if among is None:
+            row = self._reader.row(_COUNT_OF_FEED, {"feed_key": feed_key})
+        else:
+            row = self._reader.row(_COUNT_AMONG, {"feed_key": feed_key, "keys": as_list(among)})
         return int(row[0]) if row else 0
 
     def price_history(self, product_key: int) -> PriceHistory | None:

@@ -52,7 +52,8 @@ Index(
 )
 Index("offer_codes_by_order", offer_codes.c.order_key, sqlite_where=offer_codes.c.order_key.is_not(None))
 Index("offer_codes_by_visitor", offer_codes.c.visitor_key, sqlite_where=offer_codes.c.visitor_key != 0)
-Index("offer_codes_by_age", offer_codes.c.handed_ms, sqlite_where=offer_codes.c.visitor_key != 0)
+# A click may be of a visitor whom nobody knew; it leaves with its age all the same.
+Index("offer_codes_by_age", offer_codes.c.handed_ms, sqlite_where=offer_codes.c.click_id.is_not(None))
 Index(
     "offer_codes_to_expire",
     offer_codes.c.pool_key,

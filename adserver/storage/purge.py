@@ -49,7 +49,7 @@ _PURGE = {
     Aged.AD_EVENTS: _blanks(ad_events, ad_events.c.at_ms),
     Aged.DECISIONS: _blanks(decisions, decisions.c.at_ms, MAY_NAME_ONE),
     Aged.CONVERSIONS: _blanks(conversions, conversions.c.arrived_at_ms),
-    Aged.OFFER_CODES: _blanks(offer_codes, offer_codes.c.handed_ms),
+    Aged.OFFER_CODES: _blanks(offer_codes, offer_codes.c.handed_ms, offer_codes.c.click_id.is_not(None)),
     Aged.NOTICES: _deletes(notices, notices.c.at_ms, notices.c.due_ms.is_(None)),
     Aged.REFUSED_CHARGES: _deletes(refused_charges, refused_charges.c.first_seen_ms),
     Aged.COUNTS: _deletes(counts, counts.c.hour_ms),

@@ -48,7 +48,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("offer_codes", schema=None) as batch_op:
         batch_op.create_index(
-            "offer_codes_by_age", ["handed_ms"], unique=False, sqlite_where=sa.text("visitor_key != 0")
+            "offer_codes_by_age", ["handed_ms"], unique=False, sqlite_where=sa.text("click_id IS NOT NULL")
         )
         batch_op.create_index(
             "offer_codes_by_click",

@@ -138,6 +138,8 @@ def test_what_the_api_put_after_an_import_began_outlives_it_and_stays_with_the_f
     assert (product.title, product.image_link, product.picture) == ("By hand", IMAGE, PICTURE)
     assert empty.writer.commit(RemoveProductsNotIn(feed_key=3, import_key=2)).figure == 0
     assert empty.catalogue.count_of_feed(3) == 1
+    assert empty.catalogue.count_of_feed(3, [product.key, product.key + 1]) == 1
+    assert empty.catalogue.count_of_feed(3, []) == empty.catalogue.count_of_feed(4, [product.key]) == 0
 
 
 @pytest.mark.parametrize("began_ms", [250, 251])

@@ -121,6 +121,16 @@ def trade(storage: Storage) -> None:
 # ---- each on its day ----
 
 
+def test_a_code_handed_to_nobody_known_leaves_its_click_too(storage: Storage) -> None:
+    handed = HandCode(POOL, ADVERTISER, 77, "abc", 0, NOW_MS, None, 10, None, ("CODE-77",))
+    assert storage.writer.commit(handed).result is Result.HANDED
+    purge = PurgeAged(Aged.OFFER_CODES, NOW_MS, 100)
+    assert [storage.writer.commit(purge).figure for _ in range(2)] == [1, 0]
+    assert rows_of(storage, "SELECT code, click_id, click_impression_id FROM offer_codes") == [
+        ("CODE-77", None, None)
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "kept_days"),
     [

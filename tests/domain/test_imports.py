@@ -118,7 +118,14 @@ def test_a_version_is_asked_for_until_the_feed_is_a_day_old() -> None:
 def test_an_import_waits_where_much_would_be_gone(
     products: int, left_out: int, live: int, was_mostly_rejected: bool, waits: bool
 ) -> None:
-    assert (shrinkage(products, left_out, live, was_mostly_rejected) is not None) is waits
+    kept = min(products, live)
+    assert (shrinkage(products, kept, left_out, live, was_mostly_rejected) is not None) is waits
+
+
+@pytest.mark.parametrize(("kept", "waits"), [(20, False), (19, True), (0, True)])
+def test_a_feed_with_other_ids_waits_though_it_has_as_many_products(kept: int, waits: bool) -> None:
+    assert (shrinkage(40, kept, 0, 40, False) is not None) is waits
+    assert shrinkage(19, 0, 0, 19, False) is None  # a small catalogue may change as it likes
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,14 @@ def test_small_catalogues_may_shrink_and_half_is_allowed(shop: Shop) -> None:
     assert shop.import_feed(make_feed(make_item("0"))).fatal is None
 
 
+def test_a_feed_whose_ids_are_all_others_waits_for_a_yes(shop: Shop) -> None:
+    """A shop that exports SKUs instead of its own ids: what visitors have seen would be known no more."""
+    shop.import_feed(make_feed(*[make_item(f"a{n}") for n in range(20)]))
+    report = shop.import_feed(make_feed(*[make_item(f"b{n}") for n in range(20)], *[make_item("a1")]))
+    assert report.fatal is not None and report.fatal.startswith("shrank_by_half: 1 of the 20 products")
+    assert len(shop.live()) == 20 and "a0" in shop.live()
+
+
 def test_a_writer_that_fails_is_told_and_nothing_is_removed(shop: Shop) -> None:
     shop.import_feed(make_feed(make_item("a")))
     commit = shop.writer.commit
