@@ -34,10 +34,18 @@ audit: $(VENV)/.runtime ## recompute every balance from the charges; fails unles
 
 # --- check ---
 
+# Browsers and whole servers want the machine for themselves; all other tests go two at a time.
+ALONE := tests/browser tests/creatives tests/pixel tests/simulation
+
 .PHONY: test
 test: lint typecheck tools ## lint, import contracts, types, then every test
 	@echo "tests"
+ifeq ($(ARGS),)
+	@$(BIN)/pytest -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
+	@$(BIN)/pytest $(ALONE)
+else
 	@$(BIN)/pytest $(ARGS)
+endif
 
 .PHONY: test-mutants
 test-mutants: $(VENV)/.dev ## the ledger, and every wrong ledger that the stateful test must notice, by name

@@ -17,7 +17,7 @@ from tests.contract.offer_machine import OfferMachine
 Patch = pytest.MonkeyPatch
 EXAMPLES = settings(max_examples=60, stateful_step_count=12, suppress_health_check=list(HealthCheck))
 BOUNDED = settings(
-    max_examples=200,
+    max_examples=800,  # most die among the first ten
     stateful_step_count=12,
     derandomize=True,  # a mutant that dies today dies tomorrow
     database=None,

@@ -279,6 +279,7 @@ def desk_of(street: Street) -> Desk:
         audiences=stores.audiences,
         inventory=stores.inventory,
         keys=stores.keys,
+        media=stores.media,
         catalogue=stores.catalogue,
         product_sets=stores.product_sets,
         feeds=stores.feeds,

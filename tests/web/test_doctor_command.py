@@ -17,6 +17,7 @@ from adserver import __main__
 from adserver.config import Settings
 from adserver.main import examine_installation
 from adserver.storage.embedded import own_storage
+from adserver.storage.migrate import NEWEST_VERSION
 from adserver.storage.secrets import load_keys
 from adserver.writes import SaveEntity, TakeLease
 from tests.domain.makers import make_advertiser
@@ -97,7 +98,7 @@ def test_with_a_database_and_no_server_nothing_serious_is_wrong(folder: Path) ->
     assert "not_serving" in codes
     status, output = doctor()
     assert status == 0
-    assert "server       not running" in output and "version 0001" in output
+    assert "server       not running" in output and f"version {NEWEST_VERSION}" in output
 
 
 def test_while_a_writer_runs_it_reads_beside_it_and_misses_the_jobs(
