@@ -2,7 +2,9 @@
 
 import html
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -27,6 +29,13 @@ def visitor_who_viewed(demo: RunningDemo, item_id: str) -> httpx.Client:
     visitor = httpx.Client(base_url=demo.url)
     visitor.get("/m/e", params={"m": demo.told["merchant"], "e": "view_item", "id": item_id})
     return visitor
+
+
+def orders_that_wait(folder: Path) -> int:
+    """Told, and not credited yet."""
+    with closing(sqlite3.connect(folder / "adserver.db")) as database:
+        (count,) = database.execute("SELECT COUNT(*) FROM conversions WHERE state = 'new'").fetchone()
+    return int(count)
 
 
 def token_in(document: str) -> str:
@@ -123,6 +132,7 @@ def test_a_page_under_a_foreign_name_is_refused(demo: RunningDemo) -> None:
 
 def test_a_kept_folder_is_found_again_on_another_port(demo: RunningDemo, folder: Path) -> None:
     """Last of this file: it stops the demo that the others use."""
+    until(lambda: not orders_that_wait(folder))
     first, spent = demo.told, demo.spent()
     assert demo.close() == 0
     again = RunningDemo(folder)
