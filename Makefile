@@ -35,7 +35,7 @@ audit: $(VENV)/.runtime ## recompute every balance from the charges; fails unles
 # --- check ---
 
 # What drives browsers, servers or sockets wants the machine for itself; all other tests go two at a time.
-ALONE := tests/browser tests/creatives tests/pixel tests/simulation tests/web
+ALONE := tests/browser tests/creatives tests/simulation tests/web
 
 .PHONY: test
 test: lint typecheck tools ## lint, import contracts, types, then every test
