@@ -29,6 +29,7 @@ _ALIASES = {
     "currency": "currency_code",
 }
 _OTHER_LETTERS = re.compile(r"[^a-z0-9]+")
+_NO_CURRENCY = "XXX"  # ISO 4217's own code for none: two prices of one row are compared, whatever theirs is
 
 
 def spelling(name: str) -> str:
@@ -85,7 +86,7 @@ def add_pictures(fields: dict[str, str], links: Iterable[str]) -> None:
 
 def prices(asked: str, before: str) -> dict[str, str]:
     """Google's two prices out of what is asked now and what was asked before, which may not be more."""
-    sale, full = read_price(asked, "XXX"), read_price(before, "XXX")
+    sale, full = (read_price(price, _NO_CURRENCY) for price in (asked, before))
     if isinstance(sale, PriceRejection) or isinstance(full, PriceRejection) or full[0] <= sale[0]:
         return {"price": asked}
     return {"price": before, "sale_price": asked}

@@ -1,4 +1,4 @@
-(function () {
+(() => {
   "use strict";
   var body = document.body, ratio = 0, timer = 0, observer;
 

@@ -1,6 +1,6 @@
-(function () {
+(() => {
   "use strict";
-  var list = document.querySelector(".cards"), cards = Array.prototype.slice.call(list.children);
+  var list = document.querySelector(".cards"), cards = Array.from(list.children);
   var main = document.querySelector("main"), still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   var DWELL_MS = 2200, REST_MS = 14000, held = false, taken = false, began = 0, timer = 0, at = 0;
 
@@ -13,7 +13,7 @@
 
   function last() { return Math.max(0, shown().length - views()); }
 
-  function shown() { return cards.filter(function (card) { return card.offsetWidth; }); }
+  function shown() { return cards.filter((card) => card.offsetWidth); }
 
   // A smooth turn takes its time, so that where we are going counts, and not where we are.
   function turnTo(place) {
@@ -40,7 +40,7 @@
   function take() { taken = true; clearTimeout(timer); }
 
   function turnBy(step) {
-    var starts = cards.map(function (card) { return Math.abs(startOf(card)); });
+    var starts = cards.map((card) => Math.abs(startOf(card)));
     if (!taken) { at = starts.indexOf(Math.min.apply(null, starts)); }
     take();
     turnTo(at + step);
@@ -57,14 +57,14 @@
 
   fit();
   window.addEventListener("resize", fit);
-  document.querySelector(".turn.back").addEventListener("click", function () { turnBy(-1); });
-  document.querySelector(".turn.on").addEventListener("click", function () { turnBy(1); });
+  document.querySelector(".turn.back").addEventListener("click", () => { turnBy(-1); });
+  document.querySelector(".turn.on").addEventListener("click", () => { turnBy(1); });
   list.addEventListener("pointerdown", take);
   if (still || last() === 0) { return; }
   main.addEventListener("mouseenter", hold);
   main.addEventListener("mouseleave", release);
   main.addEventListener("focusin", hold);
-  main.addEventListener("focusout", function () { setTimeout(release); });
+  main.addEventListener("focusout", () => { setTimeout(release); });
   document.addEventListener("visibilitychange", begin);
   begin();
 })();

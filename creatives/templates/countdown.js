@@ -1,4 +1,4 @@
-(function () {
+(() => {
   "use strict";
   var place = document.querySelector(".ends"), said = place.dataset, began = performance.now();
   var leftAtFirst = Number(document.body.dataset.left), MINUTE = 60000, DAY = 24 * 60 * MINUTE;
@@ -14,8 +14,8 @@
   // A page may stay open for longer: cards with a badge ask again what they asked without the offer.
   function over() {
     place.parentNode.hidden = true;
-    document.querySelectorAll(".badge").forEach(function (badge) {
-      var card = badge.closest(".card"), price = card.querySelector(".price"), was = price.querySelector("s");
+    document.querySelectorAll(".badge").forEach((badge) => {
+      var price = badge.closest(".card").querySelector(".price"), was = price.querySelector("s");
       price.querySelector("b bdi").textContent = was.querySelector("bdi").textContent;
       price.classList.remove("sale");
       was.remove();
@@ -25,11 +25,8 @@
 
   // The server's clock at first, and how long we have been here: the visitor's own clock may be wrong or turned.
   function show() {
-    var left = leftAtFirst - (performance.now() - began), minutes = Math.ceil(left / MINUTE), words;
-    if (!(left > 0)) {
-      over();
-      return;
-    }
+    var left = leftAtFirst + began - performance.now(), minutes = Math.ceil(left / MINUTE), words;
+    if (!(left > 0)) { return over(); }
     if (left > 2 * DAY) {
       words = said.on.replace("{date}", date());
     } else {

@@ -249,7 +249,7 @@ def test_a_document_weighs_less_than_half_of_what_the_trade_allows_the_smallest_
         html = compile_document(look, format_).render(
             fragments, ["/c?t=" + "x" * 200] * format_.cards, BEACONS, NOW_MS
         )
-        assert len(html) < (25_600 if format_.width else 37_000)
+        assert len(html) < (25_000 if format_.width else 37_000)
 
 
 TITLES = st.text(max_size=30) | st.sampled_from(HOSTILE_TEXTS)
