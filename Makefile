@@ -92,6 +92,10 @@ bench-scale: $(VENV)/.dev ## what a request and a worker cost from 10 to 100,000
 	@./tests/ensure_tools.sh wrk
 	@$(BIN)/python -m tests.bench.scale $(ARGS)
 
+.PHONY: eval
+eval: $(VENV)/.dev ## how well products, rates and experiments do on public data: a table, build/eval.json (DATA=folder: your clicks)
+	@$(BIN)/python -m tests.eval $(if $(DATA),--data $(DATA)) $(ARGS)
+
 .PHONY: profile
 profile: $(VENV)/.dev ## where the time of a case goes (CASE=slot): a flame graph, build/slot.svg
 	@./tests/ensure_tools.sh wrk

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 import msgspec
 
-from adserver.catalogue_writes import SaveProducts, SetPicture
 from adserver.demo import pictures, roof
 from adserver.demo.catalogue import (
     CODE,
@@ -28,7 +27,7 @@ from adserver.domain.pricing import PricingModel, Terms
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.flows.manage import Manage, Reach, Refused
 from adserver.main import Server, create_operator_key
-from adserver.writes import ApiKey, Scope
+from adserver.writes import ApiKey, SaveProducts, Scope, SetPicture
 from creatives.card import Brand, Message, Offer
 from creatives.pictures import PictureRejection, make_thumbnail
 from pixel.events import EventName

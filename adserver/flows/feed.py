@@ -10,7 +10,6 @@ from typing import IO
 import msgspec
 from babel import Locale, UnknownLocaleError
 
-from adserver.catalogue_writes import RemoveProductsNotIn, SaveProducts
 from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Feed, FeedFormat, ImportReport, Product, RejectedRow
 from adserver.domain.feed import FeedRules, Note, Rejection, product_of
@@ -29,9 +28,8 @@ from adserver.domain.fetching import (
 )
 from adserver.domain.imports import SHRINKS_FROM_PRODUCTS, ImportState, Watch, kept_with_feed, shrinkage
 from adserver.domain.inflate import GZIP_MAGIC
-from adserver.importing import PLAIN, Order
-from adserver.ports import Catalogue, Clock, Feeds, Fetcher, FetchRefused, Writer
-from adserver.writes import Result, SaveEntity, Together, Write
+from adserver.ports import PLAIN, Catalogue, Clock, Feeds, Fetcher, FetchRefused, Order, Writer
+from adserver.writes import RemoveProductsNotIn, Result, SaveEntity, SaveProducts, Together, Write
 
 PIECE_PRODUCTS = 200  # written in one transaction, so that no other write waits long
 MOST_REJECTED_KEPT = 10_000  # of an import; all of them are counted

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from adserver.catalogue_writes import ForgetPictures, KeepPicture, RetryPictures
 from adserver.domain.catalogue import Product
 from adserver.domain.fetching import NOT_KNOWN, Validators
 from adserver.domain.picture import (
@@ -27,7 +26,7 @@ from adserver.domain.picture import (
     state_unnoted,
 )
 from adserver.ports import Catalogue, Clock, Fetcher, FetchRefused, Media, PictureBook, Pictures, Writer
-from adserver.writes import Result, Write
+from adserver.writes import ForgetPictures, KeepPicture, Result, RetryPictures, Write
 from creatives.pictures import Thumbnail
 
 MOST_PICTURE_BYTES = 8_000_000

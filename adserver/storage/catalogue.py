@@ -8,7 +8,6 @@ import msgspec
 from sqlalchemy import bindparam, delete, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from adserver.catalogue_writes import RemoveProductsNotIn, SaveProducts, SetPicture
 from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Product
 from adserver.domain.price_history import (
@@ -21,10 +20,10 @@ from adserver.domain.price_history import (
     struck_micros,
 )
 from adserver.storage.batch import Batch
-from adserver.storage.entities import log_catalogue_change
+from adserver.storage.changes import log_catalogue_change
 from adserver.storage.sqlite import Reader, as_list, listed, prepared
 from adserver.storage.tables import advertisers, products
-from adserver.writes import Outcome, Result
+from adserver.writes import Outcome, RemoveProductsNotIn, Result, SaveProducts, SetPicture
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Product).decode

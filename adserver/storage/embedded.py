@@ -7,13 +7,13 @@ from adserver.domain.retention import Retention
 from adserver.storage.arrivals import SqliteArrivals
 from adserver.storage.batch import DEFAULT_RETENTION
 from adserver.storage.catalogue import SqliteCatalogue
+from adserver.storage.changes import SqliteChanges
 from adserver.storage.consents import SqliteConsents
 from adserver.storage.conversions import SqliteConversions
 from adserver.storage.entities import (
     SqliteAccounts,
     SqliteAudiences,
     SqliteCampaigns,
-    SqliteChanges,
     SqliteFeeds,
     SqliteInventory,
     SqliteKeys,

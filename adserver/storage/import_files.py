@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from adserver.domain.imports import Import
-from adserver.importing import Part
+from adserver.ports import Part
 
 
 class ImportFolder:

@@ -4,14 +4,13 @@ import msgspec
 from sqlalchemy import and_, bindparam, delete, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from adserver.catalogue_writes import ForgetPictures, KeepPicture, RetryPictures
 from adserver.domain.picture import PictureCounts, PictureState
 from adserver.storage.batch import Batch
-from adserver.storage.entities import CATALOGUE, log_catalogue_change
+from adserver.storage.changes import CATALOGUE, log_catalogue_change
 from adserver.storage.sqlite import Reader, listed, prepared
 from adserver.storage.sqlite import as_list as list_of
 from adserver.storage.tables import change_log, pictures, products
-from adserver.writes import Outcome, Result
+from adserver.writes import ForgetPictures, KeepPicture, Outcome, Result, RetryPictures
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(PictureState).decode

@@ -13,14 +13,6 @@ from typing import Any, NamedTuple, TypeGuard
 
 from sqlalchemy import bindparam, func, select
 
-from adserver.catalogue_writes import (
-    ForgetPictures,
-    KeepPicture,
-    RemoveProductsNotIn,
-    RetryPictures,
-    SaveProducts,
-    SetPicture,
-)
 from adserver.domain.identity import KEY_TIME_SHIFT
 from adserver.domain.in_flight import Expected
 from adserver.domain.offer import AddCodes, HandCode, RedeemCode
@@ -48,6 +40,7 @@ from adserver.storage import (
 )
 from adserver.storage.ahead import read_ahead
 from adserver.storage.batch import DEFAULT_RETENTION, Batch
+from adserver.storage.changes import newest_sequence
 from adserver.storage.checkpoint import Checkpoints
 from adserver.storage.migrate import migrate
 from adserver.storage.newest import NewestChange
@@ -61,7 +54,9 @@ from adserver.writes import (
     CancelConversion,
     CreditConversion,
     Deposit,
+    ForgetPictures,
     ForgetVisitor,
+    KeepPicture,
     KeepSamples,
     Outcome,
     PurgeAged,
@@ -71,9 +66,13 @@ from adserver.writes import (
     RecordArrival,
     RecordDecision,
     RefundCharge,
+    RemoveProductsNotIn,
     Result,
+    RetryPictures,
     SaveEntity,
+    SaveProducts,
     SealDay,
+    SetPicture,
     SettleConversion,
     SettleNotice,
     SignHeads,
@@ -198,7 +197,7 @@ class Committer:
         self._checkpoints = Checkpoints(path)
         self._consents_key = consents_key(load_keys(path.parent))
         self.records = True  # False from a write that the disk refused until the next that it took
-        self._newest.number = entities.newest_sequence(self._connection)
+        self._newest.number = newest_sequence(self._connection)
         self._owes_truncation = False  # erased bytes may still be in the write-ahead log
         self._truncation_tried_at = 0.0
         self._recent = visitors.RecentIds()

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from adserver.web.answers import BODILESS, Answer
-from adserver.web.hot import MOST_BODY_BYTES, Handler, Hot, Request
+from adserver.web.hot import MOST_BODY_BYTES, Handler, Hot
+from adserver.web.hot_answers import Request
 from adserver.web.pending import waited
 
 Scope = MutableMapping[str, Any]

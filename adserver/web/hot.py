@@ -2,36 +2,50 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from urllib.parse import parse_qsl
+from collections.abc import Callable
 
 import msgspec
 
-from adserver.domain.caller import Caller
 from adserver.domain.identity import read_id
 from adserver.domain.pricing import AdEvent
 from adserver.domain.slot import Slot
 from adserver.flows.bill import Bill
-from adserver.flows.collect import Collect, Collected
-from adserver.flows.draw import GIF, PNG, Draw, Drawn
-from adserver.flows.serve import CARDS_OF_IMAGE, Serve, Served, ServedImage, SlotRequest
-from adserver.ports import Deferred, FrameNotDrawn
+from adserver.flows.collect import Collect
+from adserver.flows.draw import PNG, Draw, Drawn
+from adserver.flows.serve import CARDS_OF_IMAGE, Serve, ServedImage
+from adserver.ports import FrameNotDrawn
 from adserver.web import answers, metrics
 from adserver.web.answers import Answer, Headers
 from adserver.web.caller import Callers, Head, read_head
 from adserver.web.gallery import Gallery
-from adserver.web.pending import Pending, in_time, waited
-from adserver.writes import Outcome, Result
+from adserver.web.hot_answers import (
+    Ask,
+    Reply,
+    Request,
+    charged,
+    document_of,
+    explained,
+    kind_of,
+    name_of,
+    picture_of,
+    preflight,
+    shared,
+    slot_request,
+    stored,
+    token_of,
+    waits_for_disk,
+    with_cookie,
+)
+from adserver.web.pending import in_time, waited
+from adserver.writes import Result
 from creatives.formats import FORMATS, Format
-from pixel.parse import MAX_BODY_BYTES, UNHEARD, Hit, from_body, from_query, said_in
+from pixel.parse import MAX_BODY_BYTES, Hit, from_body, from_query
 from pixel.urgent import is_urgent
 
 log = logging.getLogger("adserver.web")
 
-MOST_QUERY_BYTES = 8_192
 MOST_BODY_BYTES = MAX_BODY_BYTES + 1  # of which is kept: one too many says that it was longer
 SHOPPER_SECONDS = 1.0  # a click or picture waits no longer for its charge
-LATE = "late"  # a charge that nobody waited for any longer; it may still be taken
 ADDRESSES = (
     "GET /m/tag.js",
     "GET /m/e",
@@ -53,34 +67,9 @@ ADDRESSES = (
     "GET /metrics",
 )
 METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS"})
-_READ_BY_PAGES = frozenset({"/m/e", "/m/id"})
 _BEACONS = {"/i": AdEvent.IMPRESSION, "/v": AdEvent.VIEWABLE_IMPRESSION}
 
 
-class Request(msgspec.Struct):
-    """One request as it came in at a door; of a longer body, MOST_BODY_BYTES."""
-
-    method: str
-    path: str
-    query: bytes
-    headers: Headers
-    client: str
-    body: bytes = b""
-
-
-class Ask(msgspec.Struct):
-    """A request to a hot address, once its head was read."""
-
-    method: str
-    path: str
-    query: bytes
-    body: bytes
-    head: Head
-    caller: Caller
-    explain: bool  # whether the answer may say what became of it
-
-
-Reply = Answer | Pending  # what is at hand, else what waits for its batch or picture
 Handler = Callable[[Ask], Reply]
 
 
@@ -165,9 +154,9 @@ class Hot:
         if stranger is not None:
             return stranger
         if request.method == "OPTIONS":  # a question about a request is not yet one, and bills nothing
-            return _preflight(request.path, head)
+            return preflight(request.path, head)
         try:
-            if self._checks.is_overloaded(waits=_waits_for_disk(request.path)):
+            if self._checks.is_overloaded(waits=waits_for_disk(request.path)):
                 refused = self._refused(request, head)
                 if refused is not None:
                     return refused
@@ -183,7 +172,7 @@ class Hot:
             return answers.redirect(self._bill.house_url)
         if path.startswith("/slot/"):
             return answers.nothing()
-        return _shared(answers.try_again(), path, read_head(request.headers))
+        return shared(answers.try_again(), path, read_head(request.headers))
 
     def _refused(self, request: Request, head: Head) -> Answer | None:
         """What is said while there are too many, before any work; None to whom is answered all the same.
@@ -196,7 +185,7 @@ class Hot:
             if is_urgent(said, is_known=b"cookie" in head.values):
                 return None
             self._collect.shed()
-            return _shared(answers.try_again(), path, head)
+            return shared(answers.try_again(), path, head)
         if path in _BEACONS:
             self._bill.shed()
             return answers.try_again()
@@ -206,14 +195,14 @@ class Hot:
 
     def _house(self, name: str) -> Answer:
         """A place without its ad: nothing is decided, and nobody's profile is read."""
-        kind = _kind_of(name)
+        kind = kind_of(name)
         slot_key = read_id("slot", name.removesuffix(f".{kind}"))
         slot = None if slot_key is None else self._serve.shed(slot_key)
         if slot is None or (kind and slot.is_responsive):
             return answers.plain(404, "no such slot")
         if kind:
             return answers.picture(*self._draw.house(FORMATS[slot.format_name], kind), kind)
-        return _document(self._serve.house(slot))
+        return document_of(self._serve.house(slot))
 
     def _ask(self, request: Request, head: Head) -> Ask:
         caller = self._callers.caller(head, request.client, asks_only=request.method == "HEAD")
@@ -236,19 +225,19 @@ class Hot:
 
         def told(name: str) -> Answer:
             if name == Result.UNRECORDED:
-                return _shared(answers.try_again(), ask.path, ask.head)
-            answer = _with_cookie(answers.no_content() if is_post else answers.gif(), collected.set_cookie)
+                return shared(answers.try_again(), ask.path, ask.head)
+            answer = with_cookie(answers.no_content() if is_post else answers.gif(), collected.set_cookie)
             if explain:
                 answer.headers.append((b"x-event", name.encode()))
-            return _shared(answer, ask.path, ask.head)
+            return shared(answer, ask.path, ask.head)
 
         waits_for = [*collected.stored, collected.withdrawal] if collected.withdrawal else collected.stored
-        return _stored(collected, waits_for, told) if waits_for else told(_name_of(collected, []))
+        return stored(collected, waits_for, told) if waits_for else told(name_of(collected, []))
 
     def _visitor_id(self, ask: Ask) -> Reply:
         """What the merchant's server may call this visitor in `/api/v1/events`; null without consent."""
         told = answers.json({"visitor": self._collect.party_id(from_query(ask.query), ask.caller)})
-        return _shared(told, ask.path, ask.head)
+        return shared(told, ask.path, ask.head)
 
     # ---- to publishers' pages ----
 
@@ -256,17 +245,17 @@ class Hot:
         name = ask.path.removeprefix("/slot/")
         if name.endswith("/click"):
             return self._image_click(ask, name.removesuffix("/click"))
-        kind = _kind_of(name)
+        kind = kind_of(name)
         if kind:
             return self._image(ask, name.removesuffix(f".{kind}"), kind)
-        request = _slot_request(ask, name)
+        request = slot_request(ask, name)
         served = self._serve.document(request, ask.caller) if request else None
         if served is None:
             return answers.plain(404, "no such slot")
-        return _with_cookie(_document(served), served.set_cookie)
+        return with_cookie(document_of(served), served.set_cookie)
 
     def _image(self, ask: Ask, slot_id: str, kind: str) -> Reply:
-        request = _slot_request(ask, slot_id, cards=1 if kind == PNG else CARDS_OF_IMAGE)
+        request = slot_request(ask, slot_id, cards=1 if kind == PNG else CARDS_OF_IMAGE)
         image = self._serve.image(request, ask.caller) if request else None
         if image is None:
             return answers.plain(404, "no such slot")
@@ -278,7 +267,7 @@ class Hot:
         return self._charged_image(ask, image, drawn, kind)
 
     def _house_picture(self, ask: Ask, format_: Format, kind: str) -> Answer:
-        return _picture(self._draw.house(format_, kind), ask, kind)
+        return picture_of(self._draw.house(format_, kind), ask, kind)
 
     async def _drawn_image(self, ask: Ask, image: ServedImage, kind: str) -> Answer:
         try:
@@ -297,13 +286,13 @@ class Hot:
 
         def told(name: str) -> Answer:
             if name in (Result.CAP_REACHED, Result.UNRECORDED):
-                return _explained(self._house_picture(ask, image.format, kind), ask, name)
-            return _explained(_with_cookie(_picture(drawn, ask, kind), image.set_cookie), ask, name)
+                return explained(self._house_picture(ask, image.format, kind), ask, name)
+            return explained(with_cookie(picture_of(drawn, ask, kind), image.set_cookie), ask, name)
 
-        return _charged(self._bill.image_shown(image.token, ask.caller), told, SHOPPER_SECONDS)
+        return charged(self._bill.image_shown(image.token, ask.caller), told, SHOPPER_SECONDS)
 
     def _image_click(self, ask: Ask, slot_id: str) -> Reply:
-        request = _slot_request(ask, slot_id)
+        request = slot_request(ask, slot_id)
         token = self._serve.image_token(request, ask.caller) if request and request.embed_key else None
         return self._land(ask, token or "")
 
@@ -311,20 +300,20 @@ class Hot:
         def told(name: str) -> Answer:
             if name == Result.UNRECORDED:
                 return answers.try_again()
-            return _explained(answers.no_content() if ask.method == "POST" else answers.gif(), ask, name)
+            return explained(answers.no_content() if ask.method == "POST" else answers.gif(), ask, name)
 
-        return _charged(self._bill.beacon(_BEACONS[ask.path], _token(ask.query), ask.caller), told)
+        return charged(self._bill.beacon(_BEACONS[ask.path], token_of(ask.query), ask.caller), told)
 
     def _click(self, ask: Ask) -> Reply:
-        return self._land(ask, _token(ask.query))
+        return self._land(ask, token_of(ask.query))
 
     def _land(self, ask: Ask, token: str) -> Reply:
         landing = self._bill.click(token, ask.caller)
 
         def told(name: str) -> Answer:  # by now the location has the code that the click was handed
-            return _explained(answers.redirect(landing.location), ask, name)
+            return explained(answers.redirect(landing.location), ask, name)
 
-        return _charged(landing.charge, told, SHOPPER_SECONDS)
+        return charged(landing.charge, told, SHOPPER_SECONDS)
 
     # ---- files ----
 
@@ -349,143 +338,3 @@ class Hot:
 
 async def _figures(measured: metrics.Measured) -> Answer:
     return answers.figures(await asyncio.to_thread(lambda: metrics.exposition(measured())))
-
-
-def _stored(collected: Collected, waits_for: Sequence[Deferred], told: Callable[[str], Answer]) -> Pending:
-    """The answer once all of them are durable, or are not."""
-    answer = Pending(told)
-    if len(waits_for) == 1 and collected.rejection is None:  # nearly always
-        waits_for[0].then(answer.hear)
-        return answer
-    results: list[Result] = []
-
-    def hear(outcome: Outcome) -> None:
-        results.append(outcome.result)
-        if len(results) == len(waits_for):
-            answer.tell(_name_of(collected, results))
-
-    for deferred in waits_for:
-        deferred.then(hear)
-    return answer
-
-
-def _name_of(collected: Collected, results: list[Result]) -> str:
-    """The worst of what became of a hit's events, and of what it withdrew."""
-    if Result.UNRECORDED in results:
-        return Result.UNRECORDED
-    if collected.rejection is not None:
-        return collected.rejection
-    return Result.DUPLICATE if Result.DUPLICATE in results else results[0]
-
-
-def _charged(
-    charge: Deferred | str, told: Callable[[str], Answer], most_seconds: float | None = None
-) -> Reply:
-    """The answer once it is known what became of a charge, or LATE where that is not known in time."""
-    if isinstance(charge, str):
-        return told(charge)
-    answer = Pending(told)
-    if most_seconds is not None:
-        late = asyncio.get_running_loop().call_later(most_seconds, answer.tell, LATE)
-        charge.then(lambda _: late.cancel())
-    charge.then(answer.hear)
-    return answer
-
-
-def _explained(answer: Answer, ask: Ask, name: str) -> Answer:
-    if ask.explain:
-        answer.headers.append((b"x-charge", name.encode()))
-    return answer
-
-
-def _shared(answer: Answer, path: str, head: Head) -> Answer:
-    """Lets a merchant's page read what became of its event: it sent its cookie, so it is not `*`.
-
-    Only there: an ad is personal, and no page may read what its visitor is shown.
-    """
-    origin = head.values.get(b"origin")
-    if origin and path in _READ_BY_PAGES:
-        answer.headers += [
-            (b"access-control-allow-origin", origin.strip()),
-            (b"access-control-allow-credentials", b"true"),
-            (b"access-control-expose-headers", b"X-Event"),
-            (b"vary", b"Origin"),
-        ]
-    return answer
-
-
-def _with_cookie(answer: Answer, set_cookie: bytes | None) -> Answer:
-    if set_cookie is not None:
-        answer.headers.append((b"set-cookie", set_cookie))
-    return answer
-
-
-def _document(served: Served) -> Answer:
-    answer = answers.document(served.body, served.content_security_policy, _ancestors(served.domains))
-    answer.headers.append((b"x-slot", b"filled" if served.filled else b"empty"))
-    return answer
-
-
-def _waits_for_disk(path: str) -> bool:
-    """A document's decision is recorded behind its back; anything else is answered once it is durable."""
-    return not path.startswith("/slot/") or path.endswith((".gif", ".png"))
-
-
-def _kind_of(name: str) -> str:
-    """The ending of an image slot's address; "" where a document is asked for."""
-    return name[-3:] if name.endswith((f".{GIF}", f".{PNG}")) else ""
-
-
-def _picture(drawn: Drawn, ask: Ask, kind: str) -> Answer:
-    return answers.picture(drawn.body, drawn.tag, kind, ask.head.values.get(b"if-none-match", b""))
-
-
-def _token(query: bytes) -> str:
-    """The token is always the first parameter; whatever follows it is ignored."""
-    first = query.split(b"&", 1)[0]
-    return first[2:].decode("latin-1") if first.startswith(b"t=") else ""
-
-
-def _slot_request(ask: Ask, slot_id: str, cards: int = CARDS_OF_IMAGE) -> SlotRequest | None:
-    """The question of a slot; None where the id is not one of a slot's. `still=1`: an image that rests."""
-    slot_key = read_id("slot", slot_id)
-    if slot_key is None:
-        return None
-    if not ask.query:
-        return SlotRequest(slot_key, cards=cards)
-    fields = fields_of(ask.query)
-    if fields.get("still") == "1":
-        cards = 1
-    return SlotRequest(slot_key, fields.get("click"), fields.get("n"), said_in(fields), cards)
-
-
-def fields_of(query: bytes) -> dict[str, str]:
-    """What a slot's query says; of a name that is repeated, the last."""
-    if len(query) > MOST_QUERY_BYTES:
-        return {"consent": UNHEARD}  # what is not read may be a no, and must not pass for silence
-    text = query.decode("latin-1")
-    if "%" in text or "+" in text:
-        return dict(parse_qsl(text, max_num_fields=None))
-    # The same in a third of the time: in most queries every sign stands for itself.
-    return {name: said for name, _, said in [pair.partition("=") for pair in text.split("&")] if said}
-
-
-def _ancestors(domains: tuple[str, ...]) -> str:
-    """Who may frame the slot: the site's domains and their sub-domains, on any port while on loopback."""
-    sources = []
-    for domain in domains:
-        port = ":*" if domain in ("localhost", "127.0.0.1") or domain.endswith(".localhost") else ""
-        sources.append(f"{domain}{port}")
-        if not domain.replace(".", "").isdigit():
-            sources.append(f"*.{domain}{port}")
-    return " ".join(sources) or "'none'"
-
-
-def _preflight(path: str, head: Head) -> Answer:
-    answer = answers.no_content()
-    answer.headers += [
-        (b"access-control-allow-methods", b"GET, POST"),
-        (b"access-control-allow-headers", b"content-type"),
-        (b"access-control-max-age", b"86400"),
-    ]
-    return _shared(answer, path, head)

@@ -16,7 +16,8 @@ from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE, STATUS_LINE, 
 
 from adserver.web.answers import BODILESS, Answer, Headers
 from adserver.web.doors import Door
-from adserver.web.hot import METHODS, MOST_BODY_BYTES, Handler, Hot, Request
+from adserver.web.hot import METHODS, MOST_BODY_BYTES, Handler, Hot
+from adserver.web.hot_answers import Request
 from adserver.web.pending import Pending
 
 # Ours judge anything over 8 KB as too long; from 64 KB on, the parser would refuse the whole request.

@@ -8,7 +8,6 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from adserver.catalogue_writes import SaveProducts
 from adserver.domain.campaign import FrequencyCap, Period
 from adserver.domain.identity import product_key, write_id
 from adserver.domain.money import Micros
@@ -17,7 +16,7 @@ from adserver.domain.token import AdToken, TokenKeys, sign
 from adserver.outside.clock import KeyMint, system_clock
 from adserver.storage.embedded import own_storage
 from adserver.storage.secrets import load_keys
-from adserver.writes import Entity, Outcome, Result, SaveEntity, StoreEvent, Write
+from adserver.writes import Entity, Outcome, Result, SaveEntity, SaveProducts, StoreEvent, Write
 from pixel.consent import Region, Said, Signals, decide
 from pixel.consent_proof import ConsentProof
 from pixel.cookie import RANDOM_BYTES, KeyRing, mint, visitor_of

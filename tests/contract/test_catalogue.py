@@ -3,14 +3,13 @@
 import pytest
 from msgspec.structs import replace
 
-from adserver.catalogue_writes import RemoveProductsNotIn, SaveProducts, SetPicture
 from adserver.domain.catalogue import Product
 from adserver.domain.money import Micros
 from adserver.domain.price_history import PriceHistory, PriceStep, Strike, StrikeCount
 from adserver.storage.catalogue import _ON_SALE as ON_SALE
 from adserver.storage.catalogue import REMOVED_AT_ONCE
 from adserver.storage.embedded import Storage
-from adserver.writes import Result
+from adserver.writes import RemoveProductsNotIn, Result, SaveProducts, SetPicture
 from tests.contract.stores import save, save_new
 from tests.domain.makers import ADVERTISER, DAY_MS, NOW_MS, make_advertiser, make_product
 

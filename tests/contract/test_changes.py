@@ -5,16 +5,26 @@ from hashlib import sha256
 import msgspec
 import pytest
 
-from adserver.catalogue_writes import RemoveProductsNotIn, SaveProducts, SetPicture
 from adserver.domain.budget import BucketId
 from adserver.domain.campaign import Campaign
 from adserver.domain.catalogue import CatalogueChanged
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent
 from adserver.domain.snapshot import Rates
-from adserver.storage import batch, entities
+from adserver.storage import batch, changes
 from adserver.storage.embedded import Storage
-from adserver.writes import AddCounts, Outcome, RecordAd, Result, SaveEntity, TakeLease, Together
+from adserver.writes import (
+    AddCounts,
+    Outcome,
+    RecordAd,
+    RemoveProductsNotIn,
+    Result,
+    SaveEntity,
+    SaveProducts,
+    SetPicture,
+    TakeLease,
+    Together,
+)
 from creatives.pictures import Thumbnail
 from tests.contract.stores import CLICK_PRICE, make_accounts, make_record, rows_of, save
 from tests.domain.makers import (
@@ -49,7 +59,7 @@ def test_everything_is_told_once_and_then_only_what_changed(storage: Storage) ->
 def test_many_are_read_in_pieces_and_share_what_is_alike(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(entities, "READ_AT_ONCE", 2)
+    monkeypatch.setattr(changes, "READ_AT_ONCE", 2)
     new = [make_campaign(key=CAMPAIGN + 10 + number) for number in range(5)]
     new.append(make_campaign(key=CAMPAIGN + 20, rate_micros=Micros(1)))
     for campaign in new:
@@ -88,7 +98,7 @@ def test_a_follower_who_has_not_looked_for_long_hears_of_every_balance(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "KEPT_MOVES", 3)
-    monkeypatch.setattr(entities, "KEPT_MOVES", 3)
+    monkeypatch.setattr(changes, "KEPT_MOVES", 3)
     at, _ = storage.changes.buckets_since(0)
     storage.writer.commit(RecordAd((make_record(1),)))
     for impression in range(2, 8):
@@ -111,7 +121,7 @@ def test_what_is_committed_while_a_follower_looks_takes_no_balance_from_it(
 ) -> None:
     """It asks for the newest first: by then, the oldest of what it has not heard of may be let go."""
     monkeypatch.setattr(batch, "KEPT_MOVES", 4)
-    monkeypatch.setattr(entities, "KEPT_MOVES", 4)
+    monkeypatch.setattr(changes, "KEPT_MOVES", 4)
     at, _ = storage.changes.buckets_since(0)
     days = [TODAY + number for number in range(behind)]
     for number, day in enumerate(days):
@@ -138,7 +148,7 @@ def test_the_sequence_that_is_told_is_on_disk_so_that_none_is_told_twice_after_a
     undone = Together((SaveEntity(make_slot(name="Other"), False), stale))
     for writes in ([change], [click, stale], [undone, AddCounts(())], [AddCounts(()), undone, click]):
         storage.writer.commit_all(writes, False)  # type: ignore[union-attr]
-        assert rows_of(storage, entities._NEWEST) == [(storage.writer.sequence,)]
+        assert rows_of(storage, changes._NEWEST) == [(storage.writer.sequence,)]
 
 
 def test_a_refused_change_is_not_told(storage: Storage) -> None:

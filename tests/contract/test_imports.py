@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from adserver.domain.imports import KEPT, OPEN, AskedBy, Import, ImportState
-from adserver.importing import Part
+from adserver.ports import Part
 from adserver.storage.embedded import Storage
 from adserver.storage.import_files import ImportFolder
 from adserver.storage.imports import _IN_STATE as IN_STATE

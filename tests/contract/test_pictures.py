@@ -2,17 +2,17 @@
 
 import pytest
 
-from adserver.catalogue_writes import (
+from adserver.domain.fetching import Validators
+from adserver.domain.picture import PictureState
+from adserver.storage import pictures
+from adserver.storage.embedded import Storage
+from adserver.writes import (
     ForgetPictures,
     KeepPicture,
     RemoveProductsNotIn,
     RetryPictures,
     SaveProducts,
 )
-from adserver.domain.fetching import Validators
-from adserver.domain.picture import PictureState
-from adserver.storage import pictures
-from adserver.storage.embedded import Storage
 from tests.domain.makers import ADVERTISER, NOW_MS, make_product
 
 IMAGE = "https://shop.example/boots.jpg"

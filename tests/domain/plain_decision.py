@@ -8,14 +8,9 @@ from adserver.domain.approval import live_version
 from adserver.domain.audience import audience_for
 from adserver.domain.campaign import Campaign, Creative, Pacing, creatives_for
 from adserver.domain.catalogue import Product
+from adserver.domain.choice import INTERESTS_LOOKED_AT
 from adserver.domain.contender import MESSAGE
-from adserver.domain.decision import (
-    INTERESTS_LOOKED_AT,
-    Candidate,
-    Decision,
-    NoAd,
-    Request,
-)
+from adserver.domain.decision import Candidate, Decision, NoAd, Request
 from adserver.domain.eligibility import Balance, Refusal, refusal
 from adserver.domain.money import Micros
 from adserver.domain.pacing import DayBudget, dice_of, may_spend

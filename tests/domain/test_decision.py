@@ -7,14 +7,9 @@ from hypothesis import strategies as st
 
 from adserver.domain.campaign import AudienceCreatives, Status
 from adserver.domain.catalogue import Availability, Product
+from adserver.domain.choice import choose_products
 from adserver.domain.contender import MESSAGE
-from adserver.domain.decision import (
-    Candidate,
-    Decision,
-    NoAd,
-    choose_products,
-    decide,
-)
+from adserver.domain.decision import Candidate, Decision, NoAd, decide
 from adserver.domain.eligibility import Refusal
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent, AudienceRate, PricingModel

@@ -21,18 +21,9 @@ from adserver.domain.campaign import (
     Status,
 )
 from adserver.domain.catalogue import Availability, Product
+from adserver.domain.choice import all_choices, first_choices, is_settled
 from adserver.domain.contender import contender_of, line_up_of
-from adserver.domain.decision import (
-    Candidate,
-    Decision,
-    NoAd,
-    Request,
-    Together,
-    all_choices,
-    decide,
-    first_choices,
-    is_settled,
-)
+from adserver.domain.decision import Candidate, Decision, NoAd, Request, Together, decide
 from adserver.domain.eligibility import Balance, Refusal
 from adserver.domain.house_rules import HouseRules
 from adserver.domain.identity import product_key

@@ -11,8 +11,7 @@ from adserver.domain.feed_file import FeedLimits
 from adserver.domain.fetching import NOT_KNOWN, Download, Validators
 from adserver.domain.imports import ImportState, Watch
 from adserver.flows.feed import ImportFeed
-from adserver.importing import Order
-from adserver.ports import FetchRefused
+from adserver.ports import FetchRefused, Order
 from adserver.storage.catalogue import SqliteCatalogue
 from adserver.storage.entities import SqliteFeeds
 from adserver.storage.sqlite import Reader

@@ -6,7 +6,6 @@ from typing import IO
 
 from msgspec.structs import replace
 
-from adserver.catalogue_writes import SaveProducts
 from adserver.domain.catalogue import Feed, ImportReport, Product
 from adserver.domain.feed_file import FeedLimits
 from adserver.domain.fetching import NOT_KNOWN, Download, Validators
@@ -15,7 +14,7 @@ from adserver.domain.tally import Tally
 from adserver.flows.feed import ImportFeed
 from adserver.flows.imports import RunImports
 from adserver.ports import FetchRefused, Heard
-from adserver.writes import Result, SaveEntity
+from adserver.writes import Result, SaveEntity, SaveProducts
 from tests.contract.stores import open_copy
 from tests.flows.feeds import NOW_MS, make_advertiser, make_feed, make_item
 

@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
 
-from adserver.catalogue_writes import SaveProducts
 from adserver.domain.attribution import ServerOrder
 from adserver.domain.caller import Caller
 from adserver.domain.memory import new_memory
@@ -26,7 +25,7 @@ from adserver.parties import Parties
 from adserver.ports import Deferred
 from adserver.storage.audit import audit
 from adserver.storage.embedded import Storage
-from adserver.writes import AddCounts, Outcome, Receipt, Result
+from adserver.writes import AddCounts, Outcome, Receipt, Result, SaveProducts
 from pixel.consent import Region, Said
 from pixel.cookie import KeyRing
 from pixel.events import EventName

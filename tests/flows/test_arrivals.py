@@ -6,13 +6,13 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
-from adserver.catalogue_writes import SaveProducts
 from adserver.domain.arrival import Arrived, Grouping
 from adserver.domain.caller import Caller
 from adserver.domain.campaign import Advertiser
 from adserver.domain.identity import write_id
 from adserver.flows import arrivals
 from adserver.flows.arrivals import OTHER, UNKNOWN, ArrivalReport, ArrivalReports
+from adserver.writes import SaveProducts
 from pixel.consent import Region
 from tests.contract.stores import save, save_new
 from tests.domain.makers import (

@@ -6,13 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from adserver.catalogue_writes import SaveProducts, SetPicture
 from adserver.domain.catalogue import RejectedRow
 from adserver.domain.feed_file import FeedLimits
 from adserver.domain.imports import REPORTED_ROWS
 from adserver.flows.feed import MOST_REJECTED_KEPT, check_feed, language_of
 from adserver.storage.catalogue import REMOVED_AT_ONCE
-from adserver.writes import Outcome, Result, SaveEntity, Write
+from adserver.writes import Outcome, Result, SaveEntity, SaveProducts, SetPicture, Write
 from tests.flows.feeds import NOW_MS, Shop, make_feed, make_item
 
 

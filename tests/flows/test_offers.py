@@ -8,12 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
-from adserver.catalogue_writes import SaveProducts
 from adserver.domain.offer import AddCodes, OfferPool, PoolKind, Redemption, code_key
 from adserver.domain.pricing import AdEvent
 from adserver.flows.redeem import Judged, Redeem
 from adserver.storage import offers
-from adserver.writes import ForgetVisitor, HandCode, Result, Withdraw
+from adserver.writes import ForgetVisitor, HandCode, Result, SaveProducts, Withdraw
 from creatives.card import Offer
 from tests.contract.stores import save, save_new
 from tests.domain.makers import ADVERTISER, CREATIVE, DAY_MS, make_campaign, make_creative

@@ -10,7 +10,6 @@ from typing import IO
 import pytest
 from msgspec.structs import replace
 
-from adserver.catalogue_writes import RemoveProductsNotIn, SaveProducts
 from adserver.domain.catalogue import Product
 from adserver.domain.fetching import NOT_KNOWN, Download, Validators
 from adserver.domain.picture import DAY_MS, LOOK_AGAIN_MS, MINUTE_MS, REST_MS, Shown
@@ -19,6 +18,7 @@ from adserver.flows.picture import CONNECTIONS_PER_HOST, FetchPictures, PictureR
 from adserver.ports import FetchRefused
 from adserver.storage.media import MediaFolder
 from adserver.storage.pictures import SqlitePictureBook
+from adserver.writes import RemoveProductsNotIn, SaveProducts
 from creatives.pictures import PictureRejection, Thumbnail
 from tests.domain.makers import ADVERTISER, NOW_MS, make_product
 from tests.flows.feeds import Shop

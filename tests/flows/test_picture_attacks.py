@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from adserver.catalogue_writes import SaveProducts
 from adserver.flows.picture import FetchPictures, PictureReports
 from adserver.outside.fetcher import HttpFetcher
 from adserver.outside.pictures import PictureDecoder
 from adserver.storage.media import MediaFolder
 from adserver.storage.pictures import SqlitePictureBook
+from adserver.writes import SaveProducts
 from creatives.pictures import PictureRejection
 from tests.creatives.test_picture_attacks import ATTACKS, PATIENT_SECONDS
 from tests.creatives.test_pictures import photo

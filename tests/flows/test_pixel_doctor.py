@@ -2,14 +2,13 @@
 
 import pytest
 
-from adserver.catalogue_writes import SaveProducts
 from adserver.domain.identity import product_key
 from adserver.domain.item_id import ItemIdRule
 from adserver.domain.item_mapping import MatchedBy
 from adserver.flows import pixel_doctor
 from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.pixel_doctor import Examined, PixelDoctor
-from adserver.writes import AddCounts, KeepSamples
+from adserver.writes import AddCounts, KeepSamples, SaveProducts
 from tests.contract.stores import save
 from tests.domain.makers import ADVERTISER, HOUR_MS, make_advertiser, make_product
 from tests.flows.street import SHOPPER, VISITOR, Street

@@ -3,10 +3,9 @@
 import msgspec
 import pytest
 
-from adserver.catalogue_writes import SaveProducts
 from adserver.domain.attribution import NoCredit
 from adserver.domain.pricing import ProductMatch
-from adserver.writes import Result
+from adserver.writes import Result, SaveProducts
 from tests.domain.makers import ADVERTISER, make_product
 from tests.flows.street import BOOTS, Street, sale_terms
 

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from adserver.catalogue_writes import SaveProducts
 from adserver.domain.catalogue import Availability, Product
-from adserver.domain.decision import INTERESTS_LOOKED_AT, Decision, NoAd
+from adserver.domain.choice import INTERESTS_LOOKED_AT
+from adserver.domain.decision import Decision, NoAd
 from adserver.domain.eligibility import Refusal
 from adserver.domain.memory import new_memory
 from adserver.domain.money import Micros
@@ -13,6 +13,7 @@ from adserver.domain.product_set import SetRule
 from adserver.domain.snapshot import Snapshot
 from adserver.flows.refresh import Refresh
 from adserver.flows.serve import ServedImage, SlotRequest
+from adserver.writes import SaveProducts
 from tests.contract.stores import save, save_new
 from tests.domain.makers import (
     ADVERTISER,

@@ -7,7 +7,6 @@ from urllib.parse import unquote
 import msgspec
 import pytest
 
-from adserver.catalogue_writes import RemoveProductsNotIn, SaveProducts
 from adserver.domain.caller import Caller
 from adserver.domain.campaign import FrequencyCap, Period, Status
 from adserver.domain.catalogue import Availability, Product
@@ -23,7 +22,7 @@ from adserver.flows.serve import ServedImage, SlotRequest
 from adserver.ports import Profiles
 from adserver.storage import under_way
 from adserver.storage.under_way import monotonic_ms
-from adserver.writes import AddCounts, Result
+from adserver.writes import AddCounts, RemoveProductsNotIn, Result, SaveProducts
 from pixel.consent import Region
 from pixel.events import EventName, Rejection
 from tests.contract.stores import save, save_new
@@ -485,7 +484,7 @@ def test_no_profile_is_read_for_a_flood_a_machine_or_a_foreign_page(
     street = Street(tmp_path, limits)
     street.open()
     read = ReadProfiles(street.storage.profiles)
-    street.serve._profiles = read
+    street.serve._judge._profiles = read
     reader = msgspec.structs.replace(READER, **caller)
     assert [street.visit(reader).filled for _ in range(5)] == [True] * fills + [False] * (5 - fills)
     assert read.keys == [VISITOR] * fills

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from adserver.catalogue_writes import SaveProducts
 from adserver.domain.catalogue import Product
 from adserver.domain.money import Micros
 from adserver.domain.price_history import PriceStep
 from adserver.flows.serve import ServedImage, SlotRequest
+from adserver.writes import SaveProducts
 from tests.contract.stores import save
 from tests.domain.makers import ADVERTISER, DAY_MS, NOW_MS, SLOT, make_advertiser, make_product
 from tests.flows.feeds import NOW_MS as IMPORTED_MS

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from adserver.catalogue_writes import KeepPicture
 from adserver.domain.identity import product_key, read_id
 from adserver.domain.picture import DAY_MS, PictureState, digest_of
+from adserver.writes import KeepPicture
 from tests.web.api import NOW_MS, Api, World, product_body
 
 IMAGE = "https://shop.example/{}.jpg"

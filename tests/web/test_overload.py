@@ -111,7 +111,7 @@ def test_a_slot_gets_the_house_ad_and_nobodys_profile_is_read(
         raise AssertionError("a profile was read")
 
     world = overloaded.world
-    monkeypatch.setattr(world.server.serve._profiles, "profile", read)
+    monkeypatch.setattr(world.server.serve._judge._profiles, "profile", read)
     for door in DOORS:
         document = ask(overloaded, door, request(b"GET /slot/" + world.slot.encode()))
         assert statuses(document) == [b"200"] and b"x-slot: empty" in document

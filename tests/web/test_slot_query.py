@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adserver.web.hot import MOST_QUERY_BYTES, fields_of
+from adserver.web.hot_answers import MOST_QUERY_BYTES, fields_of
 from pixel.parse import UNHEARD
 
 queries = st.one_of(

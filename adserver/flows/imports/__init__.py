@@ -24,8 +24,7 @@ from adserver.domain.imports import (
 from adserver.domain.tally import Tally
 from adserver.flows.imports.at_work import AtWork
 from adserver.flows.imports.records import ImportRecords
-from adserver.importing import ImportFiles, Imports, Order, Part
-from adserver.ports import Accounts, Clock, Feeds, Writer
+from adserver.ports import Accounts, Clock, Feeds, ImportFiles, Imports, Order, Part, Writer
 from adserver.writes import Result
 
 log = logging.getLogger("adserver.imports")

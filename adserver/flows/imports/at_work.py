@@ -8,7 +8,7 @@ import msgspec
 from adserver.domain.catalogue import Feed, ImportReport
 from adserver.domain.imports import NOBODY, AskedBy, Import, ImportState, Watch
 from adserver.flows.imports.records import ImportRecords, Told
-from adserver.importing import Order, Part
+from adserver.ports import Order, Part
 
 TELL_MS = 1_000  # between two reports of progress
 

@@ -10,8 +10,7 @@ from adserver.domain.fetching import TOLD_AT_FAILURES
 from adserver.domain.imports import AskedBy, Import, ImportState, state_of
 from adserver.domain.notice import NoticeKind, import_notice
 from adserver.domain.tally import Tally
-from adserver.importing import ImportFiles, Imports, Part
-from adserver.ports import Clock, Writer
+from adserver.ports import Clock, ImportFiles, Imports, Part, Writer
 from adserver.writes import Result, SaveEntity, TellAdvertiser
 
 Told = tuple[SaveEntity | TellAdvertiser, ...]

@@ -7,7 +7,6 @@ from typing import TypeVar
 
 import msgspec
 
-from adserver.catalogue_writes import SaveProducts
 from adserver.domain.campaign import Refusal
 from adserver.domain.product_set import SetRefusal
 from adserver.domain.retention import Retention
@@ -28,7 +27,7 @@ from adserver.ports import (
     ProductSets,
     Writer,
 )
-from adserver.writes import Entity, Receipt, Result, SaveEntity, Scope, Together
+from adserver.writes import Entity, Receipt, Result, SaveEntity, SaveProducts, Scope, Together
 
 Made = TypeVar("Made")
 Saved = TypeVar("Saved", bound=Entity)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from adserver.catalogue_writes import SaveProducts
 from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Feed, Product
 from adserver.domain.fetching import anew
@@ -13,7 +12,7 @@ from adserver.domain.price_history import ReferencePrice, StrikeCount, counted_f
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.checks import sound_feed, sound_product
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why
-from adserver.writes import Result
+from adserver.writes import Result, SaveProducts
 
 MOST_TRIES = 20  # to change what others are changing too
 

@@ -1,112 +1,48 @@
 """An ad goes out: snapshot and profile in, a document or picture with signed links out."""
 
-from collections.abc import Callable, Mapping, Sequence
-from hashlib import blake2b
 from urllib.parse import quote
 
 import msgspec
 
-from adserver.domain.caller import Caller, is_from, on_site
+from adserver.domain.caller import Caller, on_site
 from adserver.domain.campaign import PERIOD_MS
-from adserver.domain.catalogue import Product, card_of
+from adserver.domain.catalogue import card_of
 from adserver.domain.click_prefix import allowed_prefix
-from adserver.domain.consent_hold import ConsentHold
-from adserver.domain.contender import MESSAGE, Contenders, LineUp, line_up_of
+from adserver.domain.contender import MESSAGE
 from adserver.domain.decision import (
-    Candidate,
     Decision,
     NoAd,
-    Request,
-    Together,
-    all_choices,
-    decide,
-    first_choices,
-    is_settled,
 )
-from adserver.domain.house_rules import HouseRules, HouseRulesOf
 from adserver.domain.looks import Looks
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.offer import still
 from adserver.domain.pricing import BILLED_EVENT, smallest_price
-from adserver.domain.sightings import noted, profile_of, seconds_needed
+from adserver.domain.sightings import noted, seconds_needed
 from adserver.domain.slot import OnEmpty, Site, Slot
-from adserver.domain.slot_counts import SlotCounts, is_foreign
+from adserver.domain.slot_counts import SlotCounts
 from adserver.domain.snapshot import NO_FIGURES
 from adserver.domain.token import AdToken, Secrets, sign
-from adserver.domain.visitor import Profile, Shop
 from adserver.domain.worth import chance_of
+from adserver.flows.serve.asked import (
+    CARDS_OF_IMAGE,
+    Chance,
+    Served,
+    ServedImage,
+    ServingPolicy,
+    SlotRequest,
+    image_key,
+)
+from adserver.flows.serve.judge import Judge, Viewer, visitor_of
 from adserver.ports import Clock, Refreshed, Stores
 from adserver.writes import RecordDecision
-from creatives.card import Card
-from creatives.formats import FORMATS, Format
+from creatives.formats import FORMATS
 from creatives.html import Beacons, HouseDocument, Look, house_document
 from creatives.ready import Ready
-from pixel.consent import NOTHING_SAID, Consent, Said, Signals
-from pixel.consent import decide as decide_consent
-from pixel.cookie import KeyRing, names_for
+from pixel.cookie import names_for
 from pixel.site_cookie import expire_site, mint_site, set_site
 
-CARDS_OF_IMAGE = 4  # frames of one GIF
 CAROUSEL = "carousel"
-
-
-class ServingPolicy(msgspec.Struct, frozen=True):
-    """The operator's settings: our own address, what currencies are worth to the ranking, keys, an IAB id."""
-
-    base_url: str
-    ranking_rates: Mapping[str, float]
-    cookie_keys: KeyRing
-    tcf_vendor_id: int | None = None
-
-
-class Chance(msgspec.Struct, frozen=True):
-    """Where ids and the decision's dice (in [0, 1)) come from."""
-
-    mint_key: Callable[[], int]
-    dice: Callable[[], float]
-
-
-class SlotRequest(msgspec.Struct, frozen=True):
-    """What a publisher's page sends with its request."""
-
-    slot_key: int
-    click_prefix: str | None = None
-    embed_key: str | None = None  # `n`: ties an image to its link
-    said: Said = NOTHING_SAID
-    cards: int = CARDS_OF_IMAGE  # of an image; a still has one
-
-
-class Served(msgspec.Struct):
-    """A document for the slot's iframe; `domains` may frame it."""
-
-    body: bytes
-    content_security_policy: str
-    domains: tuple[str, ...]
-    filled: bool
-    set_cookie: bytes | None = None
-
-
-class ServedImage(msgspec.Struct):
-    """What an image slot's frames show: draw them, then charge the token before the bytes are sent."""
-
-    format: Format
-    look: Look
-    cards: list[Card]
-    token: AdToken
-    set_cookie: bytes | None
-
-
-class Viewer(msgspec.Struct, frozen=True):
-    """Who looks at a slot, as far as this request's consent lets us know.
-
-    Without a `visitor_key` the profile holds what the cookie of their site counted, and is None where that
-    may not be kept either.
-    """
-
-    consent: Consent
-    visitor_key: int = 0
-    profile: Profile | None = None
 
 
 class Serve:
@@ -125,16 +61,12 @@ class Serve:
         self._memory = memory
         self._snapshot = memory.snapshot
         self._counts = SlotCounts(memory)
-        self._contenders = Contenders(memory.snapshot)
-        self._house_rules = HouseRulesOf(memory.snapshot)
-        self._catalogue = stores.catalogue
-        self._profiles = stores.profiles
         self._ledger = stores.ledger
         self._writer = stores.writer
         self._refresh = refresh
         self._clock = clock
         self._mint_key = chance.mint_key
-        self._dice = chance.dice
+        self._judge = Judge(memory, stores, refresh, clock, chance.dice, policy)
         self._secrets = secrets
         self._policy = policy
         self._looks = Looks()
@@ -237,8 +169,8 @@ class Serve:
         slot = self._slot(ask.slot_key)
         if slot is None:
             return None
-        consent = self._consent(self._snapshot.sites[slot.site_key], ask, caller)
-        keys = dict.fromkeys((_visitor(caller, consent), 0)) if consent.may_store else {}  # the house's
+        consent = self._judge.consent(self._snapshot.sites[slot.site_key], ask, caller)
+        keys = dict.fromkeys((visitor_of(caller, consent), 0)) if consent.may_store else {}  # the house's
         texts = (self._ledger.image_token(image_key(ask, key)) for key in keys)
         return next(filter(None, texts), None)
 
@@ -250,8 +182,8 @@ class Serve:
         if slot is None:
             return None
         site = self._snapshot.sites[slot.site_key]
-        consent = self._consent(site, ask, caller)
-        return self._judge(slot, site, consent, on_site(caller, site.key), self._clock())[0]
+        consent = self._judge.consent(site, ask, caller)
+        return self._judge.judge(slot, site, consent, on_site(caller, site.key), self._clock())[0]
 
     def _slot(self, slot_key: int) -> Slot | None:
         self._refresh()
@@ -263,7 +195,7 @@ class Serve:
         self, slot: Slot, site: Site, ask: SlotRequest, caller: Caller, now_ms: int, image_cards: int = 0
     ) -> tuple[Decision | NoAd, Viewer]:
         """The answer, counted; and whom it was made for. An image shows at most `image_cards`."""
-        consent = self._consent(site, ask, caller)
+        consent = self._judge.consent(site, ask, caller)
         answer: Decision | NoAd = NoAd({})
         viewer = Viewer(consent)
         if not self._memory.watch.shows(caller, now_ms):
@@ -271,145 +203,10 @@ class Serve:
         elif image_cards and ask.embed_key and not consent.may_store:
             self._memory.tally.add(slot.key, "untied")  # a key of each recipient's would name them
         else:
-            answer, viewer = self._judge(slot, site, consent, caller, now_ms, image_cards)
+            answer, viewer = self._judge.judge(slot, site, consent, caller, now_ms, image_cards)
         self._counts.answer(answer, slot, caller)
         self._counts.signs(consent, slot, site, caller, now_ms)
         return answer, viewer
-
-    def _viewer(self, consent: Consent, caller: Caller) -> Viewer:
-        visitor_key = _visitor(caller, consent)
-        profile = self._profiles.profile(visitor_key) if visitor_key else None
-        if profile is not None:
-            return Viewer(consent, visitor_key, profile)
-        return Viewer(consent, 0, profile_of(caller.seen_here) if consent.may_cap else None)
-
-    def _judge(
-        self, slot: Slot, site: Site, consent: Consent, caller: Caller, now_ms: int, image_cards: int = 0
-    ) -> tuple[Decision | NoAd, Viewer]:
-        is_person = caller.robot is None and not is_foreign(caller, site)
-        if not is_person or not self._writer.records:
-            return NoAd({}), Viewer(consent)
-        viewer = self._viewer(consent, caller)
-        shops = viewer.profile.shops if viewer.profile is not None else []
-        candidates = self._candidates(shops, now_ms)
-        cards = image_cards or FORMATS[slot.format_name].cards
-        rules = self._house_rules.at(slot, site)
-        products = self._products(shops, cards, now_ms, rules)
-        request = Request(slot, cards, image_cards > 0, now_ms, caller.test, rules)
-        members = self._snapshot.members
-        return decide(request, viewer.profile, candidates, products, self._dice(), members), viewer
-
-    def _consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent:
-        """What this site's request allows, and no other's."""
-        return decide_consent(
-            Signals(
-                region=caller.region,
-                now_ms=self._clock(),
-                said=ask.said,
-                vendor_id=self._policy.tcf_vendor_id,
-                origin_verified=is_from(caller.origin, site.domains),
-                global_privacy_control=caller.global_privacy_control,
-                assertions_held=site.consent_hold is ConsentHold.HELD,
-                opted_out=caller.opted_out,
-                has_cookie=bool(caller.visitor_key or caller.seen_here),
-            )
-        )
-
-    def _candidates(self, shops: Sequence[Shop], now_ms: int) -> list[Candidate | Together]:
-        """Contextual campaigns, and those of shops this visitor knows; others are out of audience unseen."""
-        line_ups = self._line_ups({shop.advertiser_key: shop for shop in shops})
-        rates = self._exchange_rates(line_ups)
-        most = self._most_under_way(line_ups)
-        self._refresh()  # after that: what is billed just now is counted twice for a moment, never left out
-        exact = [line_up for line_up in line_ups if not self._can_all_pay(line_up, most, now_ms)]
-        under_way: Mapping[int, Micros] = {}
-        if exact:
-            under_way = self._under_way(exact)
-            self._refresh()
-        candidates: list[Candidate | Together] = []
-        for line_up in line_ups:
-            joint = line_up.joint
-            if joint and (line_up not in exact or self._can_all_pay(line_up, under_way, now_ms)):
-                candidates.append(Together(line_up, joint, rates.get(joint.currency)))
-            else:
-                candidates += self._each(line_up, under_way, rates, now_ms)
-        return candidates
-
-    def _can_all_pay(self, line_up: LineUp, under_way: Mapping[int, Micros], now_ms: int) -> bool:
-        joint = line_up.joint
-        return joint is not None and self._memory.can_all_pay(
-            joint.advertiser_key, joint.dearest, under_way, now_ms
-        )
-
-    def _line_ups(self, shops: Mapping[int, Shop]) -> list[LineUp]:
-        """Of the shops, and of the page: each campaign once."""
-        line_ups = [self._contenders.of_shop(advertiser_key) for advertiser_key in shops]
-        for_page = self._contenders.contextual()
-        if not for_page.advertiser_keys.isdisjoint(shops):
-            others = [one for one in for_page.contenders if one.campaign.advertiser_key not in shops]
-            for_page = line_up_of(others)
-        return [line_up for line_up in (*line_ups, for_page) if line_up.contenders]
-
-    def _each(
-        self, line_up: LineUp, under_way: Mapping[int, Micros], rates: Mapping[str, float], now_ms: int
-    ) -> list[Candidate]:
-        campaigns = [contender.campaign for contender in line_up.contenders]
-        balances = self._memory.balances(campaigns, under_way, now_ms)
-        audiences = self._snapshot.audiences
-        return [
-            Candidate(contender, balance, rates.get(contender.campaign.terms.currency), audiences)
-            for contender, balance in zip(line_up.contenders, balances, strict=True)
-        ]
-
-    def _most_under_way(self, line_ups: Sequence[LineUp]) -> dict[int, Micros]:
-        """By advertiser, no less than that of all its campaigns where they are judged together."""
-        most: dict[int, Micros] = {}
-        for line_up in line_ups:
-            if line_up.joint is not None:
-                keys = line_up.campaign_keys
-                own = self._memory.unconfirmed.expected_of(keys, self._writer.most_under_way(keys))
-                most[line_up.joint.advertiser_key] = Micros(sum(own.values()))
-        return most
-
-    def _under_way(self, line_ups: Sequence[LineUp]) -> dict[int, Micros]:
-        """What all workers' ads of a moment ago will probably cost, by campaign and by advertiser."""
-        keys = [key for line_up in line_ups for key in line_up.campaign_keys]
-        under_way = self._memory.unconfirmed.expected_of(keys, self._writer.under_way(keys))
-        of_all: dict[int, Micros] = {}
-        for key, expected in under_way.items():
-            advertiser_key = self._snapshot.campaigns[key].advertiser_key
-            of_all[advertiser_key] = Micros(of_all.get(advertiser_key, ZERO) + expected)
-        return under_way | of_all
-
-    def _exchange_rates(self, line_ups: Sequence[LineUp]) -> Mapping[str, float]:
-        """One currency needs no rate; several are compared only by the rates the operator gave."""
-        currencies = frozenset[str]().union(*[line_up.currencies for line_up in line_ups])
-        if len(currencies) == 1:
-            return dict.fromkeys(currencies, 1.0)
-        return self._policy.ranking_rates
-
-    def _products(
-        self, shops: Sequence[Shop], cards: int, now_ms: int, rules: HouseRules | None
-    ) -> Mapping[int, Product]:
-        """Each shop's first choices; more of its interests only where one of those cannot be bought now.
-
-        Or where campaigns show only part of the catalogue, which the first choices may lie outside of.
-        """
-        shelf, read = self._snapshot.shelf, self._catalogue.products
-        known = [
-            (shop, line_up)
-            for shop in shops
-            if (line_up := self._contenders.of_shop(shop.advertiser_key)).contenders
-        ]
-        first = {shop.advertiser_key: first_choices(shop, cards, now_ms) for shop, _ in known}
-        found = shelf.products(first, read)
-        visible = found if rules is None else rules.visible(found)
-        more = {
-            shop.advertiser_key: all_choices(shop)
-            for shop, line_up in known
-            if line_up.has_sets or not is_settled(first[shop.advertiser_key], visible)
-        }
-        return {**found, **shelf.products(more, read)} if more else found
 
     # ---- what was served ----
 
@@ -479,12 +276,13 @@ class Serve:
         return smallest_price(terms, answer.audience_key), chance
 
 
-def _visitor(caller: Caller, consent: Consent) -> int:
-    """The visitor's key where we may choose by it, else 0; what is not measured could not be billed."""
-    return caller.visitor_key if consent.may_personalise and consent.may_measure else 0
-
-
-def image_key(ask: SlotRequest, visitor_key: int) -> int:
-    """What ties an image slot's picture to its link: the slot, the embedder's key and the visitor."""
-    text = f"{ask.slot_key}:{ask.embed_key}:{visitor_key}".encode()
-    return int.from_bytes(blake2b(text, digest_size=8, person=b"image").digest(), "big") >> 1
+__all__ = [
+    "CARDS_OF_IMAGE",
+    "Chance",
+    "Serve",
+    "Served",
+    "ServedImage",
+    "ServingPolicy",
+    "SlotRequest",
+    "image_key",
+]

@@ -2,23 +2,15 @@
 
 import asyncio
 import logging
-import resource
 import secrets
 import time
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from random import Random, SystemRandom
-from typing import Any
 from urllib.parse import urlsplit
 
 from adserver import jobs
 from adserver.config import METRICS_HERE, Settings
-from adserver.domain.feed_file import FeedLimits
-from adserver.domain.installation import Installation
 from adserver.domain.memory import Memory, new_memory
-from adserver.domain.retention import Retention
-from adserver.domain.tally import Tally
 from adserver.domain.token import Secrets, TokenKeys
 from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.bill import Bill, BillingPolicy
@@ -26,11 +18,8 @@ from adserver.flows.collect import Collect, CollectPolicy
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
 from adserver.flows.draw import Draw
-from adserver.flows.feed import ImportFeed
 from adserver.flows.hold_consent import HoldConsent
-from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage
-from adserver.flows.manage.keys import PREFIX, digest_of
 from adserver.flows.measure import Measure
 from adserver.flows.notify import Notify
 from adserver.flows.picture import FetchPictures, PictureReports
@@ -48,21 +37,26 @@ from adserver.flows.seal import Seal
 from adserver.flows.serve import Chance, Serve, ServingPolicy
 from adserver.flows.shops import Shops
 from adserver.flows.upload import Upload
+from adserver.main.beside import (
+    MOST_KEY,
+    audit_database,
+    create_operator_key,
+    examine_installation,
+    imports_beside,
+    imports_of,
+    read_geo,
+    sole_storage,
+    tell_region,
+)
 from adserver.outside.clock import KeyMint, system_clock
 from adserver.outside.fetcher import HttpFetcher
-from adserver.outside.geo import GeoFile, GeoUnreadable
-from adserver.outside.pictures import PictureDecoder, edition_of, look_for_fonts
-from adserver.outside.reach import reach
+from adserver.outside.pictures import PictureDecoder, edition_of
 from adserver.outside.signer import HeadSigner
 from adserver.parties import Parties
 from adserver.ports import Clock
-from adserver.storage import checkup
-from adserver.storage.audit import as_json, audit
-from adserver.storage.batch import DEFAULT_RETENTION
-from adserver.storage.embedded import Storage, join_storage, open_storage, own_storage
+from adserver.storage.embedded import Storage, join_storage, open_storage
 from adserver.storage.newest import NewestChange
 from adserver.storage.secrets import derived_key, load_keys
-from adserver.storage.writer import FileOwned
 from adserver.web import privacy_routes
 from adserver.web.app import make_app
 from adserver.web.assets import slot_script
@@ -72,12 +66,24 @@ from adserver.web.flows import books_of
 from adserver.web.gallery import Gallery
 from adserver.web.hot import Checks, Files, Flows, Hot
 from adserver.web.pulse import Pulse
-from adserver.writes import AddCounts, ApiKey, KeepSamples, Outcome, Result, SaveEntity, Scope
+from adserver.writes import AddCounts, KeepSamples, Outcome, Result, Scope
 from pixel.assets import tag_script
 from pixel.consent import Region
 from pixel.cookie import KeyRing
 
-__all__ = ["NewestChange", "Server", "join_storage", "open_storage", "sole_storage", "system_clock"]
+__all__ = [
+    "NewestChange",
+    "Server",
+    "audit_database",
+    "create_operator_key",
+    "examine_installation",
+    "imports_beside",
+    "join_storage",
+    "open_storage",
+    "sole_storage",
+    "system_clock",
+    "tell_region",
+]
 
 log = logging.getLogger("adserver")
 
@@ -86,8 +92,6 @@ TALLY_SECONDS = 1.0
 MOST_COUNTS = 250  # that are reported at once, about 2 ms of the writer's time
 RATES_SECONDS = 30.0
 HOUR_MS = 3_600_000
-MOST_KEY = 2**63
-COMMAND_WORKER = 254  # whose keys no worker and no job mints
 DECODERS_NICE = 10
 PICTURE_SECONDS = 20.0
 
@@ -360,132 +364,6 @@ class Server:
         self.decoder.close()
         self.pictures.close()
         self.storage.close()
-
-
-def imports_of(
-    settings: Settings,
-    storage: Storage,
-    fetcher: HttpFetcher,
-    clock: Clock,
-    mint_key: KeyMint,
-    tally: Tally,
-) -> RunImports:
-    """All that imports feeds."""
-    steps = ImportFeed(
-        writer=storage.writer,
-        catalogue=storage.catalogue,
-        feeds=storage.feeds,
-        fetcher=fetcher,
-        clock=clock,
-        mint_key=mint_key,
-        dice=SystemRandom().random,
-        limits=FeedLimits(rows=settings.most_feed_products),
-    )
-    return RunImports(
-        steps=steps,
-        writer=storage.writer,
-        accounts=storage.accounts,
-        feeds=storage.feeds,
-        imports=storage.imports,
-        files=storage.import_files,
-        clock=clock,
-        mint_key=mint_key,
-        tally=tally,
-    )
-
-
-def imports_beside(settings: Settings, storage: Storage) -> RunImports:
-    """The same for a command, beside a running server or without one."""
-    clock = system_clock(settings.clock_offset_seconds if settings.test_mode else 0)
-    fetcher = HttpFetcher(allow_private=settings.fetch_private)
-    return imports_of(settings, storage, fetcher, clock, KeyMint(COMMAND_WORKER, clock), Tally())
-
-
-def read_geo(settings: Settings) -> GeoFile | None:
-    """The operator's database of addresses; ends the program with a sentence where it cannot be read."""
-    if settings.geoip_path is None:
-        return None
-    try:
-        return GeoFile(settings.geoip_path)
-    except GeoUnreadable as fault:
-        raise SystemExit(f"adserver: ADSERVER_GEOIP_PATH: {fault}") from None
-
-
-def tell_region(settings: Settings) -> None:
-    """Say at the start of a server how silence about consent will be read, where addresses say nothing."""
-    if read_geo(settings) is None:
-        log.warning(
-            "ADSERVER_GEOIP_PATH is not set: all visitors are taken to be in a region that is '%s'",
-            settings.default_region,
-        )
-
-
-def sole_storage(
-    path: Path, retention: Retention = DEFAULT_RETENTION, newest: NewestChange | None = None
-) -> Storage:
-    """The storage as its one writer; ends the program with a sentence where another process writes."""
-    try:
-        return own_storage(path, retention, newest)
-    except FileOwned as owned:
-        raise SystemExit(f"adserver: {owned}") from None
-
-
-def audit_database(settings: Settings, progress: Callable[[int], None]) -> dict[str, Any]:
-    """What `adserver audit` prints; the file is only read. `progress` hears how many checks were made."""
-    if not settings.database_path.exists():
-        raise FileNotFoundError(settings.database_path)
-    return as_json(audit(settings.database_path, progress))
-
-
-def examine_installation(settings: Settings) -> Installation:
-    """What `adserver doctor` judges; it is found out whether or not a server runs, and nothing is changed."""
-    path = settings.database_path
-    folder_fault, skew_ms = checkup.write_fault(path.parent)
-    fonts_found = look_for_fonts(settings.fonts)
-    return Installation(
-        now_ms=system_clock(settings.clock_offset_seconds if settings.test_mode else 0)(),
-        base_url=settings.base_url,
-        default_region=settings.default_region,
-        folder=str(path.parent.absolute()),
-        open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
-        has_geoip=settings.geoip_path is not None,
-        geoip_fault=_geoip_fault(settings),
-        tcf_vendor_id=settings.tcf_vendor_id,
-        scripts_without_font=fonts_found.missing,
-        unreadable_fonts=fonts_found.unreadable,
-        folder_fault=folder_fault,
-        folder_skew_ms=skew_ms,
-        free_bytes=checkup.free_bytes(path.parent),
-        is_serving=checkup.is_serving(path),
-        database=checkup.find_database(path),
-        keys=checkup.find_keys(path.parent),
-        answered=reach(settings.base_url),
-    )
-
-
-def _geoip_fault(settings: Settings) -> str | None:
-    try:
-        if settings.geoip_path is not None:
-            GeoFile(settings.geoip_path)
-    except GeoUnreadable as fault:
-        return str(fault)
-    return None
-
-
-def create_operator_key(storage: Storage, clock: Clock, name: str) -> str:
-    """The text of a new operator's key: its only sight."""
-    text = f"{PREFIX}{secrets.token_urlsafe(32)}"
-    key = ApiKey(
-        key=secrets.randbelow(MOST_KEY),
-        digest=digest_of(text),
-        scope=Scope.OPERATOR,
-        name=name,
-        created_at_ms=clock(),
-    )
-    outcome = storage.writer.commit(SaveEntity(key, is_new=True))
-    if outcome.result is not Result.SAVED:
-        raise SystemExit(f"adserver: the key could not be kept ({outcome.result.value}); nothing was made")
-    return text
 
 
 def _ring(keys: dict[int, str]) -> dict[int, bytes]:

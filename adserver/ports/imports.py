@@ -1,4 +1,4 @@
-"""What an import asks of storage, and how one is ordered; ports of their own, for there is much to it."""
+"""What an import asks of storage, and how one is ordered."""
 
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager

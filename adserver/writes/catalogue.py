@@ -1,4 +1,4 @@
-"""What may be written of the catalogue: products, and their pictures; writes.py has all other changes."""
+"""What may be written of the catalogue: products, and their pictures."""
 
 import msgspec
 

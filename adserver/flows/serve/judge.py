@@ -1,0 +1,201 @@
+"""What a decision needs is fetched, and the decision made."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from adserver.domain.caller import Caller, is_from
+from adserver.domain.catalogue import Product
+from adserver.domain.choice import all_choices, first_choices, is_settled
+from adserver.domain.consent_hold import ConsentHold
+from adserver.domain.contender import Contenders, LineUp, line_up_of
+from adserver.domain.decision import Candidate, Decision, NoAd, Request, Together, decide
+from adserver.domain.house_rules import HouseRules, HouseRulesOf
+from adserver.domain.memory import Memory
+from adserver.domain.money import ZERO, Micros
+from adserver.domain.sightings import profile_of
+from adserver.domain.slot import Site, Slot
+from adserver.domain.slot_counts import is_foreign
+from adserver.domain.visitor import Profile, Shop
+from adserver.flows.serve.asked import ServingPolicy, SlotRequest
+from adserver.ports import Clock, Refreshed, Stores
+from creatives.formats import FORMATS
+from pixel.consent import Consent, Signals
+from pixel.consent import decide as decide_consent
+
+
+class Viewer(msgspec.Struct, frozen=True):
+    """Who looks at a slot, as far as this request's consent lets us know.
+
+    Without a `visitor_key` the profile holds what the cookie of their site counted, and is None where that
+    may not be kept either.
+    """
+
+    consent: Consent
+    visitor_key: int = 0
+    profile: Profile | None = None
+
+
+class Judge:
+    """Decides about slots, as this worker knows the world."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        stores: Stores,
+        refresh: Refreshed,
+        clock: Clock,
+        dice: Callable[[], float],
+        policy: ServingPolicy,
+    ) -> None:
+        self._memory = memory
+        self._snapshot = memory.snapshot
+        self._contenders = Contenders(memory.snapshot)
+        self._house_rules = HouseRulesOf(memory.snapshot)
+        self._catalogue = stores.catalogue
+        self._profiles = stores.profiles
+        self._writer = stores.writer
+        self._refresh = refresh
+        self._clock = clock
+        self._dice = dice
+        self._policy = policy
+
+    def _viewer(self, consent: Consent, caller: Caller) -> Viewer:
+        visitor_key = visitor_of(caller, consent)
+        profile = self._profiles.profile(visitor_key) if visitor_key else None
+        if profile is not None:
+            return Viewer(consent, visitor_key, profile)
+        return Viewer(consent, 0, profile_of(caller.seen_here) if consent.may_cap else None)
+
+    def judge(
+        self, slot: Slot, site: Site, consent: Consent, caller: Caller, now_ms: int, image_cards: int = 0
+    ) -> tuple[Decision | NoAd, Viewer]:
+        is_person = caller.robot is None and not is_foreign(caller, site)
+        if not is_person or not self._writer.records:
+            return NoAd({}), Viewer(consent)
+        viewer = self._viewer(consent, caller)
+        shops = viewer.profile.shops if viewer.profile is not None else []
+        candidates = self._candidates(shops, now_ms)
+        cards = image_cards or FORMATS[slot.format_name].cards
+        rules = self._house_rules.at(slot, site)
+        products = self._products(shops, cards, now_ms, rules)
+        request = Request(slot, cards, image_cards > 0, now_ms, caller.test, rules)
+        members = self._snapshot.members
+        return decide(request, viewer.profile, candidates, products, self._dice(), members), viewer
+
+    def consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent:
+        """What this site's request allows, and no other's."""
+        return decide_consent(
+            Signals(
+                region=caller.region,
+                now_ms=self._clock(),
+                said=ask.said,
+                vendor_id=self._policy.tcf_vendor_id,
+                origin_verified=is_from(caller.origin, site.domains),
+                global_privacy_control=caller.global_privacy_control,
+                assertions_held=site.consent_hold is ConsentHold.HELD,
+                opted_out=caller.opted_out,
+                has_cookie=bool(caller.visitor_key or caller.seen_here),
+            )
+        )
+
+    def _candidates(self, shops: Sequence[Shop], now_ms: int) -> list[Candidate | Together]:
+        """Contextual campaigns, and those of shops this visitor knows; others are out of audience unseen."""
+        line_ups = self._line_ups({shop.advertiser_key: shop for shop in shops})
+        rates = self._exchange_rates(line_ups)
+        most = self._most_under_way(line_ups)
+        self._refresh()  # after that: what is billed just now is counted twice for a moment, never left out
+        exact = [line_up for line_up in line_ups if not self._can_all_pay(line_up, most, now_ms)]
+        under_way: Mapping[int, Micros] = {}
+        if exact:
+            under_way = self._under_way(exact)
+            self._refresh()
+        candidates: list[Candidate | Together] = []
+        for line_up in line_ups:
+            joint = line_up.joint
+            if joint and (line_up not in exact or self._can_all_pay(line_up, under_way, now_ms)):
+                candidates.append(Together(line_up, joint, rates.get(joint.currency)))
+            else:
+                candidates += self._each(line_up, under_way, rates, now_ms)
+        return candidates
+
+    def _can_all_pay(self, line_up: LineUp, under_way: Mapping[int, Micros], now_ms: int) -> bool:
+        joint = line_up.joint
+        return joint is not None and self._memory.can_all_pay(
+            joint.advertiser_key, joint.dearest, under_way, now_ms
+        )
+
+    def _line_ups(self, shops: Mapping[int, Shop]) -> list[LineUp]:
+        """Of the shops, and of the page: each campaign once."""
+        line_ups = [self._contenders.of_shop(advertiser_key) for advertiser_key in shops]
+        for_page = self._contenders.contextual()
+        if not for_page.advertiser_keys.isdisjoint(shops):
+            others = [one for one in for_page.contenders if one.campaign.advertiser_key not in shops]
+            for_page = line_up_of(others)
+        return [line_up for line_up in (*line_ups, for_page) if line_up.contenders]
+
+    def _each(
+        self, line_up: LineUp, under_way: Mapping[int, Micros], rates: Mapping[str, float], now_ms: int
+    ) -> list[Candidate]:
+        campaigns = [contender.campaign for contender in line_up.contenders]
+        balances = self._memory.balances(campaigns, under_way, now_ms)
+        audiences = self._snapshot.audiences
+        return [
+            Candidate(contender, balance, rates.get(contender.campaign.terms.currency), audiences)
+            for contender, balance in zip(line_up.contenders, balances, strict=True)
+        ]
+
+    def _most_under_way(self, line_ups: Sequence[LineUp]) -> dict[int, Micros]:
+        """By advertiser, no less than that of all its campaigns where they are judged together."""
+        most: dict[int, Micros] = {}
+        for line_up in line_ups:
+            if line_up.joint is not None:
+                keys = line_up.campaign_keys
+                own = self._memory.unconfirmed.expected_of(keys, self._writer.most_under_way(keys))
+                most[line_up.joint.advertiser_key] = Micros(sum(own.values()))
+        return most
+
+    def _under_way(self, line_ups: Sequence[LineUp]) -> dict[int, Micros]:
+        """What all workers' ads of a moment ago will probably cost, by campaign and by advertiser."""
+        keys = [key for line_up in line_ups for key in line_up.campaign_keys]
+        under_way = self._memory.unconfirmed.expected_of(keys, self._writer.under_way(keys))
+        of_all: dict[int, Micros] = {}
+        for key, expected in under_way.items():
+            advertiser_key = self._snapshot.campaigns[key].advertiser_key
+            of_all[advertiser_key] = Micros(of_all.get(advertiser_key, ZERO) + expected)
+        return under_way | of_all
+
+    def _exchange_rates(self, line_ups: Sequence[LineUp]) -> Mapping[str, float]:
+        """One currency needs no rate; several are compared only by the rates the operator gave."""
+        currencies = frozenset[str]().union(*[line_up.currencies for line_up in line_ups])
+        if len(currencies) == 1:
+            return dict.fromkeys(currencies, 1.0)
+        return self._policy.ranking_rates
+
+    def _products(
+        self, shops: Sequence[Shop], cards: int, now_ms: int, rules: HouseRules | None
+    ) -> Mapping[int, Product]:
+        """Each shop's first choices; more of its interests only where one of those cannot be bought now.
+
+        Or where campaigns show only part of the catalogue, which the first choices may lie outside of.
+        """
+        shelf, read = self._snapshot.shelf, self._catalogue.products
+        known = [
+            (shop, line_up)
+            for shop in shops
+            if (line_up := self._contenders.of_shop(shop.advertiser_key)).contenders
+        ]
+        first = {shop.advertiser_key: first_choices(shop, cards, now_ms) for shop, _ in known}
+        found = shelf.products(first, read)
+        visible = found if rules is None else rules.visible(found)
+        more = {
+            shop.advertiser_key: all_choices(shop)
+            for shop, line_up in known
+            if line_up.has_sets or not is_settled(first[shop.advertiser_key], visible)
+        }
+        return {**found, **shelf.products(more, read)} if more else found
+
+
+def visitor_of(caller: Caller, consent: Consent) -> int:
+    """The visitor's key where we may choose by it, else 0; what is not measured could not be billed."""
+    return caller.visitor_key if consent.may_personalise and consent.may_measure else 0

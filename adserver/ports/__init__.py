@@ -1,0 +1,61 @@
+"""What the flows ask of storage and of the world outside: narrow interfaces, one per noun."""
+
+from adserver.ports.accounts import Accounts, Audiences, Campaigns, Inventory, Keys, ProductSets
+from adserver.ports.catalogue import Catalogue, Feeds, Media, PictureBook
+from adserver.ports.imports import PLAIN, ImportFiles, Imports, Order, Part
+from adserver.ports.money import Ledger, Origins, Payments, Payouts, Proofs, Seals, Statements
+from adserver.ports.orders import Conversions, Offers, Pending
+from adserver.ports.outside import Fetcher, FetchRefused, FrameNotDrawn, Frames, Geo, Heard, Pictures, Signer
+from adserver.ports.running import Changes, Clock, Notices, Refreshed, Stats, Vitals
+from adserver.ports.stores import Stores
+from adserver.ports.visitors import Arrivals, Consents, Pixel, Profiles
+from adserver.ports.writer import Deferred, Writer
+
+__all__ = [
+    "PLAIN",
+    "Accounts",
+    "Arrivals",
+    "Audiences",
+    "Campaigns",
+    "Catalogue",
+    "Changes",
+    "Clock",
+    "Consents",
+    "Conversions",
+    "Deferred",
+    "Feeds",
+    "FetchRefused",
+    "Fetcher",
+    "FrameNotDrawn",
+    "Frames",
+    "Geo",
+    "Heard",
+    "ImportFiles",
+    "Imports",
+    "Inventory",
+    "Keys",
+    "Ledger",
+    "Media",
+    "Notices",
+    "Offers",
+    "Order",
+    "Origins",
+    "Part",
+    "Payments",
+    "Payouts",
+    "Pending",
+    "PictureBook",
+    "Pictures",
+    "Pixel",
+    "ProductSets",
+    "Profiles",
+    "Proofs",
+    "Refreshed",
+    "Seals",
+    "Signer",
+    "Statements",
+    "Stats",
+    "Stores",
+    "Vitals",
+    "Writer",
+]

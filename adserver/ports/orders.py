@@ -1,0 +1,36 @@
+"""What may be read of orders, leads and the codes of offers."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from adserver.domain.attribution import PendingConversion
+from adserver.domain.offer import Handed, OfferPool, Stock
+from adserver.writes import Conversion
+
+
+class Conversions(Protocol):
+    """Orders and leads as attribution reads them."""
+
+    def new(self, limit: int) -> list[Conversion]: ...
+    def new_of(self, visitor_key: int) -> list[Conversion]: ...
+    def visitor_of(self, conversion_key: int) -> int: ...
+
+
+class Offers(Protocol):
+    """Pools of single-use codes, and what became of each code."""
+
+    def pool(self, key: int) -> OfferPool | None: ...
+    def pools(self, advertiser_key: int | None, after: int, limit: int) -> list[OfferPool]: ...
+    def stocks(self, pool_keys: Sequence[int], now_ms: int) -> dict[int, Stock]: ...
+    def code(self, key: int, impression_id: int = ...) -> Handed | None: ...
+    def uploaded(self, upload_key: int, code_keys: Sequence[int]) -> set[int]: ...
+    def click_of(self, order_key: int, *, by_server: bool) -> str | None: ...
+
+
+class Pending(Protocol):
+    """Conversions that wait for the advertiser's word."""
+
+    def reported(self, conversion_key: int) -> PendingConversion | None: ...
+    def conversions(
+        self, advertiser_key: int, until_ms: int, after: int, limit: int
+    ) -> list[PendingConversion]: ...

@@ -1,0 +1,119 @@
+"""What may be written: every change of storage as plain data, and what became of it."""
+
+import msgspec
+
+from adserver.domain.offer import AddCodes, HandCode, RedeemCode
+from adserver.writes.ads import AdRecord, RecordAd, RecordDecision
+from adserver.writes.catalogue import (
+    ForgetPictures,
+    KeepPicture,
+    PictureWrite,
+    RemoveProductsNotIn,
+    RetryPictures,
+    SaveProducts,
+    SetPicture,
+)
+from adserver.writes.entities import ApiKey, Entity, SaveEntity, Scope, SettleNotice, TellAdvertiser
+from adserver.writes.events import AddCounts, KeepSamples, RecordArrival, StoreEvent
+from adserver.writes.money import Deposit, RefundCharge, SealDay, SignHeads
+from adserver.writes.orders import CancelConversion, Conversion, CreditConversion, SettleConversion
+from adserver.writes.outcome import Outcome, Result
+from adserver.writes.receipts import Answered, PurgeReceipts, Receipt, WithReceipt
+from adserver.writes.visitors import Aged, ForgetVisitor, PurgeAged, TellPreference, Withdraw
+
+
+class TakeLease(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Ask for a job's lease until a time; TAKEN by others answers CONFLICT."""
+
+    name: str
+    holder: str
+    now_ms: int
+    until_ms: int
+
+
+class Together(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Several management writes, all or none; the outcome is the first refusal, or SAVED."""
+
+    writes: "tuple[SaveEntity | SaveProducts | Receipt | TellAdvertiser, ...]"
+
+
+Write = (
+    StoreEvent
+    | RecordAd
+    | RecordArrival
+    | RecordDecision
+    | CreditConversion
+    | SettleConversion
+    | CancelConversion
+    | RefundCharge
+    | Deposit
+    | WithReceipt
+    | SealDay
+    | SignHeads
+    | SettleNotice
+    | PurgeReceipts
+    | PurgeAged
+    | SaveEntity
+    | SaveProducts
+    | RemoveProductsNotIn
+    | TellAdvertiser
+    | SetPicture
+    | PictureWrite
+    | Receipt
+    | ForgetVisitor
+    | Withdraw
+    | TellPreference
+    | AddCounts
+    | KeepSamples
+    | TakeLease
+    | Together
+    | AddCodes
+    | HandCode
+    | RedeemCode
+)
+
+
+__all__ = [
+    "AdRecord",
+    "AddCounts",
+    "Aged",
+    "Answered",
+    "ApiKey",
+    "CancelConversion",
+    "Conversion",
+    "CreditConversion",
+    "Deposit",
+    "Entity",
+    "ForgetPictures",
+    "ForgetVisitor",
+    "KeepPicture",
+    "KeepSamples",
+    "Outcome",
+    "PictureWrite",
+    "PurgeAged",
+    "PurgeReceipts",
+    "Receipt",
+    "RecordAd",
+    "RecordArrival",
+    "RecordDecision",
+    "RefundCharge",
+    "RemoveProductsNotIn",
+    "Result",
+    "RetryPictures",
+    "SaveEntity",
+    "SaveProducts",
+    "Scope",
+    "SealDay",
+    "SetPicture",
+    "SettleConversion",
+    "SettleNotice",
+    "SignHeads",
+    "StoreEvent",
+    "TakeLease",
+    "TellAdvertiser",
+    "TellPreference",
+    "Together",
+    "WithReceipt",
+    "Withdraw",
+    "Write",
+]

@@ -1,0 +1,82 @@
+"""What may be written of accounts and all that they manage."""
+
+from enum import StrEnum
+
+import msgspec
+
+from adserver.domain.audience import Audience
+from adserver.domain.campaign import Advertiser, Campaign, Creative
+from adserver.domain.catalogue import Feed
+from adserver.domain.imports import Import
+from adserver.domain.offer import OfferPool
+from adserver.domain.product_set import ProductSet
+from adserver.domain.shop_hook import ShopHook
+from adserver.domain.slot import Publisher, Site, Slot
+
+
+class Scope(StrEnum):
+    """What an API key may do; an account's key sees that account only."""
+
+    OPERATOR = "operator"
+    ADVERTISER = "advertiser"
+    PUBLISHER = "publisher"
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """An API key as it is kept: the SHA-256 of its text, never the text."""
+
+    key: int
+    digest: str
+    scope: Scope
+    owner_key: int | None = None  # the advertiser or publisher; None for the operator
+    name: str = ""
+    created_at_ms: int = 0
+    revoked_at_ms: int | None = None
+
+
+Entity = (
+    Advertiser
+    | Audience
+    | Campaign
+    | Creative
+    | OfferPool
+    | ProductSet
+    | Publisher
+    | Site
+    | Slot
+    | Feed
+    | Import
+    | ApiKey
+    | ShopHook
+)
+
+
+class SaveEntity(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Insert an entity (`is_new`) or put its next version; of a campaign or advertiser, its caps too.
+
+    `today` is the owner's local day, whose bucket takes the new daily cap at once; `at_ms` is when.
+    """
+
+    entity: Entity
+    is_new: bool
+    today: int = 0
+    at_ms: int = 0
+
+
+class TellAdvertiser(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Leave a notice for an advertiser's own server; the same `notice_key` once more is no news."""
+
+    notice_key: int
+    advertiser_key: int
+    kind: str
+    body: bytes
+    at_ms: int
+
+
+class SettleNotice(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """What became of an attempt to deliver a notice; `due_ms` None: there will be no other."""
+
+    notice_key: int
+    attempts: int
+    due_ms: int | None
+    status: str

@@ -1,0 +1,75 @@
+"""What may be written of visitors' wishes, and what leaves by age."""
+
+from enum import StrEnum
+
+import msgspec
+
+from adserver.domain.consent_record import Ended
+from adserver.domain.visitor import Preference
+
+
+class Aged(StrEnum):
+    """What leaves by its age; of the ad's rows and the conversions only the visitor leaves."""
+
+    EVENTS = "events"
+    PROFILES = "profiles"
+    AD_EVENTS = "ad_events"
+    DECISIONS = "decisions"
+    CONVERSIONS = "conversions"
+    NOTICES = "notices"
+    REFUSED_CHARGES = "refused_charges"
+    COUNTS = "counts"
+    ARRIVALS = "arrivals"
+    PIXEL_SAMPLES = "pixel_samples"
+    ERASURES = "erasures"
+    CONSENTS = "consents"
+    OFFER_CODES = "offer_codes"
+
+
+class PurgeAged(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Let go of at most so many rows whose time came by `before_ms`; the figure is how many they were.
+
+    Events and profiles carry their own due time, for which `before_ms` is now; the others are that old.
+    """
+
+    what: Aged
+    before_ms: int
+    most: int
+
+
+class ForgetVisitor(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Erase everything that holds the visitor; amounts stay in the ledger, without the visitor.
+
+    What is kept is the receipt (0 where nobody is handed one), and a digest of the visitor, so that a beacon
+    or page that was under way does not bring them back. `if_credited`: UNCREDITED, and nothing is erased,
+    while an order or lead of theirs waits for attribution, which asks what they saw and clicked.
+    """
+
+    visitor_key: int
+    receipt_key: int
+    at_ms: int
+    because: Ended = Ended.FORGOTTEN
+    if_credited: bool = False
+
+
+class Withdraw(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Erase what one advertiser has of the visitor, who said no on its pages; others keep theirs.
+
+    FORGOTTEN where nothing is left of the visitor, so that the id itself is erased as in ForgetVisitor;
+    `if_credited` as there.
+    """
+
+    visitor_key: int
+    advertiser_key: int
+    at_ms: int
+    if_credited: bool = False
+
+
+class TellPreference(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """A visitor's wish about an ad: not this product, I bought it, not this shop."""
+
+    visitor_key: int
+    advertiser_key: int
+    preference: Preference
+    product_key: int
+    at_ms: int
