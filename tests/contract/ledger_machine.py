@@ -15,7 +15,7 @@ from adserver.domain.campaign import Advertiser, Campaign
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent, PricingModel
 from adserver.storage.audit import audit
-from adserver.storage.entities import SqliteChanges
+from adserver.storage.changes import SqliteChanges
 from adserver.storage.sqlite import Reader
 from adserver.storage.writer import Committer
 from adserver.writes import (

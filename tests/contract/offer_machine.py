@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from adserver.domain.offer import AddCodes, HandCode, OfferPool, PoolKind, RedeemCode
-from adserver.storage.entities import SqliteChanges
+from adserver.storage.changes import SqliteChanges
 from adserver.storage.offers import SqliteOffers
 from adserver.storage.sqlite import Reader
 from adserver.storage.writer import Committer

@@ -21,7 +21,7 @@ ROOMS = (
     "adserver/flows/bill.py",
     "adserver/flows/serve/__init__.py",
     "adserver/jobs.py",
-    "adserver/main.py",
+    "adserver/main/__init__.py",
     "adserver/outside/__init__.py",
     "adserver/ports/__init__.py",
     "adserver/writes/__init__.py",
@@ -39,7 +39,7 @@ ROOMS = (
 )
 LAWFUL = {
     "adserver/__main__.py": "import adserver.main",
-    "adserver/main.py": "import adserver.outside\nimport adserver.storage.writer\nimport adserver.web",
+    "adserver/main/__init__.py": "import adserver.outside\nimport adserver.storage.writer\nimport adserver.web",
     "adserver/storage/writer.py": "import sqlalchemy\nimport adserver.ports\nimport adserver.storage.tables",
     "adserver/web/__init__.py": "import fastapi\nimport adserver.flows.serve\nimport creatives.html",
     "adserver/flows/serve/__init__.py": "import adserver.ports\nimport pixel.cookie",
