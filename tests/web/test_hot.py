@@ -12,7 +12,7 @@ from adserver.flows.bill import Bill
 from adserver.flows.collect import Collect
 from adserver.flows.refresh import Refresh
 from adserver.flows.serve import Serve
-from adserver.web import hot
+from adserver.web import hot, hot_answers
 from adserver.writes import Result
 from creatives.formats import Format
 from creatives.gif import house_gif
@@ -126,7 +126,7 @@ def test_a_picture_whose_charge_is_late_is_shown_since_it_may_yet_be_billed(
     monkeypatch.setattr(hot, "SHOPPER_SECONDS", 0.01)
     monkeypatch.setattr(Bill, "image_shown", lambda *_: Never())
     answer = picture(world, browser)
-    assert (answer.headers["x-charge"], answer.content == house) == (hot.LATE, False)
+    assert (answer.headers["x-charge"], answer.content == house) == (hot_answers.LATE, False)
 
 
 def test_a_mails_picture_says_no_page_and_shows_the_ad(world: Visiting, browser: Browser) -> None:

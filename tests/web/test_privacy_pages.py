@@ -8,7 +8,7 @@ import pytest
 
 from adserver.domain import meanings
 from adserver.domain.token import AdToken, TokenKeys, sign
-from adserver.main import own_storage
+from adserver.storage.embedded import own_storage
 from adserver.storage.erasure import VISITOR_TABLES
 from adserver.storage.tables import metadata
 from adserver.writes import ForgetVisitor, StoreEvent

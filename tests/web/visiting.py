@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 
 from adserver.config import Settings
-from adserver.main import Server, create_operator_key, own_storage
+from adserver.main import Server, create_operator_key
+from adserver.storage.embedded import own_storage
 from pixel.consent import Region
 
 BASE_URL = "https://cards.example"
