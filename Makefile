@@ -34,8 +34,8 @@ audit: $(VENV)/.runtime ## recompute every balance from the charges; fails unles
 
 # --- check ---
 
-# What drives browsers, servers or sockets wants the machine for itself; all other tests go two at a time.
-ALONE := tests/browser tests/creatives tests/simulation tests/web
+# What kills servers or puts them under load wants the machine for itself; all other tests go two at a time.
+ALONE := tests/simulation
 
 .PHONY: test
 test: lint typecheck tools ## lint, import contracts, types, then every test

@@ -207,6 +207,25 @@ def doctor(as_json: Json = False) -> None:
     raise typer.Exit(0 if is_healthy(findings) else 1)
 
 
+@app.command()
+def invite(email: str, as_json: Json = False) -> None:
+    """Make a link with which EMAIL becomes an operator of the console, or chooses another password."""
+    from adserver.domain.user import Grant, Role
+    from adserver.flows.users import Invited
+    from adserver.main import open_storage, system_clock, users_beside
+
+    settings = _settings()
+    storage = open_storage(settings.database_path)
+    invited = users_beside(storage, system_clock()).invite(None, email, (Grant(Role.OPERATOR),))
+    storage.close()
+    if not isinstance(invited, Invited):
+        typer.echo(f"no link was made: {invited.value}", err=True)
+        raise typer.Exit(1)
+    link = f"{settings.base_url}/console/welcome/{invited.text}"
+    hint = "It works once, within seven days. Open it in a browser that reaches this server."
+    typer.echo(json.dumps({"link": link}) if as_json else f"{link}\n{hint}")
+
+
 @keys_app.command("create")
 def keys_create(name: str = "operator", as_json: Json = False) -> None:
     """Make an operator's API key. It is shown once: keep it."""

@@ -1,5 +1,6 @@
 """What has been kept for as long as it may be is let go: a job that any number may run, at any time."""
 
+from adserver.domain.login import FORGOTTEN_MS, LONGEST_MS
 from adserver.domain.retention import (
     COUNT_RETENTION_MS,
     ERASURE_RETENTION_MS,
@@ -33,6 +34,8 @@ class Purge:
             Aged.ARRIVALS: COUNT_RETENTION_MS,
             Aged.PIXEL_SAMPLES: SAMPLE_RETENTION_MS,
             Aged.ERASURES: ERASURE_RETENTION_MS,
+            Aged.SESSIONS: LONGEST_MS,
+            Aged.LOGIN_ATTEMPTS: FORGOTTEN_MS,
             Aged.CONSENTS: retention.consent_proofs_ms,
         }
 

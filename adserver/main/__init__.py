@@ -19,6 +19,7 @@ from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
 from adserver.flows.draw import Draw
 from adserver.flows.hold_consent import HoldConsent
+from adserver.flows.login import Login
 from adserver.flows.manage import Manage
 from adserver.flows.measure import Measure
 from adserver.flows.notify import Notify
@@ -47,9 +48,11 @@ from adserver.main.beside import (
     read_geo,
     sole_storage,
     tell_region,
+    users_beside,
 )
 from adserver.outside.clock import KeyMint, system_clock
 from adserver.outside.fetcher import HttpFetcher
+from adserver.outside.passwords import Argon2
 from adserver.outside.pictures import PictureDecoder, edition_of
 from adserver.outside.signer import HeadSigner
 from adserver.parties import Parties
@@ -61,6 +64,7 @@ from adserver.web import privacy_routes
 from adserver.web.app import make_app
 from adserver.web.assets import slot_script
 from adserver.web.caller import CallerPolicy, Callers
+from adserver.web.console import Desk
 from adserver.web.doors import Application, Door
 from adserver.web.flows import books_of
 from adserver.web.gallery import Gallery
@@ -83,6 +87,7 @@ __all__ = [
     "sole_storage",
     "system_clock",
     "tell_region",
+    "users_beside",
 ]
 
 log = logging.getLogger("adserver")
@@ -259,6 +264,7 @@ class Server:
             books=books_of(self.storage, self.signer, self.clock, settings.timezone),
             base_url=settings.base_url,
             visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),
+            console_desk=self._console(callers),
         )
         files = Files(Gallery(self.storage.media, self.complete_pictures), tag_script(), slot_script())
         flows = Flows(self.collect, self.serve, self.bill, self.draw)
@@ -267,6 +273,16 @@ class Server:
             self.storage.answers, self._is_staff_key, self.pulse.refuses, settings.debug_headers, measured
         )
         return Door(Hot(callers, flows, files, checks), behind)
+
+    def _console(self, callers: Callers) -> Desk:
+        storage, mint_secret = self.storage, partial(secrets.token_urlsafe, 32)
+        login = Login(
+            storage.writer, storage.users, storage.sessions, Argon2(), self.clock, self.mint_key, mint_secret
+        )
+        return Desk(
+            login, users_beside(storage, self.clock), self.manage, storage.accounts, callers, self.clock,
+            self.settings.base_url,
+        )  # fmt: skip
 
     def _callers(self) -> Callers:
         settings = self.settings

@@ -4,6 +4,7 @@ import logging
 import resource
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -16,6 +17,7 @@ from adserver.domain.tally import Tally
 from adserver.flows.feed import ImportFeed
 from adserver.flows.imports import RunImports
 from adserver.flows.manage.keys import PREFIX, digest_of
+from adserver.flows.users import ManageUsers
 from adserver.outside.clock import KeyMint, system_clock
 from adserver.outside.fetcher import HttpFetcher
 from adserver.outside.geo import GeoFile, GeoUnreadable
@@ -146,6 +148,18 @@ def _geoip_fault(settings: Settings) -> str | None:
     except GeoUnreadable as fault:
         return str(fault)
     return None
+
+
+def users_beside(storage: Storage, clock: Clock) -> ManageUsers:
+    """What may be done about users, by the console and the command line."""
+    return ManageUsers(
+        storage.writer,
+        storage.users,
+        storage.accounts,
+        clock,
+        partial(secrets.randbelow, MOST_KEY),
+        partial(secrets.token_urlsafe, 32),
+    )
 
 
 def create_operator_key(storage: Storage, clock: Clock, name: str) -> str:

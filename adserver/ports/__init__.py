@@ -8,6 +8,7 @@ from adserver.ports.orders import Conversions, Offers, Pending
 from adserver.ports.outside import Fetcher, FetchRefused, FrameNotDrawn, Frames, Geo, Heard, Pictures, Signer
 from adserver.ports.running import Changes, Clock, Notices, Refreshed, Stats, Vitals
 from adserver.ports.stores import Stores
+from adserver.ports.users import Hasher, Sessions, Users
 from adserver.ports.visitors import Arrivals, Consents, Pixel, Profiles
 from adserver.ports.writer import Deferred, Writer
 
@@ -29,6 +30,7 @@ __all__ = [
     "FrameNotDrawn",
     "Frames",
     "Geo",
+    "Hasher",
     "Heard",
     "ImportFiles",
     "Imports",
@@ -52,10 +54,12 @@ __all__ = [
     "Proofs",
     "Refreshed",
     "Seals",
+    "Sessions",
     "Signer",
     "Statements",
     "Stats",
     "Stores",
+    "Users",
     "Vitals",
     "Writer",
 ]

@@ -8,6 +8,7 @@ from adserver.ports.imports import ImportFiles, Imports
 from adserver.ports.money import Ledger, Origins, Payments, Payouts, Proofs, Seals, Statements
 from adserver.ports.orders import Conversions, Offers, Pending
 from adserver.ports.running import Changes, Notices, Stats, Vitals
+from adserver.ports.users import Sessions, Users
 from adserver.ports.visitors import Arrivals, Consents, Pixel, Profiles
 from adserver.ports.writer import Writer
 
@@ -27,6 +28,10 @@ class Stores(Protocol):
     def inventory(self) -> Inventory: ...
     @property
     def keys(self) -> Keys: ...
+    @property
+    def users(self) -> Users: ...
+    @property
+    def sessions(self) -> Sessions: ...
     @property
     def catalogue(self) -> Catalogue: ...
     @property

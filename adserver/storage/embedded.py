@@ -40,6 +40,7 @@ from adserver.storage.socket import RemoteWriter, WriterSocket
 from adserver.storage.sqlite import Reader
 from adserver.storage.statements import SqliteStatements
 from adserver.storage.stats import SqliteStats
+from adserver.storage.users import SqliteSessions, SqliteUsers
 from adserver.storage.visitors import SqliteProfiles
 from adserver.storage.vitals import FileVitals
 from adserver.storage.writer import FileOwned, LocalWriter
@@ -57,6 +58,8 @@ class Storage:
         self.audiences = SqliteAudiences(self.reader)
         self.inventory = SqliteInventory(self.reader)
         self.keys = SqliteKeys(self.reader)
+        self.users = SqliteUsers(self.reader)
+        self.sessions = SqliteSessions(self.reader)
         self.catalogue = SqliteCatalogue(self.reader)
         self.product_sets = SqliteProductSets(self.reader)
         self.feeds = SqliteFeeds(self.reader)

@@ -24,6 +24,7 @@ from adserver.domain.pricing import Terms
 from adserver.domain.product_set import ProductSet
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
+from adserver.domain.user import Invitation, User
 from adserver.storage.batch import Batch
 from adserver.storage.caps import save_caps
 from adserver.storage.imports import prune_imports
@@ -38,6 +39,7 @@ from adserver.storage.tables import (
     creatives,
     feeds,
     imports,
+    invitations,
     offer_pools,
     product_sets,
     publishers,
@@ -45,6 +47,7 @@ from adserver.storage.tables import (
     shop_hooks,
     sites,
     slots,
+    users,
 )
 from adserver.writes import Answered, ApiKey, Entity, Outcome, PurgeReceipts, Receipt, Result, SaveEntity
 
@@ -65,6 +68,8 @@ _TABLES: dict[type, tuple[Table, tuple[str, ...]]] = {
     ApiKey: (api_keys, ("digest",)),
     ShopHook: (shop_hooks, ("advertiser_key",)),
     OfferPool: (offer_pools, ("advertiser_key",)),
+    User: (users, ("email",)),
+    Invitation: (invitations, ("digest",)),
 }
 SNAPSHOT_KINDS = (Advertiser, Publisher, Site, Slot, Audience, ProductSet, OfferPool, Campaign, Creative)
 

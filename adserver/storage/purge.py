@@ -18,11 +18,13 @@ from adserver.storage.tables import (
     decisions,
     erasures,
     events,
+    login_attempts,
     notices,
     offer_codes,
     pixel_samples,
     profiles,
     refused_charges,
+    sessions,
 )
 from adserver.writes import Aged, Outcome, PurgeAged, Result
 
@@ -56,6 +58,8 @@ _PURGE = {
     Aged.ARRIVALS: _deletes(arrivals, arrivals.c.day_ms),
     Aged.PIXEL_SAMPLES: _deletes(pixel_samples, pixel_samples.c.at_ms),
     Aged.ERASURES: _deletes(erasures, erasures.c.at_ms),
+    Aged.SESSIONS: _deletes(sessions, sessions.c.seen_ms),
+    Aged.LOGIN_ATTEMPTS: _deletes(login_attempts, login_attempts.c.last_ms),
     Aged.CONSENTS: _deletes(consents, consents.c.ended_ms, consents.c.ended_ms.is_not(None)),
 }
 _DUE_PROFILES = prepared(

@@ -22,8 +22,9 @@ from adserver.storage.columns import entity_table as _entity_table
 from adserver.storage.columns import key as _key
 from adserver.storage.columns import metadata
 from adserver.storage.offer_tables import offer_codes, offer_stocks
+from adserver.storage.user_tables import invitations, login_attempts, sessions, users
 
-__all__ = ["metadata", "offer_codes", "offer_stocks"]
+__all__ = ["invitations", "login_attempts", "metadata", "offer_codes", "offer_stocks", "sessions", "users"]
 
 advertisers = _entity_table("advertisers", None, Column("public_id", String, nullable=False, unique=True))
 publishers = _entity_table("publishers")

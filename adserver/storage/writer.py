@@ -36,6 +36,7 @@ from adserver.storage import (
     seals,
     settlement,
     stats,
+    users,
     visitors,
 )
 from adserver.storage.ahead import read_ahead
@@ -51,9 +52,13 @@ from adserver.storage.tables import events
 from adserver.storage.under_way import News, UnderWay
 from adserver.writes import (
     AddCounts,
+    AttemptSucceeded,
+    BeginSession,
     CancelConversion,
+    ClaimAttempt,
     CreditConversion,
     Deposit,
+    EndSession,
     ForgetPictures,
     ForgetVisitor,
     KeepPicture,
@@ -72,6 +77,7 @@ from adserver.writes import (
     SaveEntity,
     SaveProducts,
     SealDay,
+    SeeSession,
     SetPicture,
     SettleConversion,
     SettleNotice,
@@ -146,6 +152,11 @@ _COLD: dict[type, Callable[[Batch, Any], Outcome]] = {
     SignHeads: seals.sign_heads,
     SettleNotice: notices.settle_notice,
     AddCodes: offers.add_codes,
+    BeginSession: users.begin_session,
+    SeeSession: users.see_session,
+    EndSession: users.end_session,
+    ClaimAttempt: users.claim_attempt,
+    AttemptSucceeded: users.attempt_succeeded,
 }
 
 # After any other outcome a management write leaves nothing behind; a cancellation leaves its note.

@@ -27,7 +27,7 @@ from adserver.flows.redeem import Redeem
 from adserver.flows.relay import Relay
 from adserver.flows.shops import Shops
 from adserver.flows.upload import Upload
-from adserver.web import docs, hot, privacy_routes
+from adserver.web import console, docs, hot, privacy_routes
 from adserver.web.api import (
     advertisers,
     arrivals,
@@ -111,6 +111,7 @@ HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, An
     HTTPException: answer_http,
     RequestValidationError: answer_invalid,
     Exception: answer_fault,
+    **console.HANDLERS,
 }
 
 
@@ -134,6 +135,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     upload: Upload,
     base_url: str,
     visitor_pages: APIRouter | None = None,
+    console_desk: console.Desk | None = None,
     most_body_bytes: int = MOST_BODY_BYTES,
     most_file_bytes: int = MOST_FILE_BYTES,
     most_feed_bytes: int = MOST_FEED_BYTES,
@@ -161,6 +163,9 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         import_turns=CapacityLimiter(MOST_IMPORTS_AT_ONCE),
     )
     _add_routes(app, visitor_pages)
+    if console_desk is not None:
+        app.state.console = console_desk
+        app.include_router(console.router())
     _add_docs(app)
     app.add_middleware(
         Gate,
@@ -195,7 +200,7 @@ def _add_routes(app: FastAPI, visitor_pages: APIRouter | None) -> None:
 
 def addresses() -> list[str]:
     """Every address of the server with its method, as the documentation must name it."""
-    return [*hot.ADDRESSES, *privacy_routes.ADDRESSES, *api_addresses()]
+    return [*hot.ADDRESSES, *privacy_routes.ADDRESSES, *console.addresses(), *api_addresses()]
 
 
 def api_addresses() -> list[str]:

@@ -19,6 +19,14 @@ from adserver.writes.money import Deposit, RefundCharge, SealDay, SignHeads
 from adserver.writes.orders import CancelConversion, Conversion, CreditConversion, SettleConversion
 from adserver.writes.outcome import Outcome, Result
 from adserver.writes.receipts import Answered, PurgeReceipts, Receipt, WithReceipt
+from adserver.writes.users import (
+    AttemptSucceeded,
+    BeginSession,
+    ClaimAttempt,
+    EndSession,
+    SeeSession,
+    SessionWrite,
+)
 from adserver.writes.visitors import Aged, ForgetVisitor, PurgeAged, TellPreference, Withdraw
 
 
@@ -70,6 +78,7 @@ Write = (
     | AddCodes
     | HandCode
     | RedeemCode
+    | SessionWrite
 )
 
 
@@ -79,10 +88,14 @@ __all__ = [
     "Aged",
     "Answered",
     "ApiKey",
+    "AttemptSucceeded",
+    "BeginSession",
     "CancelConversion",
+    "ClaimAttempt",
     "Conversion",
     "CreditConversion",
     "Deposit",
+    "EndSession",
     "Entity",
     "ForgetPictures",
     "ForgetVisitor",
@@ -104,6 +117,8 @@ __all__ = [
     "SaveProducts",
     "Scope",
     "SealDay",
+    "SeeSession",
+    "SessionWrite",
     "SetPicture",
     "SettleConversion",
     "SettleNotice",

@@ -12,6 +12,7 @@ from adserver.domain.offer import OfferPool
 from adserver.domain.product_set import ProductSet
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
+from adserver.domain.user import Invitation, User
 
 
 class Scope(StrEnum):
@@ -48,6 +49,8 @@ Entity = (
     | Import
     | ApiKey
     | ShopHook
+    | User
+    | Invitation
 )
 
 

@@ -24,6 +24,8 @@ class Aged(StrEnum):
     ERASURES = "erasures"
     CONSENTS = "consents"
     OFFER_CODES = "offer_codes"
+    SESSIONS = "sessions"
+    LOGIN_ATTEMPTS = "login_attempts"
 
 
 class PurgeAged(msgspec.Struct, frozen=True, array_like=True, tag=True):

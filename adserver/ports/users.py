@@ -1,0 +1,23 @@
+"""What may be read of users and their sessions."""
+
+from typing import Protocol
+
+from adserver.domain.user import Invitation, Session, User
+
+
+class Users(Protocol):
+    def user(self, key: int) -> User | None: ...
+    def user_named(self, email: str) -> User | None: ...
+    def users(self, after: int, limit: int) -> list[User]: ...
+    def invitation(self, digest: str) -> Invitation | None: ...
+
+
+class Sessions(Protocol):
+    def session(self, digest: str) -> Session | None: ...
+
+
+class Hasher(Protocol):
+    """Hashes of passwords: slow by intent, so call it from a thread, a few at a time."""
+
+    def hash(self, password: str) -> str: ...
+    def verify(self, password_hash: str, password: str) -> bool: ...

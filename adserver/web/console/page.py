@@ -1,0 +1,68 @@
+"""Templates become the console's pages, in the reader's language, under a policy without inline code."""
+
+from functools import cache
+from importlib.resources import files
+from io import BytesIO
+from typing import Any
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import Translations
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+LANGUAGES = {"en": "English", "fr": "Français", "it": "Italiano"}
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+@cache
+def translations(language: str) -> Translations:
+    """The console's words in a language; English is what the templates say."""
+    catalogue = files("adserver.web.console") / "words" / f"{language}.po"
+    if not catalogue.is_file():
+        return Translations()
+    compiled = BytesIO()
+    with catalogue.open("rb") as text:
+        write_mo(compiled, read_po(text, locale=language))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+@cache
+def _environment(language: str) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("adserver.web", "templates/console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    words: Any = environment
+    words.install_gettext_translations(translations(language), newstyle=True)
+    environment.globals |= {"language": language, "languages": LANGUAGES}
+    return environment
+
+
+def language_of(wanted: str | None, header: str) -> str:
+    """The user's language, else the first of the browser's that we have."""
+    if wanted in LANGUAGES:
+        return wanted
+    spoken = (part.partition(";")[0].strip().lower()[:2] for part in header.split(","))
+    return next((one for one in spoken if one in LANGUAGES), "en")
+
+
+def page(template: str, language: str, *, status: int = 200, **words: object) -> HTMLResponse:
+    """One of the console's pages, never kept by a browser and never framed."""
+    return HTMLResponse(_environment(language).get_template(template).render(**words), status, HEADERS)

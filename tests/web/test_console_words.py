@@ -1,0 +1,58 @@
+"""Every word of the console is there in every language, with the same places for what is filled in."""
+
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+
+from adserver.web.console.page import LANGUAGES, language_of, translations
+
+WEB = Path(__file__).parents[2] / "adserver" / "web"
+TEMPLATES = [("templates/console/**.html", "jinja2.ext.babel_extract"), ("console/**.py", "python")]
+KEYWORDS = {"_": None, "words": None, "ngettext": (1, 2)}
+PLACES = re.compile(r"%\((\w+)\)s")
+
+
+def said() -> set[str]:
+    options = {"templates/console/**.html": {"trim_blocks": "true"}}
+    found = extract_from_dir(WEB, TEMPLATES, options, keywords=KEYWORDS)
+    return {one[2] if isinstance(one[2], str) else one[2][0] for one in found}
+
+
+@pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {"en"}))
+def test_every_word_is_translated_and_none_is_left_over(language: str) -> None:
+    with (WEB / "console" / "words" / f"{language}.po").open("rb") as text:
+        catalogue = [one for one in read_po(text, locale=language) if one.id]
+    known = {one.id if isinstance(one.id, str) else one.id[0] for one in catalogue}
+    assert known == said()
+    for one in catalogue:
+        ids, texts = ([part] if isinstance(part, str) else list(part) for part in (one.id, one.string))
+        assert all(texts), one.id
+        assert {*PLACES.findall(" ".join(texts))} == {*PLACES.findall(" ".join(ids))}, one.id
+
+
+def test_plurals_follow_the_language() -> None:
+    one, many = (
+        "Too many attempts. Try again in %(num)s second.",
+        "Too many attempts. Try again in %(num)s seconds.",
+    )
+    french = translations("fr")
+    assert french.ngettext(one, many, 1).endswith("seconde.")
+    assert french.ngettext(one, many, 0).endswith("seconde.")
+    assert french.ngettext(one, many, 2).endswith("secondes.")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "header", "language"),
+    [
+        ("it", "fr", "it"),
+        (None, "fr-CH, fr;q=0.9, en;q=0.8", "fr"),
+        (None, "de, it;q=0.5", "it"),
+        (None, "de", "en"),
+        ("xx", "", "en"),
+    ],
+)
+def test_the_users_language_comes_before_the_browsers(wanted: str | None, header: str, language: str) -> None:
+    assert language_of(wanted, header) == language
