@@ -43,6 +43,9 @@ class Advertiser(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     consent_hold: ConsentHold = ConsentHold.NONE
     consent_held_at_ms: int | None = None
     trust_reference_price: bool = False  # it vouches for its feed's price without the sale
+    holdout_bps: int = 0  # of its visitors see no ads of it, so that what ads do can be told
+    holdout_draw: int = 0  # how often a holdout was turned on: each time the lots are drawn anew
+    holdout_since_ms: int | None = None  # since when the share is what it is
     version: int = 1
     created_at_ms: int = 0
 

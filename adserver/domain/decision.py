@@ -13,6 +13,7 @@ from adserver.domain.catalogue import Product
 from adserver.domain.choice import choose_products
 from adserver.domain.contender import MESSAGE, Bid, Contender, Joint, LineUp, addressed_by
 from adserver.domain.eligibility import Balance, Refusal, money_refusal, refusal
+from adserver.domain.experiment import Entry
 from adserver.domain.house_rules import HouseRules
 from adserver.domain.money import ZERO
 from adserver.domain.pacing import dice_of
@@ -78,6 +79,8 @@ class Decision(msgspec.Struct, frozen=True):
     audience_key: int = 0
     outbid: tuple[LineUp, ...] = ()
     situation: Situation | None = None
+    ghosts: tuple["Decision", ...] = ()  # what came before, and its advertisers held the visitor out
+    entries: tuple[Entry, ...] = ()  # the experiments' arms that this puts the visitor in
 
     @property
     def refusals(self) -> dict[int, Refusal]:
@@ -90,6 +93,8 @@ class NoAd(msgspec.Struct, frozen=True):
     """No campaign may answer; each candidate's reason by its key."""
 
     refusals: dict[int, Refusal]
+    ghosts: tuple[Decision, ...] = ()
+    entries: tuple[Entry, ...] = ()
 
 
 class _Offer(msgspec.Struct, frozen=True):

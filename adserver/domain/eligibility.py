@@ -35,6 +35,7 @@ class Refusal(StrEnum):
     FREQUENCY_UNKNOWN = "frequency_unknown"  # it has a cap, and nothing may be kept to count by
     SHOP_UNWANTED = "shop_unwanted"  # the visitor said "not this shop"
     PRODUCT_UNWANTED = "product_unwanted"  # only products that the visitor said "not this" to
+    HOLDOUT = "holdout"  # it won, and its advertiser shows this visitor nothing, to tell what ads do
     NO_PRODUCT = "no_product"
     NOT_IN_PRODUCT_SET = "not_in_product_set"  # what could be shown is outside of the campaign's set
     NO_OPEN_FORM = "no_open_form"

@@ -1,4 +1,4 @@
-"""Experiments: which arm a visitor is in, for good; and the holdout, an advertiser's experiment with itself."""
+"""Experiments, and which arm a visitor is in for good; a holdout is an advertiser's own."""
 
 from enum import StrEnum
 from functools import lru_cache
@@ -14,6 +14,7 @@ WHOLE_BPS = 10_000
 MOST_HOLDOUT_BPS = 5_000
 WINDOW_MS = 14 * DAY_MS  # what a visitor does for so long after entering counts for the arm
 SHOWN, HELD_OUT = 0, 1  # the arms of a holdout
+UNTRIED = 2  # everybody, while there is none: what one could show follows from what they buy
 
 
 class Subject(StrEnum):
@@ -70,6 +71,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     experiment_key: int
     arm: int
+    campaign_key: int = 0  # whose ads are compared; 0 for all of the advertiser's
 
 
 class Flaw(StrEnum):
@@ -149,7 +151,9 @@ def is_held_out(visitor_key: int, advertiser: Advertiser) -> bool:
     """Whether the visitor sees no ads of the advertiser; nobody leaves where the share grows."""
     if not advertiser.holdout_bps or not visitor_key:
         return False
-    return lot(b"holdout", _salt(advertiser.key, advertiser.holdout_draw), visitor_key) < advertiser.holdout_bps
+    return (
+        lot(b"holdout", _salt(advertiser.key, advertiser.holdout_draw), visitor_key) < advertiser.holdout_bps
+    )
 
 
 @lru_cache(maxsize=10_000)  # asked at every ad
@@ -164,6 +168,16 @@ def holdout_key(advertiser: Advertiser) -> int:
     Without a holdout as well: what its visitors do tells what one could show.
     """
     return _compared(advertiser.key, advertiser.holdout_since_ms or 0)
+
+
+def holdout_entry(advertiser: Advertiser, arm: int) -> Entry:
+    """Whose ad has won is in the arm from now on; without a holdout nobody is in one."""
+    return _entry(holdout_key(advertiser), arm if advertiser.holdout_bps else UNTRIED)
+
+
+@lru_cache(maxsize=10_000)
+def _entry(experiment_key: int, arm: int) -> Entry:
+    return Entry(experiment_key, arm)
 
 
 @lru_cache(maxsize=10_000)

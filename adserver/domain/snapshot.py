@@ -9,6 +9,7 @@ from adserver.domain.audience import Audience
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign, Creative, Pacing, Status
 from adserver.domain.catalogue import CatalogueChanged
+from adserver.domain.experiment import Experiment
 from adserver.domain.offer import OfferPool, Pools
 from adserver.domain.pricing import Terms
 from adserver.domain.product_set import Members, ProductSet
@@ -24,6 +25,7 @@ Entity = (
     | Campaign
     | CatalogueChanged
     | Creative
+    | Experiment
     | OfferPool
     | ProductSet
     | Publisher
@@ -58,6 +60,7 @@ class Snapshot:
         self.buckets: dict[BucketId, Bucket] = {}
         self.rates: dict[int, Rates] = {}
         self.traffic: dict[int, Traffic] = {}  # of campaigns whose day is paced
+        self._experiments: dict[int, dict[int, Experiment]] = {}  # by campaign, then its own key
         self.old_terms: dict[tuple[int, int], Terms] = {}
         self._contextual: dict[int, Campaign] = {}  # those of the live that may be shown for the page
         self._paced: dict[int, Campaign] = {}  # those of the live that spread a daily budget over its day
@@ -88,6 +91,8 @@ class Snapshot:
                 self._put_creative(entity)
             case ProductSet():
                 self.members.put(entity)
+            case Experiment():
+                self._put_experiment(entity)
             case OfferPool():
                 for creative in self.pools.put(entity):
                     self._put_creative(creative)
@@ -130,6 +135,10 @@ class Snapshot:
     def creatives_of(self, campaign_key: int) -> list[Creative]:
         return list(self._creatives_of.get(campaign_key, ()))
 
+    def experiments_of(self, campaign_key: int) -> list[Experiment]:
+        """Those that are under way or yet to come, and those that have ended."""
+        return list(self._experiments.get(campaign_key, {}).values())
+
     def terms(self, campaign_key: int, version: int) -> Terms | None:
         """The terms of a campaign's version, if this worker has seen it."""
         campaign = self.campaigns.get(campaign_key)
@@ -154,6 +163,13 @@ class Snapshot:
                 index.pop(campaign.key, None)
         self.rooms.forget(campaign.advertiser_key)
         self._note_change(campaign, is_contextual=campaign.contextual or bool(known and known.contextual))
+
+    def _put_experiment(self, experiment: Experiment) -> None:
+        known = self._experiments.get(experiment.campaign_key, {})
+        self._experiments[experiment.campaign_key] = known | {experiment.key: experiment}
+        campaign = self.campaigns.get(experiment.campaign_key)
+        if campaign is not None:
+            self._note_change(campaign, is_contextual=campaign.contextual)
 
     def _put_creative(self, made: Creative) -> None:
         if made.reviews:  # many words that no decision asks for

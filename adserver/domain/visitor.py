@@ -88,10 +88,11 @@ class Touch(msgspec.Struct, array_like=True, frozen=True, gc=False):
     at_ms: int
     suspect: bool = False
     audience_key: int = 0  # whose rate it was served at; 0 for the campaign's own
+    ghost: bool = False  # an ad that was held out: counted as shown, and never what an order is credited to
 
 
 class Shown(msgspec.Struct, array_like=True):
-    """When a campaign's ads were seen, newest last."""
+    """When a campaign's ads were seen, or would have been but for a holdout; newest last."""
 
     campaign_key: int
     at_ms: list[int]
@@ -166,9 +167,10 @@ def fold_preference(
 
 
 def fold_touch(profile: Profile, touch: Touch) -> None:
-    """Remember an impression or click of ours in the profile, in place."""
+    """Remember an impression or click of ours in the profile, in place; a ghost only as often as shown."""
     oldest_ms = touch.at_ms - TOUCH_RETENTION_MS
-    profile.touches = _latest([*(known for known in profile.touches if known.at_ms > oldest_ms), touch])
+    if not touch.ghost:
+        profile.touches = _latest([*(known for known in profile.touches if known.at_ms > oldest_ms), touch])
     if touch.event is not AdEvent.IMPRESSION:
         return
     shown = next((known for known in profile.shown if known.campaign_key == touch.campaign_key), None)

@@ -198,6 +198,7 @@ class Convert:
             reserve=not conversion.trusted,
             reason=reason,
             arrival=arrival,
+            visitor_key=0 if arrival is None else conversion.visitor_key,
         )
 
     def _ordered(self, conversion: Conversion, touches: list[Touch]) -> Ordered:

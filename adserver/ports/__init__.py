@@ -2,6 +2,7 @@
 
 from adserver.ports.accounts import Accounts, Audiences, Campaigns, Inventory, Keys, ProductSets
 from adserver.ports.catalogue import Catalogue, Feeds, Media, PictureBook
+from adserver.ports.experiments import Experiments
 from adserver.ports.imports import PLAIN, ImportFiles, Imports, Order, Part
 from adserver.ports.money import Ledger, Origins, Payments, Payouts, Proofs, Seals, Statements
 from adserver.ports.orders import Conversions, Offers, Pending
@@ -24,6 +25,7 @@ __all__ = [
     "Consents",
     "Conversions",
     "Deferred",
+    "Experiments",
     "Feeds",
     "FetchRefused",
     "Fetcher",

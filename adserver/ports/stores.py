@@ -4,6 +4,7 @@ from typing import Protocol
 
 from adserver.ports.accounts import Accounts, Audiences, Campaigns, Inventory, Keys, ProductSets
 from adserver.ports.catalogue import Catalogue, Feeds, Media, PictureBook
+from adserver.ports.experiments import Experiments
 from adserver.ports.imports import ImportFiles, Imports
 from adserver.ports.money import Ledger, Origins, Payments, Payouts, Proofs, Seals, Statements
 from adserver.ports.orders import Conversions, Offers, Pending
@@ -24,6 +25,8 @@ class Stores(Protocol):
     def campaigns(self) -> Campaigns: ...
     @property
     def audiences(self) -> Audiences: ...
+    @property
+    def experiments(self) -> Experiments: ...
     @property
     def inventory(self) -> Inventory: ...
     @property

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from adserver.domain.budget import BucketId, buckets_of
 from adserver.storage.batch import Batch
 from adserver.storage.ledger import charge_id
-from adserver.writes import AdRecord, RecordAd, StoreEvent, Write
+from adserver.writes import (
+    AdRecord,
+    EnterExperiments,
+    RecordAd,
+    RecordDecision,
+    RecordGhost,
+    StoreEvent,
+    Write,
+)
 
 
 def read_ahead(batch: Batch, writes: Sequence[Write]) -> None:
@@ -14,7 +22,15 @@ def read_ahead(batch: Batch, writes: Sequence[Write]) -> None:
         write.visitor_key for write in writes if isinstance(write, StoreEvent) and not write.first
     }
     records = [record for write in writes if isinstance(write, RecordAd) for record in write.records]
+    compared = {
+        write.visitor_key
+        for write in writes
+        if isinstance(write, EnterExperiments | RecordDecision | RecordGhost) and write.entries
+    }
+    compared.update([record.visitor_key for record in records])
+    batch.comparing.read(compared - {0})
     visitor_keys.update([record.visitor_key for record in records])
+    visitor_keys.update([write.visitor_key for write in writes if isinstance(write, RecordGhost)])
     batch.read_profiles(visitor_keys - {0})
     if records:
         batch.read_recorded({charge_id(record) for record in records})

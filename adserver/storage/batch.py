@@ -18,6 +18,7 @@ from adserver.domain.money import ZERO, Micros
 from adserver.domain.notice import budget_notice, budget_notice_key, kind_of_percent
 from adserver.domain.retention import Retention, due_ms, let_go
 from adserver.domain.visitor import Profile
+from adserver.storage.comparing import Comparing
 from adserver.storage.consents import Proving
 from adserver.storage.sqlite import as_list, listed, numbered, prepared
 from adserver.storage.tables import (
@@ -163,6 +164,7 @@ class Batch:
     ) -> None:
         self.connection = connection
         self.consents = Proving(connection, consents_key)
+        self.comparing = Comparing(connection)
         self.sequence = sequence
         self.resent = resent  # what is in it may have been committed before
         self.retention = retention
@@ -402,6 +404,7 @@ class Batch:
         for table, rows in self._rows.items():
             self.connection.executemany(_INSERTS[table], map(_values_of[table], rows))
         self._save_profiles()
+        self.comparing.flush()
         self.connection.executemany(_COUNT, [(*key, n) for key, n in self._counts.items()])
         clicked = [
             (*msgspec.structs.astuple(place), *figures.values()) for place, figures in self._arrivals.items()

@@ -50,7 +50,10 @@ def cancel_conversion(batch: Batch, write: CancelConversion) -> Outcome:
             outcome = _refund(batch, write, told)
         elif told["state"] == Result.PENDING:
             outcome = _reserve_less(batch, write, told)
-    return outcome if outcome.result in _NOT_NOTED else returns.note(batch, write, outcome)
+    if outcome.result in _NOT_NOTED:
+        return outcome
+    batch.comparing.taken_back(write.conversion_key, write.returned_micros)
+    return returns.note(batch, write, outcome)
 
 
 def _is_other_currency(write: CancelConversion, told: dict[str, Any]) -> bool:

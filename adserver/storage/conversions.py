@@ -14,6 +14,7 @@ from adserver.domain.attribution import (
 from adserver.domain.money import ZERO, Micros
 from adserver.storage import ledger, returns
 from adserver.storage.batch import Batch
+from adserver.storage.comparing import Counted
 from adserver.storage.erasure import of_visitor
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import conversions
@@ -98,6 +99,7 @@ def credit_conversion(batch: Batch, write: CreditConversion) -> Outcome:
             _release(batch, browser)
         told = _arrival_row(write.arrival)
         batch.connection.execute(_INSERT_CONVERSION, told)
+        batch.comparing.ordered(_counted(write, write.arrival))
     elif browser is None or browser["state"] != NEW:
         return Outcome(Result.REPEATED)
     elif server is not None:
@@ -105,7 +107,22 @@ def credit_conversion(batch: Batch, write: CreditConversion) -> Outcome:
     else:
         told = browser
     write = _as_it_stands(batch, write, told)
+    if write.record is not None:
+        batch.comparing.credited(write.conversion_key, write.record.campaign_key)
     return _settle(batch, write, *_credited(batch, write))
+
+
+def _counted(write: CreditConversion, arrival: Conversion) -> Counted:
+    """Whose it is by cookie alone: a click is known only of who saw ads, and arms must be told alike."""
+    return Counted(
+        arrival.conversion_key,
+        write.visitor_key,
+        arrival.advertiser_key,
+        arrival.event,
+        arrival.occurred_at_ms,
+        arrival.value_micros,
+        arrival.currency,
+    )
 
 
 def _as_it_stands(batch: Batch, write: CreditConversion, told: dict[str, Any]) -> CreditConversion:

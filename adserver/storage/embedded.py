@@ -19,6 +19,7 @@ from adserver.storage.entities import (
     SqliteKeys,
     SqliteProductSets,
 )
+from adserver.storage.experiments import SqliteExperiments
 from adserver.storage.frames import FrameFolder
 from adserver.storage.import_files import ImportFolder
 from adserver.storage.imports import SqliteImports
@@ -56,6 +57,7 @@ class Storage:
         self.accounts = SqliteAccounts(self.reader)
         self.campaigns = SqliteCampaigns(self.reader)
         self.audiences = SqliteAudiences(self.reader)
+        self.experiments = SqliteExperiments(self.reader)
         self.inventory = SqliteInventory(self.reader)
         self.keys = SqliteKeys(self.reader)
         self.users = SqliteUsers(self.reader)

@@ -18,6 +18,7 @@ from adserver.domain.approval import Reviewed
 from adserver.domain.audience import Audience
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import Feed
+from adserver.domain.experiment import Experiment
 from adserver.domain.imports import Import
 from adserver.domain.offer import OfferPool
 from adserver.domain.pricing import Terms
@@ -37,6 +38,7 @@ from adserver.storage.tables import (
     campaigns,
     change_log,
     creatives,
+    experiments,
     feeds,
     imports,
     invitations,
@@ -70,8 +72,11 @@ _TABLES: dict[type, tuple[Table, tuple[str, ...]]] = {
     OfferPool: (offer_pools, ("advertiser_key",)),
     User: (users, ("email",)),
     Invitation: (invitations, ("digest",)),
+    Experiment: (experiments, ("advertiser_key",)),
 }
-SNAPSHOT_KINDS = (Advertiser, Publisher, Site, Slot, Audience, ProductSet, OfferPool, Campaign, Creative)
+SNAPSHOT_KINDS = (
+    Advertiser, Publisher, Site, Slot, Audience, ProductSet, OfferPool, Experiment, Campaign, Creative,
+)  # fmt: skip
 
 Kind = TypeVar("Kind")
 

@@ -30,11 +30,24 @@ from adserver.storage.tables import (
     decisions,
     erasures,
     events,
+    experiment_orders,
+    experiment_visitors,
+    ghosts,
     metadata,
     offer_codes,
     profiles,
 )
-from adserver.writes import ForgetVisitor, Outcome, RecordDecision, Result, StoreEvent, Withdraw, Write
+from adserver.writes import (
+    EnterExperiments,
+    ForgetVisitor,
+    Outcome,
+    RecordDecision,
+    RecordGhost,
+    Result,
+    StoreEvent,
+    Withdraw,
+    Write,
+)
 
 UNDER_WAY_MS = 48 * 3_600_000  # a request that is on its way for longer is lost
 VISITOR_TABLES = [table for table in metadata.sorted_tables if "visitor_key" in table.c]
@@ -156,6 +169,9 @@ _OF_ADVERTISER = (
     (decisions, decisions.c.campaign_key.in_(_own_campaigns)),
     (conversions, conversions.c.advertiser_key == bindparam("advertiser")),
     (offer_codes, offer_codes.c.advertiser_key == bindparam("advertiser")),
+    (ghosts, ghosts.c.advertiser_key == bindparam("advertiser")),
+    (experiment_visitors, experiment_visitors.c.advertiser_key == bindparam("advertiser")),
+    (experiment_orders, experiment_orders.c.advertiser_key == bindparam("advertiser")),
 )
 _WITHDRAW = tuple(
     _blank(table, own) if table in _LEDGER_TABLES else _erase(table, own) for table, own in _OF_ADVERTISER
@@ -187,6 +203,8 @@ class Forgotten:
                 return msgspec.structs.replace(write, visitor_key=0, event=event, proof=None)
             case RecordDecision() if self._knows(write.visitor_key, uncommitted):
                 return msgspec.structs.replace(write, visitor_key=0, image_key=0, token="")
+            case RecordGhost() | EnterExperiments() if self._knows(write.visitor_key, uncommitted):
+                return msgspec.structs.replace(write, visitor_key=0)
         return write
 
     def _knows(self, visitor_key: int, uncommitted: Mapping[int, int]) -> bool:

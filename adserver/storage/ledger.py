@@ -72,6 +72,7 @@ def _record(batch: Batch, record: AdRecord) -> Outcome:
         batch.add_row("ad_events", _ad_event_row(event_id, record), event_id)
     if known is None or redeemed:
         count(batch, record)
+        batch.comparing.saw(record)
     if not record.amount_micros:
         return _NOT_BILLABLE if known is None or redeemed else known
     return bill(batch, record)
@@ -131,6 +132,7 @@ def take(batch: Batch, record: AdRecord, reserved: Micros = ZERO) -> bool:
     entry = batch.append(record.campaign_key, lambda number: _charge_entry(number, event_id, record))
     batch.add_row("charges", _charge_row(event_id, record, entry), event_id)
     batch.count(record.campaign_key, "spend_micros", record.at_ms, record.amount_micros)
+    batch.comparing.paid(record, record.amount_micros)
     return True
 
 
@@ -270,6 +272,7 @@ def record_decision(batch: Batch, write: RecordDecision) -> Outcome:
         "token": write.token or None,
     }
     batch.add_row("decisions", row)
+    batch.comparing.enter(write.visitor_key, write.advertiser_key, write.currency, write.at_ms, write.entries)
     return _ACCEPTED
 
 

@@ -63,6 +63,7 @@ def _book(batch: Batch, write: RefundCharge, charge: dict[str, Any], amount: Mic
     """The refund in buckets, postings, chain and row. Both parties give back in proportion, to the micro."""
     record = _record(charge, amount, share)
     batch.give_back(record)
+    batch.comparing.paid(record, -amount)
     entry = batch.append(record.campaign_key, lambda number: _entry(number, write, amount, record.day))
     row = {
         "charge_id": write.charge_id,

@@ -67,6 +67,7 @@ def settle_conversion(batch: Batch, write: SettleConversion) -> Outcome:
         _bill(batch, record, write.at_ms)
     else:
         batch.move(record, ZERO, Micros(-record.amount_micros))
+        batch.comparing.taken_back(write.conversion_key, None)
     settled = {"of_key": write.conversion_key, "state": wanted, "reason": write.reason}
     batch.connection.execute(_SETTLE, settled)
     return Outcome(wanted, charge_id(record) if write.approve else 0)

@@ -21,10 +21,30 @@ from adserver.storage.columns import amount as _amount
 from adserver.storage.columns import entity_table as _entity_table
 from adserver.storage.columns import key as _key
 from adserver.storage.columns import metadata
+from adserver.storage.experiment_tables import (
+    experiment_orders,
+    experiment_sums,
+    experiment_visitors,
+    experiments,
+    ghosts,
+)
 from adserver.storage.offer_tables import offer_codes, offer_stocks
 from adserver.storage.user_tables import invitations, login_attempts, sessions, users
 
-__all__ = ["invitations", "login_attempts", "metadata", "offer_codes", "offer_stocks", "sessions", "users"]
+__all__ = [
+    "experiment_orders",
+    "experiment_sums",
+    "experiment_visitors",
+    "experiments",
+    "ghosts",
+    "invitations",
+    "login_attempts",
+    "metadata",
+    "offer_codes",
+    "offer_stocks",
+    "sessions",
+    "users",
+]
 
 advertisers = _entity_table("advertisers", None, Column("public_id", String, nullable=False, unique=True))
 publishers = _entity_table("publishers")

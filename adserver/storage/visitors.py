@@ -10,6 +10,7 @@ from adserver.domain.consent_record import Ended
 from adserver.domain.identity import key_of, product_key
 from adserver.domain.visitor import MOST_SHOPS, Profile, Shop, fold_event, fold_preference
 from adserver.storage.batch import Batch, decode_profile
+from adserver.storage.comparing import Counted
 from adserver.storage.erasure import HELD, HELD_BY_ADVERTISER, VISITOR_TABLES, of_visitor
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import conversions, events, profiles
@@ -59,6 +60,10 @@ def store_event(batch: Batch, write: StoreEvent, recent: "RecentIds", resent: bo
     batch.count(write.advertiser_key, _COUNTED[event.name], write.at_ms)
     if write.conversion_key:
         batch.connection.execute(_INSERT_CONVERSION, _conversion_row(write))
+        batch.comparing.ordered(
+            Counted(write.conversion_key, write.visitor_key, write.advertiser_key, event.name, write.at_ms,
+                    event.value_micros, event.currency)
+        )  # fmt: skip
     return _ACCEPTED
 
 

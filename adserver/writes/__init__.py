@@ -15,6 +15,7 @@ from adserver.writes.catalogue import (
 )
 from adserver.writes.entities import ApiKey, Entity, SaveEntity, Scope, SettleNotice, TellAdvertiser
 from adserver.writes.events import AddCounts, KeepSamples, RecordArrival, StoreEvent
+from adserver.writes.experiments import EnterExperiments, RecordGhost
 from adserver.writes.money import Deposit, RefundCharge, SealDay, SignHeads
 from adserver.writes.orders import CancelConversion, Conversion, CreditConversion, SettleConversion
 from adserver.writes.outcome import Outcome, Result
@@ -50,6 +51,8 @@ Write = (
     | RecordAd
     | RecordArrival
     | RecordDecision
+    | RecordGhost
+    | EnterExperiments
     | CreditConversion
     | SettleConversion
     | CancelConversion
@@ -96,6 +99,7 @@ __all__ = [
     "CreditConversion",
     "Deposit",
     "EndSession",
+    "EnterExperiments",
     "Entity",
     "ForgetPictures",
     "ForgetVisitor",
@@ -109,6 +113,7 @@ __all__ = [
     "RecordAd",
     "RecordArrival",
     "RecordDecision",
+    "RecordGhost",
     "RefundCharge",
     "RemoveProductsNotIn",
     "Result",

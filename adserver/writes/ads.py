@@ -2,6 +2,7 @@
 
 import msgspec
 
+from adserver.domain.experiment import Entry
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent
 
@@ -56,3 +57,6 @@ class RecordDecision(msgspec.Struct, frozen=True, array_like=True, tag=True):
     token: str = ""
     price_micros: Micros = ZERO
     chance: float = 0.0
+    advertiser_key: int = 0
+    currency: str = ""
+    entries: tuple[Entry, ...] = ()  # the experiments' arms that it puts the visitor in

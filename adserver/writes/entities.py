@@ -7,6 +7,7 @@ import msgspec
 from adserver.domain.audience import Audience
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import Feed
+from adserver.domain.experiment import Experiment
 from adserver.domain.imports import Import
 from adserver.domain.offer import OfferPool
 from adserver.domain.product_set import ProductSet
@@ -40,6 +41,7 @@ Entity = (
     | Audience
     | Campaign
     | Creative
+    | Experiment
     | OfferPool
     | ProductSet
     | Publisher

@@ -29,7 +29,8 @@ class CreditConversion(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """What attribution found for a conversion: a touch to bill or reserve, or none and why.
 
     With a server's conversion, `arrival` holds the conversion itself, stored in the same transaction.
-    `reserve` keeps the amount pending instead of billing it.
+    `reserve` keeps the amount pending instead of billing it. `visitor_key` is whose a server says the order
+    is, for the experiments they are in.
     """
 
     conversion_key: int
@@ -39,6 +40,7 @@ class CreditConversion(msgspec.Struct, frozen=True, array_like=True, tag=True):
     reserve: bool = False
     reason: str = ""
     arrival: Conversion | None = None
+    visitor_key: int = 0
 
 
 class SettleConversion(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -26,6 +26,10 @@ class Aged(StrEnum):
     OFFER_CODES = "offer_codes"
     SESSIONS = "sessions"
     LOGIN_ATTEMPTS = "login_attempts"
+    GHOSTS = "ghosts"
+    EXPERIMENT_VISITORS = "experiment_visitors"
+    EXPERIMENT_ORDERS = "experiment_orders"
+    EXPERIMENT_SUMS = "experiment_sums"
 
 
 class PurgeAged(msgspec.Struct, frozen=True, array_like=True, tag=True):

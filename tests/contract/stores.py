@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from adserver.domain.budget import BucketId, buckets_of
+from adserver.domain.experiment import HELD_OUT, Entry
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent, PricingModel
 from adserver.storage.embedded import Storage, own_storage
@@ -16,6 +17,7 @@ from adserver.writes import (
     CreditConversion,
     Entity,
     Outcome,
+    RecordGhost,
     Result,
     SaveEntity,
     StoreEvent,
@@ -46,6 +48,7 @@ IMPLEMENTATIONS: dict[str, Opener] = {"sqlite": lambda folder: own_storage(folde
 CLICK_PRICE = Micros(250_000)
 SALE_PRICE = Micros(4_000_000)
 CPA_CAMPAIGN = CAMPAIGN + 1
+HOLDOUT = 5_500
 
 _templates: dict[str, Path] = {}
 
@@ -102,6 +105,23 @@ def make_record(impression_id: int = 1, event: AdEvent = AdEvent.CLICK, **fields
     } | fields
     share = {"publisher_micros": Micros(row["amount_micros"] * 7 // 10)}  # type: ignore[operator]
     return AdRecord(event, impression_id, **share | row)  # type: ignore[arg-type]
+
+
+def make_ghost(ghost_key: int = 1, **fields: object) -> RecordGhost:
+    """An ad that the advertiser's holdout kept from its visitor."""
+    row = {
+        "at_ms": NOW_MS,
+        "slot_key": SLOT,
+        "advertiser_key": ADVERTISER,
+        "campaign_key": CAMPAIGN,
+        "campaign_version": 1,
+        "creative_key": CREATIVE,
+        "visitor_key": 0,
+        "audience_key": 0,
+        "currency": "EUR",
+        "entries": (Entry(HOLDOUT, HELD_OUT),),
+    } | fields
+    return RecordGhost(ghost_key, **row)  # type: ignore[arg-type]
 
 
 def make_sale_record(order_key: int = 100, **fields: object) -> AdRecord:

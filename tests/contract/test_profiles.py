@@ -17,6 +17,7 @@ from pixel.events import EventName
 from tests.contract.stores import (
     CLICK_PRICE,
     credit_by_pixel,
+    make_ghost,
     make_order_event,
     make_record,
     rows_of,
@@ -139,6 +140,7 @@ def live_through_everything(storage: Storage) -> None:
     see(storage, "boots", url="https://shop.example/boots", click_id="abc")
     see(storage, "hat")
     storage.writer.commit(RecordDecision(1, NOW_MS, SLOT, CAMPAIGN, 700, VISITOR, (9,), 44, "the token"))
+    storage.writer.commit(make_ghost(visitor_key=VISITOR))
     events = (AdEvent.IMPRESSION, AdEvent.CLICK)
     storage.writer.commit(RecordAd(tuple(make_record(1, event, visitor_key=VISITOR) for event in events)))
     storage.writer.commit(HandCode(93, ADVERTISER, 1, "abc", VISITOR, NOW_MS, None, 10, None, ("CODE-1",)))

@@ -38,6 +38,7 @@ from tests.contract.stores import (
     credit_by_server,
     make_accounts,
     make_arrival,
+    make_ghost,
     make_order_event,
     make_record,
     open_copy,
@@ -68,8 +69,16 @@ LONGEST_DAYS = {
     "decisions": 35,
     "conversions": 180,
     "offer_codes": 35,
+    "ghosts": 35,
+    "experiment_visitors": 35,
+    "experiment_orders": 35,
 }
-TIME_OF = {"offer_codes": "handed_ms", "profiles": "seen_ms", "conversions": "arrived_at_ms"}
+TIME_OF = {
+    "offer_codes": "handed_ms",
+    "profiles": "seen_ms",
+    "conversions": "arrived_at_ms",
+    "experiment_visitors": "entered_ms",
+}
 POOL = 93
 _keys = count(50_000)
 
@@ -96,6 +105,7 @@ def live(storage: Storage, at_ms: int, visitor_key: int = VISITOR) -> None:
     storage.writer.commit(
         RecordDecision(key, at_ms, SLOT, CAMPAIGN, 700, visitor_key, (9,), key, "the token")
     )
+    storage.writer.commit(make_ghost(next(_keys), visitor_key=visitor_key, at_ms=at_ms))
     records = [
         make_record(key, event, visitor_key=visitor_key, at_ms=at_ms)
         for event in (AdEvent.IMPRESSION, AdEvent.CLICK)

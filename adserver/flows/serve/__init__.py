@@ -13,6 +13,7 @@ from adserver.domain.decision import (
     Decision,
     NoAd,
 )
+from adserver.domain.experiment import HELD_OUT, SHOWN, Entry, holdout_entry
 from adserver.domain.looks import Looks
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
@@ -35,7 +36,7 @@ from adserver.flows.serve.asked import (
 )
 from adserver.flows.serve.judge import Judge, Viewer, visitor_of
 from adserver.ports import Clock, Refreshed, Stores
-from adserver.writes import RecordDecision
+from adserver.writes import RecordDecision, RecordGhost
 from creatives.formats import FORMATS
 from creatives.html import Beacons, HouseDocument, Look, house_document
 from creatives.ready import Ready
@@ -204,6 +205,7 @@ class Serve:
             self._memory.tally.add(slot.key, "untied")  # a key of each recipient's would name them
         else:
             answer, viewer = self._judge.judge(slot, site, consent, caller, now_ms, image_cards)
+            self._note_ghosts(answer, slot, viewer, now_ms)
         self._counts.answer(answer, slot, caller)
         self._counts.signs(consent, slot, site, caller, now_ms)
         return answer, viewer
@@ -259,12 +261,38 @@ class Serve:
             sign(token, self._secrets.tokens) if image_key else "",
             price,
             chance,
+            answer.campaign.advertiser_key,
+            answer.campaign.terms.currency,
+            () if token.test else (self._entry(answer, SHOWN), *answer.entries),
         )
         noted = self._writer.submit(write)
         if price:
             unconfirmed, known = self._memory.unconfirmed, (token.campaign_key, token.impression_id)
             unconfirmed.add(*known, price, chance)
             noted.then(lambda outcome: unconfirmed.confirm(*known))
+
+    def _entry(self, answer: Decision, arm: int) -> Entry:
+        """That an ad of its advertiser won puts the visitor in the advertiser's own comparison."""
+        return holdout_entry(self._snapshot.advertisers[answer.campaign.advertiser_key], arm)
+
+    def _note_ghosts(self, answer: Decision | NoAd, slot: Slot, viewer: Viewer, now_ms: int) -> None:
+        """What was held out is counted as shown, at the moment of the decision: it never begins to render."""
+        for ghost in answer.ghosts:
+            campaign = ghost.campaign
+            write = RecordGhost(
+                self._mint_key(),
+                now_ms,
+                slot.key,
+                campaign.advertiser_key,
+                campaign.key,
+                campaign.version,
+                ghost.creative.key,
+                viewer.visitor_key,
+                ghost.audience_key,
+                campaign.terms.currency,
+                (self._entry(ghost, HELD_OUT),),
+            )
+            self._writer.submit(write)
 
     def _weight(self, answer: Decision, token: AdToken, now_ms: int) -> tuple[Micros, float]:
         """What was served may cost so much, with such a chance; nothing where no budget can end."""

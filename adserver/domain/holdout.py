@@ -1,0 +1,41 @@
+"""An ad that won and is held out: who answers in its place, and what is said of those who may not."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from adserver.domain.decision import Candidate, Decision, NoAd, Together
+from adserver.domain.eligibility import Refusal
+
+Candidates = Sequence[Candidate | Together]
+
+
+def without(candidates: Candidates, advertiser_key: int) -> list[Candidate | Together]:
+    """All but an advertiser's."""
+    return [one for one in candidates if _owner(one) != advertiser_key]
+
+
+def _owner(candidate: Candidate | Together) -> int:
+    if isinstance(candidate, Together):
+        return candidate.joint.advertiser_key
+    return candidate.contender.campaign.advertiser_key
+
+
+def after_ghost(ghost: Decision, answer: Decision | NoAd, candidates: Candidates) -> Decision | NoAd:
+    """The answer that was given without the ghost's advertiser, with what it would have been.
+
+    `candidates` are those that were asked again: of all others, the first answer said why they lost.
+    """
+    again = {key for one in candidates for key in _campaigns(one)}
+    said = {key: no for key, no in ghost.refusals.items() if key not in again}
+    said[ghost.campaign.key] = Refusal.HOLDOUT
+    before = (*ghost.ghosts, msgspec.structs.replace(ghost, ghosts=()))
+    if isinstance(answer, NoAd):
+        return msgspec.structs.replace(answer, refusals=said | answer.refusals, ghosts=before)
+    return msgspec.structs.replace(answer, judged=said | answer.judged, ghosts=before)
+
+
+def _campaigns(candidate: Candidate | Together) -> tuple[int, ...]:
+    if isinstance(candidate, Together):
+        return candidate.line_up.campaign_keys
+    return (candidate.contender.campaign.key,)
