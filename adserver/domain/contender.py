@@ -6,6 +6,7 @@ import msgspec
 
 from adserver.domain.approval import live_version
 from adserver.domain.campaign import Campaign, Creative, Pacing, Status, creatives_for
+from adserver.domain.experiment import Entry, Experiment, Subject
 from adserver.domain.money import Micros
 from adserver.domain.pricing import CONTEXTUAL, PricingModel, smallest_price
 from adserver.domain.situation import Situation
@@ -56,13 +57,52 @@ class Contender(msgspec.Struct, frozen=True):
     own_bid: Bid
     page_bid: Bid | None
     audience_bids: dict[int, Bid] | None  # of the audiences that its terms name
+    trials: tuple["Trial", ...] = ()  # experiments, in which what a visitor may see depends on their arm
+    entry: Entry | None = None  # of an arm: that whoever sees it is in it
 
     def bid(self, audience_key: int) -> Bid:
         return self.audience_bids[audience_key] if self.audience_bids else self.own_bid
 
 
-def contender_of(campaign: Campaign, creatives: Sequence[Creative], rates: Rates) -> Contender:
+class Trial(msgspec.Struct, frozen=True):
+    """An experiment, and its campaign as each arm has it."""
+
+    experiment: Experiment
+    arms: tuple[Contender, ...]
+
+
+def contender_of(
+    campaign: Campaign,
+    creatives: Sequence[Creative],
+    rates: Rates,
+    experiments: Sequence[Experiment] = (),
+) -> Contender:
     """The campaign made ready; `decide` judges it as if it were reckoned anew each time."""
+    whole = _contender(campaign, creatives, rates)
+    trials = tuple(_trial(one, campaign, creatives, rates) for one in experiments)
+    return msgspec.structs.replace(whole, trials=trials) if trials else whole
+
+
+def _trial(experiment: Experiment, campaign: Campaign, creatives: Sequence[Creative], rates: Rates) -> Trial:
+    """In an arm of audiences whoever belongs to any arm's is compared, and so enters before it is judged."""
+    arms = []
+    for number, arm in enumerate(experiment.arms):
+        entry = Entry(experiment.key, number, campaign.key)
+        if experiment.subject is Subject.AUDIENCES:
+            arms.append(_contender(_among(campaign, arm.audience_keys), creatives, rates))
+        else:
+            shown = [one for one in creatives if one.key in arm.creative_keys]
+            arms.append(msgspec.structs.replace(_contender(campaign, shown, rates), entry=entry))
+    return Trial(experiment, tuple(arms))
+
+
+def _among(campaign: Campaign, audience_keys: Sequence[int]) -> Campaign:
+    rates = tuple(one for one in campaign.terms.audience_rates if one.audience_key in audience_keys)
+    terms = msgspec.structs.replace(campaign.terms, audience_rates=rates)
+    return msgspec.structs.replace(campaign, terms=terms)
+
+
+def _contender(campaign: Campaign, creatives: Sequence[Creative], rates: Rates) -> Contender:
     live = [shown for creative in creatives if (shown := live_version(creative)) is not None]
     runs = campaign.status is Status.ACTIVE and bool(live)
     audiences = [named.audience_key for named in campaign.terms.audience_rates]
@@ -160,7 +200,8 @@ def line_up_of(contenders: Sequence[Contender]) -> LineUp:
 def _is_simple(contender: Contender) -> bool:
     """Whether nothing but the visitor's doings at its shop, caps and money can keep it from answering."""
     runs = contender.from_ms < contender.until_ms
-    return runs and not contender.is_paced and not contender.audience_bids and bool(contender.own_bid.cards)
+    alike = not contender.is_paced and not contender.audience_bids and not contender.trials
+    return runs and alike and bool(contender.own_bid.cards)
 
 
 def _joint_of(contenders: tuple[Contender, ...]) -> Joint:
@@ -220,7 +261,12 @@ class Contenders:
         else:
             campaigns = snapshot.live_campaigns(owner_key)
         return [
-            contender_of(campaign, snapshot.creatives_of(campaign.key), rates.get(campaign.key, NO_FIGURES))
+            contender_of(
+                campaign,
+                snapshot.creatives_of(campaign.key),
+                rates.get(campaign.key, NO_FIGURES),
+                snapshot.experiments_of(campaign.key),
+            )
             for campaign in campaigns
         ]
 

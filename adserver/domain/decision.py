@@ -13,7 +13,7 @@ from adserver.domain.catalogue import Product
 from adserver.domain.choice import choose_products
 from adserver.domain.contender import MESSAGE, Bid, Contender, Joint, LineUp, addressed_by
 from adserver.domain.eligibility import Balance, Refusal, money_refusal, refusal
-from adserver.domain.experiment import Entry
+from adserver.domain.experiment import Entry, Subject, arm_of
 from adserver.domain.house_rules import HouseRules
 from adserver.domain.money import ZERO
 from adserver.domain.pacing import dice_of
@@ -41,6 +41,7 @@ class Request(msgspec.Struct, frozen=True):
     now_ms: int
     test: bool = False  # a test visitor sees everything, and bills nothing
     rules: HouseRules | None = None
+    visitor_key: int = 0  # by which experiments draw lots; 0 for whoever is in none
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -130,7 +131,7 @@ def decide(
     hearing = _Hearing(request, profile, products, dice, members)
     offers = hearing.offers(candidates)
     if not offers:
-        return NoAd(hearing.refusals)
+        return NoAd(hearing.refusals, entries=hearing.entered())
     best = max([offer.ecpm_micros for offer in offers])
     leaders = [leader for offer in offers if offer.ecpm_micros == best for leader in offer.leaders]
     winner, bid = leaders[int(dice * len(leaders))]
@@ -163,6 +164,7 @@ class _Hearing:
         self._members = members
         self._known: dict[int, _Known] = {}
         self._situations: dict[int, tuple[Situation, ...]] = {}
+        self._entries: list[Entry] = []
         self.refusals: dict[int, Refusal] = {}
 
     def offers(self, candidates: Sequence[Candidate | Together]) -> list[_Offer]:
@@ -196,11 +198,31 @@ class _Hearing:
 
     def _judge(self, candidate: Candidate) -> list[_Offer]:
         """What the candidate bids; nothing where there is a reason against it."""
+        if candidate.contender.trials:
+            candidate = self._in_arm(candidate)
         offer = self._offer(candidate)
         if isinstance(offer, _Offer):
             return [offer]
         self.refusals[candidate.contender.campaign.key] = offer
         return []
+
+    def _in_arm(self, candidate: Candidate) -> Candidate:
+        """The campaign as the visitor's arm of the experiment under way has it; as it is for all others."""
+        request, whole = self._request, candidate.contender
+        running = (one for one in whole.trials if one.experiment.runs(request.now_ms))
+        trial = None if request.test else next(running, None)
+        arm = None if trial is None else arm_of(trial.experiment, request.visitor_key)
+        if trial is None or arm is None:
+            return candidate
+        is_standing = whole.from_ms <= request.now_ms < whole.until_ms
+        if trial.experiment.subject is Subject.AUDIENCES and is_standing and self._bid_for_member(candidate):
+            self._entries.append(Entry(trial.experiment.key, arm, whole.campaign.key))
+        return msgspec.structs.replace(candidate, contender=trial.arms[arm])
+
+    def entered(self, winner: Contender | None = None) -> tuple[Entry, ...]:
+        """The arms that the visitor is in by this request."""
+        own = winner.entry if winner is not None else None
+        return tuple(self._entries) if own is None else (*self._entries, own)
 
     def _offer(self, candidate: Candidate) -> _Offer | Refusal:
         """What the candidate bids, or the first reason against it."""
@@ -235,7 +257,7 @@ class _Hearing:
         if creative.copies and bid is not winner.page_bid:
             situation = self._situation(campaign.advertiser_key, creative, products)
         answered = (campaign, creative, products, ecpm, self.refusals, bid.audience_key, outbid)
-        return Decision(*answered, situation)
+        return Decision(*answered, situation, entries=self.entered(winner))
 
     def _situation(
         self, advertiser_key: int, creative: Creative, products: tuple[Product, ...]

@@ -185,11 +185,12 @@ def _compared(advertiser_key: int, since_ms: int) -> int:
     return key_of(b"compared", advertiser_key.to_bytes(8, "big"), since_ms.to_bytes(8, "big"))
 
 
-def with_holdout(advertiser: Advertiser, bps: int, now_ms: int) -> Advertiser:
-    """Another share, from now on; the comparison begins anew, since some have seen ads by now."""
-    if bps == advertiser.holdout_bps:
-        return advertiser
-    draw = advertiser.holdout_draw + (advertiser.holdout_bps == 0)
+def dated_holdout(known: Advertiser, wished: Advertiser, now_ms: int) -> Advertiser:
+    """Another share is compared anew from now on, since some have seen ads; turned on, lots are new."""
+    if wished.holdout_bps == known.holdout_bps:
+        return wished
     return msgspec.structs.replace(
-        advertiser, holdout_bps=bps, holdout_draw=draw, holdout_since_ms=now_ms if bps else None
+        wished,
+        holdout_draw=known.holdout_draw + (known.holdout_bps == 0),
+        holdout_since_ms=now_ms if wished.holdout_bps else None,
     )

@@ -23,8 +23,9 @@ def information_needed(difference: float = SEEN) -> float:
     return float(((_Z + NormalDist().inv_cdf(POWER)) / log1p(difference)) ** 2)
 
 
-# Fixed in advance, as it must be: the any-day interval is tightest where a tenth could just be seen.
-_PRIOR = information_needed() / (-2 * log(ALPHA) + log(-2 * log(ALPHA)) + 1)
+# Fixed in advance, as it must be: the any-day interval is tightest where a fifth could just be seen, and
+# where a tenth could, it is a thirtieth wider than it might be.
+_PRIOR = information_needed(0.20) / (-2 * log(ALPHA) + log(-2 * log(ALPHA)) + 1)
 
 
 class Moments(msgspec.Struct, frozen=True):
@@ -94,7 +95,7 @@ class Difference(msgspec.Struct, frozen=True):
             log ratio +- sqrt(V (1 + r V) log((1 + 1 / (r V)) / alpha^2))
 
         `r` is fixed before anything is seen: I* / (-2 log alpha + log(-2 log alpha) + 1), where I* is the
-        information that shows a difference of a tenth. There the interval is 1.55 times as wide as `fixed`.
+        information that shows a difference of a fifth. There the interval is 1.55 times as wide as `fixed`.
         """
         weight = _PRIOR * self.variance
         return self._within(sqrt(self.variance * (1 + weight) * log((1 + 1 / weight) / ALPHA**2)))

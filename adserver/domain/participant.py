@@ -38,8 +38,20 @@ class Sums(msgspec.Struct):
     revenue_squares: float = 0.0
 
     def add(self, other: "Sums") -> None:
-        for name in FIGURES:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.visitors += other.visitors
+        self.impressions += other.impressions
+        self.clicks += other.clicks
+        self.purchases += other.purchases
+        self.leads += other.leads
+        self.revenue_micros += other.revenue_micros
+        self.credited_micros += other.credited_micros
+        self.spend_micros += other.spend_micros
+        self.impression_squares += other.impression_squares
+        self.click_squares += other.click_squares
+        self.impression_clicks += other.impression_clicks
+        self.purchase_squares += other.purchase_squares
+        self.lead_squares += other.lead_squares
+        self.revenue_squares += other.revenue_squares
 
     @property
     def click_rate(self) -> Moments:
@@ -67,19 +79,27 @@ class Sums(msgspec.Struct):
 
 
 FIGURES = Sums.__struct_fields__
-_COUNTED = Participant.__struct_fields__
 
 
 def change(before: Participant | None, after: Participant) -> Sums:
     """What a visitor's doings add to the sums of their arm; without `before`, they have just entered."""
-    known = before or Participant()
-    sums = Sums(visitors=int(before is None))
-    for name in _COUNTED:
-        setattr(sums, name, getattr(after, name) - getattr(known, name))
-    sums.impression_squares = after.impressions**2 - known.impressions**2
-    sums.click_squares = after.clicks**2 - known.clicks**2
-    sums.impression_clicks = after.impressions * after.clicks - known.impressions * known.clicks
-    sums.purchase_squares = after.purchases**2 - known.purchases**2
-    sums.lead_squares = after.leads**2 - known.leads**2
-    sums.revenue_squares = (after.revenue_micros / _MICROS) ** 2 - (known.revenue_micros / _MICROS) ** 2
-    return sums
+    known = before or _NOTHING
+    return Sums(
+        int(before is None),
+        after.impressions - known.impressions,
+        after.clicks - known.clicks,
+        after.purchases - known.purchases,
+        after.leads - known.leads,
+        after.revenue_micros - known.revenue_micros,
+        after.credited_micros - known.credited_micros,
+        after.spend_micros - known.spend_micros,
+        after.impressions**2 - known.impressions**2,
+        after.clicks**2 - known.clicks**2,
+        after.impressions * after.clicks - known.impressions * known.clicks,
+        after.purchases**2 - known.purchases**2,
+        after.leads**2 - known.leads**2,
+        (after.revenue_micros / _MICROS) ** 2 - (known.revenue_micros / _MICROS) ** 2,
+    )
+
+
+_NOTHING = Participant()

@@ -205,6 +205,7 @@ class Server:
             accounts=storage.accounts,
             campaigns=storage.campaigns,
             audiences=storage.audiences,
+            experiments=storage.experiments,
             inventory=storage.inventory,
             keys=storage.keys,
             catalogue=storage.catalogue,

@@ -182,6 +182,33 @@ PROBLEMS = {
     "unknown_product_set": Kind(
         422, "There is no such product set", "Name a product set of the campaign's own advertiser."
     ),
+    "arms_too_few": Kind(422, "Nothing to compare", "Give two arms at least; the first is compared with."),
+    "arm_twice": Kind(422, "Two arms of one name", "Give each arm a `name` of its own."),
+    "shares_exceed_all": Kind(
+        422, "More than all visitors", "Let the arms' `share_bps` add up to 10,000 at most."
+    ),
+    "arm_says_nothing": Kind(
+        422,
+        "An arm says nothing of the subject",
+        "Give each arm `creative_ids`; where the subject is `audiences`, `audience_ids`; and not both.",
+    ),
+    "arms_alike": Kind(422, "Two arms are the same", "Let the arms name different creatives or audiences."),
+    "unknown_in_arm": Kind(
+        422, "An arm names something else's", "Name creatives of the campaign, or audiences that it names."
+    ),
+    "offers_alike": Kind(
+        422,
+        "The offers do not differ",
+        "Let each arm's creatives have another `offer`, or compare `creatives`.",
+    ),
+    "experiment_ends_first": Kind(
+        422, "It would end before it starts", "Give `ends_at` after the experiment's `starts_at`."
+    ),
+    "experiment_overlaps": Kind(
+        409,
+        "Another experiment is about this campaign then",
+        "End that one first, or start this one after its `ends_at`.",
+    ),
     "set_says_nothing": Kind(
         422,
         "The set says nothing",

@@ -277,6 +277,7 @@ def desk_of(street: Street) -> Desk:
         accounts=stores.accounts,
         campaigns=stores.campaigns,
         audiences=stores.audiences,
+        experiments=stores.experiments,
         inventory=stores.inventory,
         keys=stores.keys,
         media=stores.media,

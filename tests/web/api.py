@@ -186,6 +186,7 @@ class Api:
             accounts=storage.accounts,
             campaigns=storage.campaigns,
             audiences=storage.audiences,
+            experiments=storage.experiments,
             inventory=storage.inventory,
             keys=storage.keys,
             catalogue=storage.catalogue,

@@ -8,6 +8,7 @@ from adserver.flows.manage.audiences import ManageAudiences
 from adserver.flows.manage.campaigns import ManageCampaigns, Standing
 from adserver.flows.manage.conversions import ManageConversions, Settled, Wish
 from adserver.flows.manage.desk import Desk, Reach, ReceiptOf, Refused, Why
+from adserver.flows.manage.experiments import ManageExperiments
 from adserver.flows.manage.hooks import ManageHooks, NewHook
 from adserver.flows.manage.inventory import ManageInventory
 from adserver.flows.manage.keys import ManageKeys, NewKey
@@ -22,6 +23,7 @@ from adserver.ports import (
     Campaigns,
     Catalogue,
     Clock,
+    Experiments,
     Feeds,
     Inventory,
     Keys,
@@ -62,6 +64,7 @@ class Manage:
         accounts: Accounts,
         campaigns: Campaigns,
         audiences: Audiences,
+        experiments: Experiments,
         inventory: Inventory,
         keys: Keys,
         catalogue: Catalogue,
@@ -85,6 +88,7 @@ class Manage:
             accounts=accounts,
             campaigns=campaigns,
             audiences=audiences,
+            experiments=experiments,
             inventory=inventory,
             keys=keys,
             catalogue=catalogue,
@@ -107,6 +111,7 @@ class Manage:
         self.accounts = ManageAccounts(desk)
         self.audiences = ManageAudiences(desk, self.accounts)
         self.campaigns = ManageCampaigns(desk, self.accounts)
+        self.experiments = ManageExperiments(desk, self.accounts, self.campaigns)
         self.reviews = ManageReviews(desk, self.campaigns)
         self.inventory = ManageInventory(desk, self.accounts)
         self.products = ManageProducts(desk, self.accounts)

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from adserver.domain.budget import local_day
 from adserver.domain.campaign import Advertiser
+from adserver.domain.experiment import dated_holdout
 from adserver.domain.identity import write_id
 from adserver.domain.slot import Publisher
 from adserver.flows.manage.checks import dated_hold, owner_may, sound_advertiser
@@ -39,6 +40,7 @@ class ManageAccounts:
             return Refused(sound)
         desk, now_ms = self._desk, self._desk.clock()
         public_id = write_id("m", desk.mint_key())
+        sound = dated_holdout(replace(sound, holdout_bps=0), sound, now_ms)
         opened = replace(sound, key=desk.mint_key(), public_id=public_id, version=1, created_at_ms=now_ms)
         return desk.create(opened, receipt_of, today=local_day(now_ms, opened.timezone))
 
@@ -58,14 +60,15 @@ class ManageAccounts:
             return Refused(wished)
         if not (reach.is_operator or owner_may(known, wished)):
             return Refused(Why.FORBIDDEN)
+        now_ms = self._desk.clock()
         changed = replace(
-            dated_hold(known, wished, self._desk.clock()),
+            dated_holdout(known, dated_hold(known, wished, now_ms), now_ms),
             key=known.key,
             public_id=known.public_id,
             version=known.version + 1,
             created_at_ms=known.created_at_ms,
         )
-        return self._desk.replace(changed, today=local_day(self._desk.clock(), changed.timezone))
+        return self._desk.replace(changed, today=local_day(now_ms, changed.timezone))
 
     def publisher(self, reach: Reach, key: int) -> Publisher | Refused:
         found = self._desk.accounts.publisher(key) if reach.publisher(key) else None

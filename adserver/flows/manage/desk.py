@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from adserver.domain.campaign import Refusal
+from adserver.domain.experiment import Flaw as ExperimentFlaw
 from adserver.domain.product_set import SetRefusal
 from adserver.domain.retention import Retention
 from adserver.ports import (
@@ -16,6 +17,7 @@ from adserver.ports import (
     Campaigns,
     Catalogue,
     Clock,
+    Experiments,
     Feeds,
     Inventory,
     Keys,
@@ -72,7 +74,7 @@ class Why(StrEnum):
 class Refused(msgspec.Struct, frozen=True):
     """Nothing was changed, and why; `figure` where a number tells how far off it was."""
 
-    reason: Why | Refusal | SetRefusal | Result
+    reason: Why | Refusal | SetRefusal | ExperimentFlaw | Result
     figure: int = 0
 
 
@@ -105,6 +107,7 @@ class Desk:
     accounts: Accounts
     campaigns: Campaigns
     audiences: Audiences
+    experiments: Experiments
     inventory: Inventory
     keys: Keys
     catalogue: Catalogue

@@ -36,7 +36,7 @@ from adserver.flows.serve.asked import (
 )
 from adserver.flows.serve.judge import Judge, Viewer, visitor_of
 from adserver.ports import Clock, Refreshed, Stores
-from adserver.writes import RecordDecision, RecordGhost
+from adserver.writes import EnterExperiments, RecordDecision, RecordGhost
 from creatives.formats import FORMATS
 from creatives.html import Beacons, HouseDocument, Look, house_document
 from creatives.ready import Ready
@@ -206,6 +206,7 @@ class Serve:
         else:
             answer, viewer = self._judge.judge(slot, site, consent, caller, now_ms, image_cards)
             self._note_ghosts(answer, slot, viewer, now_ms)
+            self._enter(answer, viewer, now_ms)
         self._counts.answer(answer, slot, caller)
         self._counts.signs(consent, slot, site, caller, now_ms)
         return answer, viewer
@@ -263,7 +264,7 @@ class Serve:
             chance,
             answer.campaign.advertiser_key,
             answer.campaign.terms.currency,
-            () if token.test else (self._entry(answer, SHOWN), *answer.entries),
+            () if token.test else (self._entry(answer, SHOWN),),
         )
         noted = self._writer.submit(write)
         if price:
@@ -293,6 +294,13 @@ class Serve:
                 (self._entry(ghost, HELD_OUT),),
             )
             self._writer.submit(write)
+
+    def _enter(self, answer: Decision | NoAd, viewer: Viewer, now_ms: int) -> None:
+        """Who is in arms of experiments by this request, whatever came of it."""
+        for entry in answer.entries:
+            campaign = self._snapshot.campaigns[entry.campaign_key]
+            owner, currency = campaign.advertiser_key, campaign.terms.currency
+            self._writer.submit(EnterExperiments(viewer.visitor_key, owner, currency, now_ms, (entry,)))
 
     def _weight(self, answer: Decision, token: AdToken, now_ms: int) -> tuple[Micros, float]:
         """What was served may cost so much, with such a chance; nothing where no budget can end."""

@@ -81,7 +81,7 @@ class Judge:
         cards = image_cards or FORMATS[slot.format_name].cards
         rules = self._house_rules.at(slot, site)
         products = self._products(shops, cards, now_ms, rules)
-        request = Request(slot, cards, image_cards > 0, now_ms, caller.test, rules)
+        request = Request(slot, cards, image_cards > 0, now_ms, caller.test, rules, viewer.visitor_key)
         members, dice = self._snapshot.members, self._dice()
         answer = decide(request, viewer.profile, candidates, products, dice, members)
         while isinstance(answer, Decision) and not caller.test and self._holds_out(answer, viewer):

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from adserver.domain.campaign import Advertiser
 from adserver.domain.consent_hold import ConsentHold
+from adserver.domain.experiment import MOST_HOLDOUT_BPS
 from adserver.domain.identity import read_id, write_id
 from adserver.domain.item_id import ItemIdRule, LetterCase
 from adserver.domain.payment import Funds
@@ -41,6 +42,15 @@ ValidationDays = Annotated[int, Field(strict=True, ge=0, le=90)]
 TrustReferencePrice = Annotated[
     Flag,
     Field(description="strike the feed's own price through in a sale, whatever was asked before; see docs"),
+]
+HoldoutBps = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=0,
+        le=MOST_HOLDOUT_BPS,
+        description="so many of 10,000 visitors see no ads, so that `/lift` can tell what ads do",
+    ),
 ]
 RefundDays = Annotated[int, Field(strict=True, ge=0, le=90)]
 
@@ -88,6 +98,7 @@ class AdvertiserDraft(Strict):
     webhook_url: Link | None = None
     item_id_rule: ItemIdRuleBody | None = None
     trust_reference_price: TrustReferencePrice = False
+    holdout_bps: HoldoutBps = 0
 
     def advertiser(self) -> Advertiser:
         read = {"domains": tuple(self.domains), "item_id_rule": _rule(self.item_id_rule)}
@@ -118,6 +129,7 @@ class AdvertiserChange(Change):
     item_id_rule: ItemIdRuleBody | None = None
     consent_hold: ConsentHold | None = Field(default=None, description="the operator's to change")
     trust_reference_price: TrustReferencePrice | None = None
+    holdout_bps: HoldoutBps | None = None
 
     def edit(self, advertiser: Advertiser) -> Advertiser:
         given = self.given()
@@ -152,6 +164,10 @@ class AdvertiserAnswer(Strict):
     consent_hold: ConsentHold = Field(description="`held`: its pages' word for consent is not believed")
     consent_held_at: ShownTime | None
     trust_reference_price: bool
+    holdout_bps: int
+    holdout_since: ShownTime | None = Field(
+        description="when that share was set; what is compared began then"
+    )
     created_at: ShownTime
 
 
@@ -180,6 +196,8 @@ def show_advertiser(advertiser: Advertiser, funds: Funds) -> AdvertiserAnswer:
         consent_hold=advertiser.consent_hold,
         consent_held_at=advertiser.consent_held_at_ms,
         trust_reference_price=advertiser.trust_reference_price,
+        holdout_bps=advertiser.holdout_bps,
+        holdout_since=advertiser.holdout_since_ms,
         created_at=advertiser.created_at_ms,
     )
 
