@@ -57,7 +57,7 @@ def run(options: Options) -> list[Figure]:
     """Coverage of both intervals, what an A/A test finds, and how often arms' sizes raise a false alarm."""
     figures: list[Figure] = []
     for number, month in enumerate(MONTHS):
-        dice = Random(20_261_122 + number)  # noqa: S311
+        dice = Random(20_261_122 + number)
         seen = [simulate(month, dice) for _ in range(RUNS)]
         figures += _of_month(month, seen)
     return [*figures, *_sizes()]
@@ -154,7 +154,7 @@ def _sizes(runs: int = 20_000, visitors: int = 400, assigned: int = 1_000_000) -
         arms=(Arm("A", 5_000, (1,)), Arm("B", 5_000, (2,))), metric=Metric.CLICK_RATE,
         visitors_planned=1, starts_at_ms=0,
     )  # fmt: skip
-    dice = Random(7)  # noqa: S311
+    dice = Random(7)
     arms = [arm_of(experiment, dice.getrandbits(62)) for _ in range(assigned)]
     alarms = []
     for _ in range(runs):
