@@ -9,6 +9,7 @@ from adserver.domain.catalogue import Product
 from adserver.domain.contender import contender_of
 from adserver.domain.decision import Candidate, Request
 from adserver.domain.eligibility import Balance
+from adserver.domain.experiment import Arm, Experiment, Metric, Subject
 from adserver.domain.identity import product_key
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent, PricingModel, Terms
@@ -26,6 +27,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 
 ADVERTISER, CAMPAIGN, CREATIVE = 7, 70, 700
+EXPERIMENT = 7_700
 PUBLISHER, SITE, SLOT = 8, 80, 800
 VIEWERS, CARTERS = 75, 76  # audiences
 PRODUCT_SET = 77
@@ -65,6 +67,22 @@ def make_campaign(**fields: object) -> Campaign:
     )
     campaign = msgspec.structs.replace(campaign, **fields)
     return msgspec.structs.replace(campaign, terms=msgspec.structs.replace(campaign.terms, **terms))
+
+
+def make_experiment(**fields: object) -> Experiment:
+    """Two creatives of the campaign, each for half of its visitors."""
+    experiment = Experiment(
+        key=EXPERIMENT,
+        advertiser_key=ADVERTISER,
+        campaign_key=CAMPAIGN,
+        name="Blue or red",
+        subject=Subject.CREATIVES,
+        arms=(Arm("Blue", 5_000, (CREATIVE,)), Arm("Red", 5_000, (CREATIVE + 1,))),
+        metric=Metric.CLICK_RATE,
+        visitors_planned=10_000,
+        starts_at_ms=NOW_MS,
+    )
+    return msgspec.structs.replace(experiment, **fields)
 
 
 def make_audience(event: EventName = EventName.VIEW_ITEM, days: int = 30, **fields: object) -> Audience:
