@@ -214,10 +214,18 @@ class _Hearing:
         arm = None if trial is None else arm_of(trial.experiment, request.visitor_key)
         if trial is None or arm is None:
             return candidate
-        is_standing = whole.from_ms <= request.now_ms < whole.until_ms
-        if trial.experiment.subject is Subject.AUDIENCES and is_standing and self._bid_for_member(candidate):
+        if trial.experiment.subject is Subject.AUDIENCES and self._belongs(candidate):
             self._entries.append(Entry(trial.experiment.key, arm, whole.campaign.key))
         return msgspec.structs.replace(candidate, contender=trial.arms[arm])
+
+    def _belongs(self, candidate: Candidate) -> bool:
+        """Whether the campaign runs, and some audience of it holds the visitor."""
+        whole = candidate.contender
+        return (
+            whole.from_ms <= self._request.now_ms < whole.until_ms
+            and whole.campaign.advertiser_key in self._shops
+            and self._bid_for_member(candidate) is not None
+        )
 
     def entered(self, winner: Contender | None = None) -> tuple[Entry, ...]:
         """The arms that the visitor is in by this request."""

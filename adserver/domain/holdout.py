@@ -1,6 +1,6 @@
 """An ad that won and is held out: who answers in its place, and what is said of those who may not."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -8,6 +8,19 @@ from adserver.domain.decision import Candidate, Decision, NoAd, Together
 from adserver.domain.eligibility import Refusal
 
 Candidates = Sequence[Candidate | Together]
+
+
+def answer_for(
+    candidates: Candidates,
+    ask: Callable[[Candidates], Decision | NoAd],
+    holds_out: Callable[[int], bool],
+) -> Decision | NoAd:
+    """What `ask` answers, and again without each advertiser that won and holds the visitor out."""
+    answer = ask(candidates)
+    while isinstance(answer, Decision) and holds_out(answer.campaign.advertiser_key):
+        candidates = without(candidates, answer.campaign.advertiser_key)
+        answer = after_ghost(answer, ask(candidates), candidates)
+    return answer
 
 
 def without(candidates: Candidates, advertiser_key: int) -> list[Candidate | Together]:

@@ -1,6 +1,6 @@
 """The decision as plainly as it can be said: slow, each candidate by itself, and what the fast one is held to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import msgspec
 
@@ -9,9 +9,10 @@ from adserver.domain.audience import audience_for
 from adserver.domain.campaign import Campaign, Creative, Pacing, creatives_for
 from adserver.domain.catalogue import Product
 from adserver.domain.choice import INTERESTS_LOOKED_AT
-from adserver.domain.contender import MESSAGE
+from adserver.domain.contender import MESSAGE, contender_of
 from adserver.domain.decision import Candidate, Decision, NoAd, Request
 from adserver.domain.eligibility import Balance, Refusal, refusal
+from adserver.domain.experiment import Entry, Subject, arm_of
 from adserver.domain.money import Micros
 from adserver.domain.pacing import DayBudget, dice_of, may_spend
 from adserver.domain.pricing import CONTEXTUAL, smallest_price
@@ -42,21 +43,90 @@ def decide(
     """
     refusals: dict[int, Refusal] = {}
     offers: list[Decision] = []
-    for candidate in candidates:
+    entries: list[Entry] = []
+    for whole in candidates:
+        candidate, entry = _in_arm(request, profile, whole)
         offer = _offer(request, profile, candidate, products, dice, sets)
+        if entry is not None and not candidate.contender.campaign.terms.audience_rates:
+            offer = msgspec.structs.replace(offer, entries=(entry,)) if isinstance(offer, Decision) else offer
+        elif entry is not None:
+            entries.append(entry)
         if isinstance(offer, Decision):
             offers.append(offer)
         else:
             refusals[candidate.contender.campaign.key] = offer
     if not offers:
-        return NoAd(refusals)
+        return NoAd(refusals, entries=tuple(entries))
     best = max(offer.ecpm_micros for offer in offers)
     leaders = [offer for offer in offers if offer.ecpm_micros == best]
     winner = leaders[int(dice * len(leaders))]
     for offer in offers:
         if offer is not winner:
             refusals[offer.campaign.key] = Refusal.OUTRANKED
-    return msgspec.structs.replace(winner, judged=refusals)
+    return msgspec.structs.replace(winner, judged=refusals, entries=(*entries, *winner.entries))
+
+
+def _in_arm(
+    request: Request, profile: Profile | None, candidate: Candidate
+) -> tuple[Candidate, Entry | None]:
+    """The campaign as the visitor's arm has it, and the arm where they may be in it by now.
+
+    Of audiences, whoever belongs to the campaign's is; of creatives, whoever sees its ad.
+    """
+    contender = candidate.contender
+    campaign, now_ms = contender.campaign, request.now_ms
+    for experiment in (trial.experiment for trial in contender.trials):
+        arm = None if request.test else arm_of(experiment, request.visitor_key)
+        if not experiment.runs(now_ms) or arm is None:
+            continue
+        named, entry = experiment.arms[arm], Entry(experiment.key, arm, campaign.key)
+        if experiment.subject is not Subject.AUDIENCES:
+            creatives = [one for one in contender.creatives if one.key in named.creative_keys]
+            return _made_of(candidate, campaign, creatives), entry
+        stands = refusal(
+            msgspec.structs.replace(campaign, frequency_cap=None, status=campaign.status),
+            contender.creatives, None, False, now_ms,
+        ) in (None, Refusal.NO_PICTURE_MEASURE)  # fmt: skip
+        shop = profile.shop(campaign.advertiser_key) if profile is not None else None
+        belongs = (
+            profile is not None and shop is not None
+            and audience_for(campaign.terms, candidate.audiences, profile, now_ms) is not None
+        )  # fmt: skip
+        rates = tuple(one for one in campaign.terms.audience_rates if one.audience_key in named.audience_keys)
+        terms = msgspec.structs.replace(campaign.terms, audience_rates=rates)
+        own = msgspec.structs.replace(campaign, terms=terms)
+        return _made_of(candidate, own, contender.creatives), entry if stands and belongs else None
+    return candidate, None
+
+
+def _made_of(candidate: Candidate, campaign: Campaign, creatives: Sequence[Creative]) -> Candidate:
+    contender = contender_of(campaign, creatives, candidate.contender.rates)
+    return msgspec.structs.replace(candidate, contender=contender)
+
+
+def decide_with_holdout(
+    request: Request,
+    profile: Profile | None,
+    candidates: Sequence[Candidate],
+    products: Mapping[int, Product],
+    dice: float,
+    sets: Mapping[int, ProductSet],
+    holding: Set[int],
+) -> Decision | NoAd:
+    """As if those of `holding` whose ad wins had never been asked; of their campaigns is told why not."""
+    answer = decide(request, profile, candidates, products, dice, sets)
+    if isinstance(answer, NoAd) or answer.campaign.advertiser_key not in holding:
+        return answer
+    owner = answer.campaign.advertiser_key
+    of_owner = [one for one in candidates if one.contender.campaign.advertiser_key == owner]
+    others = [one for one in candidates if one not in of_owner]
+    lost = {one.contender.campaign.key: answer.refusals.get(one.contender.campaign.key) for one in of_owner}
+    instead = decide_with_holdout(request, profile, others, products, dice, sets, holding)
+    no = {key: reason or Refusal.HOLDOUT for key, reason in lost.items()}
+    ghosts = (answer, *(msgspec.structs.replace(one, judged={**no, **one.judged}) for one in instead.ghosts))
+    if isinstance(instead, NoAd):
+        return NoAd({**no, **instead.refusals}, ghosts, instead.entries)
+    return msgspec.structs.replace(instead, judged={**no, **instead.judged}, ghosts=ghosts)
 
 
 def _offer(

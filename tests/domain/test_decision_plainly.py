@@ -25,6 +25,8 @@ from adserver.domain.choice import all_choices, first_choices, is_settled
 from adserver.domain.contender import contender_of, line_up_of
 from adserver.domain.decision import Candidate, Decision, NoAd, Request, Together, decide
 from adserver.domain.eligibility import Balance, Refusal
+from adserver.domain.experiment import Arm, Experiment, Subject
+from adserver.domain.holdout import answer_for
 from adserver.domain.house_rules import HouseRules
 from adserver.domain.identity import product_key
 from adserver.domain.money import Micros
@@ -57,6 +59,7 @@ from tests.domain.makers import (
     make_candidate,
     make_catalogue,
     make_creative,
+    make_experiment,
     make_message,
     make_product,
     make_product_set,
@@ -78,8 +81,10 @@ T = TypeVar("T")
 class World:
     """A visitor, some shops and their campaigns, thrown by the dice of a seed; most of it in working order."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, experiments: bool = False) -> None:
         self.random = random.Random(seed)
+        self.lots = random.Random(f"lots {seed}")  # apart, so that the worlds stay as they were
+        self.experiments = experiments
         self.dice = self.random.random()
         self.catalogue = self._catalogue()
         self.sets = {shop: self._set(shop) for shop in SHOPS}
@@ -90,6 +95,7 @@ class World:
         self.candidates = [self._candidate(key) for key in range(1, self.random.randint(3, 16) + 1)]
         self.request = self._request()
         self.rate = self._or(0.5, None)
+        self.holding = {shop for shop in SHOPS if self.lots.random() < 0.1}
 
     def _mostly(self) -> bool:
         return self.random.random() < 0.93
@@ -203,12 +209,35 @@ class World:
     def _candidate(self, key: int) -> Candidate:
         kinds = self.random.choices((make_creative, make_message), (3, 1), k=self._or(2, 0, 1, 3))
         creatives = [self._creative(make, key * 10 + place, key) for place, make in enumerate(kinds)]
+        campaign = self._campaign(key)
         return Candidate(
-            contender_of(self._campaign(key), creatives, self._or(Rates(), Rates(900, 9, 1))),
+            contender_of(
+                campaign,
+                creatives,
+                self._or(Rates(), Rates(900, 9, 1)),
+                self._experiments(campaign, creatives),
+            ),
             self._balance(),
             self._or(1.0, 0.5, None),
             {VIEWERS: make_audience(key=VIEWERS), BUYERS: make_audience(EventName.PURCHASE, key=BUYERS)},
         )
+
+    def _experiments(self, campaign: Campaign, creatives: list[Creative]) -> list[Experiment]:
+        """Rarely one, of its audiences or of its creatives; it may be over, or yet to come."""
+        throw, named = self.lots, [one.audience_key for one in campaign.terms.audience_rates]
+        if not self.experiments or throw.random() < 0.2:
+            return []
+        starts_at_ms = throw.choice((NOW_MS - DAY_MS, NOW_MS - DAY_MS, NOW_MS, NOW_MS + 1))
+        ends_at_ms = throw.choice((None, None, NOW_MS, NOW_MS + 1))
+        times = {"starts_at_ms": starts_at_ms, "ends_at_ms": ends_at_ms, "campaign_key": campaign.key}
+        if len(named) > 1:
+            arms = tuple(Arm(f"{one}", 5_000, (), (one,)) for one in named)
+            return [make_experiment(key=campaign.key, subject=Subject.AUDIENCES, arms=arms, **times)]
+        if named:
+            return []
+        keys = [creative.key for creative in creatives]
+        arms = (Arm("first", 4_000, tuple(keys[:1])), Arm("rest", 4_000, tuple(keys[1:])))
+        return [make_experiment(key=campaign.key, arms=arms, **times)]
 
     def _creative(self, make: Callable[..., Creative], key: int, campaign_key: int) -> Creative:
         throw = self.random
@@ -243,20 +272,31 @@ class World:
         slot = make_slot(floor_cpm_micros=floor, currency=self.random.choice((None, "EUR")))
         cards = self.random.randint(1, 4)
         image, test = self._or(False, True), self._or(False, True)
-        return make_request(slot=slot, cards=cards, image=image, test=test, rules=self._rules())
+        visitor_key = self.lots.choice((0, *range(1, 20)))
+        return make_request(
+            slot=slot, cards=cards, image=image, test=test, rules=self._rules(), visitor_key=visitor_key
+        )
 
 
 def test_the_answer_is_the_plain_one() -> None:
     """In each world; and together they hold every answer that there is, many of them won against others."""
     seen = Counter[str]()
     for seed in range(WORLDS):
-        world = World(seed)
+        world = World(seed, experiments=seed % 2 == 0)
         asked = (world.request, world.profile, world.candidates, world.catalogue, world.dice)
-        answer = decide(*asked, world.members)
-        assert answer == plain_decision.decide(*asked, world.sets), f"world {seed}"
+        before, dice = asked[:2], asked[3:]
+        answer = answer_for(
+            world.candidates,
+            lambda some: decide(*before, some, *dice, world.members),  # noqa: B023
+            world.holding.__contains__,
+        )
+        plain = plain_decision.decide_with_holdout(*asked, world.sets, world.holding)
+        assert answer == plain, f"world {seed}"
         seen.update([type(answer).__name__, *answer.refusals.values()])
+        seen.update(["ghosts"] * len(answer.ghosts) + ["entries"] * len(answer.entries))
     assert set(Refusal) <= set(seen)
     assert seen["Decision"] > WORLDS // 4 and seen[Refusal.OUTRANKED] > WORLDS // 4
+    assert seen["ghosts"] > WORLDS // 25 and seen["entries"] > WORLDS // 50
 
 
 def test_line_ups_that_answer_together_answer_as_each_of_them_would() -> None:

@@ -11,7 +11,7 @@ from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.contender import Contenders, LineUp, line_up_of
 from adserver.domain.decision import Candidate, Decision, NoAd, Request, Together, decide
 from adserver.domain.experiment import is_held_out
-from adserver.domain.holdout import after_ghost, without
+from adserver.domain.holdout import Candidates, answer_for
 from adserver.domain.house_rules import HouseRules, HouseRulesOf
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
@@ -83,16 +83,14 @@ class Judge:
         products = self._products(shops, cards, now_ms, rules)
         request = Request(slot, cards, image_cards > 0, now_ms, caller.test, rules, viewer.visitor_key)
         members, dice = self._snapshot.members, self._dice()
-        answer = decide(request, viewer.profile, candidates, products, dice, members)
-        while isinstance(answer, Decision) and not caller.test and self._holds_out(answer, viewer):
-            ghost, candidates = answer, without(candidates, answer.campaign.advertiser_key)
-            answer = after_ghost(
-                ghost, decide(request, viewer.profile, candidates, products, dice, members), candidates
-            )
-        return answer, viewer
 
-    def _holds_out(self, answer: Decision, viewer: Viewer) -> bool:
-        return is_held_out(viewer.visitor_key, self._snapshot.advertisers[answer.campaign.advertiser_key])
+        def ask(candidates: Candidates) -> Decision | NoAd:
+            return decide(request, viewer.profile, candidates, products, dice, members)
+
+        if caller.test or not viewer.visitor_key:
+            return ask(candidates), viewer
+        advertisers, visitor_key = self._snapshot.advertisers, viewer.visitor_key
+        return answer_for(candidates, ask, lambda key: is_held_out(visitor_key, advertisers[key])), viewer
 
     def consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent:
         """What this site's request allows, and no other's."""
