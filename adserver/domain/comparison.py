@@ -118,10 +118,10 @@ def visitors_missing(metric: Metric, arm: Sums, base: Sums) -> int | None:
     both.add(arm)
     both.add(base)
     pooled = moments(metric, both)
-    if pooled.figure <= 0 or not (arm.visitors and base.visitors):
+    if pooled.figure <= 0 or not (arm.entered and base.entered):
         return None
     each = pooled.relative_variance * pooled.visitors
-    return more_visitors(each * (1 / arm.visitors + 1 / base.visitors), pooled.visitors)
+    return more_visitors(each * (1 / arm.entered + 1 / base.entered), pooled.visitors)
 
 
 def _sentence(metric: Metric, name: str, base_name: str, told: Difference | None) -> str:

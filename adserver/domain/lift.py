@@ -55,7 +55,7 @@ def lift_of(advertiser: Advertiser, sums: Mapping[int, Sums], last_month: Mappin
         return Lift(arms, None, (), None, proposal, f"There is no holdout. {proposal.said}")
     shown, held_out = arms
     shares = (WHOLE_BPS - advertiser.holdout_bps, advertiser.holdout_bps)
-    sizes = sizes_of([shown.visitors, held_out.visitors], shares)
+    sizes = sizes_of([shown.entered, held_out.entered], shares)
     comparisons = tuple(
         compare(metric, _NAMES[SHOWN], shown, _NAMES[HELD_OUT], held_out)
         for metric in METRICS
@@ -97,19 +97,19 @@ def propose(last_month: Mapping[int, Sums]) -> Proposal:
     counted = seen.of_purchases if seen.purchases >= seen.leads else seen.of_leads
     if counted.figure <= 0:
         said = "Nobody who was to see an ad has bought yet: ask again once some have."
-        return Proposal(0, seen.visitors, None, None, said)
+        return Proposal(0, seen.entered, None, None, said)
     share = PROPOSED_BPS / WHOLE_BPS
     each = counted.relative_variance * counted.visitors * (1 / (1 - share) + 1 / share)
-    smallest = smallest_seen(each / (seen.visitors * PROPOSED_WITHIN_MONTHS))
+    smallest = smallest_seen(each / (seen.entered * PROPOSED_WITHIN_MONTHS))
     needed = round(each * information_needed(WORTH_SEEING) / PROPOSED_WITHIN_MONTHS)
     if smallest <= WORTH_SEEING:
         said = (
             f"With 5 % held out, a lift of {percent(smallest)} shows within {PROPOSED_WITHIN_MONTHS} months:"
             " set `holdout_bps` to 500."
         )
-        return Proposal(PROPOSED_BPS, seen.visitors, needed, smallest, said)
+        return Proposal(PROPOSED_BPS, seen.entered, needed, smallest, said)
     said = (
         f"A holdout of 5 % would show no lift below {percent(smallest)} within {PROPOSED_WITHIN_MONTHS}"
-        f" months: it takes {needed:,} visitors a month, and there were {seen.visitors:,}. Leave it off."
+        f" months: it takes {needed:,} visitors a month, and there were {seen.entered:,}. Leave it off."
     )
-    return Proposal(0, seen.visitors, needed, smallest, said)
+    return Proposal(0, seen.entered, needed, smallest, said)

@@ -22,7 +22,7 @@ class Participant(msgspec.Struct):
 class Sums(msgspec.Struct):
     """All of an arm's visitors together; squares of money are of whole units, of counts exact."""
 
-    visitors: int = 0
+    entered: int = 0  # visitors
     impressions: int = 0
     clicks: int = 0
     purchases: int = 0
@@ -38,7 +38,7 @@ class Sums(msgspec.Struct):
     revenue_squares: float = 0.0
 
     def add(self, other: "Sums") -> None:
-        self.visitors += other.visitors
+        self.entered += other.entered
         self.impressions += other.impressions
         self.clicks += other.clicks
         self.purchases += other.purchases
@@ -57,7 +57,7 @@ class Sums(msgspec.Struct):
     def click_rate(self) -> Moments:
         """Of impressions, with the visitor as the unit: who clicks once is likelier to click again."""
         return Moments(
-            self.visitors,
+            self.entered,
             self.clicks,
             self.click_squares,
             self.impressions,
@@ -67,15 +67,15 @@ class Sums(msgspec.Struct):
 
     @property
     def of_purchases(self) -> Moments:
-        return per_visitor(self.visitors, self.purchases, self.purchase_squares)
+        return per_visitor(self.entered, self.purchases, self.purchase_squares)
 
     @property
     def of_leads(self) -> Moments:
-        return per_visitor(self.visitors, self.leads, self.lead_squares)
+        return per_visitor(self.entered, self.leads, self.lead_squares)
 
     @property
     def of_revenue(self) -> Moments:
-        return per_visitor(self.visitors, self.revenue_micros / _MICROS, self.revenue_squares)
+        return per_visitor(self.entered, self.revenue_micros / _MICROS, self.revenue_squares)
 
 
 FIGURES = Sums.__struct_fields__

@@ -19,13 +19,13 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def visitors(self) -> int:
-        return sum(arm.visitors for arm in self.arms)
+        return sum(arm.entered for arm in self.arms)
 
 
 def verdict_of(experiment: Experiment, sums: Mapping[int, Sums]) -> Verdict:
     """The figure that was chosen before the start speaks; with the arms' sizes wrong, nothing does."""
     arms = tuple(sums.get(number, Sums()) for number in range(len(experiment.arms)))
-    sizes = sizes_of([arm.visitors for arm in arms], [arm.share_bps for arm in experiment.arms])
+    sizes = sizes_of([arm.entered for arm in arms], [arm.share_bps for arm in experiment.arms])
     base_name = experiment.arms[0].name
     comparisons = tuple(
         tuple(compare(metric, arm.name, told, base_name, arms[0]) for metric in Metric)

@@ -92,13 +92,13 @@ def test_a_visitor_is_counted_once_in_the_arm_of_their_first_ad(known: Storage) 
     win(known)
     win(known, Entry(HOLDOUT, HELD_OUT))
     win(known, visitor_key=VISITOR + 1)
-    assert {arm: one.visitors for arm, one in known.experiments.sums(HOLDOUT).items()} == {SHOWN: 2}
+    assert {arm: one.entered for arm, one in known.experiments.sums(HOLDOUT).items()} == {SHOWN: 2}
 
 
 def test_a_ghost_is_kept_once_enters_its_arm_and_counts_as_shown(known: Storage) -> None:
     for _ in range(2):
         known.writer.commit(make_ghost(1, visitor_key=VISITOR))
-    assert sums(known, HELD_OUT).visitors == 1
+    assert sums(known, HELD_OUT).entered == 1
     assert len(rows_of(known, "SELECT * FROM ghosts")) == 1
     profile = known.profiles.profile(VISITOR)
     assert profile is not None
@@ -127,7 +127,7 @@ def test_an_order_of_somebody_else_or_of_nobody_changes_nothing(known: Storage) 
     win(known)
     buy(known, 1, visitor_key=VISITOR + 1)
     buy(known, 2, visitor_key=0)
-    assert sums(known) == Sums(visitors=1)
+    assert sums(known) == Sums(entered=1)
 
 
 def test_an_order_told_by_browser_and_server_counts_once(known: Storage) -> None:
@@ -165,7 +165,7 @@ def test_what_is_returned_is_taken_off_and_never_more_than_there_was(known: Stor
     assert (found.purchases, found.revenue_micros) == (1, BASKET - 30_000_000)
     known.writer.commit(cancel(100, "rest"))
     known.writer.commit(cancel(100, "once more"))
-    assert sums(known) == Sums(visitors=1)
+    assert sums(known) == Sums(entered=1)
 
 
 def test_a_declined_order_was_none(known: Storage) -> None:
@@ -174,7 +174,7 @@ def test_a_declined_order_was_none(known: Storage) -> None:
     known.writer.commit(credit_by_pixel(100, reserve=True))
     assert sums(known).credited_micros == BASKET
     known.writer.commit(settle(100, approve=False))
-    assert sums(known) == Sums(visitors=1)
+    assert sums(known) == Sums(entered=1)
 
 
 def test_what_ads_cost_is_counted_with_their_visitors_and_what_is_given_back_taken_off(
@@ -207,7 +207,7 @@ def test_an_experiment_of_a_campaign_counts_that_campaigns_ads_alone(known: Stor
     own, other = sums(known, 0, 1), sums(known, 1, 2)
     assert (own.impressions, own.clicks) == (2, 1)
     assert (own.impression_squares, own.click_squares, own.impression_clicks) == (4, 1, 2)
-    assert (other.visitors, other.impressions) == (1, 0)
+    assert (other.entered, other.impressions) == (1, 0)
 
 
 def test_what_is_suspect_is_no_click(known: Storage) -> None:
@@ -221,14 +221,14 @@ def test_without_a_holdout_what_visitors_buy_is_known_and_their_ads_are_not_coun
     see(known, AdEvent.IMPRESSION)
     buy(known, 1)
     found = sums(known, UNTRIED)
-    assert (found.visitors, found.purchases, found.impressions, found.spend_micros) == (1, 1, 0, 0)
+    assert (found.entered, found.purchases, found.impressions, found.spend_micros) == (1, 1, 0, 0)
 
 
 def test_sums_are_told_by_the_day_on_which_visitors_entered(known: Storage) -> None:
     win(known)
     win(known, visitor_key=VISITOR + 1, at_ms=NOW_MS + 2 * DAY_MS)
     later = known.experiments.sums(HOLDOUT, NOW_MS + DAY_MS)
-    assert {arm: one.visitors for arm, one in later.items()} == {SHOWN: 1}
+    assert {arm: one.entered for arm, one in later.items()} == {SHOWN: 1}
 
 
 def test_a_batch_that_is_sent_again_counts_nothing_twice(known: Storage) -> None:
@@ -240,7 +240,7 @@ def test_a_batch_that_is_sent_again_counts_nothing_twice(known: Storage) -> None
     ]
     known.writer.commit_all(writes, False)  # type: ignore[union-attr]
     before = known.experiments.sums(HOLDOUT)
-    assert before[SHOWN].clicks == before[SHOWN].purchases == before[HELD_OUT].visitors == 1
+    assert before[SHOWN].clicks == before[SHOWN].purchases == before[HELD_OUT].entered == 1
     known.writer.commit_all(writes, True)  # type: ignore[union-attr]
     assert known.experiments.sums(HOLDOUT) == before
 

@@ -98,7 +98,7 @@ def _arm(month: Month, arm: int, dice: Random) -> list[Sums]:
     buyers_a_day = a_day * rate * (1 - month.again)
     days = [Sums() for _ in range(DAYS)]
     for day in days:
-        day.visitors = max(0, round(dice.gauss(a_day, a_day**0.5)))
+        day.entered = max(0, round(dice.gauss(a_day, a_day**0.5)))
     came = dice.expovariate(buyers_a_day)
     while came < DAYS:
         _buy(month, came, days, dice)

@@ -317,6 +317,21 @@ def conversion_body(advertiser_id: str, **fields: object) -> dict[str, object]:
     return {"advertiser_id": advertiser_id} | order | fields
 
 
+def experiment_body(campaign: str, arms: Sequence[str], **fields: object) -> dict[str, object]:
+    """The campaign's creatives beside each other."""
+    share = 10_000 // len(arms)
+    return {
+        "campaign_id": campaign,
+        "name": "Blue or red",
+        "subject": "creatives",
+        "metric": "click_rate",
+        "visitors_planned": 20_000,
+        "arms": [
+            {"name": f"arm {n}", "share_bps": share, "creative_ids": [id_]} for n, id_ in enumerate(arms)
+        ],
+    } | fields
+
+
 def pool_body(advertiser_id: str, **fields: object) -> dict[str, object]:
     return {"advertiser_id": advertiser_id, "name": "Autumn", "kind": "uploaded"} | fields
 
@@ -341,6 +356,8 @@ class World:
         path = f"/advertisers/{self.advertiser}/products/{self.item}"
         assert api.call("PUT", path, product_body()).status_code == 200
         self.approvable = self.declinable = ""  # pending conversions, where a test has made some
+        self.experiment = ""  # likewise; and what another would be made of
+        self.untried: dict[str, object] = {}
         self.approvable_import = self.rejectable_import = ("", "")  # likewise: a feed, its import that waits
         self.advertiser_key = api.make_key(Scope.ADVERTISER, self.advertiser)
         self.publisher_key = api.make_key(Scope.PUBLISHER, self.publisher)

@@ -18,6 +18,7 @@ from tests.web.api import (
     cards_body,
     conversion_body,
     everything,
+    experiment_body,
     key_behind,
     pool_body,
     product_body,
@@ -63,8 +64,17 @@ def world(api: Api) -> World:
     world = World(api)
     world.approvable, world.declinable = reserve(api, world), reserve(api, world)
     sell(api, world, "R-7")
+    world.experiment = api.make("/experiments", untried(api, world))["id"]
+    world.untried = untried(api, world)
     world.approvable_import, world.rejectable_import = shrunk_import(api, world), shrunk_import(api, world)
     return world
+
+
+def untried(api: Api, of: World) -> dict[str, object]:
+    """An experiment with two creatives of a new campaign."""
+    campaign = api.make("/campaigns", campaign_body(of.advertiser))["id"]
+    creatives = [api.make("/creatives", cards_body(campaign))["id"] for _ in range(2)]
+    return experiment_body(campaign, creatives)
 
 
 def shrunk_import(api: Api, of: World) -> tuple[str, str]:
@@ -109,6 +119,8 @@ def bodies(of: World) -> dict[Route, object]:
         ("PATCH", "/campaigns/{campaign_id}"): {"name": "Mine now", "status": "paused"},
         ("POST", "/audiences"): audience_body(of.advertiser),
         ("PATCH", "/audiences/{audience_id}"): {"name": "Mine now", "exclusions": []},
+        ("POST", "/experiments"): of.untried,
+        ("PATCH", "/experiments/{experiment_id}"): {"name": "Mine now"},
         ("POST", "/creatives"): cards_body(of.campaign),
         ("PATCH", "/creatives/{creative_id}"): {"brand": {"name": "Mine now"}},
         ("POST", "/creatives/{creative_id}/reject"): {"reason": "misleading"},
@@ -145,6 +157,7 @@ def filters(of: World) -> dict[Route, dict[str, str]]:
     """What lists are asked for by: the ids of `of`."""
     return {
         ("GET", "/audiences"): {"advertiser_id": of.advertiser},
+        ("GET", "/experiments"): {"advertiser_id": of.advertiser},
         ("GET", "/campaigns"): {"advertiser_id": of.advertiser},
         ("GET", "/creatives"): {"campaign_id": of.campaign},
         ("GET", "/offer-pools"): {"advertiser_id": of.advertiser},
@@ -181,6 +194,7 @@ def ask(api: Api, route: Route, of: World, key: str) -> Any:
         "import_id": waits[1],
         "audience_id": of.audience,
         "campaign_id": of.campaign,
+        "experiment_id": of.experiment,
         "creative_id": of.creative,
         "publisher_id": of.publisher,
         "site_id": of.site,

@@ -87,6 +87,7 @@ def promise_codes(world: Visiting) -> None:
 def seed_every_table(world: Visiting, browser: Browser) -> str:
     """A row of the visitor in each table, by nothing but use; the token of an ad they saw."""
     promise_codes(world)
+    be_held_out(world, browser)
     token = browser.see()
     browser.ask("GET", f"/v?t={token}")
     landing = browser.ask("GET", f"/c?t={token}").headers["location"]
@@ -99,6 +100,20 @@ def seed_every_table(world: Visiting, browser: Browser) -> str:
     )
     assert bought == "accepted"
     return token
+
+
+def be_held_out(world: Visiting, browser: Browser) -> None:
+    """Turned on anew, a holdout draws new lots: at last the visitor's ad is kept back once."""
+    path = f"/advertisers/{world.advertiser}"
+    for _ in range(60):
+        world.change("PATCH", path, holdout_bps=5_000)
+        world.server.refresh.poll()
+        shown = browser.is_shown_an_ad()
+        world.change("PATCH", path, holdout_bps=0)
+        world.server.refresh.poll()
+        if not shown:
+            return
+    raise AssertionError("never held out")
 
 
 def say_yes(world: Visiting, browser: Browser) -> str:

@@ -258,9 +258,15 @@ def show_lift(advertiser: Advertiser, lift: Lift) -> LiftAnswer:
 
 
 def _group(sums: Sums) -> dict[str, int | None]:
-    names = ("visitors", "impressions", "clicks", "purchases", "leads")
-    is_told = sums.visitors >= FEWEST
-    return {name: getattr(sums, name) if is_told else None for name in names} | {
+    counts = {
+        "visitors": sums.entered,
+        "impressions": sums.impressions,
+        "clicks": sums.clicks,
+        "purchases": sums.purchases,
+        "leads": sums.leads,
+    }
+    is_told = sums.entered >= FEWEST
+    return {name: n if is_told else None for name, n in counts.items()} | {
         "revenue_micros": sums.revenue_micros,
         "credited_revenue_micros": sums.credited_micros,
         "spend_micros": sums.spend_micros,
