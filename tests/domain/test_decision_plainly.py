@@ -71,7 +71,7 @@ SHOPS = (1, 2, 3)
 CATEGORIES = ("Shoes", "Shoes > Boots", "Wine")
 ITEMS = [f"item-{n}" for n in range(30)]  # more than are looked at
 BRANDS = ("Acme", "Bolt", "Cord")
-UNHEARD_OF = 99  # a set that no change has told this worker of
+UNHEARD_OF = 90  # and a shop's key: its set that no change has told this worker of; none is two shops'
 VIEWERS, BUYERS = AUDIENCES = (11, 12)
 WORLDS = 1_500
 
@@ -92,7 +92,8 @@ class World:
         for one in self.sets.values():
             self.members.put(one)
         self.profile = self._profile() if self._mostly() else None
-        self.candidates = [self._candidate(key) for key in range(1, self.random.randint(3, 16) + 1)]
+        most = max(self.random.choices(range(1, 17), k=2))
+        self.candidates = [self._candidate(key) for key in range(1, most + 1)]
         self.request = self._request()
         self.rate = self._or(0.5, None)
         self.holding = {shop for shop in SHOPS if self.lots.random() < 0.1}
@@ -189,7 +190,7 @@ class World:
             advertiser_key=shop_key,
             product_set_key=shop_key
             if shop_key == SHOPS[0] and key % 2
-            else self._or(None, shop_key, UNHEARD_OF),
+            else self._or(None, shop_key, UNHEARD_OF + shop_key),
             status=self._or(Status.ACTIVE, *Status),
             starts_at_ms=self._or(None, NOW_MS, NOW_MS + 1),
             ends_at_ms=self._or(None, NOW_MS, NOW_MS + 1),
