@@ -10,9 +10,10 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from adserver.domain.peace import MOST_DAILY_ADS, PeacePolicy
 from adserver.domain.retention import CONSENT_PROOF_RETENTION_DAYS, Retention
 from adserver.domain.validity import Limits
-from adserver.domain.visitor import DAY_MS
+from adserver.domain.visitor import DAY_MS, MOST_SHOWN
 from pixel.consent import Region
 
 
@@ -83,6 +84,10 @@ class Settings(BaseSettings):
     keep_forms_days: int = Field(default=14, ge=1, le=14)
     keep_ads_days: int = Field(default=35, ge=1, le=35)
     keep_consent_proof_days: int = Field(default=CONSENT_PROOF_RETENTION_DAYS, ge=1)  # after it has ended
+    annoyance_budget: int = Field(default=12, ge=1, le=MOST_DAILY_ADS)  # ads a day for one visitor
+    annoyance_limit: int = Field(default=MOST_DAILY_ADS, ge=1, le=MOST_DAILY_ADS)  # of advertisers' own
+    advertiser_cap: int = Field(default=5, ge=1, le=MOST_SHOWN)  # ads a day of those with no cap of their own
+    fatigue_views: int = Field(default=20, ge=0, le=MOST_SHOWN)  # of a campaign, without a click; 0: no end
     ranking_rates: ExchangeRates = {}
     fetch_private: bool = False  # whether feeds, pictures and webhooks may be at private addresses
     most_feed_products: int = Field(default=1_000_000, ge=1)
@@ -186,6 +191,12 @@ class Settings(BaseSettings):
             self.keep_forms_days * DAY_MS,
             self.keep_ads_days * DAY_MS,
             self.keep_consent_proof_days * DAY_MS,
+        )
+
+    @property
+    def peace(self) -> PeacePolicy:
+        return PeacePolicy(
+            self.annoyance_budget, self.annoyance_limit, self.advertiser_cap, self.fatigue_views
         )
 
     @property

@@ -1,4 +1,4 @@
-"""The cookie that keeps, within one publisher's site, how often this browser was shown which campaign there.
+"""The cookie that keeps, within one publisher's site, how often this browser was shown which ad there.
 
 It names nobody: what it says is all there is. Browsers keep one for each site that embeds us; it says which
 site that was, since not all of them do.
@@ -13,12 +13,12 @@ import msgspec
 
 from pixel.cookie import CookieFlaw, CookieNames, KeyRing
 
-MOST_SEEN = 40
-MOST_TIMES = 255  # of one campaign in one hour
+MOST_SEEN = 192  # a week of as many a day as an operator may allow; about 3 kB, of the 4 that browsers keep
+MOST_TIMES = 255  # of one ad in one hour
 
-Seen = tuple[int, int, int]  # a campaign's key, an hour since 1970, and how often it was shown in that hour
+Seen = tuple[int, int, int]  # an ad's key, an hour since 1970, and how often it was shown in that hour
 
-# Key id (1 byte), site (8), 12 bytes for each hour of a campaign, MAC (18): whole groups of base64, so that
+# Key id (1 byte), site (8), 12 bytes for each hour of an ad, MAC (18): whole groups of base64, so that
 # every list has one spelling only, without padding or spare bits.
 _HEAD = Struct(">BQ")
 _ENTRY = Struct(">QI")

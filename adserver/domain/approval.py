@@ -53,7 +53,9 @@ def changed(known: Creative, wished: Creative, by: Approving) -> Creative:
     No edit approves by itself what waits or was refused before it. What shows again just what is approved
     needs no second look.
     """
-    kept = replace(wished, approval=known.approval, reviews=known.reviews, approved=known.approved)
+    cap = wished.frequency_cap  # holds for what is shown meanwhile, too
+    waiting_for = known.approved and replace(known.approved, frequency_cap=cap)
+    kept = replace(wished, approval=known.approval, reviews=known.reviews, approved=waiting_for)
     if content_of(wished) == content_of(known):
         return kept
     live = live_version(known)
@@ -61,7 +63,7 @@ def changed(known: Creative, wished: Creative, by: Approving) -> Creative:
         return replace(kept, approval=Approval.APPROVED, approved=None)
     if by.automatic and known.approval is Approval.APPROVED:
         return _approved_at_once(kept, by)
-    shown = None if live is None else replace(live, reviews=(), approved=None)
+    shown = None if live is None else replace(live, reviews=(), approved=None, frequency_cap=cap)
     return replace(kept, approval=Approval.PENDING, approved=shown)
 
 

@@ -38,6 +38,11 @@ def days_kept_instead(audience: Audience, retention: Retention) -> int | None:
     return None
 
 
+def asks_for(audience: Audience, event: EventName) -> bool:
+    """Whether it holds visitors for having done this."""
+    return any(rule.event is event for rule in audience.inclusions)
+
+
 def is_member(audience: Audience, profile: Profile, now_ms: int) -> bool:
     """Whether the visitor belongs to the audience now; windows are half-open: [event, event + days)."""
     shop = profile.shop(audience.advertiser_key)

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from adserver.domain.burn import Burn
 from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.item_id import ItemIdRule
 from adserver.domain.money import Micros
@@ -14,6 +15,25 @@ from creatives.card import Brand, Message, Offer
 
 # Here and elsewhere `gc=False`: what is frozen is part of no circle, and to look for circles through all
 # campaigns of a large network took longer than to read them.
+
+
+REST_DAYS = 30  # after a purchase
+
+
+class Period(StrEnum):
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+
+
+PERIOD_MS = {Period.HOUR: 3_600_000, Period.DAY: 86_400_000, Period.WEEK: 604_800_000}
+
+
+class FrequencyCap(msgspec.Struct, frozen=True, gc=False):
+    """At most `impressions` for one visitor in any period that begins with one."""
+
+    impressions: int
+    per: Period
 
 
 class Advertiser(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
@@ -46,6 +66,10 @@ class Advertiser(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     holdout_bps: int = 0  # of its visitors see no ads of it, so that what ads do can be told
     holdout_draw: int = 0  # how often a holdout was turned on: each time the lots are drawn anew
     holdout_since_ms: int | None = None  # since when the share is what it is
+    frequency_cap: FrequencyCap | None = None  # of all its campaigns together; None: the operator's
+    annoyance_budget: int | None = None  # shows none after so many of anybody's a day; None: the operator's
+    rest_after_purchase_days: int = REST_DAYS  # 0 for none
+    burn: Burn | None = None  # of its campaigns that have no other; None: what was bought alone
     version: int = 1
     created_at_ms: int = 0
 
@@ -60,22 +84,6 @@ class Status(StrEnum):
 class Pacing(StrEnum):
     ASAP = "asap"
     EVEN = "even"
-
-
-class Period(StrEnum):
-    HOUR = "hour"
-    DAY = "day"
-    WEEK = "week"
-
-
-PERIOD_MS = {Period.HOUR: 3_600_000, Period.DAY: 86_400_000, Period.WEEK: 604_800_000}
-
-
-class FrequencyCap(msgspec.Struct, frozen=True, gc=False):
-    """At most `impressions` of a campaign for one visitor in any period that begins with one."""
-
-    impressions: int
-    per: Period
 
 
 class AudienceCreatives(msgspec.Struct, frozen=True, gc=False):
@@ -103,6 +111,8 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     contextual: bool = False  # its messages may answer whom its audiences do not hold, or nobody knows
     audience_creatives: tuple[AudienceCreatives, ...] = ()  # an audience not named here sees them all
     product_set_key: int | None = None  # its cards show products of this set only; all where None
+    burn: Burn | None = None  # None: the advertiser's
+    addresses_buyers: bool = False  # also shown right after a purchase; so too where an audience of it bought
     landing_params: str = ""
     fallback_url: str | None = None
     created_at_ms: int = 0
@@ -157,6 +167,7 @@ class Creative(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     approval: Approval = Approval.APPROVED  # of those made before there were approvals, too
     reviews: tuple[Review, ...] = ()  # newest last
     approved: "Creative | None" = None
+    frequency_cap: FrequencyCap | None = None
     version: int = 1
     created_at_ms: int = 0
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from adserver.domain.catalogue import Product
+from adserver.domain.peace import bought_ms
 from adserver.domain.visitor import INTEREST_RETENTION_MS, PURCHASE_RETENTION_MS, Shop
 
 INTERESTS_LOOKED_AT = 24  # of one shop: the warmest
@@ -37,7 +38,10 @@ def first_choices(shop: Shop, most: int, now_ms: int) -> list[int]:
 
 def all_choices(shop: Shop) -> list[int]:
     """The products that any answer about the shop may depend on."""
-    return [interest.product_key for interest in shop.interests[:INTERESTS_LOOKED_AT]]
+    most = (
+        None if bought_ms(shop) else INTERESTS_LOOKED_AT
+    )  # of what a purchase leaves, as many are looked at
+    return [interest.product_key for interest in shop.interests[:most]]
 
 
 def is_settled(first: Sequence[int], products: Mapping[int, Product]) -> bool:

@@ -8,6 +8,7 @@ from adserver.domain.approval import live_version
 from adserver.domain.campaign import Campaign, Creative, Pacing, Status, creatives_for
 from adserver.domain.experiment import Entry, Experiment, Subject
 from adserver.domain.money import Micros
+from adserver.domain.peace import DEFAULT_POLICY, Peace, PeacePolicy, peace_of
 from adserver.domain.pricing import CONTEXTUAL, PricingModel, smallest_price
 from adserver.domain.situation import Situation
 from adserver.domain.snapshot import NO_FIGURES, Rates, Snapshot
@@ -57,6 +58,9 @@ class Contender(msgspec.Struct, frozen=True):
     own_bid: Bid
     page_bid: Bid | None
     audience_bids: dict[int, Bid] | None  # of the audiences that its terms name
+    peace: Peace
+    has_cap: bool  # of its own, or of a creative's
+    caps_creatives: bool
     trials: tuple["Trial", ...] = ()  # experiments, in which what a visitor may see depends on their arm
     entry: Entry | None = None  # of an arm: that whoever sees it is in it
 
@@ -76,23 +80,27 @@ def contender_of(
     creatives: Sequence[Creative],
     rates: Rates,
     experiments: Sequence[Experiment] = (),
+    peace: Peace | None = None,
 ) -> Contender:
     """The campaign made ready; `decide` judges it as if it were reckoned anew each time."""
-    whole = _contender(campaign, creatives, rates)
-    trials = tuple(_trial(one, campaign, creatives, rates) for one in experiments)
+    peace = peace or peace_of(campaign, None)
+    whole = _contender(campaign, creatives, rates, peace)
+    trials = tuple(_trial(one, campaign, creatives, rates, peace) for one in experiments)
     return msgspec.structs.replace(whole, trials=trials) if trials else whole
 
 
-def _trial(experiment: Experiment, campaign: Campaign, creatives: Sequence[Creative], rates: Rates) -> Trial:
+def _trial(
+    experiment: Experiment, campaign: Campaign, creatives: Sequence[Creative], rates: Rates, peace: Peace
+) -> Trial:
     """In an arm of audiences whoever belongs to any arm's is compared, and so enters before it is judged."""
     arms = []
     for number, arm in enumerate(experiment.arms):
         entry = Entry(experiment.key, number, campaign.key)
         if experiment.subject is Subject.AUDIENCES:
-            arms.append(_contender(_among(campaign, arm.audience_keys), creatives, rates))
+            arms.append(_contender(_among(campaign, arm.audience_keys), creatives, rates, peace))
         else:
             shown = [one for one in creatives if one.key in arm.creative_keys]
-            arms.append(msgspec.structs.replace(_contender(campaign, shown, rates), entry=entry))
+            arms.append(msgspec.structs.replace(_contender(campaign, shown, rates, peace), entry=entry))
     return Trial(experiment, tuple(arms))
 
 
@@ -102,11 +110,12 @@ def _among(campaign: Campaign, audience_keys: Sequence[int]) -> Campaign:
     return msgspec.structs.replace(campaign, terms=terms)
 
 
-def _contender(campaign: Campaign, creatives: Sequence[Creative], rates: Rates) -> Contender:
+def _contender(campaign: Campaign, creatives: Sequence[Creative], rates: Rates, peace: Peace) -> Contender:
     live = [shown for creative in creatives if (shown := live_version(creative)) is not None]
     runs = campaign.status is Status.ACTIVE and bool(live)
     audiences = [named.audience_key for named in campaign.terms.audience_rates]
     messages = [creative for creative in live if creative.template == MESSAGE]
+    caps_creatives = any(creative.frequency_cap is not None for creative in live)
     return Contender(
         campaign,
         tuple(creatives),
@@ -119,6 +128,9 @@ def _contender(campaign: Campaign, creatives: Sequence[Creative], rates: Rates) 
         _bid(campaign, 0, creatives_for(campaign, 0, live), rates),
         _bid(campaign, CONTEXTUAL, messages, rates) if campaign.contextual else None,
         {key: _bid(campaign, key, creatives_for(campaign, key, live), rates) for key in audiences} or None,
+        peace,
+        campaign.frequency_cap is not None or caps_creatives,
+        caps_creatives,
     )
 
 
@@ -170,6 +182,8 @@ class Joint(msgspec.Struct, frozen=True):
     best_micros: float
     least_micros: float
     dearest: Micros
+    peace: Peace  # the advertiser's part of it is so of all
+    heeds_ms: int  # for so long a purchase matters to any
 
 
 class LineUp(msgspec.Struct, frozen=True, eq=False):
@@ -212,13 +226,15 @@ def _joint_of(contenders: tuple[Contender, ...]) -> Joint:
         max(contender.from_ms for contender in contenders),
         min(contender.until_ms for contender in contenders),
         any(contender.needs_script for contender in contenders),
-        any(contender.campaign.frequency_cap is not None for contender in contenders),
+        any(contender.has_cap for contender in contenders),
         contenders[0].campaign.terms.currency,
         contenders[0].products_key,
         tuple((one, one.own_bid) for one in contenders if one.own_bid.ecpm_micros == best),
         best,
         min(bid.ecpm_micros for bid in bids),
         max(bid.price for bid in bids),
+        contenders[0].peace,
+        max(contender.peace.heeds_ms for contender in contenders),
     )
 
 
@@ -233,8 +249,9 @@ class _Kept(msgspec.Struct, frozen=True):
 class Contenders:
     """The snapshot's live campaigns, each made ready when first asked for and when it has changed."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, policy: PeacePolicy = DEFAULT_POLICY) -> None:
         self._snapshot = snapshot
+        self._policy = policy
         self._kept: dict[int, _Kept] = {}
         self._count = 0
 
@@ -260,15 +277,13 @@ class Contenders:
             campaigns = snapshot.contextual_campaigns()
         else:
             campaigns = snapshot.live_campaigns(owner_key)
-        return [
-            contender_of(
-                campaign,
-                snapshot.creatives_of(campaign.key),
-                rates.get(campaign.key, NO_FIGURES),
-                snapshot.experiments_of(campaign.key),
-            )
-            for campaign in campaigns
-        ]
+        return [self._contender(campaign, rates) for campaign in campaigns]
+
+    def _contender(self, campaign: Campaign, rates: dict[int, Rates]) -> Contender:
+        snapshot = self._snapshot
+        peace = peace_of(campaign, snapshot.advertisers.get(campaign.advertiser_key), self._policy)
+        creatives, figures = snapshot.creatives_of(campaign.key), rates.get(campaign.key, NO_FIGURES)
+        return contender_of(campaign, creatives, figures, snapshot.experiments_of(campaign.key), peace)
 
     def _keep(self, owner_key: int, kept: _Kept) -> None:
         """The newest; those kept longest leave where there are too many."""

@@ -1,22 +1,32 @@
 """The decision: which campaign answers a slot, with which products, and why the others do not."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import partial
 from itertools import chain
 
 import msgspec
 
-from adserver.domain.audience import Audience, audience_for
+from adserver.domain.audience import Audience, asks_for, audience_for
 from adserver.domain.budget import Bucket
 from adserver.domain.campaign import Campaign, Creative
 from adserver.domain.catalogue import Product
 from adserver.domain.choice import choose_products
 from adserver.domain.contender import MESSAGE, Bid, Contender, Joint, LineUp, addressed_by
-from adserver.domain.eligibility import Balance, Refusal, money_refusal, refusal
+from adserver.domain.eligibility import (
+    Balance,
+    Refusal,
+    money_refusal,
+    purchase_refusal,
+    refusal,
+    sight_refusal,
+    weariness,
+)
 from adserver.domain.experiment import Entry, Subject, arm_of
 from adserver.domain.house_rules import HouseRules
 from adserver.domain.money import ZERO
 from adserver.domain.pacing import dice_of
+from adserver.domain.peace import NOTHING_BURNT, UNTOUCHED, Afterwards, Sights, afterwards, bought_ms
 from adserver.domain.product_set import NO_SETS, Members
 from adserver.domain.situation import Situation, form_is_open, situation_of_cards, situations_of
 from adserver.domain.slot import Slot
@@ -24,8 +34,10 @@ from adserver.domain.visitor import (
     Profile,
     Shop,
 )
+from pixel.events import EventName
 
 _UNCAPPED = Bucket()
+_PURCHASE = EventName.PURCHASE  # looked up once: a member's name takes an enum eight times as long as this
 _PLENTY = Balance(_UNCAPPED, _UNCAPPED, _UNCAPPED, _UNCAPPED, ZERO, 0, 0)
 
 
@@ -140,7 +152,7 @@ def decide(
         if offer.line_up is None and loser is not winner:
             hearing.refusals[loser.campaign.key] = Refusal.OUTRANKED
     outbid = tuple(offer.line_up for offer in offers if offer.line_up is not None)
-    return hearing.decision(winner, bid, best, outbid)
+    return hearing.of(winner).decision(winner, bid, best, outbid)
 
 
 class _Hearing:
@@ -160,11 +172,13 @@ class _Hearing:
         self._products = products if request.rules is None else request.rules.visible(products)
         self._dice = dice
         self._shops = {shop.advertiser_key: shop for shop in profile.shops} if profile is not None else {}
-        self._shown = {shown.campaign_key for shown in profile.shown} if profile is not None else set()
+        self._sights = Sights(profile, request.now_ms)
         self._members = members
         self._known: dict[int, _Known] = {}
         self._situations: dict[int, tuple[Situation, ...]] = {}
         self._entries: list[Entry] = []
+        self._asides: dict[int, _Hearing] = {}  # by campaign: of those that heed what was bought
+        self._apart_for: dict[tuple[int, Afterwards], _Hearing] = {}  # by shop
         self.refusals: dict[int, Refusal] = {}
 
     def offers(self, candidates: Sequence[Candidate | Together]) -> list[_Offer]:
@@ -173,28 +187,49 @@ class _Hearing:
         for candidate in candidates:
             if isinstance(candidate, Candidate):
                 offers += self._judge(candidate)
-            elif self._may_all_answer(candidate.line_up, candidate.joint) and candidate.exchange_rate:
-                joint = candidate.joint
-                ecpm_micros = joint.best_micros * candidate.exchange_rate
-                offers.append(_Offer(ecpm_micros, joint.leaders, candidate.line_up))
+                continue
+            line_up, joint = candidate.line_up, candidate.joint
+            no = self._refusal_of_all(line_up, joint)
+            if no is not None:
+                self.refusals.update(dict.fromkeys(line_up.campaign_keys, no))
+            elif self._may_all_answer(line_up, joint) and candidate.exchange_rate:
+                offers.append(_Offer(joint.best_micros * candidate.exchange_rate, joint.leaders, line_up))
             else:
                 offers += chain.from_iterable(map(self._judge, candidate.each()))
         return offers
 
-    def _may_all_answer(self, line_up: LineUp, joint: Joint) -> bool:
-        """Whether none of the line-up has anything against it, so that nobody must be asked alone."""
-        request, slot = self._request, self._request.slot
-        shop = self._shops.get(joint.advertiser_key)
+    def _refusal_of_all(self, line_up: LineUp, joint: Joint) -> Refusal | None:
+        """What keeps all of a line-up away, where none of them has a reason of its own to be asked before."""
+        if not self._sights.shown or self._request.test or not self._are_all_up(line_up, joint):
+            return None
+        return weariness(joint.advertiser_key, joint.peace, self._sights)
+
+    def _are_all_up(self, line_up: LineUp, joint: Joint) -> bool:
+        """Whether nothing in their own state, no publisher's wish, purchase or cap is against any of them."""
+        request, shop = self._request, self._shops.get(joint.advertiser_key)
         return (
             shop is not None
             and not shop.blocked_at_ms
             and (request.rules is None or not request.rules.refusal(joint.advertiser_key))
             and joint.from_ms <= request.now_ms < joint.until_ms
             and not (request.image and joint.needs_script)
-            and not (joint.has_cap and not self._shown.isdisjoint(line_up.campaign_keys))
-            and not (joint.least_micros < slot.floor_cpm_micros and joint.currency == slot.currency)
-            and bool(self._known_of(shop, joint.products_key).chosen)
+            and bought_ms(shop) + joint.heeds_ms <= request.now_ms
+            and not (joint.has_cap and not self._sights.shown.keys().isdisjoint(line_up.campaign_keys))
         )
+
+    def _may_all_answer(self, line_up: LineUp, joint: Joint) -> bool:
+        """Whether none of the line-up has anything against it, so that nobody must be asked alone."""
+        slot = self._request.slot
+        return (
+            self._are_all_up(line_up, joint)
+            and not self._is_tired_of_any(line_up, joint)
+            and not (joint.least_micros < slot.floor_cpm_micros and joint.currency == slot.currency)
+            and bool(self._known_of(self._shops[joint.advertiser_key], joint.products_key).chosen)
+        )
+
+    def _is_tired_of_any(self, line_up: LineUp, joint: Joint) -> bool:
+        tired_of = self._sights.tired_of(joint.peace.fatigue_views)
+        return bool(tired_of) and not tired_of.isdisjoint(line_up.campaign_keys)
 
     def _judge(self, candidate: Candidate) -> list[_Offer]:
         """What the candidate bids; nothing where there is a reason against it."""
@@ -236,10 +271,10 @@ class _Hearing:
         """What the candidate bids, or the first reason against it."""
         request, slot, contender = self._request, self._request.slot, candidate.contender
         no = request.rules.refusal(contender.campaign.advertiser_key) if request.rules else None
-        no = no or self._refusal(contender)
+        no = no or self._refusal(contender) or self._peace_refusal(candidate)
         if no is not None:
             return no
-        bid = self._bid(candidate)
+        bid = self._bid_after_purchase(candidate)
         if isinstance(bid, Refusal):
             return bid
         if candidate.exchange_rate is None:
@@ -252,6 +287,10 @@ class _Hearing:
             if no is not None:
                 return no
         return _Offer(bid.ecpm_micros * candidate.exchange_rate, ((contender, bid),))
+
+    def of(self, contender: Contender) -> "_Hearing":
+        """As the contender was heard."""
+        return self._asides.get(contender.campaign.key, self)
 
     def decision(self, winner: Contender, bid: Bid, ecpm: float, outbid: tuple[LineUp, ...]) -> Decision:
         """The winner's creative, by a throw of its own: the one that breaks ties would always be the same."""
@@ -278,30 +317,75 @@ class _Hearing:
 
     def _refusal(self, contender: Contender) -> Refusal | None:
         """Its rules are asked only where one of them may have something against it."""
-        request, campaign, profile = self._request, contender.campaign, self._profile
-        if (
-            contender.from_ms <= request.now_ms < contender.until_ms
-            and not (request.image and contender.needs_script)
-            and (campaign.frequency_cap is None or (profile is not None and campaign.key not in self._shown))
-        ):
+        request = self._request
+        is_up = contender.from_ms <= request.now_ms < contender.until_ms
+        if is_up and not (request.image and contender.needs_script):
             return None
-        return refusal(
-            campaign, contender.creatives, profile, request.image, request.now_ms, test=request.test
-        )
+        return refusal(contender.campaign, contender.creatives, request.image, request.now_ms)
+
+    def _peace_refusal(self, candidate: Candidate) -> Refusal | None:
+        """What the visitor has said, bought and seen; a test visitor is spared the last two."""
+        contender, sights = candidate.contender, self._sights
+        shop = self._shops.get(contender.campaign.advertiser_key)
+        if shop is not None and shop.blocked_at_ms:
+            return Refusal.SHOP_UNWANTED
+        if self._request.test:
+            return None
+        if shop is not None and (shop.purchases or _PURCHASE in shop.last_event_ms):
+            no = purchase_refusal(shop, self._afterwards(candidate, shop))
+            if no is not None:
+                return no
+        if sights.may_count and not sights.shown:  # most visitors of most campaigns
+            return None
+        return sight_refusal(contender, sights)
+
+    def _afterwards(self, candidate: Candidate, shop: Shop) -> Afterwards:
+        contender, audiences = candidate.contender, candidate.audiences
+        named = (audiences.get(one.audience_key) for one in contender.campaign.terms.audience_rates)
+        addresses_buyers = any(one is not None and asks_for(one, _PURCHASE) for one in named)
+        return afterwards(shop, contender.peace, addresses_buyers, self._request.now_ms)
+
+    def _bid_after_purchase(self, candidate: Candidate) -> Bid | Refusal:
+        """As the campaign may bid that heeds what was bought; most visitors have bought nothing."""
+        contender = candidate.contender
+        shop = self._shops.get(contender.campaign.advertiser_key)
+        if shop is None or self._request.test or not (shop.purchases or _PURCHASE in shop.last_event_ms):
+            return self._bid(candidate)
+        after = self._afterwards(candidate, shop)
+        if after == UNTOUCHED:
+            return self._bid(candidate)
+        aside = self._asides[contender.campaign.key] = self._apart(shop, after)
+        bid = aside._bid(candidate)
+        if isinstance(bid, Refusal) and after.burnt != NOTHING_BURNT:
+            unburnt = self._apart(shop, Afterwards(after.since_ms))._bid(candidate)
+            return bid if isinstance(unburnt, Refusal) else Refusal.BURNED
+        return bid
+
+    def _apart(self, shop: Shop, after: Afterwards) -> "_Hearing":
+        """The hearing with less to be chosen from: who is in an audience stays so."""
+        known = self._apart_for.get((shop.advertiser_key, after))
+        if known is not None:
+            return known
+        aside = self._apart_for[shop.advertiser_key, after] = copy(self)
+        aside._shops = self._shops | {shop.advertiser_key: after.shop(shop)}
+        aside._products = after.products(self._products)
+        aside._known_products = after.products(self._known_products)
+        aside._known, aside._situations = {}, {}
+        return aside
 
     def _bid(self, candidate: Candidate) -> Bid | Refusal:
         """For the visitor's sake where the campaign's audience holds them, else for the page's."""
         contender = candidate.contender
         shop = self._shops.get(contender.campaign.advertiser_key)
         if shop is not None:
-            if shop.blocked_at_ms:
-                return Refusal.SHOP_UNWANTED
             bid = self._bid_for_member(candidate)
             if bid is not None:
                 return self._refusal_to_member(contender, bid, shop) or bid
         if contender.page_bid is None:
             return Refusal.NOT_IN_AUDIENCE
-        return contender.page_bid if contender.page_bid.messages else Refusal.NO_MESSAGE
+        if not contender.page_bid.messages:
+            return Refusal.NO_MESSAGE
+        return contender.page_bid if self._showable(contender, contender.page_bid) else self._worn_out()
 
     def _bid_for_member(self, candidate: Candidate) -> Bid | None:
         contender, profile = candidate.contender, self._profile
@@ -318,11 +402,24 @@ class _Hearing:
         known = self._known_of(shop, contender.products_key)
         if self._showable(contender, bid):
             return None
+        if contender.caps_creatives and self._fitting(contender, bid):
+            return self._worn_out()
         if bid.cards:
             return known.no_product
         return Refusal.NO_OPEN_FORM if bid.for_forms else Refusal.NOT_IN_SITUATION
 
     def _showable(self, contender: Contender, bid: Bid) -> tuple[Creative, ...]:
+        """Of those that fit, the creatives that the visitor has not seen as often as they may be."""
+        fitting = self._fitting(contender, bid)
+        if not contender.caps_creatives or self._request.test:
+            return fitting
+        campaign_key, sights = contender.campaign.key, self._sights
+        return tuple([one for one in fitting if not sights.has_worn_out(campaign_key, one)])
+
+    def _worn_out(self) -> Refusal:
+        return Refusal.CREATIVE_CAP if self._sights.may_count else Refusal.FREQUENCY_UNKNOWN
+
+    def _fitting(self, contender: Contender, bid: Bid) -> tuple[Creative, ...]:
         """Cards show what is chosen by the visitor's doings, messages speak to a situation, or the page."""
         if bid is contender.page_bid:
             return bid.messages

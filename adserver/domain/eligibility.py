@@ -7,12 +7,14 @@ import msgspec
 
 from adserver.domain.approval import live_version
 from adserver.domain.budget import Bucket
-from adserver.domain.campaign import PERIOD_MS, Approval, Campaign, Creative, FrequencyCap, Pacing, Status
+from adserver.domain.campaign import Approval, Campaign, Creative, Pacing, Status
+from adserver.domain.contender import Contender
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pacing import DayBudget, dice_of, may_spend
+from adserver.domain.peace import Afterwards, Peace, Sights, has_new_interest
 from adserver.domain.pricing import PricingModel, smallest_price
 from adserver.domain.traffic import Traffic
-from adserver.domain.visitor import Profile
+from adserver.domain.visitor import Shop
 
 
 class Refusal(StrEnum):
@@ -33,6 +35,12 @@ class Refusal(StrEnum):
     PACED = "paced"
     FREQUENCY_CAP = "frequency_cap"
     FREQUENCY_UNKNOWN = "frequency_unknown"  # it has a cap, and nothing may be kept to count by
+    CREATIVE_CAP = "creative_cap"  # the visitor has seen its creatives as often as each may be shown
+    ADVERTISER_CAP = "advertiser_cap"  # of all campaigns of its advertiser together
+    ANNOYANCE_BUDGET = "annoyance_budget"  # the visitor has seen enough ads today, whosever they were
+    FATIGUED = "fatigued"  # the visitor has seen it too often without a click
+    BOUGHT_ALREADY = "bought_already"  # they bought at the shop, and looked at nothing else since
+    BURNED = "burned"  # what could be shown is too like what they bought, as the campaign wishes
     SHOP_UNWANTED = "shop_unwanted"  # the visitor said "not this shop"
     PRODUCT_UNWANTED = "product_unwanted"  # only products that the visitor said "not this" to
     HOLDOUT = "holdout"  # it won, and its advertiser shows this visitor nothing, to tell what ads do
@@ -77,20 +85,10 @@ def _holds(bucket: Bucket, micros: int) -> bool:
     return cap is None or cap - bucket.spent - bucket.pending >= micros
 
 
-def refusal(
-    campaign: Campaign,
-    creatives: Sequence[Creative],
-    profile: Profile | None,
-    image: bool,
-    now_ms: int,
-    *,
-    test: bool = False,
-) -> Refusal | None:
-    """The first reason against the campaign, before products and money are looked at; None for none.
+def refusal(campaign: Campaign, creatives: Sequence[Creative], image: bool, now_ms: int) -> Refusal | None:
+    """The first reason in the campaign's own state, whoever asks; None for none.
 
-    `profile` is None where nothing may be remembered of the visitor, not even how often an ad was shown.
     `image` tells that the slot is a picture without scripts: viewability cannot be measured there.
-    A `test` visitor's ads cost nothing and are not counted against anyone.
     """
     standing = _schedule_refusal(campaign, now_ms)
     if standing is not None:
@@ -98,11 +96,41 @@ def refusal(
     no_creative = creatives_refusal(creatives)
     if no_creative is not None:
         return no_creative
-    if image and campaign.terms.pricing_model is PricingModel.VCPM:
-        return Refusal.NO_PICTURE_MEASURE
-    if test or campaign.frequency_cap is None:
+    return Refusal.NO_PICTURE_MEASURE if image and campaign.terms.pricing_model is PricingModel.VCPM else None
+
+
+def sight_refusal(contender: Contender, sights: Sights) -> Refusal | None:
+    """Whether the visitor has seen enough of the campaign, its advertiser, or of ads; its creatives apart."""
+    campaign, peace = contender.campaign, contender.peace
+    if not sights.may_count:
+        asks = campaign.frequency_cap is not None or peace.asks_to_count
+        return Refusal.FREQUENCY_UNKNOWN if asks else None
+    if not sights.shown:
         return None
-    return _frequency_refusal(campaign.key, campaign.frequency_cap, profile, now_ms)
+    cap = campaign.frequency_cap
+    if cap is not None and sights.of_campaign(campaign.key, cap) >= cap.impressions:
+        return Refusal.FREQUENCY_CAP
+    no = weariness(campaign.advertiser_key, peace, sights)
+    if no is not None:
+        return no
+    views = sights.views_without_click(campaign.key)
+    return Refusal.FATIGUED if peace.fatigue_views and views >= peace.fatigue_views else None
+
+
+def weariness(advertiser_key: int, peace: Peace, sights: Sights) -> Refusal | None:
+    """The same, as far as it is so of all campaigns of an advertiser."""
+    cap = peace.advertiser_cap
+    if sights.of_advertiser(advertiser_key, cap) >= cap.impressions:
+        return Refusal.ADVERTISER_CAP
+    return Refusal.ANNOYANCE_BUDGET if sights.today >= peace.annoyance_budget else None
+
+
+def purchase_refusal(shop: Shop, after: Afterwards) -> Refusal | None:
+    """Whether what the visitor bought at the shop keeps a campaign away, whatever else they looked at."""
+    if after.burnt.whole_shop:
+        return Refusal.BURNED
+    is_back = not after.since_ms or has_new_interest(shop, after.since_ms)
+    return None if is_back else Refusal.BOUGHT_ALREADY
 
 
 def creatives_refusal(creatives: Sequence[Creative]) -> Refusal | None:
@@ -158,12 +186,3 @@ def _day_budget(balance: Balance, price: Micros) -> DayBudget | None:
         balance.day_elapsed_ms,
         balance.day_length_ms,
     )
-
-
-def _frequency_refusal(
-    campaign_key: int, cap: FrequencyCap, profile: Profile | None, now_ms: int
-) -> Refusal | None:
-    if profile is None:
-        return Refusal.FREQUENCY_UNKNOWN
-    shown = profile.times_shown(campaign_key, now_ms - PERIOD_MS[cap.per])
-    return Refusal.FREQUENCY_CAP if shown >= cap.impressions else None

@@ -31,9 +31,10 @@ COLUMNS = {
     "profiles": {
         "seen_ms": "when this was last changed",
         "due_ms": "when the oldest of this is deleted",
-        "body": "shops with the products you looked at, put in the cart or bought, forms you began, when you"
-        " last did each kind of thing there, and what you asked us not to show; and the ads you saw, to limit"
-        " how often they come",
+        "body": "shops with the products you looked at, put in the cart or bought (with digests of what kind"
+        " of product that was), forms you began, when you last did each kind of thing there, and what you"
+        " asked us not to show; and the ads you saw, whose and with which look, and when you last clicked"
+        " one, to limit how often they come",
     },
     "decisions": {
         "impression_id": "a number of ours for this ad",

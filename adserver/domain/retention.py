@@ -1,5 +1,7 @@
 """How long what is held of visitors is kept, and what of it is to be let go by now."""
 
+from bisect import bisect_right
+
 import msgspec
 
 from adserver.domain.visitor import (
@@ -53,11 +55,15 @@ def let_go(profile: Profile, retention: Retention, now_ms: int) -> None:
     profile.shops = [shop for shop in profile.shops if _says_something(shop)]
     oldest_ms = now_ms - retention.ads_ms
     profile.touches = [touch for touch in profile.touches if touch.at_ms > oldest_ms]
-    profile.shown = [
-        Shown(shown.campaign_key, times)
-        for shown in profile.shown
-        if (times := [at_ms for at_ms in shown.at_ms if at_ms > oldest_ms])
-    ]
+    profile.shown = [newer for shown in profile.shown if (newer := _without_old(shown, oldest_ms)).at_ms]
+
+
+def _without_old(shown: Shown, oldest_ms: int) -> Shown:
+    """Its times are in order, its creatives beside them."""
+    left = len(shown.at_ms) - bisect_right(shown.at_ms, oldest_ms)
+    clicked_ms = shown.clicked_ms if shown.clicked_ms > oldest_ms else 0
+    times, creatives = shown.at_ms[-left:] if left else [], shown.creative_keys[-left:] if left else []
+    return Shown(shown.campaign_key, times, shown.advertiser_key, creatives, clicked_ms)
 
 
 def _let_go_at(shop: Shop, retention: Retention, now_ms: int) -> None:
@@ -85,6 +91,7 @@ def due_ms(profile: Profile, retention: Retention, seen_ms: int) -> int:
         _add_dues(dues, shop, retention)
     seen = [touch.at_ms for touch in profile.touches]
     seen += [shown.at_ms[0] for shown in profile.shown]
+    seen += [shown.clicked_ms for shown in profile.shown if shown.clicked_ms]
     if seen:
         dues.append(min(seen) + retention.ads_ms)
     return min(dues)

@@ -7,7 +7,7 @@ import msgspec
 
 from adserver.domain.audience import Audience
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
-from adserver.domain.campaign import Advertiser, Campaign, Creative, Pacing, Status
+from adserver.domain.campaign import PERIOD_MS, Advertiser, Campaign, Creative, Pacing, Period, Status
 from adserver.domain.catalogue import CatalogueChanged
 from adserver.domain.experiment import Experiment
 from adserver.domain.offer import OfferPool, Pools
@@ -15,6 +15,7 @@ from adserver.domain.pricing import Terms
 from adserver.domain.product_set import Members, ProductSet
 from adserver.domain.rooms import Rooms
 from adserver.domain.shelf import Shelf
+from adserver.domain.sightings import Ad
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.tally import NETWORK
 from adserver.domain.traffic import Traffic
@@ -83,6 +84,8 @@ class Snapshot:
                 self.advertiser_keys[entity.public_id] = entity.key
                 self.rooms.forget(entity.key)
                 self.shelf.forget(entity.key)  # what is struck through is said of its country
+                for owner_key in (entity.key, NETWORK):  # its campaigns owe visitors what it says
+                    self._changes[owner_key] = self._changes.get(owner_key, 0) + 1
             case Campaign():
                 self._put_campaign(entity)
             case CatalogueChanged():
@@ -138,6 +141,25 @@ class Snapshot:
     def experiments_of(self, campaign_key: int) -> list[Experiment]:
         """Those that are under way or yet to come, and those that have ended."""
         return list(self._experiments.get(campaign_key, {}).values())
+
+    def ad_of(self, key: int) -> Ad:
+        """Whose ad a creative is; of a campaign's own key, which of it was shown is not known."""
+        creative = self.creatives.get(key)
+        campaign = self.campaigns.get(key if creative is None else creative.campaign_key)
+        if campaign is None:
+            return Ad(key)
+        return Ad(campaign.key, 0 if creative is None else key, campaign.advertiser_key)
+
+    def counted_for_ms(self, key: int) -> int:
+        """For how long an ad that was shown counts: the longest period of the caps it counts for."""
+        ad = self.ad_of(key)
+        known = (
+            self.creatives.get(ad.creative_key),
+            self.campaigns.get(ad.campaign_key),
+            self.advertisers.get(ad.advertiser_key),
+        )
+        caps = [one.frequency_cap for one in known if one is not None and one.frequency_cap is not None]
+        return max([PERIOD_MS[Period.DAY], *(PERIOD_MS[cap.per] for cap in caps)])
 
     def terms(self, campaign_key: int, version: int) -> Terms | None:
         """The terms of a campaign's version, if this worker has seen it."""

@@ -1,9 +1,12 @@
 """What is remembered of a visitor, and how each event folds into it."""
 
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum, StrEnum
 
 import msgspec
 
+from adserver.domain.burn import Kind
 from adserver.domain.identity import product_key
 from adserver.domain.pricing import AdEvent
 from pixel.events import Event, EventName
@@ -48,8 +51,12 @@ class Interest(msgspec.Struct, array_like=True, gc=False):
 
 
 class Purchase(msgspec.Struct, array_like=True, gc=False):
+    """What was bought; its group and category as the catalogue had them then, 0 where it did not say."""
+
     product_key: int
     at_ms: int
+    group_key: int = 0
+    category_key: int = 0
 
 
 class Shop(msgspec.Struct, array_like=True):
@@ -92,10 +99,16 @@ class Touch(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Shown(msgspec.Struct, array_like=True):
-    """When a campaign's ads were seen, or would have been but for a holdout; newest last."""
+    """When a campaign's ads were seen, or would have been but for a holdout, and which creative each time.
+
+    In order of time. Of what was seen before these were kept, the advertiser and the creatives are 0.
+    """
 
     campaign_key: int
     at_ms: list[int]
+    advertiser_key: int = 0
+    creative_keys: list[int] = []  # as many as times
+    clicked_ms: int = 0  # when it was clicked last, by a click that counts
 
 
 class Profile(msgspec.Struct, array_like=True):
@@ -129,11 +142,21 @@ LEVEL_OF_EVENT = {
     EventName.BEGIN_CHECKOUT: Level.IN_CART,
 }
 
+Kinds = Callable[[Iterable[int]], Mapping[int, Kind]]  # of products, as the catalogue has them now
+
+
+def unknown_kinds(product_keys: Iterable[int]) -> Mapping[int, Kind]:
+    """Where there is no catalogue."""
+    return {}
+
+
 FORM_DONE = frozenset({EventName.FORM_SUBMIT, EventName.GENERATE_LEAD, EventName.SIGN_UP})
 
 
-def fold_event(profile: Profile, advertiser_key: int, event: Event, at_ms: int) -> None:
-    """Remember a shop's event in the profile, in place."""
+def fold_event(
+    profile: Profile, advertiser_key: int, event: Event, at_ms: int, kinds: Kinds = unknown_kinds
+) -> None:
+    """Remember a shop's event in the profile, in place; of what was bought, `kinds` is asked."""
     shop = _shop_of(profile, advertiser_key, at_ms)
     _note(shop, event.name, at_ms)
     keys = [product_key(advertiser_key, item.item_id) for item in event.items]
@@ -142,7 +165,7 @@ def fold_event(profile: Profile, advertiser_key: int, event: Event, at_ms: int) 
         for key in keys:
             _raise_interest(shop, key, level, at_ms)
     elif event.name is EventName.PURCHASE:
-        _buy(shop, keys, at_ms)
+        _buy(shop, keys, at_ms, kinds)
     elif event.name is EventName.REMOVE_FROM_CART:
         for key in keys:
             _set_interest(shop, key, Level.VIEWED, at_ms)
@@ -153,31 +176,49 @@ def fold_event(profile: Profile, advertiser_key: int, event: Event, at_ms: int) 
 
 
 def fold_preference(
-    profile: Profile, advertiser_key: int, preference: Preference, product_key: int, at_ms: int
+    profile: Profile,
+    advertiser_key: int,
+    preference: Preference,
+    product_key: int,
+    at_ms: int,
+    kinds: Kinds = unknown_kinds,
 ) -> None:
     """Remember a visitor's wish in the profile, in place; it holds for as long as the profile does."""
     shop = _shop_of(profile, advertiser_key, at_ms)
     if preference is Preference.NOT_THIS_SHOP:
         shop.blocked_at_ms = at_ms
     elif preference is Preference.BOUGHT:
-        _buy(shop, [product_key], at_ms)
+        _buy(shop, [product_key], at_ms, kinds)
     else:
         kept = [known for known in shop.unwanted if known != product_key]
         shop.unwanted = [*kept, product_key][-MOST_UNWANTED:]
 
 
-def fold_touch(profile: Profile, touch: Touch) -> None:
+def fold_touch(profile: Profile, touch: Touch, advertiser_key: int = 0) -> None:
     """Remember an impression or click of ours in the profile, in place; a ghost only as often as shown."""
     oldest_ms = touch.at_ms - TOUCH_RETENTION_MS
     if not touch.ghost:
         profile.touches = _latest([*(known for known in profile.touches if known.at_ms > oldest_ms), touch])
-    if touch.event is not AdEvent.IMPRESSION:
-        return
     shown = next((known for known in profile.shown if known.campaign_key == touch.campaign_key), None)
-    times = [] if shown is None else shown.at_ms
-    others = [known for known in profile.shown if known is not shown and known.at_ms[-1] > oldest_ms]
-    newest = Shown(touch.campaign_key, [*times, touch.at_ms][-MOST_SHOWN:])
-    profile.shown = [*others, newest][-MOST_CAMPAIGNS:]
+    if touch.event is AdEvent.IMPRESSION:
+        newest = _seen_again(shown or Shown(touch.campaign_key, []), touch, advertiser_key)
+        others = [known for known in profile.shown if known is not shown and known.at_ms[-1] > oldest_ms]
+        profile.shown = [*others, newest][-MOST_CAMPAIGNS:]
+    elif shown is not None and touch.event is AdEvent.CLICK and not touch.suspect:
+        shown.clicked_ms = max(shown.clicked_ms, touch.at_ms)
+
+
+def _seen_again(shown: Shown, touch: Touch, advertiser_key: int) -> Shown:
+    """With one more time, in its place: beacons may come in another order than their ads were seen."""
+    times, place = shown.at_ms, bisect_right(shown.at_ms, touch.at_ms)
+    creatives = [0] * (len(times) - len(shown.creative_keys)) + shown.creative_keys
+    return Shown(
+        touch.campaign_key,
+        [*times[:place], touch.at_ms, *times[place:]][-MOST_SHOWN:],
+        advertiser_key or shown.advertiser_key,
+        [*creatives[:place], touch.creative_key, *creatives[place:]][-MOST_SHOWN:],
+        shown.clicked_ms,
+    )
 
 
 def _latest(touches: list[Touch]) -> list[Touch]:
@@ -213,13 +254,21 @@ def _note(shop: Shop, name: EventName, at_ms: int) -> None:
     shop.last_event_ms[name] = at_ms
 
 
-def _buy(shop: Shop, keys: list[int], at_ms: int) -> None:
+def _buy(shop: Shop, keys: list[int], at_ms: int, kinds: Kinds) -> None:
     """An order that does not say what was bought took what was in the cart."""
     bought = set(keys) or {known.product_key for known in shop.interests if known.level is Level.IN_CART}
     shop.interests = [known for known in shop.interests if known.product_key not in bought]
     oldest_ms = at_ms - PURCHASE_RETENTION_MS
     kept = [p for p in shop.purchases if p.at_ms > oldest_ms and p.product_key not in bought]
-    shop.purchases = [*kept, *(Purchase(key, at_ms) for key in sorted(bought))][-MOST_PURCHASES:]
+    known = kinds(bought) if bought else {}
+    new = [_purchase(key, at_ms, known.get(key)) for key in sorted(bought)]
+    shop.purchases = [*kept, *new][-MOST_PURCHASES:]
+
+
+def _purchase(product_key: int, at_ms: int, kind: Kind | None) -> Purchase:
+    if kind is None:
+        return Purchase(product_key, at_ms)
+    return Purchase(product_key, at_ms, kind.group_key, kind.category_key)
 
 
 def _raise_interest(shop: Shop, key: int, level: Level, at_ms: int) -> None:

@@ -231,7 +231,8 @@ class Server:
 
     def serving_policy(self) -> ServingPolicy:
         told = self.settings
-        return ServingPolicy(told.base_url, told.ranking_rates, self.cookie_keys(), told.tcf_vendor_id)
+        keys = self.cookie_keys()
+        return ServingPolicy(told.base_url, told.ranking_rates, keys, told.tcf_vendor_id, told.peace)
 
     def _secrets(self) -> Secrets:
         tokens = TokenKeys(self.keys.current, _ring(self.keys.tokens))

@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from adserver.domain.burn import Kind, kind_of
 from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Product
 from adserver.domain.price_history import (
@@ -79,6 +80,7 @@ _PAGE = prepared(
     .order_by(products.c.key)
     .limit(bindparam("most"))
 )
+_BODIES = prepared(select(products.c.body).where(products.c.key.in_(listed("keys"))))
 _COUNT = prepared(select(func.count()).where(products.c.advertiser_key == bindparam("advertiser_key")))
 _count_of_feed = select(func.count()).where(products.c.feed_key == bindparam("feed_key"))
 _COUNT_OF_FEED = prepared(_count_of_feed)
@@ -185,6 +187,19 @@ def set_picture(batch: Batch, write: SetPicture) -> Outcome:
     batch.connection.execute(_SET_PICTURE, row)
     log_catalogue_change(batch, write.advertiser_key)
     return SAVED
+
+
+def kinds_in(batch: Batch, keys: Iterable[int]) -> dict[int, Kind]:
+    """Of products that are bought just now."""
+    return _kinds(batch.connection.execute(_BODIES, {"keys": as_list(keys)}).fetchall())
+
+
+def kinds_read(reader: Reader, keys: Iterable[int]) -> dict[int, Kind]:
+    return _kinds(reader.rows(_BODIES, {"keys": as_list(keys)}))
+
+
+def _kinds(rows: Iterable[tuple[bytes]]) -> dict[int, Kind]:
+    return {product.key: kind_of(product) for product in (_decode(body) for (body,) in rows)}
 
 
 class SqliteCatalogue:

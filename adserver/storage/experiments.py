@@ -31,7 +31,7 @@ def record_ghost(batch: Batch, write: RecordGhost) -> Outcome:
     row = {name: getattr(write, name) for name in _ROW}
     if profile is None or batch.connection.execute(_GHOST, row).rowcount != 1:
         return _ACCEPTED
-    fold_touch(profile, _touch_of(write))
+    fold_touch(profile, _touch_of(write), write.advertiser_key)
     batch.keep_profile(write.visitor_key, profile, write.at_ms)
     batch.comparing.enter(write.visitor_key, write.advertiser_key, write.currency, write.at_ms, write.entries)
     for owner_key in (write.campaign_key, write.slot_key):

@@ -189,7 +189,7 @@ def _fold(batch: Batch, record: AdRecord) -> AdRecord:
     if profile is None:
         return msgspec.structs.replace(record, visitor_key=0)
     if record.event in _TOUCHES:
-        fold_touch(profile, touch_of(record))
+        fold_touch(profile, touch_of(record), record.advertiser_key)
         batch.keep_profile(record.visitor_key, profile, record.at_ms)
     return record
 

@@ -1,6 +1,7 @@
 """Events and profiles: what the writer folds, and what the flows read of a visitor."""
 
 from enum import IntEnum
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from adserver.domain.consent_record import Ended
 from adserver.domain.identity import key_of, product_key
 from adserver.domain.visitor import MOST_SHOPS, Profile, Shop, fold_event, fold_preference
 from adserver.storage.batch import Batch, decode_profile
+from adserver.storage.catalogue import kinds_in, kinds_read
 from adserver.storage.comparing import Counted
 from adserver.storage.erasure import HELD, HELD_BY_ADVERTISER, VISITOR_TABLES, of_visitor
 from adserver.storage.sqlite import Reader, prepared
@@ -51,7 +53,7 @@ def store_event(batch: Batch, write: StoreEvent, recent: "RecentIds", resent: bo
     if write.visitor_key and not write.first:
         profile = known_profile(batch, write.visitor_key, write.at_ms) or Profile(write.at_ms)
         known = list(profile.shops)
-        fold_event(profile, write.advertiser_key, event, write.at_ms)
+        fold_event(profile, write.advertiser_key, event, write.at_ms, partial(kinds_in, batch))
         end_of_who_left(batch, write.visitor_key, known, profile, write.at_ms)
         stand_on(batch, write.visitor_key, profile, write.advertiser_key, write.proof, write.at_ms)
         batch.keep_profile(write.visitor_key, profile, write.at_ms)
@@ -124,10 +126,10 @@ def known_profile(batch: Batch, visitor_key: int, at_ms: int) -> Profile | None:
             earlier.append((row["advertiser_key"], row["at_ms"], row["body"], row["proof"]))
     if not earlier:
         return None
-    profile = Profile(at_ms)
+    profile, kinds = Profile(at_ms), partial(kinds_in, batch)
     for advertiser_key, earlier_ms, body, proof in earlier:
         known = list(profile.shops)
-        fold_event(profile, advertiser_key, decode_event(body), earlier_ms)
+        fold_event(profile, advertiser_key, decode_event(body), earlier_ms, kinds)
         end_of_who_left(batch, visitor_key, known, profile, earlier_ms)
         told = decode_proof(proof) if proof else None
         stand_on(batch, visitor_key, profile, advertiser_key, told, earlier_ms)
@@ -164,7 +166,8 @@ def tell_preference(batch: Batch, write: TellPreference) -> Outcome:
     profile = known_profile(batch, write.visitor_key, write.at_ms)
     if profile is not None:
         known = list(profile.shops)
-        fold_preference(profile, write.advertiser_key, write.preference, write.product_key, write.at_ms)
+        told = (write.advertiser_key, write.preference, write.product_key, write.at_ms)
+        fold_preference(profile, *told, partial(kinds_in, batch))
         end_of_who_left(batch, write.visitor_key, known, profile, write.at_ms)
         batch.keep_profile(write.visitor_key, profile, write.at_ms)
     return _ACCEPTED
@@ -226,9 +229,9 @@ class SqliteProfiles:
         rows = self._reader.rows(_EVENTS_OF, {"visitor": visitor_key})
         if not rows:
             return None
-        profile = Profile(rows[0][1])
+        profile, kinds = Profile(rows[0][1]), partial(kinds_read, self._reader)
         for advertiser_key, at_ms, body, _ in rows:
-            fold_event(profile, advertiser_key, decode_event(body), at_ms)
+            fold_event(profile, advertiser_key, decode_event(body), at_ms, kinds)
         return profile
 
     def holds(self, visitor_key: int, advertiser_key: int | None = None) -> bool:

@@ -6,20 +6,24 @@ import msgspec
 
 from adserver.domain.approval import live_version
 from adserver.domain.audience import audience_for
-from adserver.domain.campaign import Campaign, Creative, Pacing, creatives_for
+from adserver.domain.burn import BurnScope
+from adserver.domain.campaign import PERIOD_MS, Campaign, Creative, FrequencyCap, Pacing, creatives_for
 from adserver.domain.catalogue import Product
+from adserver.domain.category import path_of
 from adserver.domain.choice import INTERESTS_LOOKED_AT
 from adserver.domain.contender import MESSAGE, contender_of
 from adserver.domain.decision import Candidate, Decision, NoAd, Request
 from adserver.domain.eligibility import Balance, Refusal, refusal
 from adserver.domain.experiment import Entry, Subject, arm_of
+from adserver.domain.identity import key_of
 from adserver.domain.money import Micros
 from adserver.domain.pacing import DayBudget, dice_of, may_spend
 from adserver.domain.pricing import CONTEXTUAL, smallest_price
 from adserver.domain.product_set import ProductSet
 from adserver.domain.situation import LAPSED_AFTER_MS, Situation, form_is_open
-from adserver.domain.visitor import INTEREST_RETENTION_MS, PURCHASE_RETENTION_MS, Level, Profile, Shop
+from adserver.domain.visitor import DAY_MS, INTEREST_RETENTION_MS, PURCHASE_RETENTION_MS, Level, Profile, Shop
 from adserver.domain.worth import ecpm_micros
+from pixel.events import EventName
 from tests.domain.plain_product_set import in_set
 
 # Whose rate it is served at, what is seen, and of which situation of the visitor its words may speak.
@@ -83,10 +87,7 @@ def _in_arm(
         if experiment.subject is not Subject.AUDIENCES:
             creatives = [one for one in contender.creatives if one.key in named.creative_keys]
             return _made_of(candidate, campaign, creatives), entry
-        stands = refusal(
-            msgspec.structs.replace(campaign, frequency_cap=None, status=campaign.status),
-            contender.creatives, None, False, now_ms,
-        ) in (None, Refusal.NO_PICTURE_MEASURE)  # fmt: skip
+        stands = refusal(campaign, contender.creatives, False, now_ms) is None
         shop = profile.shop(campaign.advertiser_key) if profile is not None else None
         belongs = (
             profile is not None and shop is not None
@@ -100,7 +101,8 @@ def _in_arm(
 
 
 def _made_of(candidate: Candidate, campaign: Campaign, creatives: Sequence[Creative]) -> Candidate:
-    contender = contender_of(campaign, creatives, candidate.contender.rates)
+    known = candidate.contender
+    contender = contender_of(campaign, creatives, known.rates, (), known.peace)
     return msgspec.structs.replace(candidate, contender=contender)
 
 
@@ -141,14 +143,8 @@ def _offer(
     barred = request.rules and request.rules.refusal(campaign.advertiser_key)
     if barred:
         return barred
-    no = refusal(
-        campaign,
-        candidate.contender.creatives,
-        profile,
-        request.image,
-        request.now_ms,
-        test=request.test,
-    )
+    no = refusal(campaign, candidate.contender.creatives, request.image, request.now_ms)
+    no = no or _peace_refusal(request, profile, candidate)
     if no is not None:
         return no
     shown = _shown(request, profile, candidate, products, dice, sets)
@@ -158,6 +154,77 @@ def _offer(
     if isinstance(offer, Decision) and not request.test:
         return _money_refusal(campaign, candidate.balance, dice, offer.audience_key) or offer
     return offer
+
+
+def _peace_refusal(request: Request, profile: Profile | None, candidate: Candidate) -> Refusal | None:
+    campaign, peace = candidate.contender.campaign, candidate.contender.peace
+    shop = profile.shop(campaign.advertiser_key) if profile is not None else None
+    if shop is not None and shop.blocked_at_ms:
+        return Refusal.SHOP_UNWANTED
+    if request.test:
+        return None
+    if profile is None:
+        has_cap = campaign.frequency_cap is not None or peace.asks_to_count
+        return Refusal.FREQUENCY_UNKNOWN if has_cap else None
+    if shop is not None and _bought_ms(shop):
+        since_ms = request.now_ms - _bought_ms(shop)
+        if peace.burn.scope is BurnScope.SHOP and since_ms < peace.burn.days * DAY_MS:
+            return Refusal.BURNED
+        bought = {one.product_key for one in shop.purchases}
+        looked_ms = [one.at_ms for one in shop.interests if one.product_key not in bought]
+        did_ms = max([*looked_ms, shop.form_started_ms])
+        if _rests(candidate, shop, request.now_ms) and did_ms <= _ordered_ms(shop):
+            return Refusal.BOUGHT_ALREADY
+    return _seen_refusal(profile, candidate, request.now_ms)
+
+
+def _bought_ms(shop: Shop) -> int:
+    return max([one.at_ms for one in shop.purchases] + [shop.last_event_ms.get(EventName.PURCHASE, 0)])
+
+
+def _ordered_ms(shop: Shop) -> int:
+    return shop.last_event_ms.get(EventName.PURCHASE, 0)
+
+
+def _rests(candidate: Candidate, shop: Shop, now_ms: int) -> bool:
+    """Whether only what was done after the purchase counts."""
+    contender = candidate.contender
+    named = [candidate.audiences[one.audience_key] for one in contender.campaign.terms.audience_rates]
+    addresses_buyers = any(EventName.PURCHASE in [rule.event for rule in one.inclusions] for one in named)
+    lasts = now_ms - _ordered_ms(shop) < contender.peace.rest_ms
+    return _ordered_ms(shop) > 0 and lasts and not addresses_buyers
+
+
+def _seen_refusal(profile: Profile, candidate: Candidate, now_ms: int) -> Refusal | None:
+    campaign, peace = candidate.contender.campaign, candidate.contender.peace
+    sights = [(one, at_ms) for one in profile.shown for at_ms in one.at_ms]
+    of_campaign = [at_ms for one, at_ms in sights if one.campaign_key == campaign.key]
+    of_advertiser = [at_ms for one, at_ms in sights if one.advertiser_key == campaign.advertiser_key]
+    clicked_ms = max([one.clicked_ms for one in profile.shown if one.campaign_key == campaign.key], default=0)
+    unclicked = [at_ms for at_ms in of_campaign if at_ms > clicked_ms and at_ms > now_ms - 30 * DAY_MS]
+    if campaign.frequency_cap is not None and _is_reached(campaign.frequency_cap, of_campaign, now_ms):
+        return Refusal.FREQUENCY_CAP
+    if _is_reached(peace.advertiser_cap, of_advertiser, now_ms):
+        return Refusal.ADVERTISER_CAP
+    if sum(at_ms > now_ms - DAY_MS for _, at_ms in sights) >= peace.annoyance_budget:
+        return Refusal.ANNOYANCE_BUDGET
+    return Refusal.FATIGUED if 0 < peace.fatigue_views <= len(unclicked) else None
+
+
+def _is_reached(cap: FrequencyCap, times_ms: list[int], now_ms: int) -> bool:
+    return sum(at_ms > now_ms - PERIOD_MS[cap.per] for at_ms in times_ms) >= cap.impressions
+
+
+def _worn_out(request: Request, profile: Profile | None, creative: Creative) -> bool:
+    """Whether the visitor has seen the creative as often as it may be shown."""
+    cap = creative.frequency_cap
+    if cap is None or request.test:
+        return False
+    if profile is None:
+        return True
+    sights = [sight for one in profile.shown for sight in zip(one.at_ms, one.creative_keys, strict=True)]
+    times_ms = [at_ms for at_ms, creative_key in sights if creative_key == creative.key]
+    return _is_reached(cap, times_ms, request.now_ms)
 
 
 def _shown(
@@ -172,18 +239,68 @@ def _shown(
     campaign = candidate.contender.campaign
     shop = profile.shop(campaign.advertiser_key) if profile is not None else None
     if profile is not None and shop is not None:
-        if shop.blocked_at_ms:
-            return Refusal.SHOP_UNWANTED
         audience_key = audience_for(campaign.terms, candidate.audiences, profile, request.now_ms)
         if audience_key is not None:
-            return _shown_to_member(request, candidate, audience_key, shop, (products, sets), dice)
-    return _shown_for_page(candidate, dice) if campaign.contextual else Refusal.NOT_IN_AUDIENCE
+            asked = (request, profile, candidate, audience_key, _afterwards(request, candidate, shop))
+            left = _unburnt(request, candidate, shop, products)
+            answer = _shown_to_member(*asked, (left, sets), dice)
+            if isinstance(answer, Refusal) and left != products:
+                unburnt = _shown_to_member(*asked, (products, sets), dice)
+                return answer if isinstance(unburnt, Refusal) else Refusal.BURNED
+            return answer
+    if not campaign.contextual:
+        return Refusal.NOT_IN_AUDIENCE
+    return _shown_for_page(request, profile, candidate, dice)
 
 
-def _shown_for_page(candidate: Candidate, dice: float) -> _Shown | Refusal:
+def _afterwards(request: Request, candidate: Candidate, shop: Shop) -> Shop:
+    """What the visitor did at the shop, after the purchase where the campaign rests."""
+    if request.test or not _rests(candidate, shop, request.now_ms):
+        return shop
+    since_ms = _ordered_ms(shop)
+    newer = [one for one in shop.interests if one.at_ms > since_ms]
+    started_ms = shop.form_started_ms if shop.form_started_ms > since_ms else 0
+    return msgspec.structs.replace(shop, interests=newer, form_started_ms=started_ms)
+
+
+def _unburnt(
+    request: Request, candidate: Candidate, shop: Shop, products: Mapping[int, Product]
+) -> Mapping[int, Product]:
+    """Without what is of a group or category of which something was bought lately."""
+    burn = candidate.contender.peace.burn
+    if request.test or burn.scope is BurnScope.PRODUCT:
+        return products
+    lately = [one for one in shop.purchases if one.at_ms > request.now_ms - burn.days * DAY_MS]
+    groups, categories = {one.group_key for one in lately} - {0}, {one.category_key for one in lately} - {0}
+    left = {}
+    for key, product in products.items():
+        path = path_of(product.product_type or "")
+        above = {plain_category(*path[: depth + 1]) for depth in range(len(path))}
+        same_group = product.item_group_id is not None and plain_group(product.item_group_id) in groups
+        if not same_group and not (burn.scope is BurnScope.CATEGORY and above & categories):
+            left[key] = product
+    return left
+
+
+def plain_category(*path: str) -> int:
+    return key_of(b"category", *[step.encode() for step in path])
+
+
+def plain_group(name: str) -> int:
+    return key_of(b"group", name.encode())
+
+
+def _shown_for_page(
+    request: Request, profile: Profile | None, candidate: Candidate, dice: float
+) -> _Shown | Refusal:
     """A message: products are chosen by what a visitor did."""
     messages = [creative for creative in _live(candidate) if creative.template == MESSAGE]
-    return (CONTEXTUAL, _one_of(messages, candidate, dice), (), None) if messages else Refusal.NO_MESSAGE
+    if not messages:
+        return Refusal.NO_MESSAGE
+    fresh = [creative for creative in messages if not _worn_out(request, profile, creative)]
+    if not fresh:
+        return Refusal.FREQUENCY_UNKNOWN if profile is None else Refusal.CREATIVE_CAP
+    return CONTEXTUAL, _one_of(fresh, candidate, dice), (), None
 
 
 def _live(candidate: Candidate) -> list[Creative]:
@@ -193,6 +310,7 @@ def _live(candidate: Candidate) -> list[Creative]:
 
 def _shown_to_member(
     request: Request,
+    profile: Profile,
     candidate: Candidate,
     audience_key: int,
     shop: Shop,
@@ -216,6 +334,9 @@ def _shown_to_member(
             return _no_product(shop, products, request)
         for_forms = all(_for(one) == {Situation.FORM_ABANDONED} for one in creatives)
         return Refusal.NO_OPEN_FORM if for_forms else Refusal.NOT_IN_SITUATION
+    showable = [one for one in showable if not _worn_out(request, profile, one)]
+    if not showable:
+        return Refusal.CREATIVE_CAP
     creative = _one_of(showable, candidate, dice)
     if creative.template != MESSAGE:
         spoken_of = _of_first_card(shop, chosen, situations)

@@ -9,7 +9,9 @@ import msgspec
 
 from adserver.domain.blocks import Blocks
 from adserver.domain.budget import Bucket
+from adserver.domain.burn import Burn, BurnScope, Kind, kind_of
 from adserver.domain.campaign import (
+    Advertiser,
     Approval,
     AudienceCreatives,
     Campaign,
@@ -30,6 +32,7 @@ from adserver.domain.holdout import answer_for
 from adserver.domain.house_rules import HouseRules
 from adserver.domain.identity import product_key
 from adserver.domain.money import Micros
+from adserver.domain.peace import PeacePolicy, bought_ms, peace_of
 from adserver.domain.pricing import AudienceRate, PricingModel
 from adserver.domain.product_set import Members, ProductSet, SetRule
 from adserver.domain.situation import LAPSED_AFTER_MS, Situation
@@ -93,6 +96,8 @@ class World:
             self.members.put(one)
         self.profile = self._profile() if self._mostly() else None
         most = max(self.random.choices(range(1, 17), k=2))
+        self.advertisers = {shop: self._advertiser(shop) for shop in SHOPS}
+        self.policy = PeacePolicy(fatigue_views=self._or(20, 0, 1, 2))
         self.candidates = [self._candidate(key) for key in range(1, most + 1)]
         self.request = self._request()
         self.rate = self._or(0.5, None)
@@ -132,6 +137,7 @@ class World:
                     availability=word,
                     product_type=self.random.choice(CATEGORIES),
                     brand=self.random.choice(BRANDS),
+                    item_group_id=self.random.choice((None, "g1", "g2", "g3", "g4")),
                     sale_price_micros=self._or(None, Micros(1)),
                     sale_until_ms=self.random.choice((None, NOW_MS, NOW_MS + 1)),
                 )
@@ -149,20 +155,55 @@ class World:
             for one in self._keys(key, throw.choice((3, 30)))
         ]
         edges = (PURCHASE_RETENTION_MS, LAPSED_AFTER_MS)
-        shop.purchases = [Purchase(one, self._age(*edges)) for one in self._keys(key, 3)]
+        shop.purchases = sorted(
+            [self._purchase(one, self._age(*edges)) for one in self._keys(key, throw.choice((0, 3)))],
+            key=lambda one: one.at_ms,
+        )
         shop.unwanted = self._keys(key, throw.choice((0, 20)))
         shop.blocked_at_ms = self._or(0, NOW_MS)
         shop.form_started_ms = self._or(0, 1, self._age(FORM_RETENTION_MS), NOW_MS)
         shop.form_submitted_ms = self._or(0, NOW_MS, NOW_MS - DAY_MS)
         shop.last_event_ms = {EventName.VIEW_ITEM: self._age(30 * DAY_MS)}
+        if throw.random() < 0.2:
+            shop.last_event_ms[EventName.PURCHASE] = self._age(2 * DAY_MS)
         return shop
 
     def _profile(self) -> Profile:
         profile = Profile(0)
         profile.shops = [self.shop(key) for key in self.random.sample(SHOPS, self.random.randint(1, 3))]
         shown = self.random.sample(range(1, 17), self.random.randint(0, 4))
-        profile.shown = [Shown(key, [NOW_MS - DAY_MS, NOW_MS]) for key in shown]
+        profile.shown = [self._shown(key) for key in shown]
         return profile
+
+    def _purchase(self, key: int, at_ms: int) -> Purchase:
+        """Of a product whose group and category the catalogue told, or not."""
+        product = self.catalogue.get(key)
+        kind = Kind() if product is None or self.random.random() < 0.2 else kind_of(product)
+        return Purchase(key, at_ms, kind.group_key, kind.category_key)
+
+    def _shown(self, campaign_key: int) -> Shown:
+        """Twice, and rarely as often as some cap allows."""
+        more = self._or(0, 1, 2, 3)
+        times = sorted([NOW_MS - DAY_MS, NOW_MS, *(self._age(7 * DAY_MS, 30 * DAY_MS) for _ in range(more))])
+        creatives = [campaign_key * 10 + self.random.randint(0, 2) for _ in times]
+        clicked_ms = self.random.choice((0, 0, NOW_MS, NOW_MS - DAY_MS))
+        return Shown(campaign_key, times, self.random.choice((0, *SHOPS)), creatives, clicked_ms)
+
+    def _advertiser(self, key: int) -> Advertiser:
+        """Mostly with wishes that nobody in these worlds has seen or bought enough for."""
+        if self.random.random() < 0.6:
+            return make_advertiser(key=key, rest_after_purchase_days=0)
+        often = FrequencyCap(self.random.choice((1, 2)), self.random.choice(list(Period)))
+        return make_advertiser(
+            key=key,
+            frequency_cap=self._or(None, often),
+            annoyance_budget=self._or(None, 3, 5),
+            rest_after_purchase_days=self._or(0, 1, 2, 180),
+            burn=self._or(None, self._burn()),
+        )
+
+    def _burn(self) -> Burn:
+        return Burn(self.random.choice(list(BurnScope)), self.random.choice((1, 2, 180)))
 
     def _bucket(self) -> Bucket:
         caps = (None, 10**9, 10**9, 0, 1, 1_999, 2_000, 2_001, 251_000)
@@ -196,6 +237,8 @@ class World:
             ends_at_ms=self._or(None, NOW_MS, NOW_MS + 1),
             pacing=throw.choice(list(Pacing)),
             frequency_cap=self._or(None, FrequencyCap(1, Period.HOUR), FrequencyCap(2, Period.WEEK)),
+            burn=self._or(None, self._burn()),
+            addresses_buyers=throw.random() < 0.1,
             contextual=throw.random() < 0.3,
             audience_creatives=tuple(AudienceCreatives(audience, (key * 10,)) for audience in seen_by),
             pricing_model=throw.choice(list(PricingModel)),
@@ -210,14 +253,11 @@ class World:
     def _candidate(self, key: int) -> Candidate:
         kinds = self.random.choices((make_creative, make_message), (3, 1), k=self._or(2, 0, 1, 3))
         creatives = [self._creative(make, key * 10 + place, key) for place, make in enumerate(kinds)]
-        campaign = self._campaign(key)
+        campaign, rates = self._campaign(key), self._or(Rates(), Rates(900, 9, 1))
+        experiments = self._experiments(campaign, creatives)
+        peace = peace_of(campaign, self.advertisers[campaign.advertiser_key], self.policy)
         return Candidate(
-            contender_of(
-                campaign,
-                creatives,
-                self._or(Rates(), Rates(900, 9, 1)),
-                self._experiments(campaign, creatives),
-            ),
+            contender_of(campaign, creatives, rates, experiments, peace),
             self._balance(),
             self._or(1.0, 0.5, None),
             {VIEWERS: make_audience(key=VIEWERS), BUYERS: make_audience(EventName.PURCHASE, key=BUYERS)},
@@ -243,6 +283,8 @@ class World:
     def _creative(self, make: Callable[..., Creative], key: int, campaign_key: int) -> Creative:
         throw = self.random
         live = make(key=key, campaign_key=campaign_key, approval=self._or(Approval.APPROVED, *Approval))
+        if throw.random() < 0.04:
+            live = msgspec.structs.replace(live, frequency_cap=FrequencyCap(1, self._or(Period.DAY, *Period)))
         if throw.random() < 0.3:
             live = msgspec.structs.replace(live, copies=(Copy("Still there"),))
         if live.template == "message":
@@ -342,7 +384,7 @@ def test_what_is_read_of_the_catalogue_is_enough() -> None:
         shop, most = world.shop(SHOPS[0]), world.request.cards
         first, rules = first_choices(shop, most, NOW_MS), world.request.rules
         read = {key: world.catalogue[key] for key in first if key in world.catalogue}
-        if is_settled(first, read if rules is None else rules.visible(read)):
+        if is_settled(first, read if rules is None else rules.visible(read)) and not bought_ms(shop):
             settled += 1
         else:
             read |= {key: world.catalogue[key] for key in all_choices(shop) if key in world.catalogue}

@@ -3,9 +3,12 @@
 import pytest
 
 from adserver.domain.campaign import Campaign, FrequencyCap, Pacing, Period, Status
-from adserver.domain.eligibility import Refusal, money_refusal, refusal
+from adserver.domain.contender import contender_of
+from adserver.domain.eligibility import Refusal, money_refusal, refusal, sight_refusal
 from adserver.domain.money import Micros
+from adserver.domain.peace import Sights
 from adserver.domain.pricing import AdEvent, PricingModel
+from adserver.domain.snapshot import Rates
 from adserver.domain.traffic import FLAT, Traffic
 from adserver.domain.visitor import Profile, fold_touch
 from tests.domain.makers import (
@@ -27,17 +30,14 @@ BUCKETS = ("total", "day", "advertiser_total", "advertiser_day")
 
 def verdict(campaign: Campaign, profile: Profile | None = None, **options: object) -> Refusal | None:
     """The first reason against a campaign, its money's last; a test visitor's ads cost nothing."""
-    test = bool(options.get("test"))
-    no = refusal(
-        campaign,
-        options.get("creatives", [make_creative()]),  # type: ignore[arg-type]
-        profile or make_profile(),
-        bool(options.get("image")),
-        NOW_MS,
-        test=test,
-    )
+    creatives = options.get("creatives", [make_creative()])
+    no = refusal(campaign, creatives, bool(options.get("image")), NOW_MS)  # type: ignore[arg-type]
+    if no is not None or options.get("test"):
+        return no
+    contender = contender_of(campaign, creatives, Rates())  # type: ignore[arg-type]
+    no = sight_refusal(contender, Sights(profile or make_profile(), NOW_MS))
     balance = options.get("balance", make_balance())
-    return no or (None if test else money_refusal(campaign, balance, 0.5))  # type: ignore[arg-type]
+    return no or money_refusal(campaign, balance, 0.5)  # type: ignore[arg-type]
 
 
 def test_a_campaign_with_nothing_against_it_is_eligible() -> None:

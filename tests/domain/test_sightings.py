@@ -4,8 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adserver.domain.campaign import PERIOD_MS, FrequencyCap, Period
-from adserver.domain.eligibility import Refusal, refusal
+from adserver.domain.contender import contender_of
+from adserver.domain.eligibility import Refusal, sight_refusal
+from adserver.domain.peace import Sights
 from adserver.domain.sightings import HOUR_MS, Seen, noted, profile_of, seconds_needed
+from adserver.domain.snapshot import Rates
 from tests.domain.makers import CAMPAIGN, DAY_MS, NOW_MS, make_campaign, make_creative
 
 NOW_HOUR = NOW_MS // HOUR_MS
@@ -56,9 +59,10 @@ def test_the_list_is_kept_until_the_last_of_it_no_longer_counts() -> None:
 def test_a_cap_is_never_exceeded_in_any_period(offsets_ms, most, per) -> None:
     """Whenever the page is opened, an ad is shown if the list lets it; then the true times are looked at."""
     campaign = make_campaign(frequency_cap=FrequencyCap(most, per))
+    contender = contender_of(campaign, [make_creative()], Rates())
     seen, shown = (), []
     for at_ms in (NOW_MS + offset_ms for offset_ms in offsets_ms):
-        no = refusal(campaign, [make_creative()], profile_of(seen), False, at_ms)
+        no = sight_refusal(contender, Sights(profile_of(seen), at_ms))
         assert no in (None, Refusal.FREQUENCY_CAP)
         if no is None:
             seen = noted(seen, CAMPAIGN, at_ms, {CAMPAIGN: PERIOD_MS[per]})

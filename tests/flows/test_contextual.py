@@ -96,10 +96,16 @@ def test_the_cookie_lasts_until_no_cap_needs_it_and_no_longer(page: Street) -> N
     assert DAY_MS < int(morsel["max-age"]) * 1_000 <= DAY_MS + HOUR_MS
 
 
-def test_an_ad_without_a_cap_needs_no_cookie(street: Street) -> None:
+def test_an_ad_without_a_cap_is_counted_too_since_a_visitor_has_a_budget_of_all_ads(street: Street) -> None:
     open_page(street, frequency_cap=None)
-    served = street.visit(STRANGER)
-    assert served.filled and served.set_cookie is None
+    reader, seen = STRANGER, []
+    for _ in range(30):
+        served = street.visit(reader)
+        seen.append(served.filled)
+        if served.filled:
+            reader = returning(reader, served)
+    assert seen == [True] * 5 + [False] * 25  # an advertiser's
+    assert refusal_of(street, reader) is Refusal.ADVERTISER_CAP
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,10 @@ def test_each_card_leads_to_its_own_product(shown: Street) -> None:
 
 def test_what_was_bought_is_not_shown_again(shown: Street) -> None:
     shown.hit(e="purchase", transaction_id="R-1")
+    assert refusals(shown) == {CAMPAIGN: Refusal.BOUGHT_ALREADY}
+    shown.look()  # at the same product: to see when it comes, or how it is washed
+    assert refusals(shown) == {CAMPAIGN: Refusal.BOUGHT_ALREADY}
+    shown.change(addresses_buyers=True)
     assert refusals(shown) == {CAMPAIGN: Refusal.NO_PRODUCT}
 
 

@@ -27,7 +27,7 @@ NO = {"consent": "0"}
 @pytest.fixture
 def town(street: Street) -> Street:
     street.register(VENDOR)
-    street.open()
+    street.open(addresses_buyers=True)  # an order at the shop does not end its ads
     save_new(street.storage, other_shop(), make_campaign(key=CAMPAIGN + 5, advertiser_key=OTHER))
     return street
 

@@ -5,7 +5,6 @@ from urllib.parse import quote
 import msgspec
 
 from adserver.domain.caller import Caller, on_site
-from adserver.domain.campaign import PERIOD_MS
 from adserver.domain.catalogue import card_of
 from adserver.domain.click_prefix import allowed_prefix
 from adserver.domain.contender import MESSAGE
@@ -231,16 +230,16 @@ class Serve:
     def _site_cookie(
         self, answer: Decision | NoAd, viewer: Viewer, site: Site, caller: Caller, now_ms: int
     ) -> bytes | None:
-        """Counts an ad with a cap for whoever has no profile; leaves where the visitor withdraws."""
+        """Counts an ad for whoever has no profile; leaves where the visitor withdraws."""
         names, seen = names_for(caller.secure), on_site(caller, site.key).seen_here
         if viewer.consent.withdrawn and seen:
             return expire_site(names)
         without_profile = viewer.profile is not None and not viewer.visitor_key
-        if isinstance(answer, NoAd) or answer.campaign.frequency_cap is None or not without_profile:
+        if isinstance(answer, NoAd) or not without_profile:
             return None
-        known = map(self._snapshot.campaigns.get, {answer.campaign.key, *(key for key, _, _ in seen)})
-        periods_ms = {one.key: PERIOD_MS[one.frequency_cap.per] for one in known if one and one.frequency_cap}
-        seen = noted(seen, answer.campaign.key, now_ms, periods_ms)
+        keys = {answer.creative.key, *(key for key, _, _ in seen)}
+        periods_ms = {key: self._snapshot.counted_for_ms(key) for key in keys}
+        seen = noted(seen, answer.creative.key, now_ms, periods_ms)
         value = mint_site(seen, site.key, self._policy.cookie_keys)
         return set_site(value, seconds_needed(seen, now_ms, periods_ms), names)
 

@@ -5,6 +5,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from adserver.domain.peace import DEFAULT_POLICY, PeacePolicy
 from adserver.domain.token import AdToken
 from creatives.card import Card
 from creatives.formats import Format
@@ -16,12 +17,15 @@ CARDS_OF_IMAGE = 4  # frames of one GIF
 
 
 class ServingPolicy(msgspec.Struct, frozen=True):
-    """The operator's settings: our own address, what currencies are worth to the ranking, keys, an IAB id."""
+    """The operator's settings: our own address, what currencies are worth to the ranking, keys, an IAB id,
+    and how much of ads a visitor is shown at most.
+    """
 
     base_url: str
     ranking_rates: Mapping[str, float]
     cookie_keys: KeyRing
     tcf_vendor_id: int | None = None
+    peace: PeacePolicy = DEFAULT_POLICY
 
 
 class Chance(msgspec.Struct, frozen=True):

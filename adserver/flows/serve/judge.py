@@ -15,6 +15,7 @@ from adserver.domain.holdout import Candidates, answer_for
 from adserver.domain.house_rules import HouseRules, HouseRulesOf
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
+from adserver.domain.peace import bought_ms
 from adserver.domain.sightings import profile_of
 from adserver.domain.slot import Site, Slot
 from adserver.domain.slot_counts import is_foreign
@@ -52,7 +53,7 @@ class Judge:
     ) -> None:
         self._memory = memory
         self._snapshot = memory.snapshot
-        self._contenders = Contenders(memory.snapshot)
+        self._contenders = Contenders(memory.snapshot, policy.peace)
         self._house_rules = HouseRulesOf(memory.snapshot)
         self._catalogue = stores.catalogue
         self._profiles = stores.profiles
@@ -67,7 +68,8 @@ class Judge:
         profile = self._profiles.profile(visitor_key) if visitor_key else None
         if profile is not None:
             return Viewer(consent, visitor_key, profile)
-        return Viewer(consent, 0, profile_of(caller.seen_here) if consent.may_cap else None)
+        seen_here = profile_of(caller.seen_here, self._snapshot.ad_of) if consent.may_cap else None
+        return Viewer(consent, 0, seen_here)
 
     def judge(
         self, slot: Slot, site: Site, consent: Consent, caller: Caller, now_ms: int, image_cards: int = 0
@@ -186,7 +188,8 @@ class Judge:
     ) -> Mapping[int, Product]:
         """Each shop's first choices; more of its interests only where one of those cannot be bought now.
 
-        Or where campaigns show only part of the catalogue, which the first choices may lie outside of.
+        Or where campaigns show only part of the catalogue, or heed what was bought: the first choices may lie
+        outside of what they show.
         """
         shelf, read = self._snapshot.shelf, self._catalogue.products
         known = [
@@ -200,7 +203,7 @@ class Judge:
         more = {
             shop.advertiser_key: all_choices(shop)
             for shop, line_up in known
-            if line_up.has_sets or not is_settled(first[shop.advertiser_key], visible)
+            if line_up.has_sets or bought_ms(shop) or not is_settled(first[shop.advertiser_key], visible)
         }
         return {**found, **shelf.products(more, read)} if more else found
 

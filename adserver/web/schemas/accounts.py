@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from msgspec.structs import asdict, replace
 from pydantic import Field, model_validator
 
-from adserver.domain.campaign import Advertiser
+from adserver.domain.campaign import REST_DAYS, Advertiser
 from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.experiment import MOST_HOLDOUT_BPS
 from adserver.domain.identity import read_id, write_id
@@ -34,6 +34,17 @@ from adserver.web.schemas.fields import (
     Name,
     ShownTime,
     Strict,
+)
+from adserver.web.schemas.peace import (
+    AdvertiserBurn,
+    AdvertiserCap,
+    AnnoyanceBudget,
+    BurnBody,
+    FrequencyCapBody,
+    RestDays,
+    show_burn,
+    show_cap,
+    with_peace,
 )
 from adserver.writes import ApiKey, Scope
 
@@ -99,16 +110,29 @@ class AdvertiserDraft(Strict):
     item_id_rule: ItemIdRuleBody | None = None
     trust_reference_price: TrustReferencePrice = False
     holdout_bps: HoldoutBps = 0
+    frequency_cap: AdvertiserCap | None = None
+    annoyance_budget: AnnoyanceBudget | None = None
+    rest_after_purchase_days: RestDays = REST_DAYS
+    burn: AdvertiserBurn | None = None
 
     def advertiser(self) -> Advertiser:
-        read = {"domains": tuple(self.domains), "item_id_rule": _rule(self.item_id_rule)}
-        read["categories"] = tuple(self.categories)
-        return Advertiser(key=0, public_id="", **self.model_dump() | read)
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        given |= {"domains": tuple(self.domains), "item_id_rule": _rule(self.item_id_rule)}
+        given["categories"] = tuple(self.categories)
+        return Advertiser(key=0, public_id="", **with_peace(given))
 
 
 class AdvertiserChange(Change):
     liftable: ClassVar[frozenset[str]] = frozenset(
-        {"daily_budget_micros", "total_budget_micros", "webhook_url", "item_id_rule"}
+        {
+            "daily_budget_micros",
+            "total_budget_micros",
+            "webhook_url",
+            "item_id_rule",
+            "frequency_cap",
+            "annoyance_budget",
+            "burn",
+        }
     )
 
     name: Name | None = None
@@ -130,9 +154,13 @@ class AdvertiserChange(Change):
     consent_hold: ConsentHold | None = Field(default=None, description="the operator's to change")
     trust_reference_price: TrustReferencePrice | None = None
     holdout_bps: HoldoutBps | None = None
+    frequency_cap: AdvertiserCap | None = None
+    annoyance_budget: AnnoyanceBudget | None = None
+    rest_after_purchase_days: RestDays | None = None
+    burn: AdvertiserBurn | None = None
 
     def edit(self, advertiser: Advertiser) -> Advertiser:
-        given = self.given()
+        given = with_peace(self.given())
         if "item_id_rule" in given:
             given["item_id_rule"] = _rule(self.item_id_rule)
         for name in {"domains", "categories"} & given.keys():
@@ -168,6 +196,10 @@ class AdvertiserAnswer(Strict):
     holdout_since: ShownTime | None = Field(
         description="when that share was set; what is compared began then"
     )
+    frequency_cap: FrequencyCapBody | None = Field(description="null for the operator's")
+    annoyance_budget: int | None = Field(description="null for the operator's")
+    rest_after_purchase_days: int
+    burn: BurnBody | None
     created_at: ShownTime
 
 
@@ -198,6 +230,10 @@ def show_advertiser(advertiser: Advertiser, funds: Funds) -> AdvertiserAnswer:
         trust_reference_price=advertiser.trust_reference_price,
         holdout_bps=advertiser.holdout_bps,
         holdout_since=advertiser.holdout_since_ms,
+        frequency_cap=show_cap(advertiser.frequency_cap),
+        annoyance_budget=advertiser.annoyance_budget,
+        rest_after_purchase_days=advertiser.rest_after_purchase_days,
+        burn=show_burn(advertiser.burn),
         created_at=advertiser.created_at_ms,
     )
 

@@ -10,15 +10,12 @@ from adserver.domain.campaign import (
     Advertiser,
     AudienceCreatives,
     Campaign,
-    FrequencyCap,
     Pacing,
-    Period,
     Status,
 )
 from adserver.domain.identity import write_id
 from adserver.domain.money import ZERO
 from adserver.domain.pricing import CONVERSION_EVENTS, AudienceRate, PricingModel, ProductMatch, Terms
-from adserver.domain.visitor import MOST_SHOWN
 from adserver.flows.manage import Standing
 from adserver.web.schemas.fields import (
     AdvertiserId,
@@ -39,6 +36,14 @@ from adserver.web.schemas.fields import (
     ShownTime,
     Strict,
 )
+from adserver.web.schemas.peace import (
+    AddressesBuyers,
+    BurnBody,
+    FrequencyCapBody,
+    show_burn,
+    show_cap,
+    with_peace,
+)
 from pixel.events import EventName
 
 
@@ -53,11 +58,6 @@ MOST_NAMED = 20  # audiences of a campaign, and creatives of an audience
 
 ClickWindow = Annotated[int, Field(strict=True, ge=1, le=30)]
 ViewWindow = Annotated[int, Field(strict=True, ge=1, le=7)]
-
-
-class FrequencyCapBody(Strict):
-    impressions: int = Field(strict=True, ge=1, le=MOST_SHOWN)
-    per: Period
 
 
 class CampaignAudienceBody(Strict):
@@ -109,9 +109,7 @@ def _domain_fields(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any
     if "audiences" in given:
         given = _named_audiences(given.pop("audiences")) | given
     own = {_RENAMED.get(name, name): value for name, value in given.items() if name not in TERMS}
-    if isinstance(cap := own.get("frequency_cap"), FrequencyCapBody):
-        own["frequency_cap"] = FrequencyCap(cap.impressions, cap.per)
-    return own, {name: given[name] for name in TERMS & given.keys()}
+    return with_peace(own), {name: given[name] for name in TERMS & given.keys()}
 
 
 def _named_audiences(named: list[CampaignAudienceBody]) -> dict[str, Any]:
@@ -146,6 +144,8 @@ class CampaignDraft(Strict):
     audiences: Audiences = Field(default_factory=list)
     contextual: Contextual = False
     product_set_id: ProductSetId | None = Field(default=None, description="its cards; null for all products")
+    burn: BurnBody | None = Field(default=None, description="null for the advertiser's")
+    addresses_buyers: AddressesBuyers = False
     click_window_days: ClickWindow = 30
     view_window_days: ViewWindow = 1
     bill_post_view: Flag = False
@@ -174,6 +174,7 @@ class CampaignChange(Change):
             "ends_at",
             "frequency_cap",
             "product_set_id",
+            "burn",
             "fallback_url",
         }
     )
@@ -194,6 +195,8 @@ class CampaignChange(Change):
     audiences: Audiences | None = None
     contextual: Contextual | None = None
     product_set_id: ProductSetId | None = None
+    burn: BurnBody | None = None
+    addresses_buyers: AddressesBuyers | None = None
     click_window_days: ClickWindow | None = None
     view_window_days: ViewWindow | None = None
     bill_post_view: Flag | None = None
@@ -238,6 +241,8 @@ class CampaignAnswer(Strict):
     audiences: list[CampaignAudienceAnswer]
     contextual: bool
     product_set_id: str | None
+    burn: BurnBody | None
+    addresses_buyers: bool
     click_window_days: int
     view_window_days: int
     bill_post_view: bool
@@ -252,7 +257,7 @@ class CampaignAnswer(Strict):
 
 
 def show_campaign(campaign: Campaign, standing: Standing) -> CampaignAnswer:
-    terms, cap = campaign.terms, campaign.frequency_cap
+    terms = campaign.terms
     return CampaignAnswer(
         id=write_id("cmp", campaign.key),
         advertiser_id=write_id("adv", campaign.advertiser_key),
@@ -271,12 +276,14 @@ def show_campaign(campaign: Campaign, standing: Standing) -> CampaignAnswer:
         starts_at=campaign.starts_at_ms,
         ends_at=campaign.ends_at_ms,
         pacing=campaign.pacing,
-        frequency_cap=None if cap is None else FrequencyCapBody(impressions=cap.impressions, per=cap.per),
+        frequency_cap=show_cap(campaign.frequency_cap),
         audiences=_show_audiences(campaign),
         contextual=campaign.contextual,
         product_set_id=None
         if campaign.product_set_key is None
         else write_id("set", campaign.product_set_key),
+        burn=show_burn(campaign.burn),
+        addresses_buyers=campaign.addresses_buyers,
         click_window_days=terms.click_window_days,
         view_window_days=terms.view_window_days,
         bill_post_view=terms.bill_post_view,

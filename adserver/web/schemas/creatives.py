@@ -26,6 +26,7 @@ from adserver.web.schemas.fields import (
     ShownTime,
     Strict,
 )
+from adserver.web.schemas.peace import CreativeCap, FrequencyCapBody, show_cap, with_peace
 from creatives.card import COLOUR_PATTERN, MEDIA_ADDRESS_PATTERN, Brand, Message, Offer
 
 
@@ -129,6 +130,7 @@ class CreativeDraft(Strict):
         default=None, description="whom a message is for; left out, those who left a form open"
     )
     copies: Copies = Field(default_factory=list)
+    frequency_cap: CreativeCap | None = None
 
     def creative(self) -> Creative:
         return Creative(
@@ -143,11 +145,14 @@ class CreativeDraft(Strict):
             language=self.language,
             situations=tuple(dict.fromkeys(self.situations or ())),
             copies=tuple(copy.copy_of() for copy in self.copies),
+            **with_peace({"frequency_cap": self.frequency_cap}),
         )
 
 
 class CreativeChange(Change):
-    liftable: ClassVar[frozenset[str]] = frozenset({"offer", "message", "link", "situations"})
+    liftable: ClassVar[frozenset[str]] = frozenset(
+        {"offer", "message", "link", "situations", "frequency_cap"}
+    )
 
     template: Template | None = None
     brand: BrandBody | None = None
@@ -157,9 +162,10 @@ class CreativeChange(Change):
     language: Language | None = None
     situations: Situations | None = None
     copies: Copies | None = None
+    frequency_cap: CreativeCap | None = None
 
     def edit(self, creative: Creative) -> Creative:
-        given = self.given()
+        given = with_peace(self.given())
         if self.brand is not None:
             given["brand"] = self.brand.brand()
         if "offer" in given:
@@ -260,6 +266,7 @@ class CreativeAnswer(Strict):
     language: str
     situations: list[Situation]
     copies: list[CopyBody]
+    frequency_cap: FrequencyCapBody | None
     approval: Approval
     reason: str | None = Field(description="why it was rejected")
     content_hash: str = Field(description="of all that visitors see or follow; what an approval is of")
@@ -285,6 +292,7 @@ def show_creative(creative: Creative) -> CreativeAnswer:
         id=write_id("crv", creative.key),
         campaign_id=write_id("cmp", creative.campaign_key),
         **_show_content(creative),
+        frequency_cap=show_cap(creative.frequency_cap),
         approval=creative.approval,
         reason=_reason(creative),
         shown=live_version(creative) is not None,
