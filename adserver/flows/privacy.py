@@ -9,11 +9,12 @@ import msgspec
 
 from adserver.domain import meanings
 from adserver.domain.approval import live_version
-from adserver.domain.campaign import Advertiser
+from adserver.domain.campaign import Advertiser, Period
 from adserver.domain.catalogue import Product
 from adserver.domain.consent_record import Ended, write_proof
 from adserver.domain.identity import write_id
 from adserver.domain.memory import Memory
+from adserver.domain.peace import DEFAULT_POLICY, PeacePolicy, Sights, peace_of
 from adserver.domain.pricing import CONTEXTUAL, AdEvent
 from adserver.domain.token import AdToken, TokenKeys, verify
 from adserver.domain.visitor import Level, Preference, Profile, Shop
@@ -46,6 +47,16 @@ class Why(msgspec.Struct, frozen=True):
     product: Product | None = None
     seen_at_ms: int = 0
     times_shown: int = 0
+    limits: tuple["Limit", ...] = ()
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """How often ads were shown lately, and how often they may be: the shop's, or everybody's."""
+
+    of_shop: bool
+    times: int
+    most: int
+    per: Period
 
 
 class Wish(StrEnum):
@@ -93,6 +104,7 @@ class Privacy:
         mint_key: Callable[[], int],
         tokens: TokenKeys,
         credit: Callable[[int], None],
+        peace: PeacePolicy = DEFAULT_POLICY,
     ) -> None:
         self._snapshot = memory.snapshot
         self._tally = memory.tally
@@ -104,6 +116,7 @@ class Privacy:
         self._mint_key = mint_key
         self._tokens = tokens
         self._credit = credit
+        self._peace = peace
 
     # ---- what we hold ----
 
@@ -187,7 +200,17 @@ class Privacy:
             touch.event is AdEvent.IMPRESSION and touch.campaign_key == ad.token.campaign_key
             for touch in profile.touches
         )
-        return Why(shop_name, ad.advertiser.name, True, reason, product, seen_at_ms, shown)
+        limits = self._limits(ad, profile)
+        return Why(shop_name, ad.advertiser.name, True, reason, product, seen_at_ms, shown, limits)
+
+    def _limits(self, ad: "_Ad", profile: Profile) -> tuple[Limit, ...]:
+        peace = peace_of(self._snapshot.campaigns[ad.token.campaign_key], ad.advertiser, self._peace)
+        sights, cap = Sights(profile, self._clock()), peace.advertiser_cap
+        of_shop = sights.of_advertiser(ad.advertiser.key, cap)
+        return (
+            Limit(True, of_shop, cap.impressions, cap.per),
+            Limit(False, sights.today, peace.annoyance_budget, Period.DAY),
+        )
 
     def tell(self, text: str, visitor_key: int, preference: Preference) -> Wish:
         """Keep a wish about the token's ad, for the visitor it was shown to."""

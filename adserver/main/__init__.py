@@ -167,8 +167,9 @@ class Server:
         )
         self.redeem = Redeem(self.memory, storage, self.clock, known)
         self.privacy = Privacy(
-            self.memory, storage, self.clock, self.mint_key, known.tokens, self.convert.credit_visitor
-        )
+            self.memory, storage, self.clock, self.mint_key, known.tokens, self.convert.credit_visitor,
+            settings.peace,
+        )  # fmt: skip
         self.manage = self._manage()
         self._make_flows_that_go_out()
 
