@@ -8,9 +8,6 @@ TABLES = {
     "profiles": "What is remembered of those visits, to choose ads",
     "decisions": "Ads that were chosen for you",
     "ad_events": "Ads you saw or clicked",
-    "ghosts": "Ads that were chosen for you and not shown, so that shops learn what ads change",
-    "experiment_visitors": "Which group of a comparison you are in, by lot, and what you did since",
-    "experiment_orders": "Orders and sign-ups that count for those groups",
     "conversions": "Orders, forms and sign-ups, to tell whether an ad led to them",
     "offer_codes": "Discount codes that you got by clicking an ad",
     "consents": "What you agreed to in each shop, as digests: kept as proof, also when all else is erased",
@@ -31,10 +28,10 @@ COLUMNS = {
     "profiles": {
         "seen_ms": "when this was last changed",
         "due_ms": "when the oldest of this is deleted",
-        "body": "shops with the products you looked at, put in the cart or bought (with digests of what kind"
-        " of product that was), forms you began, when you last did each kind of thing there, and what you"
-        " asked us not to show; and the ads you saw, whose and with which look, and when you last clicked"
-        " one, to limit how often they come",
+        "body": "shops with the products you looked at, put in the cart or bought (with digests of its"
+        " kind), forms you began, when you last did each kind of thing there, and what you asked us not to"
+        " show; and the ads you saw, whose and with which look, and when you last clicked one, to limit how"
+        " often they come",
     },
     "decisions": {
         "impression_id": "a number of ours for this ad",
@@ -45,39 +42,6 @@ COLUMNS = {
         "product_keys": "the products in it, as digests",
         "image_key": "a digest that ties an ad sent as a picture to its link",
         "token": "the signed proof in that link",
-    },
-    "ghosts": {
-        "ghost_key": "a number of ours for this ad",
-        "at_ms": "when it was chosen",
-        "slot_key": "the place on a publisher's page where it would have been shown",
-        "advertiser_key": "the shop",
-        "campaign_key": AN_AD,
-        "creative_key": AN_AD,
-    },
-    "experiment_visitors": {
-        "experiment_key": "a number of ours for the comparison",
-        "advertiser_key": "the shop",
-        "campaign_key": "the campaign it is about, 0 for all of the shop's",
-        "arm": "your group, by lot",
-        "currency": "the shop's currency",
-        "entered_ms": "since when you are in it",
-        "impressions": "how many of its ads you saw since, for two weeks",
-        "clicks": "how many you clicked",
-        "purchases": "how many orders you made at the shop",
-        "leads": "how many forms you sent, or accounts you opened",
-        "revenue_micros": "what the orders were worth, in millionths of the currency",
-        "credited_micros": "how much of that is put down to ads",
-        "spend_micros": "what the shop paid for showing you ads",
-    },
-    "experiment_orders": {
-        "conversion_key": "a digest of the order's or form's id",
-        "advertiser_key": "the shop",
-        "event": "what it was",
-        "at_ms": "when",
-        "currency": "the currency",
-        "value_micros": "its value, less what you sent back, in millionths of the currency",
-        "stands": "whether you kept any of it",
-        "credited": "whether it is put down to an ad",
     },
     "ad_events": {
         "charge_id": "a number of ours for this ad, and whether it was seen or clicked",

@@ -11,6 +11,7 @@ from adserver.domain.visitor import DAY_MS
 from tests.domain.makers import NOW_MS
 from tests.web.visiting import NEWS, Browser, Visiting
 
+COUNTED = ("taken", "not_billable")  # the shop's first campaign pays for clicks alone
 TOKEN = re.compile(r"/i\?t=([\w-]+)")
 MESSAGE = {"headline": "Hello", "body": "Have a look.", "button": "Go"}
 
@@ -79,7 +80,7 @@ def shown_of(browser: Browser, times: int) -> int:
         if answer.headers["x-slot"] == "filled":
             filled += 1
             token = TOKEN.search(answer.text)
-            assert token and browser.ask("POST", f"/i?t={token[1]}&debug=1").headers["x-charge"] == "taken"
+            assert token and browser.ask("POST", f"/i?t={token[1]}&debug=1").headers["x-charge"] in COUNTED
     return filled
 
 
@@ -134,7 +135,7 @@ def test_a_test_visitor_sees_everything(town: Town) -> None:
     browser = town.browser()
     visit_all(town, browser)
     browser.post("/test-visitor", test="on")
-    assert all(browser.is_shown_an_ad() for _ in range(3)) and "__Host-rt-test" in browser.cookies
+    assert all(browser.is_shown_an_ad() for _ in range(3)) and browser.cookies["rt-test"] == "1"
     for _ in range(15):
         answer = browser.ask("GET", f"/slot/{town.slot}", headers=NEWS)
         token = TOKEN.search(answer.text)
