@@ -9,7 +9,7 @@ from adserver.domain.campaign import Campaign, Creative, Pacing, Status, creativ
 from adserver.domain.experiment import Entry, Experiment, Subject
 from adserver.domain.money import Micros
 from adserver.domain.peace import DEFAULT_POLICY, Peace, PeacePolicy, peace_of
-from adserver.domain.pricing import CONTEXTUAL, PricingModel, smallest_price
+from adserver.domain.pricing import CONTEXTUAL, PER_THOUSAND, PricingModel, smallest_price
 from adserver.domain.situation import Situation
 from adserver.domain.snapshot import NO_FIGURES, Rates, Snapshot
 from adserver.domain.tally import NETWORK
@@ -61,6 +61,7 @@ class Contender(msgspec.Struct, frozen=True):
     peace: Peace
     has_cap: bool  # of its own, or of a creative's
     caps_creatives: bool
+    pays_for_clicks: bool  # or for what follows them: views without one make it worth less
     trials: tuple["Trial", ...] = ()  # experiments, in which what a visitor may see depends on their arm
     entry: Entry | None = None  # of an arm: that whoever sees it is in it
 
@@ -131,6 +132,7 @@ def _contender(campaign: Campaign, creatives: Sequence[Creative], rates: Rates, 
         peace,
         campaign.frequency_cap is not None or caps_creatives,
         caps_creatives,
+        campaign.terms.pricing_model not in PER_THOUSAND,
     )
 
 
@@ -184,6 +186,7 @@ class Joint(msgspec.Struct, frozen=True):
     dearest: Micros
     peace: Peace  # the advertiser's part of it is so of all
     heeds_ms: int  # for so long a purchase matters to any
+    click_leaders: frozenset[int]  # the campaigns of those leaders that views without a click make worth less
 
 
 class LineUp(msgspec.Struct, frozen=True, eq=False):
@@ -235,6 +238,9 @@ def _joint_of(contenders: tuple[Contender, ...]) -> Joint:
         max(bid.price for bid in bids),
         contenders[0].peace,
         max(contender.peace.heeds_ms for contender in contenders),
+        frozenset(
+            one.campaign.key for one in contenders if one.pays_for_clicks and one.own_bid.ecpm_micros == best
+        ),
     )
 
 

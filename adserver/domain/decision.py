@@ -26,7 +26,15 @@ from adserver.domain.experiment import Entry, Subject, arm_of
 from adserver.domain.house_rules import HouseRules
 from adserver.domain.money import ZERO
 from adserver.domain.pacing import dice_of
-from adserver.domain.peace import NOTHING_BURNT, UNTOUCHED, Afterwards, Sights, afterwards, bought_ms
+from adserver.domain.peace import (
+    NOTHING_BURNT,
+    UNTOUCHED,
+    Afterwards,
+    Sights,
+    afterwards,
+    bought_ms,
+    fatigue_factor,
+)
 from adserver.domain.product_set import NO_SETS, Members
 from adserver.domain.situation import Situation, form_is_open, situation_of_cards, situations_of
 from adserver.domain.slot import Slot
@@ -223,11 +231,21 @@ class _Hearing:
         return (
             self._are_all_up(line_up, joint)
             and not self._is_tired_of_any(line_up, joint)
+            and not self._has_seen_leaders_of(joint)
             and not (joint.least_micros < slot.floor_cpm_micros and joint.currency == slot.currency)
             and bool(self._known_of(self._shops[joint.advertiser_key], joint.products_key).chosen)
         )
 
+    def _has_seen_leaders_of(self, joint: Joint) -> bool:
+        """Whether those with the best bid are worth less to this visitor; the others can but fall behind."""
+        if not self._sights.shown or self._request.test:
+            return False
+        seen = self._sights.shown.keys() & joint.click_leaders
+        return any(self._sights.views_without_click(key) for key in seen)
+
     def _is_tired_of_any(self, line_up: LineUp, joint: Joint) -> bool:
+        if not self._sights.shown or self._request.test:
+            return False
         tired_of = self._sights.tired_of(joint.peace.fatigue_views)
         return bool(tired_of) and not tired_of.isdisjoint(line_up.campaign_keys)
 
@@ -286,7 +304,15 @@ class _Hearing:
             no = money_refusal(contender.campaign, candidate.balance, self._dice, bid.audience_key)
             if no is not None:
                 return no
-        return _Offer(bid.ecpm_micros * candidate.exchange_rate, ((contender, bid),))
+        worth = bid.ecpm_micros * self._freshness(contender)
+        return _Offer(worth * candidate.exchange_rate, ((contender, bid),))
+
+    def _freshness(self, contender: Contender) -> float:
+        """What its views without a click leave of a campaign's click rate."""
+        sights, key = self._sights, contender.campaign.key
+        if not contender.pays_for_clicks or key not in sights.shown or self._request.test:
+            return 1.0
+        return fatigue_factor(sights.views_without_click(key))
 
     def of(self, contender: Contender) -> "_Hearing":
         """As the contender was heard."""

@@ -21,7 +21,7 @@ from pixel.events import EventName
 
 MOST_DAILY_ADS = 24  # a day: as many as a site's cookie can count for a week
 FATIGUE_MS = 30 * DAY_MS
-_HALVED_BY_VIEWS = 10  # a tenth view without a click halves the chance of the next
+_HALVED_BY_VIEWS = 10
 
 # The chance of a click after so many views without one, against the first's: 10 / (10 + views).
 FATIGUE = tuple(_HALVED_BY_VIEWS / (_HALVED_BY_VIEWS + views) for views in range(MOST_SHOWN + 1))

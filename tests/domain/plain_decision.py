@@ -18,7 +18,7 @@ from adserver.domain.experiment import Entry, Subject, arm_of
 from adserver.domain.identity import key_of
 from adserver.domain.money import Micros
 from adserver.domain.pacing import DayBudget, dice_of, may_spend
-from adserver.domain.pricing import CONTEXTUAL, smallest_price
+from adserver.domain.pricing import CONTEXTUAL, PricingModel, smallest_price
 from adserver.domain.product_set import ProductSet
 from adserver.domain.situation import LAPSED_AFTER_MS, Situation, form_is_open
 from adserver.domain.visitor import DAY_MS, INTEREST_RETENTION_MS, PURCHASE_RETENTION_MS, Level, Profile, Shop
@@ -150,7 +150,7 @@ def _offer(
     shown = _shown(request, profile, candidate, products, dice, sets)
     if isinstance(shown, Refusal):
         return shown
-    offer = _priced(request, candidate, *shown)
+    offer = _priced(request, profile, candidate, *shown)
     if isinstance(offer, Decision) and not request.test:
         return _money_refusal(campaign, candidate.balance, dice, offer.audience_key) or offer
     return offer
@@ -200,15 +200,17 @@ def _seen_refusal(profile: Profile, candidate: Candidate, now_ms: int) -> Refusa
     sights = [(one, at_ms) for one in profile.shown for at_ms in one.at_ms]
     of_campaign = [at_ms for one, at_ms in sights if one.campaign_key == campaign.key]
     of_advertiser = [at_ms for one, at_ms in sights if one.advertiser_key == campaign.advertiser_key]
-    clicked_ms = max([one.clicked_ms for one in profile.shown if one.campaign_key == campaign.key], default=0)
-    unclicked = [at_ms for at_ms in of_campaign if at_ms > clicked_ms and at_ms > now_ms - 30 * DAY_MS]
     if campaign.frequency_cap is not None and _is_reached(campaign.frequency_cap, of_campaign, now_ms):
         return Refusal.FREQUENCY_CAP
     if _is_reached(peace.advertiser_cap, of_advertiser, now_ms):
         return Refusal.ADVERTISER_CAP
     if sum(at_ms > now_ms - DAY_MS for _, at_ms in sights) >= peace.annoyance_budget:
         return Refusal.ANNOYANCE_BUDGET
-    return Refusal.FATIGUED if 0 < peace.fatigue_views <= len(unclicked) else None
+    return (
+        Refusal.FATIGUED
+        if 0 < peace.fatigue_views <= len(_unclicked(profile, campaign.key, now_ms))
+        else None
+    )
 
 
 def _is_reached(cap: FrequencyCap, times_ms: list[int], now_ms: int) -> bool:
@@ -395,8 +397,28 @@ def _one_of(creatives: list[Creative], candidate: Candidate, dice: float) -> Cre
     return creatives[int(dice_of(candidate.contender.campaign.key, dice, b"creative") * len(creatives))]
 
 
+def _freshness(request: Request, profile: Profile | None, candidate: Candidate) -> float:
+    campaign = candidate.contender.campaign
+    per_thousand = campaign.terms.pricing_model in (PricingModel.CPM, PricingModel.VCPM)
+    if profile is None or request.test or per_thousand:
+        return 1.0
+    return 10 / (10 + len(_unclicked(profile, campaign.key, request.now_ms)))
+
+
+def _unclicked(profile: Profile, campaign_key: int, now_ms: int) -> list[int]:
+    """The times of 30 days that it was seen since its last click."""
+    known = [one for one in profile.shown if one.campaign_key == campaign_key]
+    return [
+        at_ms
+        for one in known
+        for at_ms in one.at_ms
+        if at_ms > one.clicked_ms and at_ms > now_ms - 30 * DAY_MS
+    ]
+
+
 def _priced(
     request: Request,
+    profile: Profile | None,
     candidate: Candidate,
     audience_key: int,
     creative: Creative,
@@ -410,7 +432,7 @@ def _priced(
     slot = request.slot
     if slot.currency == campaign.terms.currency and native < slot.floor_cpm_micros:
         return Refusal.BELOW_FLOOR
-    worth = native * candidate.exchange_rate
+    worth = native * _freshness(request, profile, candidate) * candidate.exchange_rate
     return Decision(campaign, creative, chosen, worth, {}, audience_key, situation=situation)
 
 

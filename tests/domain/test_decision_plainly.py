@@ -191,14 +191,14 @@ class World:
 
     def _advertiser(self, key: int) -> Advertiser:
         """Mostly with wishes that nobody in these worlds has seen or bought enough for."""
-        if self.random.random() < 0.6:
+        if self.random.random() < 0.75:
             return make_advertiser(key=key, rest_after_purchase_days=0)
         often = FrequencyCap(self.random.choice((1, 2)), self.random.choice(list(Period)))
         return make_advertiser(
             key=key,
             frequency_cap=self._or(None, often),
             annoyance_budget=self._or(None, 3, 5),
-            rest_after_purchase_days=self._or(0, 1, 2, 180),
+            rest_after_purchase_days=self.random.choice((0, 2, 180)),
             burn=self._or(None, self._burn()),
         )
 
@@ -283,7 +283,7 @@ class World:
     def _creative(self, make: Callable[..., Creative], key: int, campaign_key: int) -> Creative:
         throw = self.random
         live = make(key=key, campaign_key=campaign_key, approval=self._or(Approval.APPROVED, *Approval))
-        if throw.random() < 0.04:
+        if throw.random() < 0.06:
             live = msgspec.structs.replace(live, frequency_cap=FrequencyCap(1, self._or(Period.DAY, *Period)))
         if throw.random() < 0.3:
             live = msgspec.structs.replace(live, copies=(Copy("Still there"),))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from adserver.domain.burn import Burn, BurnScope, Kind, category_keys, kind_of
 from adserver.domain.campaign import FrequencyCap, Period
 from adserver.domain.catalogue import Product
-from adserver.domain.decision import Candidate, Decision, decide
+from adserver.domain.contender import line_up_of
+from adserver.domain.decision import Candidate, Decision, Together, decide
 from adserver.domain.eligibility import Refusal
 from adserver.domain.peace import (
     DEFAULT_POLICY,
@@ -21,7 +22,7 @@ from adserver.domain.peace import (
     fatigue_factor,
     peace_of,
 )
-from adserver.domain.pricing import AdEvent, AudienceRate
+from adserver.domain.pricing import AdEvent, AudienceRate, PricingModel
 from adserver.domain.sightings import Ad, noted, profile_of
 from adserver.domain.snapshot import Snapshot
 from adserver.domain.visitor import (
@@ -177,6 +178,27 @@ def test_each_view_without_a_click_makes_the_next_click_less_likely(views: int) 
     assert 0 < fatigue_factor(views + 1) <= fatigue_factor(views) <= 1
     assert fatigue_factor(0) == 1 and fatigue_factor(10) == 0.5
     assert list(FATIGUE) == sorted(set(FATIGUE), reverse=True)
+
+
+@given(st.integers(0, 4), st.integers(0, 4), st.floats(0, 0.999))
+def test_of_two_campaigns_alike_the_one_less_seen_is_shown(of_one: int, of_other: int, dice: float) -> None:
+    """Also where a line-up would answer together; what is paid for views is worth the same however often."""
+    profile = make_profile()
+    for key, times in ((CAMPAIGN, of_one), (CAMPAIGN + 1, of_other)):
+        see(profile, [NOW_MS - 2 * DAY_MS] * times, campaign_key=key)
+    for model, counts in ((PricingModel.CPC, True), (PricingModel.CPM, False)):
+        pair = [
+            candidate(key=key, pricing_model=model, rate_micros=2_000) for key in (CAMPAIGN, CAMPAIGN + 1)
+        ]
+        line_up = line_up_of([one.contender for one in pair])
+        assert line_up.joint is not None
+        for asked in (pair, [Together(line_up, line_up.joint, 1.0)]):
+            decided = decide(make_request(), profile, asked, CATALOGUE, dice)
+            assert isinstance(decided, Decision)
+            if counts and of_one != of_other:
+                assert decided.campaign.key == CAMPAIGN + (of_other < of_one)
+            else:
+                assert decided.campaign.key == CAMPAIGN + int(dice * 2)
 
 
 @pytest.mark.parametrize(
