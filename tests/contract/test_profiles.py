@@ -6,13 +6,24 @@ from itertools import count
 import msgspec
 import pytest
 
+from adserver.domain.burn import Kind, kind_of
 from adserver.domain.identity import key_of, product_key
 from adserver.domain.offer import HandCode
 from adserver.domain.pricing import AdEvent
+from adserver.domain.visitor import Preference, Shown
 from adserver.storage.embedded import Storage
 from adserver.storage.visitors import RecentIds
 from adserver.storage.writer import Applied, Committer
-from adserver.writes import ForgetVisitor, RecordAd, RecordDecision, Result, StoreEvent
+from adserver.writes import (
+    ForgetVisitor,
+    RecordAd,
+    RecordDecision,
+    RemoveProductsNotIn,
+    Result,
+    SaveProducts,
+    StoreEvent,
+    TellPreference,
+)
 from pixel.events import EventName
 from tests.contract.stores import (
     CLICK_PRICE,
@@ -22,7 +33,7 @@ from tests.contract.stores import (
     make_record,
     rows_of,
 )
-from tests.domain.makers import ADVERTISER, CAMPAIGN, CARTERS, HOUR_MS, NOW_MS, SLOT, make_event
+from tests.domain.makers import ADVERTISER, CAMPAIGN, CARTERS, HOUR_MS, NOW_MS, SLOT, make_event, make_product
 
 VISITOR = 4_242_424_242_424
 _event_keys = count(1_000)
@@ -282,3 +293,56 @@ def test_a_clock_that_goes_back_does_not_lose_ids() -> None:
     recent.add(1, NOW_MS)
     recent.add(2, NOW_MS - 3 * HOUR_MS)
     assert recent.knows(1) and recent.knows(2)
+
+
+def test_what_was_bought_keeps_its_group_and_category_when_it_leaves_the_catalogue(storage: Storage) -> None:
+    """Whether the order is folded, was in the cart, came with the cookie, or was told by the button."""
+    boots = make_product("boots", item_group_id="g", product_type="Shoes > Boots")
+    hat = make_product("hat", item_group_id="g", product_type="Hats")
+    storage.writer.commit(SaveProducts(ADVERTISER, (boots, hat), feed_key=1, import_key=1))
+    see(storage, "boots")
+    storage.writer.commit(TellPreference(VISITOR, ADVERTISER, Preference.BOUGHT, hat.key, NOW_MS))
+    do(storage, EventName.ADD_TO_CART, "boots")
+    do(storage, EventName.PURCHASE)
+    do(storage, EventName.PURCHASE, "socks")
+    storage.writer.commit(RemoveProductsNotIn(1, 2))
+    known = purchases(storage)
+    assert known == {
+        boots.key: kind_of(boots),
+        hat.key: kind_of(hat),
+        product_key(ADVERTISER, "socks"): Kind(),
+    }
+    assert known[boots.key].group_key == known[hat.key].group_key > 0
+    assert known[boots.key].category_key != known[hat.key].category_key
+
+
+def test_an_order_that_came_with_the_cookie_knows_what_kind_it_was(storage: Storage) -> None:
+    boots = make_product("boots", item_group_id="g")
+    storage.writer.commit(SaveProducts(ADVERTISER, (boots,)))
+    do(storage, EventName.PURCHASE, "boots", first=True)
+    assert purchases(storage) == {boots.key: kind_of(boots)}
+    see(storage, "hat")
+    assert profile_count(storage) == 1 and purchases(storage) == {boots.key: kind_of(boots)}
+
+
+def do(storage: Storage, name: EventName, *item_ids: str, first: bool = False) -> None:
+    event = make_event(name, *item_ids)
+    storage.writer.commit(StoreEvent(next(_event_keys), ADVERTISER, VISITOR, first, event, NOW_MS))
+
+
+def purchases(storage: Storage) -> dict[int, Kind]:
+    profile = storage.profiles.profile(VISITOR)
+    assert profile is not None
+    (shop,) = profile.shops
+    return {one.product_key: Kind(one.group_key, one.category_key) for one in shop.purchases}
+
+
+def test_an_ad_is_counted_with_its_advertiser_and_creative_and_its_click(storage: Storage) -> None:
+    see(storage, "boots")
+    for event, impression_id in ((AdEvent.IMPRESSION, 1), (AdEvent.IMPRESSION, 2), (AdEvent.CLICK, 2)):
+        record = make_record(impression_id, event, visitor_key=VISITOR)
+        storage.writer.commit(RecordAd((record,)))
+    profile = storage.profiles.profile(VISITOR)
+    assert profile is not None
+    creative = make_record().creative_key
+    assert profile.shown == [Shown(CAMPAIGN, [NOW_MS] * 2, ADVERTISER, [creative] * 2, NOW_MS)]

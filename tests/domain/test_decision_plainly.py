@@ -191,7 +191,7 @@ class World:
 
     def _advertiser(self, key: int) -> Advertiser:
         """Mostly with wishes that nobody in these worlds has seen or bought enough for."""
-        if self.random.random() < 0.75:
+        if self.random.random() < 0.85:
             return make_advertiser(key=key, rest_after_purchase_days=0)
         often = FrequencyCap(self.random.choice((1, 2)), self.random.choice(list(Period)))
         return make_advertiser(
