@@ -126,6 +126,13 @@ class _Offer(msgspec.Struct, frozen=True):
     line_up: LineUp | None = None
 
 
+class Heard(msgspec.Struct, frozen=True):
+    """A decision, with all that could have answered and what each of them offered."""
+
+    answer: Decision | NoAd
+    offers: Sequence[_Offer]
+
+
 class _Known(msgspec.Struct, frozen=True):
     """What all campaigns of a shop have to go by: what this visitor did there, and would be shown of it."""
 
@@ -148,10 +155,22 @@ def decide(
     picks among a campaign's creatives and, hashed with a campaign's key, paces that campaign. `members` tells
     which products are in the campaigns' sets.
     """
+    return hear(request, profile, candidates, products, dice, members).answer
+
+
+def hear(
+    request: Request,
+    profile: Profile | None,
+    candidates: Sequence[Candidate | Together],
+    products: Mapping[int, Product],
+    dice: float,
+    members: Members = NO_SETS,
+) -> Heard:
+    """The same decision, with what it was chosen from."""
     hearing = _Hearing(request, profile, products, dice, members)
     offers = hearing.offers(candidates)
     if not offers:
-        return NoAd(hearing.refusals, entries=hearing.entered())
+        return Heard(NoAd(hearing.refusals, entries=hearing.entered()), ())
     best = max([offer.ecpm_micros for offer in offers])
     leaders = [leader for offer in offers if offer.ecpm_micros == best for leader in offer.leaders]
     winner, bid = leaders[int(dice * len(leaders))]
@@ -160,7 +179,7 @@ def decide(
         if offer.line_up is None and loser is not winner:
             hearing.refusals[loser.campaign.key] = Refusal.OUTRANKED
     outbid = tuple(offer.line_up for offer in offers if offer.line_up is not None)
-    return hearing.of(winner).decision(winner, bid, best, outbid)
+    return Heard(hearing.of(winner).decision(winner, bid, best, outbid), offers)
 
 
 class _Hearing:

@@ -4,23 +4,25 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from adserver.domain.decision import Candidate, Decision, NoAd, Together
+from adserver.domain.decision import Candidate, Decision, Heard, NoAd, Together
 from adserver.domain.eligibility import Refusal
 
 Candidates = Sequence[Candidate | Together]
 
 
-def answer_for(
+def heard_for(
     candidates: Candidates,
-    ask: Callable[[Candidates], Decision | NoAd],
+    ask: Callable[[Candidates], Heard],
     holds_out: Callable[[int], bool],
-) -> Decision | NoAd:
+) -> Heard:
     """What `ask` answers, and again without each advertiser that won and holds the visitor out."""
-    answer = ask(candidates)
-    while isinstance(answer, Decision) and holds_out(answer.campaign.advertiser_key):
-        candidates = without(candidates, answer.campaign.advertiser_key)
-        answer = after_ghost(answer, ask(candidates), candidates)
-    return answer
+    heard = ask(candidates)
+    while isinstance(heard.answer, Decision) and holds_out(heard.answer.campaign.advertiser_key):
+        candidates = without(candidates, heard.answer.campaign.advertiser_key)
+        again = ask(candidates)
+        answer = after_ghost(heard.answer, again.answer, candidates)
+        heard = msgspec.structs.replace(again, answer=answer)
+    return heard
 
 
 def without(candidates: Candidates, advertiser_key: int) -> list[Candidate | Together]:

@@ -1,10 +1,10 @@
 """A campaign in an experiment: whoever draws an arm sees what it says, for good, and everybody else all."""
 
 from adserver.domain.contender import contender_of, line_up_of
-from adserver.domain.decision import Candidate, Decision, NoAd, decide
+from adserver.domain.decision import Candidate, Decision, Heard, NoAd, decide, hear
 from adserver.domain.eligibility import Refusal
 from adserver.domain.experiment import Arm, Entry, Experiment, Subject, arm_of
-from adserver.domain.holdout import Candidates, answer_for
+from adserver.domain.holdout import Candidates, heard_for
 from adserver.domain.identity import product_key
 from adserver.domain.pricing import AudienceRate
 from adserver.domain.snapshot import Rates, Snapshot
@@ -105,7 +105,7 @@ def test_an_arm_of_audiences_is_for_its_own_and_all_who_belong_to_any_are_compar
             answer = asked(visitor, experiment, did=(event,), audience_rates=rates)
             assert answer.entries == (Entry(EXPERIMENT, arm, CAMPAIGN),)
             assert isinstance(answer, Decision) is (audience_key in arms[arm].audience_keys)
-        nobody = asked(visitor, experiment, did=(EventName.PURCHASE,), audience_rates=rates)
+        nobody = asked(visitor, experiment, did=(EventName.ADD_TO_WISHLIST,), audience_rates=rates)
         assert (nobody.refusals, nobody.entries) == ({CAMPAIGN: Refusal.NOT_IN_AUDIENCE}, ())
 
 
@@ -140,14 +140,14 @@ def test_the_next_advertiser_answers_and_each_that_lost_is_told_why() -> None:
     profile = make_profile(make_shop(make_interest("boots")), at_other)
     catalogue = make_catalogue(make_product(), lamp)
 
-    def ask(candidates: Candidates) -> Decision | NoAd:
-        return decide(make_request(), profile, candidates, catalogue, 0.5)
+    def ask(candidates: Candidates) -> Heard:
+        return hear(make_request(), profile, candidates, catalogue, 0.5)
 
-    answer = answer_for([*first, other], ask, {ADVERTISER}.__contains__)
+    answer = heard_for([*first, other], ask, {ADVERTISER}.__contains__).answer
     assert isinstance(answer, Decision) and answer.campaign.key == 3
     assert answer.refusals == {1: Refusal.HOLDOUT, 2: Refusal.OUTRANKED}
     assert [ghost.campaign.key for ghost in answer.ghosts] == [1]
-    nobody = answer_for([*first, other], ask, {ADVERTISER, 8}.__contains__)
+    nobody = heard_for([*first, other], ask, {ADVERTISER, 8}.__contains__).answer
     assert isinstance(nobody, NoAd)
     assert nobody.refusals == {1: Refusal.HOLDOUT, 2: Refusal.OUTRANKED, 3: Refusal.HOLDOUT}
     assert [ghost.campaign.key for ghost in nobody.ghosts] == [1, 3]

@@ -25,10 +25,10 @@ from adserver.domain.campaign import (
 from adserver.domain.catalogue import Availability, Product
 from adserver.domain.choice import all_choices, first_choices, is_settled
 from adserver.domain.contender import contender_of, line_up_of
-from adserver.domain.decision import Candidate, Decision, NoAd, Request, Together, decide
+from adserver.domain.decision import Candidate, Decision, NoAd, Request, Together, decide, hear
 from adserver.domain.eligibility import Balance, Refusal
 from adserver.domain.experiment import Arm, Experiment, Subject
-from adserver.domain.holdout import answer_for
+from adserver.domain.holdout import heard_for
 from adserver.domain.house_rules import HouseRules
 from adserver.domain.identity import product_key
 from adserver.domain.money import Micros
@@ -328,11 +328,11 @@ def test_the_answer_is_the_plain_one() -> None:
         world = World(seed, experiments=seed % 2 == 0)
         asked = (world.request, world.profile, world.candidates, world.catalogue, world.dice)
         before, dice = asked[:2], asked[3:]
-        answer = answer_for(
+        answer = heard_for(
             world.candidates,
-            lambda some: decide(*before, some, *dice, world.members),  # noqa: B023
+            lambda some: hear(*before, some, *dice, world.members),  # noqa: B023
             world.holding.__contains__,
-        )
+        ).answer
         plain = plain_decision.decide_with_holdout(*asked, world.sets, world.holding)
         assert answer == plain, f"world {seed}"
         seen.update([type(answer).__name__, *answer.refusals.values()])

@@ -5,17 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from adserver.domain.caller import Caller, is_from
+from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Product
 from adserver.domain.choice import all_choices, first_choices, is_settled
 from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.contender import Contenders, LineUp, line_up_of
-from adserver.domain.decision import Candidate, Decision, NoAd, Request, Together, decide
+from adserver.domain.decision import Candidate, Decision, Heard, NoAd, Request, Together, hear
 from adserver.domain.experiment import is_held_out
-from adserver.domain.holdout import Candidates, answer_for
+from adserver.domain.holdout import Candidates, heard_for
 from adserver.domain.house_rules import HouseRules, HouseRulesOf
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.peace import bought_ms
+from adserver.domain.product_set import Members
 from adserver.domain.sightings import profile_of
 from adserver.domain.slot import Site, Slot
 from adserver.domain.slot_counts import is_foreign
@@ -37,6 +39,31 @@ class Viewer(msgspec.Struct, frozen=True):
     consent: Consent
     visitor_key: int = 0
     profile: Profile | None = None
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """All that a decision looks at, but the dice."""
+
+    viewer: Viewer
+    request: Request
+    candidates: Sequence[Candidate | Together]
+    products: Mapping[int, Product]
+    members: Members
+    advertisers: Mapping[int, Advertiser]
+
+    def heard(self, dice: float) -> Heard:
+        """By this throw; where the winner holds the visitor out, its ad is a ghost, and another answers."""
+        profile = self.viewer.profile
+
+        def ask(candidates: Candidates) -> Heard:
+            return hear(self.request, profile, candidates, self.products, dice, self.members)
+
+        if self.request.test or not self.viewer.visitor_key:
+            return ask(self.candidates)
+        return heard_for(self.candidates, ask, self._holds_out)
+
+    def _holds_out(self, advertiser_key: int) -> bool:
+        return is_held_out(self.viewer.visitor_key, self.advertisers[advertiser_key])
 
 
 class Judge:
@@ -74,25 +101,33 @@ class Judge:
     def judge(
         self, slot: Slot, site: Site, consent: Consent, caller: Caller, now_ms: int, image_cards: int = 0
     ) -> tuple[Decision | NoAd, Viewer]:
+        fetched = self.fetch(slot, site, consent, caller, now_ms, image_cards)
+        if fetched is None:
+            return NoAd({}), Viewer(consent)
+        return fetched.heard(self._dice()).answer, fetched.viewer
+
+    def fetch(
+        self, slot: Slot, site: Site, consent: Consent, caller: Caller, now_ms: int, image_cards: int = 0
+    ) -> Fetched | None:
+        """What the decision for this caller looks at; None where nobody is answered."""
         is_person = caller.robot is None and not is_foreign(caller, site)
         if not is_person or not self._writer.records:
-            return NoAd({}), Viewer(consent)
+            return None
         viewer = self._viewer(consent, caller)
+        return self.fetch_for(viewer, slot, site, now_ms, image_cards, test=caller.test)
+
+    def fetch_for(
+        self, viewer: Viewer, slot: Slot, site: Site, now_ms: int, image_cards: int, *, test: bool
+    ) -> Fetched:
+        """The same for whom the caller knows already, or describes."""
         shops = viewer.profile.shops if viewer.profile is not None else []
         candidates = self._candidates(shops, now_ms)
         cards = image_cards or FORMATS[slot.format_name].cards
         rules = self._house_rules.at(slot, site)
         products = self._products(shops, cards, now_ms, rules)
-        request = Request(slot, cards, image_cards > 0, now_ms, caller.test, rules, viewer.visitor_key)
-        members, dice = self._snapshot.members, self._dice()
-
-        def ask(candidates: Candidates) -> Decision | NoAd:
-            return decide(request, viewer.profile, candidates, products, dice, members)
-
-        if caller.test or not viewer.visitor_key:
-            return ask(candidates), viewer
-        advertisers, visitor_key = self._snapshot.advertisers, viewer.visitor_key
-        return answer_for(candidates, ask, lambda key: is_held_out(visitor_key, advertisers[key])), viewer
+        request = Request(slot, cards, image_cards > 0, now_ms, test, rules, viewer.visitor_key)
+        known = self._snapshot
+        return Fetched(viewer, request, candidates, products, known.members, known.advertisers)
 
     def consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent:
         """What this site's request allows, and no other's."""
