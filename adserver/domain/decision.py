@@ -132,6 +132,13 @@ class Heard(msgspec.Struct, frozen=True):
     answer: Decision | NoAd
     offers: Sequence[_Offer]
 
+    @property
+    def propensity(self) -> float:
+        """How probable the answer was before the dice were thrown for a tie."""
+        best = max([offer.ecpm_micros for offer in self.offers], default=0.0)
+        leaders = sum(len(offer.leaders) for offer in self.offers if offer.ecpm_micros == best)
+        return 1 / leaders if leaders else 1.0
+
 
 class _Known(msgspec.Struct, frozen=True):
     """What all campaigns of a shop have to go by: what this visitor did there, and would be shown of it."""

@@ -1,35 +1,157 @@
-"""What an experiment has shown so far: each arm beside the first, and whether that may be believed."""
+"""A verdict on each candidate of a decision: its refusal and what is behind it, or its score by its parts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from adserver.domain.comparison import Comparison, Sizes, compare, sizes_of
-from adserver.domain.experiment import Experiment, Metric
-from adserver.domain.participant import Sums
+from adserver.domain.budget import Bucket
+from adserver.domain.campaign import PERIOD_MS, Campaign
+from adserver.domain.contender import Bid, Contender
+from adserver.domain.decision import Candidate, Decision, Heard, Together
+from adserver.domain.eligibility import Balance, Refusal
+from adserver.domain.money import Micros
+from adserver.domain.pricing import PER_THOUSAND, PricingModel, rate_of
+from adserver.domain.visitor import Profile
+from adserver.domain.worth import click_rate, conversion_rate
+
+BUDGETS = ("total", "daily", "account_total", "account_daily")
+
+
+class Score(msgspec.Struct, frozen=True):
+    """What a thousand ads were expected to earn, and of what that is made.
+
+    `ecpm_micros` is in the campaign's currency, `ranked_micros` what it was compared by. The rates are None
+    where the pricing model does not ask for them.
+    """
+
+    ecpm_micros: float
+    ranked_micros: float
+    rate_micros: Micros
+    audience_key: int
+    exchange_rate: float
+    click_rate: float | None = None
+    conversion_rate: float | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """An experiment's arms in their order; `comparisons` has, for each arm but the first, every metric."""
+    """What became of a candidate; `refusal` None: it was chosen.
 
-    arms: tuple[Sums, ...]
-    sizes: Sizes
-    comparisons: tuple[tuple[Comparison, ...], ...]
-    said: str
+    `short_of` names the budget that does not hold one more ad; `frees_ms` is when the reason ends by itself,
+    as far as that is known.
+    """
 
-    @property
-    def visitors(self) -> int:
-        return sum(arm.entered for arm in self.arms)
+    campaign: Campaign
+    refusal: Refusal | None
+    score: Score | None = None
+    short_of: str | None = None
+    frees_ms: int | None = None
 
 
-def verdict_of(experiment: Experiment, sums: Mapping[int, Sums]) -> Verdict:
-    """The figure that was chosen before the start speaks; with the arms' sizes wrong, nothing does."""
-    arms = tuple(sums.get(number, Sums()) for number in range(len(experiment.arms)))
-    sizes = sizes_of([arm.entered for arm in arms], [arm.share_bps for arm in experiment.arms])
-    base_name = experiment.arms[0].name
-    comparisons = tuple(
-        tuple(compare(metric, arm.name, told, base_name, arms[0]) for metric in Metric)
-        for arm, told in zip(experiment.arms[1:], arms[1:], strict=True)
+class _Found(msgspec.Struct, frozen=True):
+    """Of a candidate: its offer, where it made one, and what its budgets were."""
+
+    contender: Contender
+    balance: Balance | None
+    exchange_rate: float | None
+
+
+def verdicts(
+    heard: Heard, candidates: Sequence[Candidate | Together], profile: Profile | None, now_ms: int
+) -> list[Verdict]:
+    """Of each candidate once: the winner's first, then those that could have answered, then the others."""
+    answer = heard.answer
+    refusals = answer.refusals
+    winner_key = answer.campaign.key if isinstance(answer, Decision) else None
+    bids = {contender.campaign.key: bid for contender, bid in _offered(heard)}
+    told = []
+    for found in _each(candidates):
+        key = found.contender.campaign.key
+        refusal = None if key == winner_key else refusals[key]
+        bid = bids.get(key)
+        score = None if bid is None or not found.exchange_rate else score_of(found.contender, bid, found)
+        told.append(_told(found, refusal, score, profile, now_ms))
+    return sorted(told, key=_place)
+
+
+def _place(verdict: Verdict) -> tuple[bool, bool, float, int]:
+    worth = 0.0 if verdict.score is None else -verdict.score.ranked_micros
+    return (verdict.refusal is not None, verdict.score is None, worth, verdict.campaign.key)
+
+
+def _offered(heard: Heard) -> Iterator[tuple[Contender, Bid]]:
+    for offer in heard.offers:
+        if offer.line_up is None:
+            yield from offer.leaders
+        else:
+            yield from ((contender, contender.own_bid) for contender in offer.line_up.contenders)
+
+
+def _each(candidates: Sequence[Candidate | Together]) -> Iterator[_Found]:
+    for candidate in candidates:
+        if isinstance(candidate, Candidate):
+            yield _Found(candidate.contender, candidate.balance, candidate.exchange_rate)
+        else:
+            for contender in candidate.line_up.contenders:
+                yield _Found(contender, None, candidate.exchange_rate)
+
+
+def score_of(contender: Contender, bid: Bid, found: _Found) -> Score:
+    """The one place that reads what a bid's worth is made of."""
+    terms, rates, exchange_rate = contender.campaign.terms, contender.rates, found.exchange_rate or 0.0
+    counts_clicks = terms.pricing_model not in PER_THOUSAND
+    return Score(
+        bid.ecpm_micros,
+        bid.ecpm_micros * exchange_rate,
+        rate_of(terms, bid.audience_key),
+        bid.audience_key,
+        exchange_rate,
+        click_rate(rates) if counts_clicks else None,
+        conversion_rate(rates) if terms.pricing_model is PricingModel.CPA else None,
     )
-    chosen = [one.said for told in comparisons for one in told if one.metric is experiment.metric]
-    return Verdict(arms, sizes, comparisons, " ".join(chosen) if sizes.are_sound else sizes.said)
+
+
+def _told(
+    found: _Found, refusal: Refusal | None, score: Score | None, profile: Profile | None, now_ms: int
+) -> Verdict:
+    campaign = found.contender.campaign
+    if refusal is Refusal.BUDGET_EXHAUSTED and found.balance is not None:
+        short_of = _short_of(found.balance)
+        is_daily = short_of in ("daily", "account_daily")
+        midnight_ms = now_ms - found.balance.day_elapsed_ms + found.balance.day_length_ms
+        return Verdict(campaign, refusal, score, short_of, midnight_ms if is_daily else None)
+    if refusal is Refusal.FREQUENCY_CAP and profile is not None:
+        return Verdict(campaign, refusal, score, None, _cap_frees_ms(campaign, profile, now_ms))
+    if refusal is Refusal.NOT_STARTED:
+        return Verdict(campaign, refusal, score, None, campaign.starts_at_ms)
+    return Verdict(campaign, refusal, score)
+
+
+def _short_of(balance: Balance) -> str:
+    """The budget with the least room: it is the one that did not hold the ad's price."""
+    own, of_all = balance.in_flight, max(balance.in_flight, balance.advertiser_in_flight)
+    rooms = zip(
+        BUDGETS,
+        (
+            _room(balance.total, own),
+            _room(balance.day, own),
+            _room(balance.advertiser_total, of_all),
+            _room(balance.advertiser_day, of_all),
+        ),
+        strict=True,
+    )
+    return min(rooms, key=lambda one: one[1])[0]
+
+
+def _room(bucket: Bucket, under_way: Micros) -> float:
+    left = bucket.remaining
+    return float("inf") if left is None else left - under_way
+
+
+def _cap_frees_ms(campaign: Campaign, profile: Profile, now_ms: int) -> int | None:
+    """When the oldest of the impressions that fill the cap is forgotten."""
+    cap = campaign.frequency_cap
+    shown = next((one for one in profile.shown if one.campaign_key == campaign.key), None)
+    if cap is None or shown is None:
+        return None
+    within = sorted(at_ms for at_ms in shown.at_ms if at_ms > now_ms - PERIOD_MS[cap.per])
+    return within[-cap.impressions] + PERIOD_MS[cap.per] if len(within) >= cap.impressions else None

@@ -32,10 +32,12 @@ from adserver.flows.purge import Purge
 from adserver.flows.recognise import Recognise
 from adserver.flows.redeem import Redeem
 from adserver.flows.refresh import Refresh
+from adserver.flows.refusals import CountRefusals
 from adserver.flows.relay import Relay, RelayPolicy
 from adserver.flows.rendition import CompletePictures
 from adserver.flows.seal import Seal
 from adserver.flows.serve import Chance, Serve, ServingPolicy
+from adserver.flows.serve.explain import Explain
 from adserver.flows.shops import Shops
 from adserver.flows.upload import Upload
 from adserver.main.beside import (
@@ -66,7 +68,7 @@ from adserver.web.assets import slot_script
 from adserver.web.caller import CallerPolicy, Callers
 from adserver.web.console import Desk
 from adserver.web.doors import Application, Door
-from adserver.web.flows import books_of
+from adserver.web.flows import Decisions, books_of
 from adserver.web.gallery import Gallery
 from adserver.web.hot import Checks, Files, Flows, Hot
 from adserver.web.pulse import Pulse
@@ -151,6 +153,7 @@ class Server:
             Chance(self.mint_key, Random().random),  # noqa: S311  no secret, and cheaper than the kernel's
             known, self.serving_policy(),
         )  # fmt: skip
+        self.explain = self._explain()
         policy = BillingPolicy(own_page, settings.click_delay_ms)
         self.bill = Bill(self.memory, storage, parties, self.clock, known, policy)
         self.shops = Shops(
@@ -235,6 +238,11 @@ class Server:
         keys = self.cookie_keys()
         return ServingPolicy(told.base_url, told.ranking_rates, keys, told.tcf_vendor_id, told.peace)
 
+    def _explain(self) -> Explain:
+        policy, parties = self.serving_policy(), derived_key(self.keys, b"parties")
+        dice = Random().random  # noqa: S311  no secret
+        return Explain(self.memory, self.storage, self.refresh.if_stale, self.clock, dice, policy, parties)
+
     def _secrets(self) -> Secrets:
         tokens = TokenKeys(self.keys.current, _ring(self.keys.tokens))
         return Secrets(tokens, bytes.fromhex(self.keys.orders))
@@ -265,12 +273,13 @@ class Server:
             preview=Preview(self.storage.catalogue, self.draw, self.clock),
             redeem=self.redeem,
             books=books_of(self.storage, self.signer, self.clock, settings.timezone),
+            decisions=Decisions(self.explain, CountRefusals(self.storage.stats, self.clock)),
             base_url=settings.base_url,
             visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),
             console_desk=self._console(callers),
         )
         files = Files(Gallery(self.storage.media, self.complete_pictures), tag_script(), slot_script())
-        flows = Flows(self.collect, self.serve, self.bill, self.draw)
+        flows = Flows(self.collect, self.serve, self.bill, self.draw, self.explain)
         measured = self.measure.families if settings.metrics == METRICS_HERE else None
         checks = Checks(
             self.storage.answers, self._is_staff_key, self.pulse.refuses, settings.debug_headers, measured

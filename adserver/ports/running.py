@@ -24,6 +24,9 @@ class Stats(Protocol):
     def hourly(
         self, owner_keys: Sequence[int], names: Sequence[str], since_ms: int
     ) -> list[tuple[int, int, int]]: ...
+    def by_hour(
+        self, owner_key: int, names: Sequence[str], since_ms: int, until_ms: int
+    ) -> list[tuple[int, str, int]]: ...
     def hourly_sum(self, owner_keys: Sequence[int], name: str, since_ms: int) -> dict[int, int]: ...
 
 

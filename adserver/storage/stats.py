@@ -43,6 +43,16 @@ _NAMED = prepared(
     )
     .group_by(counts.c.name)
 )
+_BY_HOUR = prepared(
+    select(counts.c.hour_ms, counts.c.name, counts.c.n)
+    .where(
+        counts.c.owner_key == bindparam("owner_key"),
+        counts.c.name.in_(select(_names.c.value)),
+        counts.c.hour_ms >= bindparam("since_ms"),
+        counts.c.hour_ms < bindparam("until_ms"),
+    )
+    .order_by(counts.c.hour_ms)
+)
 _RATES = prepared(
     select(counts.c.owner_key, counts.c.name, func.sum(counts.c.n))
     .where(
@@ -108,6 +118,19 @@ class SqliteStats:
             "until_ms": until_ms,
         }
         return {str(name): int(n) for name, n in self._reader.rows(_NAMED, parameters)}
+
+    def by_hour(
+        self, owner_key: int, names: Sequence[str], since_ms: int, until_ms: int
+    ) -> list[tuple[int, str, int]]:
+        """(hour's start, name, how many) of an owner in the hours that began within [since, until)."""
+        parameters = {
+            "owner_key": owner_key,
+            "names": msgspec.json.encode(names).decode(),
+            "since_ms": since_ms,
+            "until_ms": until_ms,
+        }
+        rows = self._reader.rows(_BY_HOUR, parameters)
+        return [(hour_ms, str(name), int(n)) for hour_ms, name, n in rows]
 
     def rates(self, since_ms: int) -> dict[int, Rates]:
         """Impressions, clicks and conversions of each campaign (and slot) in the hours from `since_ms`."""

@@ -62,9 +62,12 @@ from adserver.web.api import (
     webhooks,
 )
 from adserver.web.api import (
+    decisions as decision_routes,
+)
+from adserver.web.api import (
     imports as import_routes,
 )
-from adserver.web.flows import Books, Flows
+from adserver.web.flows import Books, Decisions, Flows
 from adserver.web.gate import API, OPEN, Gate
 from adserver.web.problems import Problem, answer_fault, answer_http, answer_invalid, answer_problem
 
@@ -92,6 +95,7 @@ RESOURCES = (
     audiences,
     experiments,
     campaigns,
+    decision_routes,
     creatives,
     media,
     previews,
@@ -134,6 +138,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     preview: Preview,
     redeem: Redeem,
     books: Books,
+    decisions: Decisions,
     upload: Upload,
     base_url: str,
     visitor_pages: APIRouter | None = None,
@@ -160,6 +165,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         preview=preview,
         redeem=redeem,
         books=books,
+        decisions=decisions,
         upload=upload,
         base_url=base_url,
         import_turns=CapacityLimiter(MOST_IMPORTS_AT_ONCE),

@@ -19,7 +19,9 @@ from adserver.flows.preview import Preview
 from adserver.flows.prove import Prove
 from adserver.flows.recognise import Recognise
 from adserver.flows.redeem import Redeem
+from adserver.flows.refusals import CountRefusals
 from adserver.flows.relay import Relay
+from adserver.flows.serve.explain import Explain
 from adserver.flows.shops import Shops
 from adserver.flows.statement import AdvertiserStatements, Ports, PublisherStatements
 from adserver.flows.upload import Upload
@@ -48,6 +50,13 @@ def books_of(stores: Stores, signer: Signer, clock: Clock, timezone: str) -> Boo
     )
 
 
+class Decisions(msgspec.Struct, frozen=True):
+    """How decisions are made, for those who ask why."""
+
+    explain: Explain
+    refusals: CountRefusals
+
+
 class Flows(msgspec.Struct, frozen=True):
     """Everything that routes need; `*_turns` keep what is slow from taking all the threads."""
 
@@ -66,6 +75,7 @@ class Flows(msgspec.Struct, frozen=True):
     preview: Preview
     redeem: Redeem
     books: Books
+    decisions: Decisions
     upload: Upload
     base_url: str
     import_turns: CapacityLimiter

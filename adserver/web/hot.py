@@ -13,6 +13,7 @@ from adserver.flows.bill import Bill
 from adserver.flows.collect import Collect
 from adserver.flows.draw import PNG, Draw, Drawn
 from adserver.flows.serve import CARDS_OF_IMAGE, Serve, ServedImage
+from adserver.flows.serve.explain import Explain
 from adserver.ports import FrameNotDrawn
 from adserver.web import answers, metrics
 from adserver.web.answers import Answer, Headers
@@ -33,6 +34,7 @@ from adserver.web.hot_answers import (
     slot_request,
     stored,
     token_of,
+    told_why,
     waits_for_disk,
     with_cookie,
 )
@@ -80,6 +82,7 @@ class Flows(msgspec.Struct, frozen=True):
     serve: Serve
     bill: Bill
     draw: Draw
+    explain: Explain
 
 
 class Files(msgspec.Struct, frozen=True):
@@ -112,6 +115,7 @@ class Hot:
         self._serve = flows.serve
         self._bill = flows.bill
         self._draw = flows.draw
+        self._explain = flows.explain
         self._files = files
         self._checks = checks
         self._handlers: dict[str, Handler] = {
@@ -249,6 +253,8 @@ class Hot:
         if kind:
             return self._image(ask, name.removesuffix(f".{kind}"), kind)
         request = slot_request(ask, name)
+        if request and b"debug=1" in ask.query and self._has_staff_key(ask.head):
+            return told_why(self._explain.ask_as(request, ask.caller), self._explain.advertisers)
         served = self._serve.document(request, ask.caller) if request else None
         if served is None:
             return answers.plain(404, "no such slot")

@@ -1,21 +1,24 @@
 """What a hot address is asked, and the bytes it answers with."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from adserver.domain.caller import Caller
+from adserver.domain.campaign import Advertiser
 from adserver.domain.identity import read_id
 from adserver.flows.collect import Collected
 from adserver.flows.draw import GIF, PNG, Drawn
 from adserver.flows.serve import CARDS_OF_IMAGE, Served, SlotRequest
+from adserver.flows.serve.explain import Explained
 from adserver.ports import Deferred
 from adserver.web import answers
 from adserver.web.answers import Answer, Headers
 from adserver.web.caller import Head
 from adserver.web.pending import Pending
+from adserver.web.schemas.decisions import show_explained
 from adserver.writes import Outcome, Result
 from pixel.parse import UNHEARD, said_in
 
@@ -121,6 +124,14 @@ def document_of(served: Served) -> Answer:
     answer = answers.document(served.body, served.content_security_policy, _ancestors(served.domains))
     answer.headers.append((b"x-slot", b"filled" if served.filled else b"empty"))
     return answer
+
+
+def told_why(explained: Explained | None, advertisers: Mapping[int, Advertiser]) -> Answer:
+    """The reasons instead of the ad, for whoever may see all accounts'."""
+    if explained is None:
+        return answers.plain(404, "no such slot")
+    told = show_explained(explained, advertisers, lambda advertiser_key: True)
+    return answers.json(told.model_dump(mode="json"))
 
 
 def waits_for_disk(path: str) -> bool:

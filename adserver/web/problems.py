@@ -84,6 +84,7 @@ PROBLEMS = {
     "bad_period": Kind(
         422, "There is no such period", "Let `from` be no later than `to`, and 400 days at most."
     ),
+    "bad_hours": Kind(422, "There are no such hours", "Let `from` be before `to`, and 31 days at most."),
     "bad_month": Kind(422, "There is no such month", "Write it like 2026-11, from the year 2000 on."),
     "unknown_format": Kind(
         422, "No creative fits this size", f"Use {_SIZES}, or null for both: the responsive one."

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from adserver.domain.comparison import between, compare, sizes_of
 from adserver.domain.experiment import HELD_OUT, SHOWN, UNTRIED, Metric
+from adserver.domain.experiment_result import result_of
 from adserver.domain.intervals import Interval, smallest_seen
 from adserver.domain.lift import lift_of, propose
 from adserver.domain.participant import FIGURES, Participant, Sums, change
-from adserver.domain.verdict import verdict_of
 from tests.domain.makers import NOW_MS, make_advertiser, make_experiment
 
 HOLDING = make_advertiser(holdout_bps=500, holdout_draw=1, holdout_since_ms=NOW_MS)
@@ -70,7 +70,7 @@ def test_of_fewer_than_ten_visitors_no_rate_is_told() -> None:
 
 
 def test_arms_of_the_wrong_size_are_not_believed_and_the_likely_causes_named() -> None:
-    verdict = verdict_of(make_experiment(), {0: made(5_000, 500), 1: made(4_500, 900)})
+    verdict = result_of(make_experiment(), {0: made(5_000, 500), 1: made(4_500, 900)})
     assert not verdict.sizes.are_sound
     assert "do not believe the result. Likely causes: " in verdict.said
     lift = lift_of(HOLDING, {SHOWN: made(95_000, 2_000, 10), HELD_OUT: made(4_000, 50)}, {})
@@ -80,11 +80,11 @@ def test_arms_of_the_wrong_size_are_not_believed_and_the_likely_causes_named() -
 
 
 def test_each_arm_is_compared_with_the_first_by_every_metric_and_one_speaks() -> None:
-    verdict = verdict_of(make_experiment(metric=Metric.PURCHASES), {0: made(9_000, 300), 1: made(9_000, 600)})
+    verdict = result_of(make_experiment(metric=Metric.PURCHASES), {0: made(9_000, 300), 1: made(9_000, 600)})
     assert [[one.metric for one in told] for told in verdict.comparisons] == [list(Metric)]
     assert verdict.said.startswith("Red sells between ") and verdict.said.count("Red") == 2
     assert verdict.visitors == 18_000
-    nobody = verdict_of(make_experiment(), {})
+    nobody = result_of(make_experiment(), {})
     assert nobody.visitors == 0 and nobody.sizes.are_sound
 
 

@@ -14,7 +14,7 @@ import httpx
 from adserver.domain.attribution import conversion_key
 from adserver.domain.fetching import Download
 from adserver.domain.identity import read_id, write_id
-from adserver.domain.memory import new_memory
+from adserver.domain.memory import Memory, new_memory
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent
 from adserver.domain.token import LANDED, AdToken, Secrets, TokenKeys, sign
@@ -34,7 +34,10 @@ from adserver.flows.preview import Preview
 from adserver.flows.recognise import Recognise
 from adserver.flows.redeem import Redeem
 from adserver.flows.refresh import Refresh
+from adserver.flows.refusals import CountRefusals
 from adserver.flows.relay import Relay, RelayPolicy
+from adserver.flows.serve import ServingPolicy
+from adserver.flows.serve.explain import Explain
 from adserver.flows.shops import Shops
 from adserver.flows.upload import Upload
 from adserver.outside.clock import KeyMint
@@ -44,7 +47,7 @@ from adserver.parties import Parties
 from adserver.ports import FetchRefused, FrameNotDrawn
 from adserver.storage.embedded import own_storage
 from adserver.web.app import make_app
-from adserver.web.flows import books_of
+from adserver.web.flows import Decisions, books_of
 from adserver.writes import AdRecord, ApiKey, Conversion, CreditConversion, RecordAd, Scope, StoreEvent
 from creatives.card import Card, Look
 from creatives.fonts import uncovered
@@ -168,6 +171,7 @@ class Api:
             preview=Preview(self.storage.catalogue, self.drawing, self.clock),
             redeem=Redeem(memory, self.storage, self.clock, self.secrets),
             books=books_of(self.storage, HeadSigner(b"s" * 32), self.clock, NETWORK_ZONE),
+            decisions=self._decisions(memory),
             base_url=BASE_URL,
             most_body_bytes=BODY_LIMIT_BYTES,
             most_feed_bytes=FEED_LIMIT_BYTES,
@@ -178,6 +182,12 @@ class Api:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self._client = httpx.AsyncClient(transport=transport, base_url=BASE_URL, timeout=30)
         self.operator = self.make_key(Scope.OPERATOR)
+
+    def _decisions(self, memory: Memory) -> Decisions:
+        policy = ServingPolicy(BASE_URL, {}, KeyRing(1, {1: b"c" * 32}))
+        clock, refresh = self.clock, self.refresh.if_stale
+        explain = Explain(memory, self.storage, refresh, clock, lambda: 0.5, policy, PARTIES)
+        return Decisions(explain, CountRefusals(self.storage.stats, clock))
 
     def _manage(self) -> Manage:
         storage = self.storage

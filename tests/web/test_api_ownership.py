@@ -117,6 +117,7 @@ def bodies(of: World) -> dict[Route, object]:
         ("PUT", "/advertisers/{advertiser_id}/hooks/{shop}"): {"secret": "0123456789abcdef"},
         ("POST", "/campaigns"): campaign_body(of.advertiser),
         ("PATCH", "/campaigns/{campaign_id}"): {"name": "Mine now", "status": "paused"},
+        ("POST", "/decisions/explain"): {"slot_id": of.slot, "advertiser_id": of.advertiser},
         ("POST", "/audiences"): audience_body(of.advertiser),
         ("PATCH", "/audiences/{audience_id}"): {"name": "Mine now", "exclusions": []},
         ("POST", "/experiments"): of.untried,

@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.experiment import Experiment, Flaw, Subject, check, holdout_key, overlap
+from adserver.domain.experiment_result import ExperimentResult, result_of
 from adserver.domain.lift import Lift, lift_of
-from adserver.domain.verdict import Verdict, verdict_of
 from adserver.domain.visitor import DAY_MS
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.campaigns import ManageCampaigns
@@ -78,9 +78,9 @@ class ManageExperiments:
         flaw = check(changed) or (Flaw.EXPERIMENT_OVERLAPS if self._overlaps(changed) else None)
         return self._desk.replace(changed) if flaw is None else Refused(flaw)
 
-    def verdict(self, experiment: Experiment) -> Verdict:
+    def verdict(self, experiment: Experiment) -> ExperimentResult:
         """What it has shown so far."""
-        return verdict_of(experiment, self._desk.experiments.sums(experiment.key))
+        return result_of(experiment, self._desk.experiments.sums(experiment.key))
 
     def lift(self, reach: Reach, advertiser_key: int) -> tuple[Advertiser, Lift] | Refused:
         """What the advertiser's ads have changed, as its holdout tells; without one, whether one could."""

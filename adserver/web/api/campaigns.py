@@ -11,8 +11,9 @@ from adserver.domain.campaign import Campaign
 from adserver.flows.manage import Manage
 from adserver.web.api.answers import Page, found, key_from, page, problems
 from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
-from adserver.web.flows import CurrentManage
+from adserver.web.flows import CurrentFlows, CurrentManage
 from adserver.web.once import CurrentOnce, answer
+from adserver.web.problems import Problem
 from adserver.web.schemas.campaigns import (
     CampaignAnswer,
     CampaignChange,
@@ -20,6 +21,7 @@ from adserver.web.schemas.campaigns import (
     CampaignList,
     show_campaign,
 )
+from adserver.web.schemas.refusals import RefusalsAnswer, RefusalsQuery, show_refusals
 
 router = APIRouter(prefix="/campaigns", tags=["campaigns"], dependencies=[ADVERTISERS_ONLY])
 
@@ -60,6 +62,21 @@ def create_campaign(
 @router.get("/{campaign_id}", response_model=CampaignAnswer, responses=problems())
 def get_campaign(campaign_id: str, manage: CurrentManage, caller: CurrentCaller) -> Response:
     return answer(_show(manage, found(manage.campaigns.campaign(caller.reach, key_from("cmp", campaign_id)))))
+
+
+@router.get("/{campaign_id}/refusals", response_model=RefusalsAnswer, responses=problems())
+def count_refusals(
+    campaign_id: str,
+    flows: CurrentFlows,
+    caller: CurrentCaller,
+    asked: Annotated[RefusalsQuery, Query()],
+) -> Response:
+    """Why it is not shown: requests that could have shown it, hour by hour, and each no by its name."""
+    campaign = found(flows.manage.campaigns.campaign(caller.reach, key_from("cmp", campaign_id)))
+    report = flows.decisions.refusals.report(campaign.key, asked.since, asked.until)
+    if report is None:
+        raise Problem("bad_hours")
+    return answer(show_refusals(campaign.key, report))
 
 
 @router.patch("/{campaign_id}", response_model=CampaignAnswer, responses=problems(409))

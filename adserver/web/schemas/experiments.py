@@ -17,11 +17,11 @@ from adserver.domain.experiment import (
     Metric,
     Subject,
 )
+from adserver.domain.experiment_result import ExperimentResult
 from adserver.domain.identity import write_id
 from adserver.domain.intervals import FEWEST, Interval
 from adserver.domain.lift import Lift, Proposal, Return
 from adserver.domain.participant import Sums
-from adserver.domain.verdict import Verdict
 from adserver.domain.visitor import DAY_MS
 from adserver.web.schemas.fields import (
     AdvertiserId,
@@ -206,7 +206,7 @@ class LiftAnswer(Strict):
     said: str
 
 
-def show_experiment(experiment: Experiment, verdict: Verdict) -> ExperimentAnswer:
+def show_experiment(experiment: Experiment, verdict: ExperimentResult) -> ExperimentAnswer:
     compared = ((), *verdict.comparisons)
     return ExperimentAnswer(
         id=write_id("exp", experiment.key),

@@ -163,6 +163,7 @@ CampaignId = Annotated[int, id_reader("cmp"), WithJsonSchema({"type": "string"})
 OfferPoolId = Annotated[int, id_reader("pool"), WithJsonSchema({"type": "string"})]
 PublisherId = Annotated[int, id_reader("pub"), WithJsonSchema({"type": "string"})]
 SiteId = Annotated[int, id_reader("site"), WithJsonSchema({"type": "string"})]
+SlotId = Annotated[int, id_reader("slot"), WithJsonSchema({"type": "string"})]
 
 
 class Paging(Strict):
