@@ -8,7 +8,9 @@ from collections.abc import Callable
 import msgspec
 
 from adserver.domain.tally import NETWORK, Tally
+from adserver.flows.audience_sizes import CountAudiences
 from adserver.flows.convert import Convert
+from adserver.flows.funnel import RollUpFunnel
 from adserver.flows.hold_consent import HoldConsent
 from adserver.flows.imports import RunImports
 from adserver.flows.manage.conversions import ManageConversions
@@ -46,6 +48,8 @@ def table(  # noqa: PLR0913, PLR0917  every flow with a job
     seal: Seal,
     purge: Purge,
     hold_consent: HoldConsent,
+    count_audiences: CountAudiences,
+    roll_up_funnel: RollUpFunnel,
     stores: Stores,
 ) -> list[Job]:
     """All jobs."""
@@ -64,6 +68,8 @@ def table(  # noqa: PLR0913, PLR0917  every flow with a job
         Job("purge what is old", 3_600_000, purge.run),
         Job("hold consent", 3_600_000, hold_consent.run),
         Job("fetch pictures", 2_000, pictures.run),
+        Job("count audiences", 250, count_audiences.run),
+        Job("roll up the funnel", 5_000, roll_up_funnel.run),
     ]
 
 

@@ -9,6 +9,7 @@ _VALUE = {letter: value for value, letter in enumerate(_ALPHABET)}
 _LENGTH = 13
 LARGEST_KEY = 2**63 - 1
 KEY_TIME_SHIFT = 20  # minted keys are milliseconds shifted so far, then who minted them and a count
+KEY_EPOCH_MS = 1_735_689_600_000  # 2025-01-01 UTC: 41 bits of milliseconds last until 2094
 
 
 def write_id(prefix: str, key: int) -> str:
@@ -30,6 +31,16 @@ def read_id(prefix: str, text: str) -> int | None:
             return None
         key = key << 5 | _VALUE[letter]
     return key if key <= LARGEST_KEY else None
+
+
+def first_key_at(at_ms: int) -> int:
+    """No minted key of before is as large, and none of that moment or after is smaller."""
+    return max(0, at_ms - KEY_EPOCH_MS) << KEY_TIME_SHIFT
+
+
+def minted_ms(key: int) -> int:
+    """When a key was minted."""
+    return (key >> KEY_TIME_SHIFT) + KEY_EPOCH_MS
 
 
 def key_of(purpose: bytes, *parts: bytes) -> int:

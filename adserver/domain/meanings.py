@@ -11,6 +11,7 @@ TABLES = {
     "ghosts": "Ads that were chosen for you and not shown, so that shops learn what ads change",
     "experiment_visitors": "Which group of a comparison you are in, by lot, and what you did since",
     "experiment_orders": "Orders and sign-ups that count for those groups",
+    "journeys": "How far you came in a shop on a day, to tell its owner where people leave",
     "conversions": "Orders, forms and sign-ups, to tell whether an ad led to them",
     "offer_codes": "Discount codes that you got by clicking an ad",
     "consents": "What you agreed to in each shop, as digests: kept as proof, also when all else is erased",
@@ -27,14 +28,15 @@ COLUMNS = {
         " order, the page without its query, a keyed digest of the order's id, the names of a form's fields"
         " (never what was typed), and how long a page took to come after an ad's click",
         "proof": "what your consent was, as under `consents`, until that is written there",
+        "first": "whether this was the first we heard of your browser",
     },
     "profiles": {
         "seen_ms": "when this was last changed",
         "due_ms": "when the oldest of this is deleted",
         "body": "shops with the products you looked at, put in the cart or bought (with digests of its"
         " kind), forms you began, when you last did each kind of thing there, and what you asked us not to"
-        " show; and the ads you saw, whose and with which look, and when you last clicked one, to limit how"
-        " often they come",
+        " show; the ads you saw, whose and with which look, and when you last clicked one, to limit how often"
+        " they come; and the last day on which you were on a page with a place for our ads",
     },
     "decisions": {
         "impression_id": "a number of ours for this ad",
@@ -90,6 +92,27 @@ COLUMNS = {
         "not_billed": "why the shop pays nothing for it, if so",
         "landed_ms": "when the shop's page was there after your click",
         "engaged": "whether you were still there ten seconds later",
+    },
+    "journeys": {
+        "advertiser_key": "the shop",
+        "day_ms": "the day",
+        "due_ms": "when this is deleted",
+        "visit": "how often a page told us something else than the following",
+        "view": "how often you looked at a product",
+        "cart": "how often you put something in the cart, or looked into it",
+        "checkout": "how often you were at the checkout",
+        "purchase": "how often you ordered",
+        "form_start": "how often you began a form",
+        "form_submit": "how often you sent one",
+        "counted_as": "whether you had seen the shop's ads shortly before",
+        "came_back": "whether your browser keeps our cookie",
+        "last_ms": "when you were last there on that day",
+        "last_key": "our number for what you did last",
+        "last_page": "the page where that was, without its query",
+        "form_ms": "when you were last at a form on that day",
+        "form_key": "our number for that",
+        "form_page": "the page of that form, without its query",
+        "newest_key": "our number for what we heard of last",
     },
     "conversions": {
         "conversion_key": "a digest of the order's or form's id",

@@ -56,6 +56,8 @@ def let_go(profile: Profile, retention: Retention, now_ms: int) -> None:
     oldest_ms = now_ms - retention.ads_ms
     profile.touches = [touch for touch in profile.touches if touch.at_ms > oldest_ms]
     profile.shown = [newer for shown in profile.shown if (newer := _without_old(shown, oldest_ms)).at_ms]
+    if _slot_day_ended_ms(profile) <= oldest_ms:
+        profile.slot_day = 0
 
 
 def _without_old(shown: Shown, oldest_ms: int) -> Shown:
@@ -92,9 +94,16 @@ def due_ms(profile: Profile, retention: Retention, seen_ms: int) -> int:
     seen = [touch.at_ms for touch in profile.touches]
     seen += [shown.at_ms[0] for shown in profile.shown]
     seen += [shown.clicked_ms for shown in profile.shown if shown.clicked_ms]
+    if profile.slot_day:
+        seen.append(_slot_day_ended_ms(profile))
     if seen:
         dues.append(min(seen) + retention.ads_ms)
     return min(dues)
+
+
+def _slot_day_ended_ms(profile: Profile) -> int:
+    """Of the day on which it was last at a slot nobody knows the hour: the whole of it is kept as long."""
+    return (profile.slot_day + 1) * DAY_MS
 
 
 def _add_dues(dues: list[int], shop: Shop, retention: Retention) -> None:

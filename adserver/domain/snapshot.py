@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from adserver.domain.audience import Audience
+from adserver.domain.audience_size import AudienceSize
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
 from adserver.domain.campaign import PERIOD_MS, Advertiser, Campaign, Creative, Pacing, Period, Status
 from adserver.domain.catalogue import CatalogueChanged
@@ -60,6 +61,7 @@ class Snapshot:
         self.slots: dict[int, Slot] = {}
         self.buckets: dict[BucketId, Bucket] = {}
         self.rates: dict[int, Rates] = {}
+        self.audience_sizes: dict[int, AudienceSize] = {}  # by audience
         self.traffic: dict[int, Traffic] = {}  # of campaigns whose day is paced
         self._experiments: dict[int, dict[int, Experiment]] = {}  # by campaign, then its own key
         self.old_terms: dict[tuple[int, int], Terms] = {}

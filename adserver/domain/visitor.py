@@ -118,6 +118,7 @@ class Profile(msgspec.Struct, array_like=True):
     shops: list[Shop] = []
     shown: list[Shown] = []
     touches: list[Touch] = []
+    slot_day: int = 0  # the last day (UTC, since 1970) on which the browser was at one of our slots
 
     def shop(self, advertiser_key: int) -> Shop | None:
         for shop in self.shops:
@@ -192,6 +193,16 @@ def fold_preference(
     else:
         kept = [known for known in shop.unwanted if known != product_key]
         shop.unwanted = [*kept, product_key][-MOST_UNWANTED:]
+
+
+def fold_slot(profile: Profile, at_ms: int) -> None:
+    """Remember that the browser was at one of our slots that day, in place; no more than the day is kept."""
+    profile.slot_day = max(profile.slot_day, at_ms // DAY_MS)
+
+
+def was_at_slot(profile: Profile, at_ms: int) -> bool:
+    """Whether it is known already that the browser was at one of our slots that day."""
+    return profile.slot_day >= at_ms // DAY_MS
 
 
 def fold_touch(profile: Profile, touch: Touch, advertiser_key: int = 0) -> None:

@@ -89,6 +89,7 @@ class Refresh:
             self._snapshot.put(entity)  # type: ignore[arg-type]
         self.poll()
         self.load_rates(now_ms)
+        self.load_sizes()
 
     def if_stale(self, *, missing: bool = False) -> None:
         """Look where there is news. `missing`: someone names what we do not know; another worker may."""
@@ -126,6 +127,10 @@ class Refresh:
         """Figures of the last month for the ranking, a minute old at most."""
         self._leave_old_days(now_ms)
         self._snapshot.rates = self._stats.rates(max(0, now_ms - RATES_MS))
+
+    def load_sizes(self) -> None:
+        """How many belong to each audience, as they were last counted."""
+        self._snapshot.audience_sizes = self._changes.audience_sizes()
 
     def load_traffic(self, now_ms: int) -> None:
         """What paced campaigns may expect of their day, from all workers' counts of the last week."""

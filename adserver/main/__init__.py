@@ -13,11 +13,13 @@ from adserver.config import METRICS_HERE, Settings
 from adserver.domain.memory import Memory, new_memory
 from adserver.domain.token import Secrets, TokenKeys
 from adserver.flows.arrivals import ArrivalReports
+from adserver.flows.audience_sizes import AudienceSizeReports, CountAudiences
 from adserver.flows.bill import Bill, BillingPolicy
 from adserver.flows.collect import Collect, CollectPolicy
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
 from adserver.flows.draw import Draw
+from adserver.flows.funnel import FunnelReports, RollUpFunnel
 from adserver.flows.hold_consent import HoldConsent
 from adserver.flows.login import Login
 from adserver.flows.manage import Manage
@@ -137,7 +139,7 @@ class Server:
         settings, storage = self.settings, self.storage
         known = self._secrets()
         own_page = settings.house_url or settings.base_url
-        parties = Parties(self.memory, storage.campaigns, self.refresh.poll)
+        self.parties = parties = Parties(self.memory, storage.campaigns, self.refresh.poll)
         self.convert = Convert(self.memory, storage, parties, self.clock, known)
         self.collect = Collect(
             self.memory, storage, self.refresh.if_stale, self.clock, self.mint_key,
@@ -263,6 +265,8 @@ class Server:
             pixel_doctor=self._pixel_doctor(arrivals),
             recognise=Recognise(self.storage.stats),
             arrivals=arrivals,
+            audience_sizes=AudienceSizeReports(self.storage, self.clock),
+            funnel=FunnelReports(self.storage, self.clock),
             picture_reports=PictureReports(
                 self.storage.writer, self.storage.catalogue, self.storage.picture_book, self.clock
             ),
@@ -333,6 +337,8 @@ class Server:
                 self.storage.writer,
                 self.clock,
             ),
+            CountAudiences(self.storage, self.clock, SystemRandom().random),
+            RollUpFunnel(self.storage, self.parties, self.clock),
             self.storage,
         )
 
@@ -369,6 +375,7 @@ class Server:
             if figures:
                 self.refresh.load_rates(self.clock())
                 self.refresh.load_traffic(self.clock())
+                self.refresh.load_sizes()
         except Exception:
             log.exception("the database cannot be read")
 

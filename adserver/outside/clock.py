@@ -4,11 +4,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from adserver.domain.identity import KEY_TIME_SHIFT
+from adserver.domain.identity import KEY_EPOCH_MS, KEY_TIME_SHIFT
 
 _WORKER_BITS = 8
 _COUNT_BITS = KEY_TIME_SHIFT - _WORKER_BITS
-_EPOCH_MS = 1_735_689_600_000  # 2025-01-01 UTC: 41 bits of milliseconds last until 2094
 
 
 def system_clock(offset_seconds: int = 0) -> Callable[[], int]:
@@ -35,7 +34,7 @@ class KeyMint:
 
     def __call__(self) -> int:
         with self._lock:
-            now_ms = self._clock() - _EPOCH_MS
+            now_ms = self._clock() - KEY_EPOCH_MS
             if now_ms > self._last_ms:
                 self._last_ms, self._count = now_ms, 0
             else:

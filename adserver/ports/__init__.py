@@ -10,13 +10,14 @@ from adserver.ports.outside import Fetcher, FetchRefused, FrameNotDrawn, Frames,
 from adserver.ports.running import Changes, Clock, Notices, Refreshed, Stats, Vitals
 from adserver.ports.stores import Stores
 from adserver.ports.users import Hasher, Sessions, Users
-from adserver.ports.visitors import Arrivals, Consents, Pixel, Profiles
+from adserver.ports.visitors import Arrivals, AudienceSizes, Consents, Funnels, Pixel, Profiles
 from adserver.ports.writer import Deferred, Writer
 
 __all__ = [
     "PLAIN",
     "Accounts",
     "Arrivals",
+    "AudienceSizes",
     "Audiences",
     "Campaigns",
     "Catalogue",
@@ -31,6 +32,7 @@ __all__ = [
     "Fetcher",
     "FrameNotDrawn",
     "Frames",
+    "Funnels",
     "Geo",
     "Hasher",
     "Heard",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from adserver.domain.audience_size import AudienceSize
 from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.catalogue import CatalogueChanged
 from adserver.domain.notice import Notice
@@ -45,6 +46,7 @@ class Changes(Protocol):
     def buckets_since(
         self, sequence: int, since_day: int = ...
     ) -> tuple[int, list[tuple[BucketId, Bucket]]]: ...
+    def audience_sizes(self) -> dict[int, AudienceSize]: ...
 
 
 class Refreshed(Protocol):

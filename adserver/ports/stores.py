@@ -10,7 +10,7 @@ from adserver.ports.money import Ledger, Origins, Payments, Payouts, Proofs, Sea
 from adserver.ports.orders import Conversions, Offers, Pending
 from adserver.ports.running import Changes, Notices, Stats, Vitals
 from adserver.ports.users import Sessions, Users
-from adserver.ports.visitors import Arrivals, Consents, Pixel, Profiles
+from adserver.ports.visitors import Arrivals, AudienceSizes, Consents, Funnels, Pixel, Profiles
 from adserver.ports.writer import Writer
 
 
@@ -79,6 +79,10 @@ class Stores(Protocol):
     def arrivals(self) -> Arrivals: ...
     @property
     def pixel(self) -> Pixel: ...
+    @property
+    def audience_sizes(self) -> AudienceSizes: ...
+    @property
+    def funnels(self) -> Funnels: ...
     @property
     def changes(self) -> Changes: ...
     @property

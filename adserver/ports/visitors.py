@@ -1,9 +1,13 @@
 """What may be read of visitors and of what they do."""
 
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from adserver.domain.arrival import Arrived, Grouped, Grouping
+from adserver.domain.audience_reach import Panel
+from adserver.domain.audience_size import AudienceSize
 from adserver.domain.consent_record import ConsentRecord
+from adserver.domain.funnel import Exit, Group, Journey, JourneyKey, Step, Told
 from adserver.domain.pixel_sample import Sample
 from adserver.domain.visitor import Profile
 
@@ -34,3 +38,26 @@ class Pixel(Protocol):
 
     def hours(self, advertiser_key: int, since_ms: int) -> list[tuple[str, int, int]]: ...
     def samples(self, advertiser_key: int, since_ms: int) -> list[Sample]: ...
+
+
+class AudienceSizes(Protocol):
+    """How many visitors audiences hold, as they were counted; and the profiles, place by place, to count."""
+
+    def of_groups(self, group_keys: Collection[int]) -> dict[int, AudienceSize]: ...
+    def panel(self, advertiser_key: int) -> Panel | None: ...
+    def profiles_after(self, row: int, limit: int) -> list[tuple[int, Profile]]: ...
+    def profiles_at(self, rows: Sequence[int]) -> list[Profile]: ...
+
+
+class Funnels(Protocol):
+    """Events in the order of their keys, what was made of them so far, and the figures of the days."""
+
+    def cursor(self) -> int: ...
+    def told(self, after: int, until: int, limit: int) -> list[Told]: ...
+    def journeys(self, keys: Collection[JourneyKey]) -> dict[JourneyKey, Journey]: ...
+    def figures(
+        self, advertiser_key: int, since_ms: int, until_ms: int
+    ) -> dict[tuple[Group, Step], tuple[int, int]]: ...
+    def exits(
+        self, advertiser_key: int, since_ms: int, until_ms: int, limit: int
+    ) -> list[tuple[Exit, int]]: ...

@@ -11,6 +11,7 @@ from adserver.writes import (
     RecordAd,
     RecordDecision,
     RecordGhost,
+    SeenAtSlot,
     StoreEvent,
     Write,
 )
@@ -21,6 +22,7 @@ def read_ahead(batch: Batch, writes: Sequence[Write]) -> None:
     visitor_keys = {
         write.visitor_key for write in writes if isinstance(write, StoreEvent) and not write.first
     }
+    visitor_keys.update([write.visitor_key for write in writes if isinstance(write, SeenAtSlot)])
     records = [record for write in writes if isinstance(write, RecordAd) for record in write.records]
     compared = {
         write.visitor_key

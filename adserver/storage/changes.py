@@ -14,11 +14,13 @@ from sqlalchemy import (
     true,
 )
 
+from adserver.domain.audience_size import AudienceSize
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import CatalogueChanged
 from adserver.domain.money import Micros
 from adserver.storage.batch import KEPT_MOVES, Batch
+from adserver.storage.count_tables import audience_sizes
 from adserver.storage.entities import LOG, SNAPSHOT_KINDS, Kind, entity, page_of
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import (
@@ -74,6 +76,16 @@ _BUCKETS_SINCE = prepared(
         budgets.c.owner_key.in_(_moved_since(balance_moves.c.owners)),
         budgets.c.day.in_(_moved_since(balance_moves.c.days)),
     )
+)
+
+
+_AUDIENCE_SIZES = prepared(
+    select(
+        audience_sizes.c.audience_key,
+        audience_sizes.c.members,
+        audience_sizes.c.counted_ms,
+        audience_sizes.c.reachable,
+    ).where(audience_sizes.c.audience_key > 0)
 )
 
 
@@ -133,6 +145,12 @@ class SqliteChanges:
         if sequence < newest - KEPT_MOVES // 2:  # the older half may be let go while we look
             return newest, _named_buckets(self._reader.each(_LIVE_BUCKETS, {"since_day": since_day}))
         return newest, _named_buckets(self._reader.each(_BUCKETS_SINCE, {"sequence": sequence}))
+
+    def audience_sizes(self) -> dict[int, AudienceSize]:
+        """By audience; of one that was changed since the last count, what it was before."""
+        return {
+            audience_key: AudienceSize(*size) for audience_key, *size in self._reader.rows(_AUDIENCE_SIZES)
+        }
 
     def _newest(self) -> int:
         row = self._reader.row(_NEWEST)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from adserver.domain.retention import Retention
 from adserver.storage.arrivals import SqliteArrivals
+from adserver.storage.audience_sizes import SqliteAudienceSizes
 from adserver.storage.batch import DEFAULT_RETENTION
 from adserver.storage.catalogue import SqliteCatalogue
 from adserver.storage.changes import SqliteChanges
@@ -21,6 +22,7 @@ from adserver.storage.entities import (
 )
 from adserver.storage.experiments import SqliteExperiments
 from adserver.storage.frames import FrameFolder
+from adserver.storage.funnels import SqliteFunnels
 from adserver.storage.import_files import ImportFolder
 from adserver.storage.imports import SqliteImports
 from adserver.storage.ledger import SqliteLedger
@@ -84,6 +86,8 @@ class Storage:
         self.vitals = FileVitals(path, self.reader)
         self.arrivals = SqliteArrivals(self.reader)
         self.pixel = SqlitePixel(self.reader)
+        self.audience_sizes = SqliteAudienceSizes(self.reader)
+        self.funnels = SqliteFunnels(self.reader)
         self.changes = SqliteChanges(self.reader)
         self.media = MediaFolder(media)
         self.frames = FrameFolder(path.parent / "frames")

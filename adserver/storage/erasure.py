@@ -22,6 +22,7 @@ from adserver.domain.consent_record import Ended
 from adserver.domain.identity import key_of
 from adserver.domain.visitor import Profile
 from adserver.storage.batch import Batch
+from adserver.storage.count_tables import journeys
 from adserver.storage.sqlite import prepared
 from adserver.storage.tables import (
     ad_events,
@@ -172,6 +173,7 @@ _OF_ADVERTISER = (
     (ghosts, ghosts.c.advertiser_key == bindparam("advertiser")),
     (experiment_visitors, experiment_visitors.c.advertiser_key == bindparam("advertiser")),
     (experiment_orders, experiment_orders.c.advertiser_key == bindparam("advertiser")),
+    (journeys, journeys.c.advertiser_key == bindparam("advertiser")),
 )
 _WITHDRAW = tuple(
     _blank(table, own) if table in _LEDGER_TABLES else _erase(table, own) for table, own in _OF_ADVERTISER

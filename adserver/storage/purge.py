@@ -6,6 +6,7 @@ from sqlalchemy import Column, ColumnElement, Table, bindparam, delete, select, 
 
 from adserver.domain.consent_record import Ended
 from adserver.storage.batch import Batch, decode_profile
+from adserver.storage.count_tables import funnel_exits, funnel_figures, journeys
 from adserver.storage.erasure import without_visitor
 from adserver.storage.sqlite import prepared
 from adserver.storage.tables import (
@@ -65,6 +66,9 @@ _PURGE = {
     Aged.COUNTS: _deletes(counts, counts.c.hour_ms),
     Aged.ARRIVALS: _deletes(arrivals, arrivals.c.day_ms),
     Aged.PIXEL_SAMPLES: _deletes(pixel_samples, pixel_samples.c.at_ms),
+    Aged.JOURNEYS: _deletes(journeys, journeys.c.due_ms),
+    Aged.FUNNEL_FIGURES: _deletes(funnel_figures, funnel_figures.c.day_ms),
+    Aged.FUNNEL_EXITS: _deletes(funnel_exits, funnel_exits.c.day_ms),
     Aged.ERASURES: _deletes(erasures, erasures.c.at_ms),
     Aged.SESSIONS: _deletes(sessions, sessions.c.seen_ms),
     Aged.LOGIN_ATTEMPTS: _deletes(login_attempts, login_attempts.c.last_ms),

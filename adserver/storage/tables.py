@@ -310,6 +310,7 @@ events = Table(
     Column("due_ms", BigInteger, nullable=False, index=True),  # when it is let go
     Column("body", LargeBinary, nullable=False),
     Column("proof", LargeBinary),  # of the consent it came with, where a profile is yet to be made of it
+    Column("first", Boolean, nullable=False, server_default="0"),  # its cookie was made by this very request
 )
 Index("events_by_visitor", events.c.visitor_key, sqlite_where=events.c.visitor_key != 0)
 

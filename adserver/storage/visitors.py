@@ -9,14 +9,22 @@ from sqlalchemy import bindparam, select
 
 from adserver.domain.consent_record import Ended
 from adserver.domain.identity import key_of, product_key
-from adserver.domain.visitor import MOST_SHOPS, Profile, Shop, fold_event, fold_preference
+from adserver.domain.visitor import (
+    MOST_SHOPS,
+    Profile,
+    Shop,
+    fold_event,
+    fold_preference,
+    fold_slot,
+    was_at_slot,
+)
 from adserver.storage.batch import Batch, decode_profile
 from adserver.storage.catalogue import kinds_in, kinds_read
 from adserver.storage.comparing import Counted
 from adserver.storage.erasure import HELD, HELD_BY_ADVERTISER, VISITOR_TABLES, of_visitor
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import conversions, events, profiles
-from adserver.writes import Outcome, Result, StoreEvent, TellPreference
+from adserver.writes import Outcome, Result, SeenAtSlot, StoreEvent, TellPreference
 from pixel.consent_proof import ConsentProof
 from pixel.events import Event, EventName
 
@@ -83,6 +91,7 @@ def _event_row(write: StoreEvent, dedupe_key: int | None, due_ms: int) -> dict[s
         "due_ms": due_ms,
         "body": encode_event(event),
         "proof": encode_proof(write.proof) if write.first and write.proof else None,
+        "first": write.first,
     }
 
 
@@ -169,6 +178,15 @@ def tell_preference(batch: Batch, write: TellPreference) -> Outcome:
         told = (write.advertiser_key, write.preference, write.product_key, write.at_ms)
         fold_preference(profile, *told, partial(kinds_in, batch))
         end_of_who_left(batch, write.visitor_key, known, profile, write.at_ms)
+        batch.keep_profile(write.visitor_key, profile, write.at_ms)
+    return _ACCEPTED
+
+
+def seen_at_slot(batch: Batch, write: SeenAtSlot) -> Outcome:
+    """Note the day in the visitor's profile; of one who was forgotten meanwhile, nothing is kept."""
+    profile = known_profile(batch, write.visitor_key, write.at_ms)
+    if profile is not None and not was_at_slot(profile, write.at_ms):
+        fold_slot(profile, write.at_ms)
         batch.keep_profile(write.visitor_key, profile, write.at_ms)
     return _ACCEPTED
 

@@ -20,6 +20,7 @@ from adserver.domain.retention import Retention
 from adserver.domain.tally import NETWORK, Tally
 from adserver.storage import (
     arrivals,
+    audience_sizes,
     cancellations,
     catalogue,
     conversions,
@@ -27,6 +28,7 @@ from adserver.storage import (
     entities,
     erasure,
     experiments,
+    funnels,
     ledger,
     notices,
     offers,
@@ -77,9 +79,12 @@ from adserver.writes import (
     RemoveProductsNotIn,
     Result,
     RetryPictures,
+    RollFunnel,
+    SaveAudienceSizes,
     SaveEntity,
     SaveProducts,
     SealDay,
+    SeenAtSlot,
     SeeSession,
     SetPicture,
     SettleConversion,
@@ -134,6 +139,7 @@ _HOT: dict[type, Callable[[Batch, Any], Outcome]] = {
     TellPreference: visitors.tell_preference,
     HandCode: offers.hand_code,
     RedeemCode: offers.redeem_code,
+    SeenAtSlot: visitors.seen_at_slot,
 }
 _COLD: dict[type, Callable[[Batch, Any], Outcome]] = {
     SaveEntity: entities.save_entity,
@@ -162,6 +168,8 @@ _COLD: dict[type, Callable[[Batch, Any], Outcome]] = {
     EndSession: users.end_session,
     ClaimAttempt: users.claim_attempt,
     AttemptSucceeded: users.attempt_succeeded,
+    SaveAudienceSizes: audience_sizes.save_audience_sizes,
+    RollFunnel: funnels.roll_funnel,
 }
 
 # After any other outcome a management write leaves nothing behind; a cancellation leaves its note.

@@ -13,8 +13,10 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from adserver.flows.arrivals import ArrivalReports
+from adserver.flows.audience_sizes import AudienceSizeReports
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
+from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage
 from adserver.flows.notify import Notify
@@ -40,6 +42,7 @@ from adserver.web.api import (
     events,
     experiments,
     feeds,
+    funnel,
     hooks,
     identity,
     keys,
@@ -91,6 +94,7 @@ RESOURCES = (
     reference_prices,
     pictures,
     feeds,
+    funnel,
     import_routes,
     audiences,
     experiments,
@@ -131,6 +135,8 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     pixel_doctor: PixelDoctor,
     recognise: Recognise,
     arrivals: ArrivalReports,
+    audience_sizes: AudienceSizeReports,
+    funnel: FunnelReports,
     picture_reports: PictureReports,
     relay: Relay,
     proven: ProveConsent,
@@ -158,6 +164,8 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         pixel_doctor=pixel_doctor,
         recognise=recognise,
         arrivals=arrivals,
+        audience_sizes=audience_sizes,
+        funnel=funnel,
         pictures=picture_reports,
         relay=relay,
         consents=proven,

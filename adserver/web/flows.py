@@ -7,8 +7,10 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from adserver.flows.arrivals import ArrivalReports
+from adserver.flows.audience_sizes import AudienceSizeReports
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
+from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage
 from adserver.flows.notify import Notify
@@ -68,6 +70,8 @@ class Flows(msgspec.Struct, frozen=True):
     pixel_doctor: PixelDoctor
     recognise: Recognise
     arrivals: ArrivalReports
+    audience_sizes: AudienceSizeReports
+    funnel: FunnelReports
     pictures: PictureReports
     relay: Relay
     consents: ProveConsent

@@ -28,7 +28,16 @@ from adserver.writes.users import (
     SeeSession,
     SessionWrite,
 )
-from adserver.writes.visitors import Aged, ForgetVisitor, PurgeAged, TellPreference, Withdraw
+from adserver.writes.visitors import (
+    Aged,
+    ForgetVisitor,
+    PurgeAged,
+    RollFunnel,
+    SaveAudienceSizes,
+    SeenAtSlot,
+    TellPreference,
+    Withdraw,
+)
 
 
 class TakeLease(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -82,6 +91,9 @@ Write = (
     | HandCode
     | RedeemCode
     | SessionWrite
+    | SeenAtSlot
+    | SaveAudienceSizes
+    | RollFunnel
 )
 
 
@@ -118,11 +130,14 @@ __all__ = [
     "RemoveProductsNotIn",
     "Result",
     "RetryPictures",
+    "RollFunnel",
+    "SaveAudienceSizes",
     "SaveEntity",
     "SaveProducts",
     "Scope",
     "SealDay",
     "SeeSession",
+    "SeenAtSlot",
     "SessionWrite",
     "SetPicture",
     "SettleConversion",

@@ -4,7 +4,10 @@ from enum import StrEnum
 
 import msgspec
 
+from adserver.domain.audience_reach import Panel
+from adserver.domain.census import GroupCount
 from adserver.domain.consent_record import Ended
+from adserver.domain.funnel import Cell, Exit, Journey, JourneyKey
 from adserver.domain.visitor import Preference
 
 
@@ -30,12 +33,16 @@ class Aged(StrEnum):
     EXPERIMENT_VISITORS = "experiment_visitors"
     EXPERIMENT_ORDERS = "experiment_orders"
     EXPERIMENT_SUMS = "experiment_sums"
+    JOURNEYS = "journeys"
+    FUNNEL_FIGURES = "funnel_figures"
+    FUNNEL_EXITS = "funnel_exits"
 
 
 class PurgeAged(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Let go of at most so many rows whose time came by `before_ms`; the figure is how many they were.
 
-    Events and profiles carry their own due time, for which `before_ms` is now; the others are that old.
+    Events, profiles and journeys carry their own due time, for which `before_ms` is now; the others are that
+    old.
     """
 
     what: Aged
@@ -79,3 +86,32 @@ class TellPreference(msgspec.Struct, frozen=True, array_like=True, tag=True):
     preference: Preference
     product_key: int
     at_ms: int
+
+
+class SeenAtSlot(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """That a visitor was at one of our slots, with an ad or without: told once a day, for the reach."""
+
+    visitor_key: int
+    at_ms: int
+
+
+class SaveAudienceSizes(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """An advertiser's visitors as they were counted, instead of what was counted before."""
+
+    advertiser_key: int
+    panel: Panel
+    groups: tuple[GroupCount, ...]
+
+
+class RollFunnel(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """What the events after one key, up to another, change of the funnel; CONFLICT where they were taken in.
+
+    A journey is kept only while its newest event is: whoever was erased meanwhile does not come back.
+    """
+
+    after: int
+    until: int
+    at_ms: int
+    journeys: tuple[tuple[JourneyKey, Journey], ...]
+    figures: tuple[tuple[Cell, int, int], ...]  # visitors and events to add
+    exits: tuple[tuple[Exit, int], ...]

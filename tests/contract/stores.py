@@ -8,8 +8,12 @@ from pathlib import Path
 
 from adserver.domain.budget import BucketId, buckets_of
 from adserver.domain.experiment import HELD_OUT, Entry
+from adserver.domain.memory import new_memory
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent, PricingModel
+from adserver.flows.funnel import RollUpFunnel
+from adserver.flows.refresh import Refresh
+from adserver.parties import Parties
 from adserver.storage.embedded import Storage, own_storage
 from adserver.writes import (
     AdRecord,
@@ -165,6 +169,15 @@ def credit_by_server(order_key: int = 100, **fields: object) -> CreditConversion
         "arrival": make_arrival(order_key),
     } | fields
     return CreditConversion(order_key, True, **row)  # type: ignore[arg-type]
+
+
+def roll_up_funnel(storage: Storage, now_ms: int = NOW_MS + 60_000) -> int:
+    """Take all events that are settled by then into the funnel."""
+    memory = new_memory()
+    refresh = Refresh(memory.snapshot, storage.changes, storage.stats, storage.writer)
+    refresh.load()
+    parties = Parties(memory, storage.campaigns, refresh.poll)
+    return RollUpFunnel(storage, parties, lambda: now_ms).run()
 
 
 def balances(storage: Storage, campaign_key: int = CAMPAIGN, day: int = TODAY) -> list[tuple[int, int]]:

@@ -29,7 +29,7 @@ from adserver.writes import (
 )
 from pixel.consent_proof import ConsentProof
 from pixel.events import EventName
-from tests.contract.stores import credit_by_pixel, make_order_event, make_record, rows_of
+from tests.contract.stores import credit_by_pixel, make_order_event, make_record, roll_up_funnel, rows_of
 from tests.domain.makers import ADVERTISER, CAMPAIGN, DAY_MS, NOW_MS, SLOT, make_event
 
 VISITOR = 4_242_424_242_424
@@ -362,6 +362,7 @@ VISITORS_TABLES = (
     Aged.DECISIONS,
     Aged.CONVERSIONS,
     Aged.OFFER_CODES,
+    Aged.JOURNEYS,
 )
 
 
@@ -389,4 +390,5 @@ def live(storage: Storage) -> None:
     storage.writer.commit(make_order_event(100, 5, visitor_key=VISITOR))
     storage.writer.commit(credit_by_pixel(100, reserve=True))
     storage.writer.commit(HandCode(93, ADVERTISER, 1, "abc", VISITOR, NOW_MS, None, 10, None, ("CODE-1",)))
+    roll_up_funnel(storage)
     assert held(storage) == {table.name for table in VISITOR_TABLES}

@@ -31,6 +31,7 @@ from tests.contract.stores import (
     make_ghost,
     make_order_event,
     make_record,
+    roll_up_funnel,
     rows_of,
 )
 from tests.domain.makers import ADVERTISER, CAMPAIGN, CARTERS, HOUR_MS, NOW_MS, SLOT, make_event, make_product
@@ -158,6 +159,7 @@ def live_through_everything(storage: Storage) -> None:
     event = make_event(EventName.PURCHASE, "boots", click_id="abc")
     storage.writer.commit(make_order_event(100, 5, visitor_key=VISITOR, event=event))
     storage.writer.commit(credit_by_pixel(100, reserve=True))
+    roll_up_funnel(storage)
 
 
 def tables_with(storage: Storage, column: str) -> list[str]:

@@ -42,6 +42,7 @@ from tests.contract.stores import (
     make_order_event,
     make_record,
     open_copy,
+    roll_up_funnel,
     rows_of,
     save,
     save_new,
@@ -61,6 +62,7 @@ from tests.domain.makers import (
 
 KEPT = Retention()
 VISITOR = 4_242_424_242_424
+MINUTE_MS = 60_000
 MONEY = ("charges", "refunds", "budgets", "postings", "deposits", "chain_notes", "daily_heads")
 LONGEST_DAYS = {
     "events": 180,
@@ -72,12 +74,14 @@ LONGEST_DAYS = {
     "ghosts": 35,
     "experiment_visitors": 35,
     "experiment_orders": 35,
+    "journeys": 9,
 }
 TIME_OF = {
     "offer_codes": "handed_ms",
     "profiles": "seen_ms",
     "conversions": "arrived_at_ms",
     "experiment_visitors": "entered_ms",
+    "journeys": "day_ms",
 }
 POOL = 93
 _keys = count(50_000)
@@ -117,6 +121,7 @@ def live(storage: Storage, at_ms: int, visitor_key: int = VISITOR) -> None:
     order = make_order_event(key, next(_keys), visitor_key=visitor_key, event=event, at_ms=at_ms)
     storage.writer.commit(order)
     storage.writer.commit(credit_by_pixel(key, reserve=True))
+    roll_up_funnel(storage, at_ms + MINUTE_MS)
 
 
 def trade(storage: Storage) -> None:

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adserver.domain.identity import LARGEST_KEY, key_of, product_key, read_id, write_id
+from adserver.domain.identity import (
+    KEY_EPOCH_MS,
+    LARGEST_KEY,
+    first_key_at,
+    key_of,
+    minted_ms,
+    product_key,
+    read_id,
+    write_id,
+)
+from adserver.outside.clock import KeyMint
 
 keys = st.integers(min_value=0, max_value=LARGEST_KEY)
 
@@ -71,3 +81,17 @@ def test_keys_of_different_purposes_differ() -> None:
 def test_two_shops_may_use_the_same_item_id() -> None:
     assert product_key(1, "boots") != product_key(2, "boots")
     assert product_key(1, "0001") != product_key(1, "1")
+
+
+@given(st.integers(0, 2**41 - 3), st.integers(0, 255))
+def test_a_minted_key_tells_its_moment_and_stands_between_that_and_the_next(
+    after_ms: int, worker: int
+) -> None:
+    now_ms = KEY_EPOCH_MS + 1 + after_ms
+    key = KeyMint(worker, lambda: now_ms)()
+    assert first_key_at(now_ms) <= key < first_key_at(now_ms + 1)
+    assert minted_ms(key) == now_ms
+
+
+def test_before_the_first_key_there_is_none() -> None:
+    assert first_key_at(0) == first_key_at(KEY_EPOCH_MS) == 0

@@ -12,6 +12,7 @@ from adserver.domain.visitor import (
     Profile,
     fold_event,
     fold_preference,
+    fold_slot,
     fold_touch,
 )
 from pixel.events import EventName
@@ -68,6 +69,18 @@ def test_ads_that_were_seen_leave_after_35_days() -> None:
     assert [shown.at_ms for shown in profile.shown] == [[NOW_MS + DAY_MS]]
     let_go(profile, KEPT, NOW_MS + 36 * DAY_MS)
     assert (profile.touches, profile.shown) == ([], [])
+
+
+def test_the_day_of_the_last_slot_leaves_as_ads_do() -> None:
+    profile = make_profile(make_shop(blocked_at_ms=NOW_MS))
+    fold_slot(profile, NOW_MS)
+    ends_ms = NOW_MS - NOW_MS % DAY_MS + DAY_MS
+    assert due_ms(profile, KEPT, NOW_MS) == ends_ms + KEPT.ads_ms
+    let_go(profile, KEPT, ends_ms + KEPT.ads_ms - 1)
+    assert profile.slot_day == NOW_MS // DAY_MS
+    let_go(profile, KEPT, ends_ms + KEPT.ads_ms)
+    assert profile.slot_day == 0
+    assert due_ms(profile, KEPT, NOW_MS) == NOW_MS + KEPT.longest_ms
 
 
 def test_a_wish_stays_for_as_long_as_the_profile() -> None:

@@ -19,11 +19,13 @@ from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent
 from adserver.domain.token import LANDED, AdToken, Secrets, TokenKeys, sign
 from adserver.flows.arrivals import ArrivalReports
+from adserver.flows.audience_sizes import AudienceSizeReports
 from adserver.flows.collect import Collect, CollectPolicy
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
 from adserver.flows.draw import GIF, Drawn
 from adserver.flows.feed import ImportFeed
+from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage, Reach
 from adserver.flows.notify import Notify
@@ -160,6 +162,8 @@ class Api:
                 self.storage.pixel, self.storage.catalogue, self.storage.feeds, self.clock, arrivals.pages
             ),
             arrivals=arrivals,
+            audience_sizes=AudienceSizeReports(self.storage, self.clock),
+            funnel=FunnelReports(self.storage, self.clock),
             picture_reports=PictureReports(
                 self.storage.writer, self.storage.catalogue, self.storage.picture_book, self.clock
             ),

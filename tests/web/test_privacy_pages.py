@@ -14,6 +14,7 @@ from adserver.storage.tables import metadata
 from adserver.writes import ForgetVisitor, StoreEvent
 from pixel.cookie import SECURE_NAMES, read_visitor
 from pixel.events import Event, EventName
+from tests.contract.stores import roll_up_funnel
 from tests.web.visiting import BASE_URL, NEWS, Browser, Visiting
 
 VISITOR, OPT_OUT = "__Host-rt", "__Host-rt-optout"
@@ -99,6 +100,7 @@ def seed_every_table(world: Visiting, browser: Browser) -> str:
         "boots", "purchase", transaction_id=f"o-{click_id[:9]}", value="9", currency="EUR", rtclid=click_id
     )
     assert bought == "accepted"
+    roll_up_funnel(world.storage, int(time.time() * 1000) + 60_000)
     return token
 
 

@@ -36,14 +36,18 @@ class ManageAudiences:
     def create(
         self, reach: Reach, draft: Audience, receipt_of: ReceiptOf[Audience] | None = None
     ) -> Audience | Refused:
+        sound = self.sound(reach, draft)
+        if isinstance(sound, Refused):
+            return sound
+        key, now_ms = self._desk.mint_key(), self._desk.clock()
+        return self._desk.create(replace(draft, key=key, version=1, created_at_ms=now_ms), receipt_of)
+
+    def sound(self, reach: Reach, draft: Audience) -> Audience | Refused:
+        """The draft, unless it could not be saved."""
         owner = self._accounts.advertiser(reach, draft.advertiser_key)
         if isinstance(owner, Refused):
             return owner
-        refused = self._asks_for_longer(draft)
-        if refused is not None:
-            return refused
-        key, now_ms = self._desk.mint_key(), self._desk.clock()
-        return self._desk.create(replace(draft, key=key, version=1, created_at_ms=now_ms), receipt_of)
+        return self._asks_for_longer(draft) or draft
 
     def change(self, reach: Reach, key: int, edit: Callable[[Audience], Audience]) -> Audience | Refused:
         """Change who belongs to it from now on; ads that were served keep their rate."""

@@ -23,6 +23,7 @@ from adserver.domain.slot import OnEmpty, Site, Slot
 from adserver.domain.slot_counts import SlotCounts
 from adserver.domain.snapshot import NO_FIGURES
 from adserver.domain.token import AdToken, Secrets, sign
+from adserver.domain.visitor import was_at_slot
 from adserver.domain.worth import chance_of
 from adserver.flows.serve.asked import (
     CARDS_OF_IMAGE,
@@ -35,7 +36,7 @@ from adserver.flows.serve.asked import (
 )
 from adserver.flows.serve.judge import Judge, Viewer, visitor_of
 from adserver.ports import Clock, Refreshed, Stores
-from adserver.writes import EnterExperiments, RecordDecision, RecordGhost
+from adserver.writes import EnterExperiments, RecordDecision, RecordGhost, SeenAtSlot
 from creatives.formats import FORMATS
 from creatives.html import Beacons, HouseDocument, Look, house_document
 from creatives.ready import Ready
@@ -206,9 +207,16 @@ class Serve:
             answer, viewer = self._judge.judge(slot, site, consent, caller, now_ms, image_cards)
             self._note_ghosts(answer, slot, viewer, now_ms)
             self._enter(answer, viewer, now_ms)
+        self._see(viewer, caller, now_ms)
         self._counts.answer(answer, slot, caller)
         self._counts.signs(consent, slot, site, caller, now_ms)
         return answer, viewer
+
+    def _see(self, viewer: Viewer, caller: Caller, now_ms: int) -> None:
+        """Once a day the visitor's being here is noted, with the next batch: so many may be reached."""
+        profile = viewer.profile
+        if viewer.visitor_key and profile is not None and not (caller.test or was_at_slot(profile, now_ms)):
+            self._writer.submit(SeenAtSlot(viewer.visitor_key, now_ms))
 
     # ---- what was served ----
 

@@ -14,6 +14,7 @@ from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows, CurrentManage
 from adserver.web.once import CurrentOnce, answer
 from adserver.web.problems import Problem
+from adserver.web.schemas.audience_sizes import SizeAnswer, show_size
 from adserver.web.schemas.campaigns import (
     CampaignAnswer,
     CampaignChange,
@@ -87,3 +88,10 @@ def change_campaign(
     return answer(
         _show(manage, found(manage.campaigns.change(caller.reach, key_from("cmp", campaign_id), change.edit)))
     )
+
+
+@router.get("/{campaign_id}/reach", response_model=SizeAnswer, responses=problems())
+def get_campaign_reach(campaign_id: str, flows: CurrentFlows, caller: CurrentCaller) -> Response:
+    """How many visitors its audiences hold together, each once; without any, all that the shop has."""
+    campaign = found(flows.manage.campaigns.campaign(caller.reach, key_from("cmp", campaign_id)))
+    return answer(show_size(flows.audience_sizes.of_campaign(campaign), "for this campaign"))

@@ -40,7 +40,7 @@ def _rules(bodies: list[RuleBody]) -> tuple[Rule, ...]:
 
 
 class AudienceDraft(Strict):
-    """A new audience. `size` and `reachable` are not in this version."""
+    """A new audience."""
 
     advertiser_id: AdvertiserId
     name: Name

@@ -1,0 +1,153 @@
+"""How many visitors an audience holds: a census goes through all profiles, a panel answers what is new."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+import msgspec
+
+from adserver.domain.audience import Audience
+from adserver.domain.audience_reach import (
+    GroupSize,
+    Panel,
+    Share,
+    counted,
+    group_key,
+    sampled,
+    shared,
+)
+from adserver.domain.campaign import Advertiser, Campaign, Status
+from adserver.domain.census import Census, Groups, audience_keys_of
+from adserver.ports import Clock, Stores
+from adserver.writes import SaveAudienceSizes
+
+STRETCH = 1_000  # profiles at a time, some 20 ms; then others have their turn
+REST_MS = 20_000  # between two walks at the least
+REST_LENGTHS = 5  # and so many times as long as the walk took: the more there are, the less often
+PAGE = 500
+SAVED_AT_ONCE = 20  # advertisers: some milliseconds, in which nothing else is written
+
+
+class Overlap(msgspec.Struct, frozen=True):
+    """Two audiences, and how many visitors are in both."""
+
+    one: GroupSize
+    other: GroupSize
+    both: Share
+
+
+class CountAudiences:
+    """A job: one walk after another, in stretches, each audience of every advertiser in the same walk.
+
+    What was counted stands once the walk has come to its end; one that is broken off begins anew. It only
+    reads until then, and holds no more than a few numbers for each audience in memory.
+    """
+
+    def __init__(self, stores: Stores, clock: Clock, dice: Callable[[], float]) -> None:
+        self._stores = stores
+        self._clock = clock
+        self._dice = dice
+        self._census: Census | None = None
+        self._row = 0
+        self._began_ms = 0
+        self._ended_ms = -REST_MS
+
+    def run(self) -> int:
+        """The next stretch; how many profiles it had."""
+        now_ms = self._clock()
+        if self._census is None:
+            if self._rests(now_ms):
+                return 0
+            self._census, self._row, self._began_ms = self._begin(), 0, now_ms
+        found = self._stores.audience_sizes.profiles_after(self._row, STRETCH)
+        for row, profile in found:
+            self._census.add(row, profile, now_ms)
+            self._row = row
+        if len(found) < STRETCH:
+            self._finish(self._census, now_ms)
+        return len(found)
+
+    def _rests(self, now_ms: int) -> bool:
+        took_ms = max(0, self._ended_ms - self._began_ms)
+        return 0 <= now_ms - self._ended_ms < max(REST_MS, REST_LENGTHS * took_ms)
+
+    def _begin(self) -> Census:
+        stores = self._stores
+        by_advertiser: dict[int, tuple[list[Audience], list[Campaign]]] = {}
+        for audience in _each(lambda after: stores.audiences.audiences(None, after, PAGE)):
+            by_advertiser.setdefault(audience.advertiser_key, ([], []))[0].append(audience)
+        for campaign in _each(lambda after: stores.campaigns.campaigns(None, after, PAGE)):
+            if campaign.advertiser_key in by_advertiser and campaign.status is not Status.ENDED:
+                by_advertiser[campaign.advertiser_key][1].append(campaign)
+        return Census({key: Groups(*known) for key, known in by_advertiser.items()}, self._dice)
+
+    def _finish(self, census: Census, now_ms: int) -> None:
+        self._census, self._ended_ms = None, now_ms
+        advertisers = _each(lambda after: self._stores.accounts.advertisers(after, PAGE))
+        while some := list(islice(advertisers, SAVED_AT_ONCE)):
+            writes = [SaveAudienceSizes(one.key, *census.counts(one.key, now_ms)) for one in some]
+            self._stores.writer.commit_many(writes)
+
+
+class AudienceSizeReports:
+    """Reads only. A group that no census has counted yet is read from its advertiser's panel."""
+
+    def __init__(self, stores: Stores, clock: Clock) -> None:
+        self._sizes = stores.audience_sizes
+        self._audiences = stores.audiences
+        self._clock = clock
+
+    def of_audience(self, audience: Audience) -> GroupSize | None:
+        """None where nobody was counted yet."""
+        return self._of_group(audience.advertiser_key, (audience,))
+
+    def of_audiences(self, audiences: Sequence[Audience]) -> list[GroupSize | None]:
+        """Of a page of a list, as far as they were counted."""
+        keys = [group_key([audience]) for audience in audiences]
+        known = self._sizes.of_groups(keys)
+        return [counted(known[key]) if key in known else None for key in keys]
+
+    def of_campaign(self, campaign: Campaign) -> GroupSize | None:
+        """All of its audiences together, each visitor once; without any, all who know the shop's pages."""
+        found = map(self._audiences.audience, sorted(audience_keys_of(campaign)))
+        return self._of_group(campaign.advertiser_key, tuple(one for one in found if one is not None))
+
+    def preview(self, draft: Audience) -> GroupSize | None:
+        """The size of an audience that is not saved."""
+        return self._sampled(draft.advertiser_key, (draft,))
+
+    def overlap(self, one: Audience, other: Audience) -> Overlap | None:
+        """Of two audiences of the same advertiser; all three figures of one and the same look."""
+        panel = self._sizes.panel(one.advertiser_key)
+        if panel is None:
+            return None
+        now_ms = self._clock()
+        profiles = self._sizes.profiles_at(panel.rows)
+        both = shared(one, other, profiles, panel, now_ms)
+        return Overlap(
+            sampled((one,), profiles, panel, now_ms), sampled((other,), profiles, panel, now_ms), both
+        )
+
+    def _of_group(self, advertiser_key: int, group: tuple[Audience, ...]) -> GroupSize | None:
+        key = group_key(group)
+        known = self._sizes.of_groups([key]) if group else {}
+        return counted(known[key]) if key in known else self._sampled(advertiser_key, group)
+
+    def _sampled(self, advertiser_key: int, group: tuple[Audience, ...]) -> GroupSize | None:
+        panel = self._sizes.panel(advertiser_key)
+        return None if panel is None else self._of_panel(panel, group)
+
+    def _of_panel(self, panel: Panel, group: tuple[Audience, ...]) -> GroupSize:
+        profiles = self._sizes.profiles_at(panel.rows) if group else ()
+        return sampled(group, profiles, panel, self._clock())
+
+
+Listed = TypeVar("Listed", Advertiser, Audience, Campaign)
+
+
+def _each(page_after: Callable[[int], Sequence[Listed]]) -> Iterator[Listed]:
+    """All of a kind, page by page."""
+    after = -1
+    while page := page_after(after):
+        yield from page
+        after = page[-1].key
