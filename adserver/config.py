@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     keep_purchases_days: int = Field(default=180, ge=1, le=180)
     keep_forms_days: int = Field(default=14, ge=1, le=14)
     keep_ads_days: int = Field(default=35, ge=1, le=35)
+    learn_from_visits: bool = True  # of visitors who let us remember them: what comes next at a shop
     keep_consent_proof_days: int = Field(default=CONSENT_PROOF_RETENTION_DAYS, ge=1)  # after it has ended
     annoyance_budget: int = Field(default=12, ge=1, le=MOST_DAILY_ADS)  # ads a day for one visitor
     annoyance_limit: int = Field(default=MOST_DAILY_ADS, ge=1, le=MOST_DAILY_ADS)  # of advertisers' own

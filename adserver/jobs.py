@@ -18,6 +18,7 @@ from adserver.flows.manage.keys import ManageKeys
 from adserver.flows.notify import Notify
 from adserver.flows.picture import FetchPictures
 from adserver.flows.purge import Purge
+from adserver.flows.recommend import Learn
 from adserver.flows.seal import Seal
 from adserver.ports import Clock, Stores
 from adserver.writes import Outcome, Result, TakeLease
@@ -50,6 +51,7 @@ def table(  # noqa: PLR0913, PLR0917  every flow with a job
     hold_consent: HoldConsent,
     count_audiences: CountAudiences,
     roll_up_funnel: RollUpFunnel,
+    learn: Learn,
     stores: Stores,
 ) -> list[Job]:
     """All jobs."""
@@ -67,6 +69,7 @@ def table(  # noqa: PLR0913, PLR0917  every flow with a job
         Job("purge receipts", 3_600_000, keys.purge_receipts),
         Job("purge what is old", 3_600_000, purge.run),
         Job("hold consent", 3_600_000, hold_consent.run),
+        Job("learn recommendations", 600_000, learn.run),
         Job("fetch pictures", 2_000, pictures.run),
         Job("count audiences", 250, count_audiences.run),
         Job("roll up the funnel", 5_000, roll_up_funnel.run),

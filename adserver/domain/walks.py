@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from adserver.domain.recommendation import pack
+from adserver.domain.sessions import MOST_CLICKS
 
 # What a product counts that was seen next after another, and second after it; and before it.
 FORWARD = (1.0, 0.2)
@@ -19,7 +20,6 @@ STEPS_KEPT = 20  # of one product, the likeliest
 ENDS_KEPT = 30
 LENGTHENED = 2  # times: each doubles the length of the longest walks
 ON = 0.6  # the chance of another step
-MOST_CLICKS = 100  # of one session: whoever looks at everything says little of each
 _NOTHING = 0
 _PLACES, _CHANCES = "I", "f"
 

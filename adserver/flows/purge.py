@@ -41,8 +41,9 @@ class Purge:
             Aged.FUNNEL_EXITS: retention.ads_ms,
             Aged.PIXEL_SAMPLES: SAMPLE_RETENTION_MS,
             Aged.ERASURES: ERASURE_RETENTION_MS,
-            Aged.SESSIONS: LONGEST_MS,
+            Aged.CONSOLE_SESSIONS: LONGEST_MS,
             Aged.LOGIN_ATTEMPTS: FORGOTTEN_MS,
+            Aged.SESSIONS: retention.views_ms,
             Aged.CONSENTS: retention.consent_proofs_ms,
         }
 

@@ -32,6 +32,7 @@ from adserver.flows.preview import Preview
 from adserver.flows.privacy import Privacy
 from adserver.flows.purge import Purge
 from adserver.flows.recognise import Recognise
+from adserver.flows.recommend import Learn
 from adserver.flows.redeem import Redeem
 from adserver.flows.refresh import Refresh
 from adserver.flows.refusals import CountRefusals
@@ -101,6 +102,7 @@ TALLY_SECONDS = 1.0
 MOST_COUNTS = 250  # that are reported at once, about 2 ms of the writer's time
 RATES_SECONDS = 30.0
 HOUR_MS = 3_600_000
+LEARNING_REST_SECONDS = 0.002  # between a few milliseconds of work: requests go first
 DECODERS_NICE = 10
 PICTURE_SECONDS = 20.0
 
@@ -339,6 +341,14 @@ class Server:
             ),
             CountAudiences(self.storage, self.clock, SystemRandom().random),
             RollUpFunnel(self.storage, self.parties, self.clock),
+            Learn(
+                self.storage.visits,
+                self.storage.recommendations,
+                self.storage.writer,
+                self.clock,
+                self.settings.retention.views_ms if self.settings.learn_from_visits else 0,
+                partial(time.sleep, LEARNING_REST_SECONDS),
+            ),
             self.storage,
         )
 

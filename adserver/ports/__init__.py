@@ -7,6 +7,7 @@ from adserver.ports.imports import PLAIN, ImportFiles, Imports, Order, Part
 from adserver.ports.money import Ledger, Origins, Payments, Payouts, Proofs, Seals, Statements
 from adserver.ports.orders import Conversions, Offers, Pending
 from adserver.ports.outside import Fetcher, FetchRefused, FrameNotDrawn, Frames, Geo, Heard, Pictures, Signer
+from adserver.ports.recommendations import Recommendations, Visits
 from adserver.ports.running import Changes, Clock, Notices, Refreshed, Stats, Vitals
 from adserver.ports.stores import Stores
 from adserver.ports.users import Hasher, Sessions, Users
@@ -56,6 +57,7 @@ __all__ = [
     "ProductSets",
     "Profiles",
     "Proofs",
+    "Recommendations",
     "Refreshed",
     "Seals",
     "Sessions",
@@ -64,6 +66,7 @@ __all__ = [
     "Stats",
     "Stores",
     "Users",
+    "Visits",
     "Vitals",
     "Writer",
 ]

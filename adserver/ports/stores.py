@@ -8,6 +8,7 @@ from adserver.ports.experiments import Experiments
 from adserver.ports.imports import ImportFiles, Imports
 from adserver.ports.money import Ledger, Origins, Payments, Payouts, Proofs, Seals, Statements
 from adserver.ports.orders import Conversions, Offers, Pending
+from adserver.ports.recommendations import Recommendations, Visits
 from adserver.ports.running import Changes, Notices, Stats, Vitals
 from adserver.ports.users import Sessions, Users
 from adserver.ports.visitors import Arrivals, AudienceSizes, Consents, Funnels, Pixel, Profiles
@@ -83,6 +84,10 @@ class Stores(Protocol):
     def audience_sizes(self) -> AudienceSizes: ...
     @property
     def funnels(self) -> Funnels: ...
+    @property
+    def visits(self) -> Visits: ...
+    @property
+    def recommendations(self) -> Recommendations: ...
     @property
     def changes(self) -> Changes: ...
     @property

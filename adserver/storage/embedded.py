@@ -36,6 +36,7 @@ from adserver.storage.payouts import SqlitePayouts
 from adserver.storage.pictures import SqlitePictureBook
 from adserver.storage.pixel import SqlitePixel
 from adserver.storage.proofs import SqliteProofs
+from adserver.storage.recommendations import SqliteRecommendations, SqliteVisits
 from adserver.storage.seals import SqliteSeals
 from adserver.storage.secrets import consents_key, load_keys
 from adserver.storage.settlement import SqlitePending
@@ -88,6 +89,8 @@ class Storage:
         self.pixel = SqlitePixel(self.reader)
         self.audience_sizes = SqliteAudienceSizes(self.reader)
         self.funnels = SqliteFunnels(self.reader)
+        self.visits = SqliteVisits(self.reader)
+        self.recommendations = SqliteRecommendations(self.reader)
         self.changes = SqliteChanges(self.reader)
         self.media = MediaFolder(media)
         self.frames = FrameFolder(path.parent / "frames")

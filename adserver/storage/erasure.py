@@ -14,6 +14,7 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -23,6 +24,7 @@ from adserver.domain.identity import key_of
 from adserver.domain.visitor import Profile
 from adserver.storage.batch import Batch
 from adserver.storage.count_tables import journeys
+from adserver.storage.recommendation_tables import SLICE_SHIFT, recommendations, session_slices, sessions
 from adserver.storage.sqlite import prepared
 from adserver.storage.tables import (
     ad_events,
@@ -82,6 +84,8 @@ def forget_visitor(batch: Batch, write: ForgetVisitor) -> Outcome:
         return Outcome(Result.UNCREDITED)
     profile = batch.profile(write.visitor_key)
     shops = profile.shops if profile is not None else ()
+    for statement in _UNLEARN:
+        batch.connection.execute(statement, {"visitor": write.visitor_key})
     for table in VISITOR_TABLES:
         statement = _BLANK[table.name] if table in _LEDGER_TABLES else _ERASE[table.name]
         batch.connection.execute(statement, {"visitor": write.visitor_key})
@@ -105,7 +109,7 @@ def withdraw(batch: Batch, write: Withdraw) -> Outcome:
     if write.if_credited and _awaits_credit(batch, write.visitor_key):
         return Outcome(Result.UNCREDITED)
     of_both = {"visitor": write.visitor_key, "advertiser": write.advertiser_key}
-    for statement in _WITHDRAW:
+    for statement in (*_UNLEARN_AT, *_WITHDRAW):
         batch.connection.execute(statement, of_both)
     profile = batch.profile(write.visitor_key)
     if profile is not None:
@@ -159,6 +163,20 @@ def digest_of(visitor_key: int) -> int:
     return key_of(b"forgotten", visitor_key.to_bytes(8, "big"))
 
 
+def _unlearn(*also: ColumnElement[bool]) -> tuple[str, ...]:
+    """The sessions that hold what the visitor looked at: they are cut anew, and learnt of, without them."""
+    slice_ = events.c.event_key.bitwise_rshift(literal_column(str(SLICE_SHIFT)))
+    own = (*of_visitor(events), *also)
+    places, slices = select(events.c.advertiser_key, slice_).where(*own), select(slice_).where(*own)
+    shops = select(events.c.advertiser_key).where(*own)
+    changed = update(recommendations).values(changed=recommendations.c.changed + literal_column("1"))
+    return (
+        prepared(delete(session_slices).where(session_slices.c.slice.in_(slices))),
+        prepared(delete(sessions).where(tuple_(sessions.c.advertiser_key, sessions.c.slice).in_(places))),
+        prepared(changed.where(recommendations.c.advertiser_key.in_(shops))),
+    )
+
+
 _ERASE = {table.name: _erase(table) for table in VISITOR_TABLES}
 _BLANK = {table.name: _blank(table) for table in _LEDGER_TABLES}
 
@@ -175,6 +193,8 @@ _OF_ADVERTISER = (
     (experiment_orders, experiment_orders.c.advertiser_key == bindparam("advertiser")),
     (journeys, journeys.c.advertiser_key == bindparam("advertiser")),
 )
+_UNLEARN = _unlearn()
+_UNLEARN_AT = _unlearn(events.c.advertiser_key == bindparam("advertiser"))
 _WITHDRAW = tuple(
     _blank(table, own) if table in _LEDGER_TABLES else _erase(table, own) for table, own in _OF_ADVERTISER
 )

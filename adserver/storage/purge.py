@@ -8,12 +8,14 @@ from adserver.domain.consent_record import Ended
 from adserver.storage.batch import Batch, decode_profile
 from adserver.storage.count_tables import funnel_exits, funnel_figures, journeys
 from adserver.storage.erasure import without_visitor
+from adserver.storage.recommendations import drop_old_sessions
 from adserver.storage.sqlite import prepared
 from adserver.storage.tables import (
     MAY_NAME_ONE,
     ad_events,
     arrivals,
     consents,
+    console_sessions,
     conversions,
     counts,
     decisions,
@@ -29,7 +31,6 @@ from adserver.storage.tables import (
     pixel_samples,
     profiles,
     refused_charges,
-    sessions,
 )
 from adserver.writes import Aged, Outcome, PurgeAged, Result
 
@@ -70,7 +71,7 @@ _PURGE = {
     Aged.FUNNEL_FIGURES: _deletes(funnel_figures, funnel_figures.c.day_ms),
     Aged.FUNNEL_EXITS: _deletes(funnel_exits, funnel_exits.c.day_ms),
     Aged.ERASURES: _deletes(erasures, erasures.c.at_ms),
-    Aged.SESSIONS: _deletes(sessions, sessions.c.seen_ms),
+    Aged.CONSOLE_SESSIONS: _deletes(console_sessions, console_sessions.c.seen_ms),
     Aged.LOGIN_ATTEMPTS: _deletes(login_attempts, login_attempts.c.last_ms),
     Aged.CONSENTS: _deletes(consents, consents.c.ended_ms, consents.c.ended_ms.is_not(None)),
 }
@@ -85,6 +86,8 @@ _DROP_PROFILE = prepared(delete(profiles).where(profiles.c.visitor_key == bindpa
 
 def purge_aged(batch: Batch, write: PurgeAged) -> Outcome:
     """Let go of the oldest few of a kind; once more is harmless."""
+    if write.what is Aged.SESSIONS:
+        return Outcome(Result.SAVED, drop_old_sessions(batch, write.before_ms, write.most))
     if write.what is Aged.PROFILES:
         return Outcome(Result.SAVED, _purge_profiles(batch, write))
     row = {"before_ms": write.before_ms, "most": write.most}

@@ -29,9 +29,16 @@ from adserver.storage.experiment_tables import (
     ghosts,
 )
 from adserver.storage.offer_tables import offer_codes, offer_stocks
-from adserver.storage.user_tables import invitations, login_attempts, sessions, users
+from adserver.storage.recommendation_tables import (
+    recommendation_parts,
+    recommendations,
+    session_slices,
+    sessions,
+)
+from adserver.storage.user_tables import console_sessions, invitations, login_attempts, users
 
 __all__ = [
+    "console_sessions",
     "experiment_orders",
     "experiment_sums",
     "experiment_visitors",
@@ -42,6 +49,9 @@ __all__ = [
     "metadata",
     "offer_codes",
     "offer_stocks",
+    "recommendation_parts",
+    "recommendations",
+    "session_slices",
     "sessions",
     "users",
 ]

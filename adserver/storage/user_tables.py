@@ -6,8 +6,8 @@ from adserver.storage.columns import entity_table, metadata
 
 users = entity_table("users", None, Column("email", String, nullable=False, unique=True))
 invitations = entity_table("invitations", None, Column("digest", String, nullable=False, unique=True))
-sessions = Table(
-    "sessions",
+console_sessions = Table(
+    "console_sessions",
     metadata,
     Column("digest", String, primary_key=True),
     Column("user_key", BigInteger, nullable=False, index=True),

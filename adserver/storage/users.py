@@ -10,7 +10,7 @@ from adserver.domain.user import Invitation, Session, User
 from adserver.storage.batch import Batch
 from adserver.storage.entities import entity, page_of
 from adserver.storage.sqlite import Reader, prepared
-from adserver.storage.tables import invitations, login_attempts, sessions, users
+from adserver.storage.tables import console_sessions, invitations, login_attempts, users
 from adserver.writes import (
     AttemptSucceeded,
     BeginSession,
@@ -23,12 +23,14 @@ from adserver.writes import (
 
 _BY_EMAIL = prepared(select(users.c.body).where(users.c.email == bindparam("email")))
 _BY_DIGEST = prepared(select(invitations.c.body).where(invitations.c.digest == bindparam("digest")))
-_SESSION = prepared(select(sessions).where(sessions.c.digest == bindparam("digest")))
-_BEGIN = prepared(insert(sessions))
+_SESSION = prepared(select(console_sessions).where(console_sessions.c.digest == bindparam("digest")))
+_BEGIN = prepared(insert(console_sessions))
 _SEE = prepared(
-    update(sessions).where(sessions.c.digest == bindparam("of")).values(seen_ms=bindparam("at_ms"))
+    update(console_sessions)
+    .where(console_sessions.c.digest == bindparam("of"))
+    .values(seen_ms=bindparam("at_ms"))
 )
-_END = prepared(delete(sessions).where(sessions.c.digest == bindparam("digest")))
+_END = prepared(delete(console_sessions).where(console_sessions.c.digest == bindparam("digest")))
 _names = func.json_each(bindparam("subjects")).table_valued("value")
 _ATTEMPTS = prepared(select(login_attempts).where(login_attempts.c.subject.in_(select(_names.c.value))))
 _COUNT = prepared(insert(login_attempts).prefix_with("OR REPLACE"))

@@ -20,6 +20,7 @@ from adserver.writes.money import Deposit, RefundCharge, SealDay, SignHeads
 from adserver.writes.orders import CancelConversion, Conversion, CreditConversion, SettleConversion
 from adserver.writes.outcome import Outcome, Result
 from adserver.writes.receipts import Answered, PurgeReceipts, Receipt, WithReceipt
+from adserver.writes.recommendations import DropLearnt, KeepLearnt, KeepSessions, UseLearnt
 from adserver.writes.users import (
     AttemptSucceeded,
     BeginSession,
@@ -94,6 +95,10 @@ Write = (
     | SeenAtSlot
     | SaveAudienceSizes
     | RollFunnel
+    | KeepSessions
+    | KeepLearnt
+    | UseLearnt
+    | DropLearnt
 )
 
 
@@ -110,13 +115,16 @@ __all__ = [
     "Conversion",
     "CreditConversion",
     "Deposit",
+    "DropLearnt",
     "EndSession",
     "EnterExperiments",
     "Entity",
     "ForgetPictures",
     "ForgetVisitor",
+    "KeepLearnt",
     "KeepPicture",
     "KeepSamples",
+    "KeepSessions",
     "Outcome",
     "PictureWrite",
     "PurgeAged",
@@ -148,6 +156,7 @@ __all__ = [
     "TellAdvertiser",
     "TellPreference",
     "Together",
+    "UseLearnt",
     "WithReceipt",
     "Withdraw",
     "Write",

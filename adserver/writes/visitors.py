@@ -28,6 +28,7 @@ class Aged(StrEnum):
     CONSENTS = "consents"
     OFFER_CODES = "offer_codes"
     SESSIONS = "sessions"
+    CONSOLE_SESSIONS = "console_sessions"
     LOGIN_ATTEMPTS = "login_attempts"
     GHOSTS = "ghosts"
     EXPERIMENT_VISITORS = "experiment_visitors"

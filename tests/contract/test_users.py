@@ -91,6 +91,6 @@ def test_sessions_and_attempts_leave_with_their_age(storage: Storage) -> None:
     commit = storage.writer.commit
     commit(BeginSession("s", 1, NOW_MS))
     commit(ClaimAttempt(NAMES, NOW_MS))
-    assert commit(PurgeAged(Aged.SESSIONS, NOW_MS - 1, 10)).figure == 0
-    assert commit(PurgeAged(Aged.SESSIONS, NOW_MS, 10)).figure == 1
+    assert commit(PurgeAged(Aged.CONSOLE_SESSIONS, NOW_MS - 1, 10)).figure == 0
+    assert commit(PurgeAged(Aged.CONSOLE_SESSIONS, NOW_MS, 10)).figure == 1
     assert commit(PurgeAged(Aged.LOGIN_ATTEMPTS, NOW_MS, 10)).figure == len(Kind)

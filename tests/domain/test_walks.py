@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adserver.domain.recommendation import next_looks, pack, similar, unpack
-from adserver.domain.walks import ENDS_KEPT, MOST_CLICKS, Walks
+from adserver.domain.sessions import MOST_CLICKS
+from adserver.domain.walks import ENDS_KEPT, Walks
 
 A, B, C, D, E = 2**62, 7, 3, 11, 5
 sessions_of_few_products = st.lists(st.lists(st.integers(1, 12), max_size=8), max_size=20)
