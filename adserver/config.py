@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from adserver.domain.peace import MOST_DAILY_ADS, PeacePolicy
 from adserver.domain.retention import CONSENT_PROOF_RETENTION_DAYS, Retention
+from adserver.domain.sensitive import HOUSE_LIST
 from adserver.domain.validity import Limits
 from adserver.domain.visitor import DAY_MS, MOST_SHOWN
 from pixel.consent import Region
@@ -20,6 +21,11 @@ from pixel.consent import Region
 def _words(value: object) -> object:
     """`a, b c` from the environment becomes a tuple of words."""
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _entries(value: object) -> object:
+    """`Mature >, sex toys` from the environment becomes a tuple of entries, which may have spaces."""
+    return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
 
 
 def _rates(value: object) -> object:
@@ -72,6 +78,9 @@ class Settings(BaseSettings):
     geoip_path: Path | None = None  # a MaxMind database: where visitors are
     tcf_vendor_id: int | None = Field(default=None, ge=1, le=65_535)  # ours on the IAB's vendor list
     strict_countries: Annotated[Words, AfterValidator(_countries)] = ()  # besides the EEA, UK and CH
+    sensitive_categories: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_entries)] = (
+        HOUSE_LIST  # of which nobody is reminded
+    )
     most_visitor_clicks: int = Field(default=5, ge=0)  # on one campaign's ads in an hour; 0: no limit
     most_visitor_events: int = Field(default=300, ge=0)  # in a minute
     most_network_clicks: int = Field(default=60, ge=0)  # of a /24 or /48 in a minute

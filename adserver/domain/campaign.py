@@ -11,6 +11,7 @@ from adserver.domain.item_id import ItemIdRule
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel, Terms
 from adserver.domain.situation import Situation
+from adserver.domain.suggestion import PriceBand, ProductChoice
 from creatives.card import Brand, Message, Offer
 
 # Here and elsewhere `gc=False`: what is frozen is part of no circle, and to look for circles through all
@@ -113,6 +114,8 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     product_set_key: int | None = None  # its cards show products of this set only; all where None
     burn: Burn | None = None  # None: the advertiser's
     addresses_buyers: bool = False  # also shown right after a purchase; so too where an audience of it bought
+    products: ProductChoice = ProductChoice.REMINDERS
+    price_band: PriceBand | None = PriceBand()
     landing_params: str = ""
     fallback_url: str | None = None
     created_at_ms: int = 0

@@ -47,6 +47,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     additional_image_links: tuple[str, ...] = ()  # tried in turn where `image_link` shows nothing
     picture: str | None = None
     language: str = "en"
+    sensitive: bool = False  # of a category that nobody is reminded of; whoever reads it for ads says so
     reference_price_micros: Micros | None = (
         None  # struck through while its sale lasts; the catalogue's to say
     )

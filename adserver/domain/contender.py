@@ -12,6 +12,7 @@ from adserver.domain.peace import DEFAULT_POLICY, Peace, PeacePolicy, peace_of
 from adserver.domain.pricing import CONTEXTUAL, PER_THOUSAND, PricingModel, smallest_price
 from adserver.domain.situation import Situation
 from adserver.domain.snapshot import NO_FIGURES, Rates, Snapshot
+from adserver.domain.suggestion import ProductChoice, Widening
 from adserver.domain.tally import NETWORK
 from adserver.domain.worth import ecpm_micros
 
@@ -62,6 +63,7 @@ class Contender(msgspec.Struct, frozen=True):
     has_cap: bool  # of its own, or of a creative's
     caps_creatives: bool
     pays_for_clicks: bool  # or for what follows them: views without one make it worth less
+    widening: Widening | None = None  # None: it shows reminders only
     trials: tuple["Trial", ...] = ()  # experiments, in which what a visitor may see depends on their arm
     entry: Entry | None = None  # of an arm: that whoever sees it is in it
 
@@ -133,7 +135,14 @@ def _contender(campaign: Campaign, creatives: Sequence[Creative], rates: Rates, 
         campaign.frequency_cap is not None or caps_creatives,
         caps_creatives,
         campaign.terms.pricing_model not in PER_THOUSAND,
+        _widening(campaign),
     )
+
+
+def _widening(campaign: Campaign) -> Widening | None:
+    if campaign.products is ProductChoice.REMINDERS:
+        return None
+    return Widening(campaign.products, campaign.price_band)
 
 
 def _bid(campaign: Campaign, audience_key: int, creatives: list[Creative], rates: Rates) -> Bid:
@@ -187,12 +196,14 @@ class Joint(msgspec.Struct, frozen=True):
     peace: Peace  # the advertiser's part of it is so of all
     heeds_ms: int  # for so long a purchase matters to any
     click_leaders: frozenset[int]  # the campaigns of those leaders that views without a click make worth less
+    widening: Widening | None = None
 
 
 class LineUp(msgspec.Struct, frozen=True, eq=False):
     """The contenders of an advertiser or of the page; `joint` is None where each must be judged alone.
 
-    `has_sets` tells that some of them show only part of the catalogue.
+    `has_sets` tells that some of them show only part of the catalogue, `widens` how some show more than
+    reminders.
     """
 
     contenders: tuple[Contender, ...]
@@ -201,6 +212,7 @@ class LineUp(msgspec.Struct, frozen=True, eq=False):
     currencies: frozenset[str]
     joint: Joint | None
     has_sets: bool
+    widens: frozenset[ProductChoice] = frozenset()
 
 
 def line_up_of(contenders: Sequence[Contender]) -> LineUp:
@@ -209,9 +221,12 @@ def line_up_of(contenders: Sequence[Contender]) -> LineUp:
     owners = frozenset(contender.campaign.advertiser_key for contender in together)
     currencies = frozenset(contender.campaign.terms.currency for contender in together)
     shown = frozenset(contender.products_key for contender in together)
-    is_simple = len(owners) == len(currencies) == len(shown) == 1 and all(map(_is_simple, together))
+    widenings = frozenset(contender.widening for contender in together)
+    kinds = (owners, currencies, shown, widenings)
+    is_simple = all(len(kind) == 1 for kind in kinds) and all(map(_is_simple, together))
     joint = _joint_of(together) if is_simple else None
-    return LineUp(together, keys, owners, currencies, joint, not shown <= owners)
+    widens = frozenset(one.choice for one in widenings if one is not None)
+    return LineUp(together, keys, owners, currencies, joint, not shown <= owners, widens)
 
 
 def _is_simple(contender: Contender) -> bool:
@@ -241,6 +256,7 @@ def _joint_of(contenders: tuple[Contender, ...]) -> Joint:
         frozenset(
             one.campaign.key for one in contenders if one.pays_for_clicks and one.own_bid.ecpm_micros == best
         ),
+        contenders[0].widening,
     )
 
 

@@ -11,7 +11,7 @@ from adserver.domain.audience import Audience, asks_for, audience_for
 from adserver.domain.budget import Bucket
 from adserver.domain.campaign import Campaign, Creative
 from adserver.domain.catalogue import Product
-from adserver.domain.choice import choose_products
+from adserver.domain.choice import Holds, as_if_harmless, choose_products, choose_widely
 from adserver.domain.contender import MESSAGE, Bid, Contender, Joint, LineUp, addressed_by
 from adserver.domain.eligibility import (
     Balance,
@@ -38,6 +38,7 @@ from adserver.domain.peace import (
 from adserver.domain.product_set import NO_SETS, Members
 from adserver.domain.situation import Situation, form_is_open, situation_of_cards, situations_of
 from adserver.domain.slot import Slot
+from adserver.domain.suggestion import NOTHING_SUGGESTED, Because, Suggested, Widening
 from adserver.domain.visitor import (
     Profile,
     Shop,
@@ -89,7 +90,8 @@ class Decision(msgspec.Struct, frozen=True):
 
     `judged` holds the others that were judged one by one, `outbid` the line-ups of which all could answer.
     `audience_key` is whose rate it is served at, 0 for the campaign's own, CONTEXTUAL if for the page.
-    `situation` is the visitor's that the creative may speak of, where it has words for any.
+    `situation` is the visitor's that the creative may speak of, where it has words for any. `because` says
+    of those of the products that are no reminders why they are shown.
     """
 
     campaign: Campaign
@@ -100,6 +102,7 @@ class Decision(msgspec.Struct, frozen=True):
     audience_key: int = 0
     outbid: tuple[LineUp, ...] = ()
     situation: Situation | None = None
+    because: Mapping[int, Because] = {}
     ghosts: tuple["Decision", ...] = ()  # what came before, and its advertisers held the visitor out
     entries: tuple[Entry, ...] = ()  # the experiments' arms that this puts the visitor in
 
@@ -145,6 +148,7 @@ class _Known(msgspec.Struct, frozen=True):
 
     chosen: tuple[Product, ...]
     no_product: Refusal  # why nothing is chosen, where nothing is
+    because: Mapping[int, Because] = {}
 
 
 def decide(
@@ -154,15 +158,16 @@ def decide(
     products: Mapping[int, Product],
     dice: float,
     members: Members = NO_SETS,
+    suggested: Mapping[int, Suggested] = {},
 ) -> Decision | NoAd:
     """The eligible campaign with the highest expected revenue, or NoAd.
 
     `profile` is None where nothing may be remembered of the visitor.
     `products` holds the catalogue's entries for the profile's interests. `dice` in [0, 1) breaks ties,
     picks among a campaign's creatives and, hashed with a campaign's key, paces that campaign. `members` tells
-    which products are in the campaigns' sets.
+    which products are in the campaigns' sets; `suggested` is what each shop may show besides reminders.
     """
-    return hear(request, profile, candidates, products, dice, members).answer
+    return hear(request, profile, candidates, products, dice, members, suggested).answer
 
 
 def hear(
@@ -172,9 +177,10 @@ def hear(
     products: Mapping[int, Product],
     dice: float,
     members: Members = NO_SETS,
+    suggested: Mapping[int, Suggested] = {},
 ) -> Heard:
     """The same decision, with what it was chosen from."""
-    hearing = _Hearing(request, profile, products, dice, members)
+    hearing = _Hearing(request, profile, products, dice, members, suggested)
     offers = hearing.offers(candidates)
     if not offers:
         return Heard(NoAd(hearing.refusals, entries=hearing.entered()), ())
@@ -199,6 +205,7 @@ class _Hearing:
         products: Mapping[int, Product],
         dice: float,
         members: Members,
+        suggested: Mapping[int, Suggested],
     ) -> None:
         self._request = request
         self._profile = profile
@@ -208,7 +215,8 @@ class _Hearing:
         self._shops = {shop.advertiser_key: shop for shop in profile.shops} if profile is not None else {}
         self._sights = Sights(profile, request.now_ms)
         self._members = members
-        self._known: dict[int, _Known] = {}
+        self._suggested = suggested
+        self._known: dict[tuple[int, Widening | None], _Known] = {}
         self._situations: dict[int, tuple[Situation, ...]] = {}
         self._entries: list[Entry] = []
         self._asides: dict[int, _Hearing] = {}  # by campaign: of those that heed what was bought
@@ -259,7 +267,9 @@ class _Hearing:
             and not self._is_tired_of_any(line_up, joint)
             and not self._has_seen_leaders_of(joint)
             and not (joint.least_micros < slot.floor_cpm_micros and joint.currency == slot.currency)
-            and bool(self._known_of(self._shops[joint.advertiser_key], joint.products_key).chosen)
+            and bool(
+                self._known_of(self._shops[joint.advertiser_key], joint.products_key, joint.widening).chosen
+            )
         )
 
     def _has_seen_leaders_of(self, joint: Joint) -> bool:
@@ -347,16 +357,19 @@ class _Hearing:
     def decision(self, winner: Contender, bid: Bid, ecpm: float, outbid: tuple[LineUp, ...]) -> Decision:
         """The winner's creative, by a throw of its own: the one that breaks ties would always be the same."""
         campaign, creatives, situation = winner.campaign, self._showable(winner, bid), None
+        because: Mapping[int, Because] = {}
         creative = creatives[0]
         if len(creatives) > 1:
             creative = creatives[int(dice_of(campaign.key, self._dice, b"creative") * len(creatives))]
         products: tuple[Product, ...] = ()
         if creative.template != MESSAGE:
-            products = self._known[winner.products_key].chosen
-        if creative.copies and bid is not winner.page_bid:
+            known = self._known[winner.products_key, winner.widening]
+            products, because = known.chosen, known.because
+        is_reminder = not products or products[0].key not in because
+        if creative.copies and is_reminder and bid is not winner.page_bid:
             situation = self._situation(campaign.advertiser_key, creative, products)
         answered = (campaign, creative, products, ecpm, self.refusals, bid.audience_key, outbid)
-        return Decision(*answered, situation, entries=self.entered(winner))
+        return Decision(*answered, situation, because, entries=self.entered(winner))
 
     def _situation(
         self, advertiser_key: int, creative: Creative, products: tuple[Product, ...]
@@ -451,7 +464,7 @@ class _Hearing:
         """Whether none of the creatives that the visitor's audience may see has something to show."""
         if not bid.creatives:  # not approved, or this worker has not heard of them yet
             return Refusal.NO_CREATIVE
-        known = self._known_of(shop, contender.products_key)
+        known = self._known_of(shop, contender.products_key, contender.widening)
         if self._showable(contender, bid):
             return None
         if contender.caps_creatives and self._fitting(contender, bid):
@@ -476,7 +489,7 @@ class _Hearing:
         if bid is contender.page_bid:
             return bid.messages
         advertiser_key = contender.campaign.advertiser_key
-        cards = bid.cards if self._known[contender.products_key].chosen else ()
+        cards = bid.cards if self._known[contender.products_key, contender.widening].chosen else ()
         if not bid.messages:
             return cards
         table = bid.along if cards else bid.addressed
@@ -496,26 +509,34 @@ class _Hearing:
             self._situations[advertiser_key] = found
         return found
 
-    def _known_of(self, shop: Shop, products_key: int) -> _Known:
-        known = self._known.get(products_key)
+    def _known_of(self, shop: Shop, products_key: int, widening: Widening | None) -> _Known:
+        known = self._known.get((products_key, widening))
         if known is None:
-            known = self._know(shop) if products_key > 0 else self._know_in_set(shop, -products_key)
-            self._known[products_key] = known
+            within = products_key < 0
+            known = self._know_in_set(shop, -products_key, widening) if within else self._know(shop, widening)
+            self._known[products_key, widening] = known
         return known
 
-    def _know(self, shop: Shop) -> _Known:
-        now_ms = self._request.now_ms
-        chosen = choose_products(shop, self._products, self._request.cards, now_ms)
-        return _Known(chosen, Refusal.NO_PRODUCT if chosen else self._no_product(shop))
+    def _know(self, shop: Shop, widening: Widening | None) -> _Known:
+        chosen, because = self._choose(shop, widening)
+        return _Known(chosen, Refusal.NO_PRODUCT if chosen else self._no_product(shop), because)
 
-    def _know_in_set(self, shop: Shop, set_key: int) -> _Known:
+    def _know_in_set(self, shop: Shop, set_key: int, widening: Widening | None) -> _Known:
         """What a set has of what the visitor would be shown; where it has none, others may have some."""
-        request, now_ms = self._request, self._request.now_ms
-        holds = partial(self._members.holds, set_key, now_ms)
-        chosen = choose_products(shop, self._products, request.cards, now_ms, holds)
-        of_all = self._known_of(shop, shop.advertiser_key)
+        holds = partial(self._members.holds, set_key, self._request.now_ms)
+        chosen, because = self._choose(shop, widening, holds)
+        of_all = self._known_of(shop, shop.advertiser_key, widening)
         no_product = Refusal.NOT_IN_PRODUCT_SET if of_all.chosen else of_all.no_product
-        return _Known(chosen, no_product)
+        return _Known(chosen, no_product, because)
+
+    def _choose(
+        self, shop: Shop, widening: Widening | None, holds: Holds | None = None
+    ) -> tuple[tuple[Product, ...], Mapping[int, Because]]:
+        most, now_ms = self._request.cards, self._request.now_ms
+        if widening is None:
+            return choose_products(shop, self._products, most, now_ms, holds), {}
+        known = self._suggested.get(shop.advertiser_key, NOTHING_SUGGESTED)
+        return choose_widely(shop, self._products, most, now_ms, widening, known, holds)
 
     def _no_product(self, shop: Shop) -> Refusal:
         """Whether it is the visitor's own wish, or the publisher's, that leaves nothing to show."""
@@ -523,5 +544,8 @@ class _Hearing:
         as_if_wanted = msgspec.structs.replace(shop, unwanted=[])
         if choose_products(as_if_wanted, self._products, 1, now_ms):
             return Refusal.PRODUCT_UNWANTED
-        would_be_shown = choose_products(shop, self._known_products, 1, now_ms)
-        return Refusal.CATEGORY_BLOCKED if would_be_shown else Refusal.NO_PRODUCT
+        if choose_products(shop, self._known_products, 1, now_ms):
+            return Refusal.CATEGORY_BLOCKED
+        if choose_products(shop, as_if_harmless(self._products), 1, now_ms):
+            return Refusal.SENSITIVE_PRODUCT
+        return Refusal.NO_PRODUCT

@@ -45,6 +45,7 @@ class Refusal(StrEnum):
     PRODUCT_UNWANTED = "product_unwanted"  # only products that the visitor said "not this" to
     HOLDOUT = "holdout"  # it won, and its advertiser shows this visitor nothing, to tell what ads do
     NO_PRODUCT = "no_product"
+    SENSITIVE_PRODUCT = "sensitive_product"  # only products of categories that nobody is reminded of
     NOT_IN_PRODUCT_SET = "not_in_product_set"  # what could be shown is outside of the campaign's set
     NO_OPEN_FORM = "no_open_form"
     NOT_IN_SITUATION = "not_in_situation"  # its messages are for others than this visitor

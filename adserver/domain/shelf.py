@@ -1,24 +1,28 @@
-"""Products that slots showed lately, so that they are not read and decoded for each ad."""
+"""What slots asked lately of shops' products, so that it is not read and decoded for each ad."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
+from typing import Generic, TypeVar
 
 import msgspec
 
 from adserver.domain.catalogue import Product
 
+Kind = TypeVar("Kind")
+
 MOST_PRODUCTS = 20_000  # of about a kilobyte each
 
 
-class Shelf:
-    """A worker's newest products by shop; a shop's are forgotten when any of its catalogue has changed.
+class Shelf(Generic[Kind]):
+    """Of a worker the newest by shop, be it products or what is learnt of them.
 
+    All of a shop's is forgotten when any of its catalogue has changed.
     Any thread may tell of a change: what was being read meanwhile may be older, and is not kept.
     """
 
     def __init__(self, most: int = MOST_PRODUCTS) -> None:
         self._most = most
-        self._shops: dict[int, dict[int, Product | None]] = {}  # None: not in the catalogue
+        self._shops: dict[int, dict[int, Kind | None]] = {}  # None: not in the catalogue
         self._count = 0
         self._changes = 0
         self._changing = Lock()
@@ -31,11 +35,11 @@ class Shelf:
     def products(
         self,
         wanted: Mapping[int, Sequence[int]],
-        read: Callable[[Iterable[int]], Mapping[int, Product]],
-    ) -> dict[int, Product]:
+        read: Callable[[Iterable[int]], Mapping[int, Kind]],
+    ) -> dict[int, Kind]:
         """Those of the products wanted of each shop that exist, by key; `read` those that are not here."""
         changes, missing = self._changes, []
-        found: dict[int, Product | None] = {}
+        found: dict[int, Kind | None] = {}
         for advertiser_key, keys in wanted.items():
             shop = self._shops.get(advertiser_key, {})
             for key in keys:
@@ -52,9 +56,11 @@ class Shelf:
                         self._keep(advertiser_key, key, known.get(key))
         return {key: product for key, product in found.items() if product is not None}
 
-    def _keep(self, advertiser_key: int, key: int, product: Product | None) -> None:
-        """Without its description: no ad shows it, and it may be long."""
-        kept = product and msgspec.structs.replace(product, description=None)
+    def _keep(self, advertiser_key: int, key: int, product: Kind | None) -> None:
+        """A product without its description: no ad shows it, and it may be long."""
+        kept = product
+        if isinstance(product, Product):
+            kept = msgspec.structs.replace(product, description=None)
         shop = self._shops.setdefault(advertiser_key, {})
         self._count += key not in shop
         shop[key] = kept

@@ -9,13 +9,14 @@ from adserver.domain.audience import Audience
 from adserver.domain.audience_size import AudienceSize
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
 from adserver.domain.campaign import PERIOD_MS, Advertiser, Campaign, Creative, Pacing, Period, Status
-from adserver.domain.catalogue import CatalogueChanged
+from adserver.domain.catalogue import CatalogueChanged, Product
 from adserver.domain.experiment import Experiment
 from adserver.domain.offer import OfferPool, Pools
 from adserver.domain.pricing import Terms
 from adserver.domain.product_set import Members, ProductSet
 from adserver.domain.rooms import Rooms
 from adserver.domain.shelf import Shelf
+from adserver.domain.shop_learning import Learnt
 from adserver.domain.sightings import Ad
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.tally import NETWORK
@@ -71,7 +72,8 @@ class Snapshot:
         self._creatives_of: dict[int, tuple[Creative, ...]] = {}  # by campaign
         self._changes: dict[int, int] = {}
         self.rooms = Rooms()
-        self.shelf = Shelf()
+        self.shelf = Shelf[Product]()
+        self.learnt = Shelf[Learnt]()
         self.members = Members()
         self.pools = Pools()
         self._by_kind: dict[type, dict[int, Any]] = {
@@ -92,6 +94,7 @@ class Snapshot:
                 self._put_campaign(entity)
             case CatalogueChanged():
                 self.shelf.forget(entity.advertiser_key)
+                self.learnt.forget(entity.advertiser_key)
             case Creative():
                 self._put_creative(entity)
             case ProductSet():

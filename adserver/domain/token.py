@@ -8,6 +8,8 @@ from struct import Struct
 
 import msgspec
 
+from adserver.domain.suggestion import Because
+
 _LAYOUT = Struct(">QQIQQQQQQB")
 _MAC_SIZE = 12
 _SIZE = 1 + _MAC_SIZE + _LAYOUT.size
@@ -15,6 +17,8 @@ _PADDING = b"=" * (-_SIZE % 3)
 _LETTERS = -(-_SIZE * 4 // 3)
 _FROM_URLSAFE = bytes.maketrans(b"-_+/", b"+/!!")  # the other alphabet's two characters become invalid
 _TEST = 1
+_BECAUSE_SHIFT = 1  # above that bit: why the product is shown
+_BECAUSES = tuple(Because)
 _BLOCK_SIZE = 64  # the longest digest
 
 HOUR_MS = 3_600_000
@@ -45,7 +49,8 @@ class AdToken(msgspec.Struct, frozen=True, array_like=True):
 
     `decided_at_ms` is when the ad was chosen, or for a landing token when it was clicked.
     `audience_key` is whose rate it was served at: what comes of the ad is charged at that rate.
-    `test` marks an ad for a test visitor: it shows everything and bills nothing.
+    `test` marks an ad for a test visitor: it shows everything and bills nothing. `because` says why the
+    product is shown.
     """
 
     impression_id: int
@@ -58,6 +63,7 @@ class AdToken(msgspec.Struct, frozen=True, array_like=True):
     decided_at_ms: int
     audience_key: int = 0
     test: bool = False
+    because: Because = Because.REMINDER
 
 
 def sign(token: AdToken, keys: TokenKeys, purpose: bytes = SERVED) -> str:
@@ -75,7 +81,7 @@ def sign(token: AdToken, keys: TokenKeys, purpose: bytes = SERVED) -> str:
         token.visitor_key,
         token.decided_at_ms,
         token.audience_key,
-        _TEST if token.test else 0,
+        (_TEST if token.test else 0) | token.because << _BECAUSE_SHIFT,
     )
     key = keys.keys[keys.current]
     mac = _mac(body, key, purpose)
@@ -99,8 +105,8 @@ def verify(text: str, keys: TokenKeys, purpose: bytes = SERVED) -> AdToken | Non
     # Base64 ignores foreign letters and spare bits; a token has one spelling only.
     if not compare_digest(_mac(body, key, purpose), mac) or b2a_base64(raw, newline=False) != spelled:
         return None
-    fields = list(_LAYOUT.unpack(body))
-    fields[-1] = bool(fields[-1] & _TEST)
+    *fields, flags = _LAYOUT.unpack(body)
+    fields += [bool(flags & _TEST), _BECAUSES[flags >> _BECAUSE_SHIFT & 3]]
     return AdToken(*fields)
 
 

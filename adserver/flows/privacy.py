@@ -16,6 +16,7 @@ from adserver.domain.identity import write_id
 from adserver.domain.memory import Memory
 from adserver.domain.peace import DEFAULT_POLICY, PeacePolicy, Sights, peace_of
 from adserver.domain.pricing import CONTEXTUAL, AdEvent
+from adserver.domain.suggestion import Because
 from adserver.domain.token import AdToken, TokenKeys, verify
 from adserver.domain.visitor import Level, Preference, Profile, Shop
 from adserver.ports import Clock, Stores
@@ -29,6 +30,9 @@ class Reason(StrEnum):
     WISHED = "wished"
     IN_CART = "in_cart"
     BOUGHT = "bought"  # since the ad was chosen
+    SIMILAR = "similar"  # to what they looked at
+    BESTSELLER = "bestseller"
+    BOUGHT_TOGETHER = "bought_together"  # with something they bought
     FORM = "form"
     VISITED = "visited"  # all that is said of a discreet shop
     PAGE = "page"  # the visitor is not what it was chosen by
@@ -191,6 +195,8 @@ class Privacy:
         profile = self._profiles.profile(visitor_key) or Profile(0)
         shop = profile.shop(ad.advertiser.key) or Shop(ad.advertiser.key)
         reason, seen_at_ms = reason_for(shop, ad.token.product_key)
+        if ad.token.because is not Because.REMINDER:
+            reason, seen_at_ms = _REASON_BECAUSE[ad.token.because], shop.last_seen_ms
         product = self._product(ad.token)
         if for_page:
             reason, seen_at_ms = Reason.PAGE, 0
@@ -245,6 +251,12 @@ class _Ad(NamedTuple):
 
 
 _REASON_OF_LEVEL = {Level.VIEWED: Reason.VIEWED, Level.WISHED: Reason.WISHED, Level.IN_CART: Reason.IN_CART}
+
+_REASON_BECAUSE = {
+    Because.SIMILAR: Reason.SIMILAR,
+    Because.BESTSELLER: Reason.BESTSELLER,
+    Because.BOUGHT_TOGETHER: Reason.BOUGHT_TOGETHER,
+}
 
 
 def reason_for(shop: Shop, product_key: int) -> tuple[Reason, int]:

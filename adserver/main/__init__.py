@@ -239,8 +239,15 @@ class Server:
 
     def serving_policy(self) -> ServingPolicy:
         told = self.settings
-        keys = self.cookie_keys()
-        return ServingPolicy(told.base_url, told.ranking_rates, keys, told.tcf_vendor_id, told.peace)
+        return ServingPolicy(
+            told.base_url,
+            told.ranking_rates,
+            self.cookie_keys(),
+            told.tcf_vendor_id,
+            told.peace,
+            told.sensitive_categories,
+            told.learn_from_visits,
+        )
 
     def _explain(self) -> Explain:
         policy, parties = self.serving_policy(), derived_key(self.keys, b"parties")

@@ -21,13 +21,15 @@ from adserver.domain.pacing import DayBudget, dice_of, may_spend
 from adserver.domain.pricing import CONTEXTUAL, PricingModel, smallest_price
 from adserver.domain.product_set import ProductSet
 from adserver.domain.situation import LAPSED_AFTER_MS, Situation, form_is_open
+from adserver.domain.suggestion import Because, ProductChoice, Suggested
 from adserver.domain.visitor import DAY_MS, INTEREST_RETENTION_MS, PURCHASE_RETENTION_MS, Level, Profile, Shop
 from adserver.domain.worth import ecpm_micros
 from pixel.events import EventName
 from tests.domain.plain_product_set import in_set
 
 # Whose rate it is served at, what is seen, and of which situation of the visitor its words may speak.
-_Shown = tuple[int, Creative, tuple[Product, ...], Situation | None]
+_Shown = tuple[int, Creative, tuple[Product, ...], Situation | None, Mapping[int, Because]]
+Besides = tuple[Mapping[int, ProductSet], Mapping[int, Suggested]]
 NO_SETS: Mapping[int, ProductSet] = {}
 
 
@@ -38,6 +40,7 @@ def decide(
     products: Mapping[int, Product],
     dice: float,
     sets: Mapping[int, ProductSet] = NO_SETS,
+    suggested: Mapping[int, Suggested] = {},
 ) -> Decision | NoAd:
     """The eligible campaign with the highest expected revenue, or NoAd.
 
@@ -50,7 +53,7 @@ def decide(
     entries: list[Entry] = []
     for whole in candidates:
         candidate, entry = _in_arm(request, profile, whole)
-        offer = _offer(request, profile, candidate, products, dice, sets)
+        offer = _offer(request, profile, candidate, products, dice, (sets, suggested))
         if entry is not None and not candidate.contender.campaign.terms.audience_rates:
             offer = msgspec.structs.replace(offer, entries=(entry,)) if isinstance(offer, Decision) else offer
         elif entry is not None:
@@ -112,18 +115,18 @@ def decide_with_holdout(
     candidates: Sequence[Candidate],
     products: Mapping[int, Product],
     dice: float,
-    sets: Mapping[int, ProductSet],
+    besides: tuple[Mapping[int, ProductSet], Mapping[int, Suggested]],
     holding: Set[int],
 ) -> Decision | NoAd:
     """As if those of `holding` whose ad wins had never been asked; of their campaigns is told why not."""
-    answer = decide(request, profile, candidates, products, dice, sets)
+    answer = decide(request, profile, candidates, products, dice, *besides)
     if isinstance(answer, NoAd) or answer.campaign.advertiser_key not in holding:
         return answer
     owner = answer.campaign.advertiser_key
     of_owner = [one for one in candidates if one.contender.campaign.advertiser_key == owner]
     others = [one for one in candidates if one not in of_owner]
     lost = {one.contender.campaign.key: answer.refusals.get(one.contender.campaign.key) for one in of_owner}
-    instead = decide_with_holdout(request, profile, others, products, dice, sets, holding)
+    instead = decide_with_holdout(request, profile, others, products, dice, besides, holding)
     no = {key: reason or Refusal.HOLDOUT for key, reason in lost.items()}
     ghosts = (answer, *(msgspec.structs.replace(one, judged={**no, **one.judged}) for one in instead.ghosts))
     if isinstance(instead, NoAd):
@@ -137,7 +140,7 @@ def _offer(
     candidate: Candidate,
     products: Mapping[int, Product],
     dice: float,
-    sets: Mapping[int, ProductSet],
+    besides: Besides,
 ) -> Decision | Refusal:
     campaign = candidate.contender.campaign
     barred = request.rules and request.rules.refusal(campaign.advertiser_key)
@@ -147,10 +150,10 @@ def _offer(
     no = no or _peace_refusal(request, profile, candidate)
     if no is not None:
         return no
-    shown = _shown(request, profile, candidate, products, dice, sets)
+    shown = _shown(request, profile, candidate, products, dice, besides)
     if isinstance(shown, Refusal):
         return shown
-    offer = _priced(request, profile, candidate, *shown)
+    offer = _priced(request, profile, candidate, shown)
     if isinstance(offer, Decision) and not request.test:
         return _money_refusal(campaign, candidate.balance, dice, offer.audience_key) or offer
     return offer
@@ -235,7 +238,7 @@ def _shown(
     candidate: Candidate,
     products: Mapping[int, Product],
     dice: float,
-    sets: Mapping[int, ProductSet],
+    besides: Besides,
 ) -> _Shown | Refusal:
     """For the visitor's sake where the campaign's audience holds them, else for the page's."""
     campaign = candidate.contender.campaign
@@ -245,9 +248,9 @@ def _shown(
         if audience_key is not None:
             asked = (request, profile, candidate, audience_key, _afterwards(request, candidate, shop))
             left = _unburnt(request, candidate, shop, products)
-            answer = _shown_to_member(*asked, (left, sets), dice)
+            answer = _shown_to_member(*asked, (left, *besides), dice)
             if isinstance(answer, Refusal) and left != products:
-                unburnt = _shown_to_member(*asked, (products, sets), dice)
+                unburnt = _shown_to_member(*asked, (products, *besides), dice)
                 return answer if isinstance(unburnt, Refusal) else Refusal.BURNED
             return answer
     if not campaign.contextual:
@@ -302,7 +305,7 @@ def _shown_for_page(
     fresh = [creative for creative in messages if not _worn_out(request, profile, creative)]
     if not fresh:
         return Refusal.FREQUENCY_UNKNOWN if profile is None else Refusal.CREATIVE_CAP
-    return CONTEXTUAL, _one_of(fresh, candidate, dice), (), None
+    return CONTEXTUAL, _one_of(fresh, candidate, dice), (), None, {}
 
 
 def _live(candidate: Candidate) -> list[Creative]:
@@ -316,7 +319,7 @@ def _shown_to_member(
     candidate: Candidate,
     audience_key: int,
     shop: Shop,
-    products_and_sets: tuple[Mapping[int, Product], Mapping[int, ProductSet]],
+    known: tuple[Mapping[int, Product], Mapping[int, ProductSet], Mapping[int, Suggested]],
     dice: float,
 ) -> _Shown | Refusal:
     """One of the creatives that the visitor's audience may see, with its products; none for a message."""
@@ -324,14 +327,14 @@ def _shown_to_member(
     creatives = creatives_for(campaign, audience_key, _live(candidate))
     if not creatives:  # not approved, or this worker has not heard of them yet
         return Refusal.NO_CREATIVE
-    products, sets = products_and_sets
+    products, sets, besides = known
     within = _within(campaign.product_set_key, products, sets, request.now_ms)
-    chosen = choose_products(shop, within, request.cards, request)
+    chosen, because = choose(campaign, shop, products, request, within, besides)
     situations = plain_situations(shop, request.now_ms)
     showable = [one for one in creatives if (situations & _for(one) if one.template == MESSAGE else chosen)]
     if not showable:
         if any(one.template != MESSAGE for one in creatives):
-            if choose_products(shop, products, 1, request):
+            if choose(campaign, shop, products, request, products, besides)[0]:
                 return Refusal.NOT_IN_PRODUCT_SET
             return _no_product(shop, products, request)
         for_forms = all(_for(one) == {Situation.FORM_ABANDONED} for one in creatives)
@@ -341,10 +344,11 @@ def _shown_to_member(
         return Refusal.CREATIVE_CAP
     creative = _one_of(showable, candidate, dice)
     if creative.template != MESSAGE:
-        spoken_of = _of_first_card(shop, chosen, situations)
-        return audience_key, creative, chosen, spoken_of if creative.copies else None
+        if chosen[0].key in because or not creative.copies:
+            return audience_key, creative, chosen, None, because
+        return audience_key, creative, chosen, _of_first_card(shop, chosen, situations), because
     spoken_of = min(situations & _for(creative), key=list(Situation).index)
-    return audience_key, creative, (), spoken_of if creative.copies else None
+    return audience_key, creative, (), spoken_of if creative.copies else None, {}
 
 
 def _for(message: Creative) -> set[Situation]:
@@ -420,11 +424,9 @@ def _priced(
     request: Request,
     profile: Profile | None,
     candidate: Candidate,
-    audience_key: int,
-    creative: Creative,
-    chosen: tuple[Product, ...],
-    situation: Situation | None,
+    shown: _Shown,
 ) -> Decision | Refusal:
+    audience_key, creative, chosen, situation, because = shown
     if candidate.exchange_rate is None:
         return Refusal.NO_EXCHANGE_RATE
     campaign = candidate.contender.campaign
@@ -433,7 +435,7 @@ def _priced(
     if slot.currency == campaign.terms.currency and native < slot.floor_cpm_micros:
         return Refusal.BELOW_FLOOR
     worth = native * _freshness(request, profile, candidate) * candidate.exchange_rate
-    return Decision(campaign, creative, chosen, worth, {}, audience_key, situation=situation)
+    return Decision(campaign, creative, chosen, worth, {}, audience_key, situation=situation, because=because)
 
 
 def _no_product(shop: Shop, products: Mapping[int, Product], request: Request) -> Refusal:
@@ -442,7 +444,66 @@ def _no_product(shop: Shop, products: Mapping[int, Product], request: Request) -
     if choose_products(as_if_wanted, products, 1, request):
         return Refusal.PRODUCT_UNWANTED
     anywhere = msgspec.structs.replace(request, rules=None)
-    return Refusal.CATEGORY_BLOCKED if choose_products(shop, products, 1, anywhere) else Refusal.NO_PRODUCT
+    if choose_products(shop, products, 1, anywhere):
+        return Refusal.CATEGORY_BLOCKED
+    harmless = {key: msgspec.structs.replace(one, sensitive=False) for key, one in products.items()}
+    return Refusal.SENSITIVE_PRODUCT if choose_products(shop, harmless, 1, request) else Refusal.NO_PRODUCT
+
+
+def choose(
+    campaign: Campaign,
+    shop: Shop,
+    products: Mapping[int, Product],
+    request: Request,
+    within: Mapping[int, Product],
+    besides: Mapping[int, Suggested],
+) -> tuple[tuple[Product, ...], Mapping[int, Because]]:
+    """What the campaign shows of `within`: reminders, unless it is for buyers, then what is suggested."""
+    for_buyers = campaign.products is ProductChoice.BOUGHT_TOGETHER
+    chosen = [] if for_buyers else list(choose_products(shop, within, request.cards, request))
+    if campaign.products is ProductChoice.REMINDERS:
+        return tuple(chosen), {}
+    known = besides.get(shop.advertiser_key, Suggested())
+    ordered = [(key, Because.BOUGHT_TOGETHER) for key in known.bought_together if for_buyers]
+    ordered += [(key, Because.SIMILAR) for key in known.similar]
+    ordered += [(key, Because.BESTSELLER) for key in known.bestsellers]
+    because: dict[int, Because] = {}
+    for key, why in ordered:
+        product = within.get(key)
+        if len(chosen) == request.cards or product is None or product in chosen:
+            continue
+        if _may_be_shown(product, shop, chosen, request) and (
+            why is not Because.SIMILAR or _fits(product, campaign, shop, products, request)
+        ):
+            chosen.append(product)
+            because[key] = why
+    return tuple(chosen), because
+
+
+def _may_be_shown(product: Product, shop: Shop, chosen: list[Product], request: Request) -> bool:
+    since_ms = request.now_ms - PURCHASE_RETENTION_MS
+    bought = {purchase.product_key for purchase in shop.purchases if purchase.at_ms > since_ms}
+    return (
+        product.in_stock
+        and not product.sensitive
+        and product.key not in bought
+        and product.key not in shop.unwanted
+        and not (request.rules is not None and request.rules.hides(product))
+        and product.item_group_id not in {one.item_group_id for one in chosen if one.item_group_id}
+    )
+
+
+def _fits(
+    product: Product, campaign: Campaign, shop: Shop, products: Mapping[int, Product], request: Request
+) -> bool:
+    visible = {key: one for key, one in products.items() if not (request.rules and request.rules.hides(one))}
+    looked_at = [one for one in shop.interests if one.product_key in visible]
+    if campaign.price_band is None or not looked_at:
+        return True
+    newest = visible[max(looked_at, key=lambda one: one.at_ms).product_key].asked_micros(request.now_ms)
+    share = product.asked_micros(request.now_ms) / newest * 100
+    band = campaign.price_band
+    return 100 - band.below_percent <= share <= 100 + band.above_percent
 
 
 def choose_products(
@@ -451,19 +512,14 @@ def choose_products(
     """The shop's products for this visitor: cart, then wishlist, then viewed, each newest first.
 
     Never one that was bought within the purchase retention, that the visitor does not want, that left
-    the catalogue, is out of stock, or of a category that the publisher does not want.
+    the catalogue, is out of stock, sensitive, or of a category that the publisher does not want; and of each
+    item group one.
     """
     now_ms = request.now_ms
-    excluded = {
-        purchase.product_key for purchase in shop.purchases if purchase.at_ms > now_ms - PURCHASE_RETENTION_MS
-    }
-    excluded.update(shop.unwanted)
     chosen: list[Product] = []
     for interest in shop.interests[:INTERESTS_LOOKED_AT]:
         product = products.get(interest.product_key)
-        if product is None or not product.in_stock or interest.product_key in excluded:
-            continue
-        if request.rules is not None and request.rules.hides(product):
+        if product is None or not _may_be_shown(product, shop, chosen, request):
             continue
         if interest.at_ms > now_ms - INTEREST_RETENTION_MS:
             chosen.append(product)

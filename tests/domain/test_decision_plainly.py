@@ -37,6 +37,7 @@ from adserver.domain.pricing import AudienceRate, PricingModel
 from adserver.domain.product_set import Members, ProductSet, SetRule
 from adserver.domain.situation import LAPSED_AFTER_MS, Situation
 from adserver.domain.snapshot import Rates
+from adserver.domain.suggestion import PriceBand, ProductChoice, Suggested
 from adserver.domain.traffic import FLAT, Traffic
 from adserver.domain.visitor import (
     DAY_MS,
@@ -100,6 +101,7 @@ class World:
         self.policy = PeacePolicy(fatigue_views=self._or(20, 0, 1, 2))
         self.candidates = [self._candidate(key) for key in range(1, most + 1)]
         self.request = self._request()
+        self.suggested = {shop: self._suggested(shop) for shop in SHOPS if self._mostly()}
         self.rate = self._or(0.5, None)
         self.holding = {shop for shop in SHOPS if self.lots.random() < 0.1}
 
@@ -125,6 +127,9 @@ class World:
         items = self.random.sample(ITEMS, self.random.randint(0, most))
         return [product_key(shop_key, item) for item in items]
 
+    def _suggested(self, shop_key: int) -> Suggested:
+        return Suggested(*(self._keys(shop_key, self._or(8, 1)) for _ in range(3)))
+
     def _catalogue(self) -> dict[int, Product]:
         """Of each shop's items, some were never listed and some are sold out."""
         kinds = (None, *Availability)
@@ -140,6 +145,8 @@ class World:
                     item_group_id=self.random.choice((None, "g1", "g2", "g3", "g4")),
                     sale_price_micros=self._or(None, Micros(1)),
                     sale_until_ms=self.random.choice((None, NOW_MS, NOW_MS + 1)),
+                    price_micros=Micros(self.random.choice((40, 100, 150))),
+                    sensitive=self._or(False, True),
                 )
                 for shop in SHOPS
                 for item in ITEMS
@@ -236,6 +243,8 @@ class World:
             starts_at_ms=self._or(None, NOW_MS, NOW_MS + 1),
             ends_at_ms=self._or(None, NOW_MS, NOW_MS + 1),
             pacing=throw.choice(list(Pacing)),
+            products=self._or(ProductChoice.REMINDERS, *ProductChoice),
+            price_band=self._or(PriceBand(), None, PriceBand(0, 0)),
             frequency_cap=self._or(None, FrequencyCap(1, Period.HOUR), FrequencyCap(2, Period.WEEK)),
             burn=self._or(None, self._burn()),
             addresses_buyers=throw.random() < 0.1,
@@ -330,14 +339,17 @@ def test_the_answer_is_the_plain_one() -> None:
         before, dice = asked[:2], asked[3:]
         answer = heard_for(
             world.candidates,
-            lambda some: hear(*before, some, *dice, world.members),  # noqa: B023
+            lambda some: hear(*before, some, *dice, world.members, world.suggested),  # noqa: B023
             world.holding.__contains__,
         ).answer
-        plain = plain_decision.decide_with_holdout(*asked, world.sets, world.holding)
+        plain = plain_decision.decide_with_holdout(*asked, (world.sets, world.suggested), world.holding)
         assert answer == plain, f"world {seed}"
         seen.update([type(answer).__name__, *answer.refusals.values()])
         seen.update(["ghosts"] * len(answer.ghosts) + ["entries"] * len(answer.entries))
+        if isinstance(answer, Decision):
+            seen.update(one.name for one in answer.because.values())
     assert set(Refusal) <= set(seen)
+    assert {"SIMILAR", "BOUGHT_TOGETHER", "BESTSELLER"} <= set(seen)
     assert seen["Decision"] > WORLDS // 4 and seen[Refusal.OUTRANKED] > WORLDS // 4
     assert seen["ghosts"] > WORLDS // 25 and seen["entries"] > WORLDS // 50
 
@@ -357,8 +369,8 @@ def test_line_ups_that_answer_together_answer_as_each_of_them_would() -> None:
                 some += group
         each = [one for entry in some for one in (entry.each() if isinstance(entry, Together) else [entry])]
         asked = (world.catalogue, world.dice)
-        answer = decide(world.request, world.profile, some, *asked, world.members)
-        plain = plain_decision.decide(world.request, world.profile, each, *asked, world.sets)
+        answer = decide(world.request, world.profile, some, *asked, world.members, world.suggested)
+        plain = plain_decision.decide(world.request, world.profile, each, *asked, world.sets, world.suggested)
         assert told(answer) == told(plain), f"world {seed}"
         seen[f"{type(answer).__name__} {isinstance(answer, Decision) and bool(answer.outbid)}"] += 1
     assert seen["Decision True"] > WORLDS // 8 and seen["Decision False"] and seen["NoAd False"]

@@ -22,6 +22,7 @@ from adserver.domain.sightings import noted, seconds_needed
 from adserver.domain.slot import OnEmpty, Site, Slot
 from adserver.domain.slot_counts import SlotCounts
 from adserver.domain.snapshot import NO_FIGURES
+from adserver.domain.suggestion import Because
 from adserver.domain.token import AdToken, Secrets, sign
 from adserver.domain.visitor import was_at_slot
 from adserver.domain.worth import chance_of
@@ -107,7 +108,8 @@ class Serve:
         for product in answer.products:
             card = card_of(product, token.decided_at_ms)
             fragments.append(self._ready.card(card, look, lazy=lazy and len(fragments) > 1))
-            carried = msgspec.structs.replace(token, product_key=product.key)
+            because = answer.because.get(product.key, Because.REMINDER)
+            carried = msgspec.structs.replace(token, product_key=product.key, because=because)
             texts.append(sign(carried, self._secrets.tokens))
         prefix = allowed_prefix(click_prefix, site.click_prefixes)
         links = [self._link(f"/c?t={text}", prefix) for text in texts]
@@ -158,7 +160,9 @@ class Serve:
             return slot
         token = self._token(answer, slot, viewer.visitor_key, now_ms, caller)
         if answer.products:
-            token = msgspec.structs.replace(token, product_key=answer.products[0].key)
+            first = answer.products[0].key
+            because = answer.because.get(first, Because.REMINDER)
+            token = msgspec.structs.replace(token, product_key=first, because=because)
         self._note(answer, token, now_ms, image_key(ask, viewer.visitor_key) if ask.embed_key else 0)
         cards = [card_of(product, now_ms) for product in answer.products]
         look = still(self._look(answer), now_ms)

@@ -6,6 +6,7 @@ from hashlib import blake2b
 import msgspec
 
 from adserver.domain.peace import DEFAULT_POLICY, PeacePolicy
+from adserver.domain.sensitive import HOUSE_LIST
 from adserver.domain.token import AdToken
 from creatives.card import Card
 from creatives.formats import Format
@@ -17,8 +18,10 @@ CARDS_OF_IMAGE = 4  # frames of one GIF
 
 
 class ServingPolicy(msgspec.Struct, frozen=True):
-    """The operator's settings: our own address, what currencies are worth to the ranking, keys, an IAB id,
-    and how much of ads a visitor is shown at most.
+    """The operator's settings: our own address, what currencies are worth to the ranking, keys, an IAB id.
+
+    And how much of ads a visitor is shown at most, of which categories nobody is reminded, and whether what
+    was learnt of visits is used.
     """
 
     base_url: str
@@ -26,6 +29,8 @@ class ServingPolicy(msgspec.Struct, frozen=True):
     cookie_keys: KeyRing
     tcf_vendor_id: int | None = None
     peace: PeacePolicy = DEFAULT_POLICY
+    sensitive_categories: tuple[str, ...] = HOUSE_LIST
+    recommends: bool = True
 
 
 class Chance(msgspec.Struct, frozen=True):

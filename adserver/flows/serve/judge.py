@@ -1,13 +1,14 @@
 """What a decision needs is fetched, and the decision made."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
 from adserver.domain.caller import Caller, is_from
 from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Product
-from adserver.domain.choice import all_choices, first_choices, is_settled
+from adserver.domain.choice import all_choices, choose_products, first_choices, is_settled
 from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.contender import Contenders, LineUp, line_up_of
 from adserver.domain.decision import Candidate, Decision, Heard, NoAd, Request, Together, hear
@@ -18,9 +19,11 @@ from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.peace import bought_ms
 from adserver.domain.product_set import Members
+from adserver.domain.sensitive import Sensitive
 from adserver.domain.sightings import profile_of
 from adserver.domain.slot import Site, Slot
 from adserver.domain.slot_counts import is_foreign
+from adserver.domain.suggestion import ProductChoice, Suggested, learnt_of, suggested
 from adserver.domain.visitor import Profile, Shop
 from adserver.flows.serve.asked import ServingPolicy, SlotRequest
 from adserver.ports import Clock, Refreshed, Stores
@@ -50,13 +53,14 @@ class Fetched(msgspec.Struct, frozen=True):
     products: Mapping[int, Product]
     members: Members
     advertisers: Mapping[int, Advertiser]
+    besides: Mapping[int, Suggested]
 
     def heard(self, dice: float) -> Heard:
         """By this throw; where the winner holds the visitor out, its ad is a ghost, and another answers."""
         profile = self.viewer.profile
 
         def ask(candidates: Candidates) -> Heard:
-            return hear(self.request, profile, candidates, self.products, dice, self.members)
+            return hear(self.request, profile, candidates, self.products, dice, self.members, self.besides)
 
         if self.request.test or not self.viewer.visitor_key:
             return ask(self.candidates)
@@ -83,12 +87,14 @@ class Judge:
         self._contenders = Contenders(memory.snapshot, policy.peace)
         self._house_rules = HouseRulesOf(memory.snapshot)
         self._catalogue = stores.catalogue
+        self._recommendations = stores.recommendations
         self._profiles = stores.profiles
         self._writer = stores.writer
         self._refresh = refresh
         self._clock = clock
         self._dice = dice
         self._policy = policy
+        self._sensitive = Sensitive(policy.sensitive_categories)
 
     def _viewer(self, consent: Consent, caller: Caller) -> Viewer:
         visitor_key = visitor_of(caller, consent)
@@ -124,10 +130,10 @@ class Judge:
         candidates = self._candidates(shops, now_ms)
         cards = image_cards or FORMATS[slot.format_name].cards
         rules = self._house_rules.at(slot, site)
-        products = self._products(shops, cards, now_ms, rules)
+        products, besides = self._products(shops, cards, now_ms, rules)
         request = Request(slot, cards, image_cards > 0, now_ms, test, rules, viewer.visitor_key)
         known = self._snapshot
-        return Fetched(viewer, request, candidates, products, known.members, known.advertisers)
+        return Fetched(viewer, request, candidates, products, known.members, known.advertisers, besides)
 
     def consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent:
         """What this site's request allows, and no other's."""
@@ -220,13 +226,13 @@ class Judge:
 
     def _products(
         self, shops: Sequence[Shop], cards: int, now_ms: int, rules: HouseRules | None
-    ) -> Mapping[int, Product]:
+    ) -> tuple[Mapping[int, Product], Mapping[int, Suggested]]:
         """Each shop's first choices; more of its interests only where one of those cannot be bought now.
 
         Or where campaigns show only part of the catalogue, or heed what was bought: the first choices may lie
-        outside of what they show.
+        outside of what they show. And what is suggested where some campaigns show that, and there is room.
         """
-        shelf, read = self._snapshot.shelf, self._catalogue.products
+        shelf, read = self._snapshot.shelf, self._read
         known = [
             (shop, line_up)
             for shop in shops
@@ -240,7 +246,33 @@ class Judge:
             for shop, line_up in known
             if line_up.has_sets or bought_ms(shop) or not is_settled(first[shop.advertiser_key], visible)
         }
-        return {**found, **shelf.products(more, read)} if more else found
+        if more:
+            found = {**found, **shelf.products(more, read)}
+        widening = [(shop, line_up) for shop, line_up in known if line_up.widens]
+        if not widening or not self._policy.recommends:
+            return found, {}
+        visible = found if rules is None else rules.visible(found)
+        besides = {
+            shop.advertiser_key: self._suggested(shop, now_ms)
+            for shop, line_up in widening
+            if _has_room(shop, line_up, visible, cards, now_ms)
+        }
+        wanted = {key: one.keys() for key, one in besides.items()}
+        return {**found, **shelf.products(wanted, read)}, besides
+
+    def _suggested(self, shop: Shop, now_ms: int) -> Suggested:
+        wanted = {shop.advertiser_key: learnt_of(shop, now_ms)}
+        read = partial(self._recommendations.learnt, shop.advertiser_key)
+        return suggested(shop, self._snapshot.learnt.products(wanted, read), now_ms)
+
+    def _read(self, keys: Iterable[int]) -> Mapping[int, Product]:
+        return self._sensitive.marked(self._catalogue.products(keys))
+
+
+def _has_room(shop: Shop, line_up: LineUp, products: Mapping[int, Product], cards: int, now_ms: int) -> bool:
+    """Whether reminders leave any of the cards to something else, in one of the campaigns."""
+    is_wide = line_up.has_sets or ProductChoice.BOUGHT_TOGETHER in line_up.widens
+    return is_wide or len(choose_products(shop, products, cards, now_ms)) < cards
 
 
 def visitor_of(caller: Caller, consent: Consent) -> int:

@@ -16,6 +16,7 @@ from adserver.domain.campaign import (
 from adserver.domain.identity import write_id
 from adserver.domain.money import ZERO
 from adserver.domain.pricing import CONVERSION_EVENTS, AudienceRate, PricingModel, ProductMatch, Terms
+from adserver.domain.suggestion import PriceBand, ProductChoice
 from adserver.flows.manage import Standing
 from adserver.web.schemas.fields import (
     AdvertiserId,
@@ -58,6 +59,19 @@ MOST_NAMED = 20  # audiences of a campaign, and creatives of an audience
 
 ClickWindow = Annotated[int, Field(strict=True, ge=1, le=30)]
 ViewWindow = Annotated[int, Field(strict=True, ge=1, le=7)]
+
+
+class PriceBandBody(Strict):
+    """How far similar products may be from what was looked at last, in per cent of its price."""
+
+    below_percent: int = Field(default=50, strict=True, ge=0, le=100)
+    above_percent: int = Field(default=100, strict=True, ge=0, le=10_000)
+
+
+Products = Annotated[
+    ProductChoice,
+    Field(description="what the cards show: reminders alone, with what is similar, or what goes with orders"),
+]
 
 
 class CampaignAudienceBody(Strict):
@@ -109,6 +123,8 @@ def _domain_fields(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any
     if "audiences" in given:
         given = _named_audiences(given.pop("audiences")) | given
     own = {_RENAMED.get(name, name): value for name, value in given.items() if name not in TERMS}
+    if isinstance(band := own.get("price_band"), PriceBandBody):
+        own["price_band"] = PriceBand(band.below_percent, band.above_percent)
     return with_peace(own), {name: given[name] for name in TERMS & given.keys()}
 
 
@@ -146,6 +162,10 @@ class CampaignDraft(Strict):
     product_set_id: ProductSetId | None = Field(default=None, description="its cards; null for all products")
     burn: BurnBody | None = Field(default=None, description="null for the advertiser's")
     addresses_buyers: AddressesBuyers = False
+    products: Products = ProductChoice.REMINDERS
+    price_band: PriceBandBody | None = Field(
+        default_factory=PriceBandBody, description="of similar products; null for any price"
+    )
     click_window_days: ClickWindow = 30
     view_window_days: ViewWindow = 1
     bill_post_view: Flag = False
@@ -175,6 +195,7 @@ class CampaignChange(Change):
             "frequency_cap",
             "product_set_id",
             "burn",
+            "price_band",
             "fallback_url",
         }
     )
@@ -197,6 +218,8 @@ class CampaignChange(Change):
     product_set_id: ProductSetId | None = None
     burn: BurnBody | None = None
     addresses_buyers: AddressesBuyers | None = None
+    products: Products | None = None
+    price_band: PriceBandBody | None = None
     click_window_days: ClickWindow | None = None
     view_window_days: ViewWindow | None = None
     bill_post_view: Flag | None = None
@@ -243,6 +266,8 @@ class CampaignAnswer(Strict):
     product_set_id: str | None
     burn: BurnBody | None
     addresses_buyers: bool
+    products: ProductChoice
+    price_band: PriceBandBody | None
     click_window_days: int
     view_window_days: int
     bill_post_view: bool
@@ -284,6 +309,8 @@ def show_campaign(campaign: Campaign, standing: Standing) -> CampaignAnswer:
         else write_id("set", campaign.product_set_key),
         burn=show_burn(campaign.burn),
         addresses_buyers=campaign.addresses_buyers,
+        products=campaign.products,
+        price_band=_show_band(campaign.price_band),
         click_window_days=terms.click_window_days,
         view_window_days=terms.view_window_days,
         bill_post_view=terms.bill_post_view,
@@ -296,6 +323,12 @@ def show_campaign(campaign: Campaign, standing: Standing) -> CampaignAnswer:
         unbilled_at_cap=standing.unbilled_at_cap,
         created_at=campaign.created_at_ms,
     )
+
+
+def _show_band(band: PriceBand | None) -> PriceBandBody | None:
+    if band is None:
+        return None
+    return PriceBandBody(below_percent=band.below_percent, above_percent=band.above_percent)
 
 
 def _show_audiences(campaign: Campaign) -> list[CampaignAudienceAnswer]:
