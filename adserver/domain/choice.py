@@ -27,15 +27,23 @@ def choose_products(
     the catalogue, is out of stock or sensitive; and of each item group one.
     """
     chosen: list[Product] = []
-    groups: set[str] = set()
-    for key in _wanted(shop, now_ms):
+    groups: set[str] | None = None
+    for key in _wanted(shop, now_ms):  # plainly: this is asked at every ad
         product = products.get(key)
-        if product is not None and _may_be_shown(product, groups) and (holds is None or holds(product)):
-            if product.item_group_id:
-                groups.add(product.item_group_id)
-            chosen.append(product)
-            if len(chosen) == most:
-                break
+        if product is None or product.sensitive or not product.in_stock:
+            continue
+        if holds is not None and not holds(product):
+            continue
+        group = product.item_group_id
+        if group:
+            if groups is None:
+                groups = set()
+            if group in groups:
+                continue
+            groups.add(group)
+        chosen.append(product)
+        if len(chosen) == most:
+            break
     return tuple(chosen)
 
 
@@ -92,13 +100,18 @@ def all_choices(shop: Shop) -> list[int]:
 
 def is_settled(first: Sequence[int], products: Mapping[int, Product]) -> bool:
     """Whether a shop's first choices can all be shown, so that no other product of it matters."""
-    groups: set[str] = set()
-    for key in first:  # a plain loop: this is asked at every ad
+    groups: set[str] | None = None
+    for key in first:  # as plainly
         product = products.get(key)
-        if product is None or not _may_be_shown(product, groups):
+        if product is None or product.sensitive or not product.in_stock:
             return False
-        if product.item_group_id:
-            groups.add(product.item_group_id)
+        group = product.item_group_id
+        if group:
+            if groups is None:
+                groups = set()
+            if group in groups:
+                return False
+            groups.add(group)
     return bool(first)
 
 

@@ -1,7 +1,7 @@
 """What is learnt of all sessions of a shop: what is near each product, bought with it, and bought most."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -40,8 +40,13 @@ class ShopLearning:
         """Whoever runs it may rest at each turn, and so leaves the processor to others."""
         return self._walks.work()
 
+    @property
+    def most_products(self) -> int:
+        """No fewer than `products` tells."""
+        return self._walks.products + len(self._bought_with)
+
     def products(self) -> Iterator[tuple[int, Learnt]]:
-        """Of each product that anything is known of."""
+        """Of each product that anything is known of; once."""
         without_steps = set(self._bought_with)
         for key, near in self._walks.near():
             without_steps.discard(key)
@@ -70,9 +75,9 @@ class ShopLearning:
         return pack(ranked, [together[other] / self._sold[key] for other in ranked])
 
 
-def parts_of(products: Mapping[int, Learnt], parts: int) -> list[dict[int, Learnt]]:
+def parts_of(products: Iterable[tuple[int, Learnt]], parts: int) -> list[dict[int, Learnt]]:
     """What is learnt, by the part in which it is kept and looked for."""
     kept: list[dict[int, Learnt]] = [{} for _ in range(parts)]
-    for key, learnt in products.items():
+    for key, learnt in products:
         kept[key % parts][key] = learnt
     return kept

@@ -1,6 +1,7 @@
 """Learns from visits to shops what comes next: a job that may end anywhere, and begins anew."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -66,8 +67,8 @@ class Learn:
         for turn, _ in enumerate(learning.work()):
             if turn % TURNS == 0:
                 self._rest()
-        products = dict(learning.products()) | {OF_SHOP: learning.bestsellers()}
-        parts = parts_of(products, -(-len(products) // PRODUCTS_IN_PART))
+        products = chain(learning.products(), [(OF_SHOP, learning.bestsellers())])
+        parts = parts_of(products, learning.most_products // PRODUCTS_IN_PART + 1)
         for piece in _pieces(parts):
             if self._writer.commit(KeepLearnt(advertiser_key, version, piece)).result is not Result.SAVED:
                 return False

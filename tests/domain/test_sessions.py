@@ -104,6 +104,6 @@ def test_an_order_of_one_product_goes_with_nothing() -> None:
 
 def test_each_product_is_found_in_the_part_of_its_key() -> None:
     products = dict(learnt(cut(visit(A), visit(B), visit(C), visit(D))[1]).products())
-    parts = parts_of(products, 3)
+    parts = parts_of(products.items(), 3)
     assert all(products[key] == parts[key % 3][key] for key in products)
     assert sum(map(len, parts)) == len(products) == 4

@@ -248,7 +248,7 @@ class Judge:
         }
         if more:
             found = {**found, **shelf.products(more, read)}
-        widening = [(shop, line_up) for shop, line_up in known if line_up.widens]
+        widening = [each for each in known if each[1].widens]
         if not widening or not self._policy.recommends:
             return found, {}
         visible = found if rules is None else rules.visible(found)
