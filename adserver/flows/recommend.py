@@ -8,7 +8,7 @@ import msgspec
 from adserver.domain.sessions import Sessions
 from adserver.domain.shop_learning import OF_SHOP, Learnt, ShopLearning, parts_of
 from adserver.ports import Clock, Recommendations, Visits, Writer
-from adserver.writes import DropLearnt, KeepLearnt, KeepSessions, Result, UseLearnt
+from adserver.writes import BeginSlice, DropLearnt, KeepLearnt, KeepSessions, Result, UseLearnt
 
 PAGE = 2_000  # visits that are read at once
 PRODUCTS_IN_PART = 32  # about ten kilobytes
@@ -52,7 +52,8 @@ class Learn:
         )
 
     def _cut(self, oldest: int, slice_: int) -> bool:
-        sessions, through = Sessions(), -1
+        sessions, through = Sessions(), 0
+        self._writer.commit(BeginSlice(slice_))
         while page := self._visits.visits(slice_, through, PAGE):
             sessions.add(page)
             through = page[-1].event_key

@@ -21,10 +21,11 @@ from adserver.storage.recommendation_tables import (
 )
 from adserver.storage.sqlite import Reader, as_list, prepared
 from adserver.storage.tables import events
-from adserver.writes import DropLearnt, KeepLearnt, KeepSessions, Outcome, Result, UseLearnt
+from adserver.writes import BeginSlice, DropLearnt, KeepLearnt, KeepSessions, Outcome, Result, UseLearnt
 from pixel.events import Event
 
 SAVED = Outcome(Result.SAVED)
+BEGUN = -1  # instead of a key: the slice is being cut
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_sessions = msgspec.msgpack.Decoder(ShopSessions).decode
@@ -58,6 +59,9 @@ _KEEP_SLICE = prepared(
     _slice_row.on_conflict_do_update(
         index_elements=["slice"], set_={"through_key": _slice_row.excluded.through_key}
     )
+)
+_THROUGH = prepared(
+    select(session_slices.c.through_key).where(session_slices.c.slice == bindparam("of_slice"))
 )
 _DROP_SLICES = prepared(delete(session_slices).where(session_slices.c.slice < bindparam("oldest")))
 _OF_SLICE = prepared(
@@ -145,9 +149,16 @@ _LEARNT = prepared(
 )
 
 
+def begin_slice(batch: Batch, write: BeginSlice) -> Outcome:
+    batch.connection.execute(_KEEP_SLICE, {"slice": write.slice, "through_key": BEGUN})
+    return SAVED
+
+
 def keep_sessions(batch: Batch, write: KeepSessions) -> Outcome:
     """Only of shops whose sessions are others now it is noted that there is something to learn."""
     at = {"of_slice": write.slice}
+    if batch.connection.execute(_THROUGH, at).fetchone() != (BEGUN,):
+        return Outcome(Result.CONFLICT)
     known = dict(batch.connection.execute(_OF_SLICE, at).fetchall())
     for advertiser_key, at_ms, shop in write.shops:
         body = _encode(shop)
@@ -219,7 +230,7 @@ class SqliteVisits:
 
     def _is_uncut(self, slice_: int, through: Mapping[int, int], last: int) -> bool:
         """To those that are over nothing is added, but for what comes late around their end."""
-        if slice_ not in through:
+        if through.get(slice_, BEGUN) == BEGUN:
             return True
         if slice_ < last - 1:
             return False

@@ -20,7 +20,7 @@ from adserver.writes.money import Deposit, RefundCharge, SealDay, SignHeads
 from adserver.writes.orders import CancelConversion, Conversion, CreditConversion, SettleConversion
 from adserver.writes.outcome import Outcome, Result
 from adserver.writes.receipts import Answered, PurgeReceipts, Receipt, WithReceipt
-from adserver.writes.recommendations import DropLearnt, KeepLearnt, KeepSessions, UseLearnt
+from adserver.writes.recommendations import BeginSlice, DropLearnt, KeepLearnt, KeepSessions, UseLearnt
 from adserver.writes.users import (
     AttemptSucceeded,
     BeginSession,
@@ -95,6 +95,7 @@ Write = (
     | SeenAtSlot
     | SaveAudienceSizes
     | RollFunnel
+    | BeginSlice
     | KeepSessions
     | KeepLearnt
     | UseLearnt
@@ -110,6 +111,7 @@ __all__ = [
     "ApiKey",
     "AttemptSucceeded",
     "BeginSession",
+    "BeginSlice",
     "CancelConversion",
     "ClaimAttempt",
     "Conversion",

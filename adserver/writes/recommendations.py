@@ -5,9 +5,16 @@ import msgspec
 from adserver.domain.sessions import ShopSessions
 
 
+class BeginSlice(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """A slice of time is about to be cut; whoever is erased from it meanwhile ends that."""
+
+    slice: int
+
+
 class KeepSessions(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """The sessions of a slice of time, of each shop with the time of its oldest visit; they replace what was
-    kept of the slice. Slices before `oldest` are none any more.
+    kept of the slice. Slices before `oldest` are none any more. CONFLICT, and nothing is kept, where somebody
+    was erased from the slice since it was begun.
     """
 
     slice: int

@@ -9,6 +9,7 @@ from adserver.storage.embedded import Storage
 from adserver.storage.recommendation_tables import SLICE_SHIFT
 from adserver.writes import (
     Aged,
+    BeginSlice,
     DropLearnt,
     ForgetVisitor,
     KeepLearnt,
@@ -43,6 +44,7 @@ def see(storage: Storage, *keys: int, visitor: int = VISITOR, advertiser: int = 
 def keep(
     storage: Storage, *shops: tuple[int, int, ShopSessions], slice_: int = SLICE, through: int = HERE
 ) -> None:
+    storage.writer.commit(BeginSlice(slice_))
     assert storage.writer.commit(KeepSessions(slice_, through, 0, shops)).result is Result.SAVED
 
 
@@ -137,6 +139,23 @@ def test_who_is_forgotten_leaves_the_sessions_at_once_and_their_shops_are_learnt
     assert storage.recommendations.sessions(OTHER_SHOP) == [SHOP]
     assert storage.visits.uncut(MONTH_MS)[1] == [SLICE]
     assert dict(storage.recommendations.outdated(1)) == {ADVERTISER: 2, OTHER_SHOP: 1}
+
+
+def test_who_is_forgotten_while_a_slice_is_cut_is_not_in_its_sessions(storage: Storage) -> None:
+    see(storage, HERE)
+    see(storage, HERE + 1, visitor=VISITOR + 1)
+    storage.writer.commit(BeginSlice(SLICE))
+    storage.writer.commit(ForgetVisitor(VISITOR, 1, NOW_MS))
+    kept = storage.writer.commit(KeepSessions(SLICE, HERE, 0, ((ADVERTISER, NOW_MS, SHOP),)))
+    assert kept.result is Result.CONFLICT
+    assert storage.recommendations.sessions(ADVERTISER) == []
+    assert storage.visits.uncut(MONTH_MS)[1] == [SLICE]
+
+
+def test_a_slice_that_was_begun_and_left_is_cut_by_the_next_run(storage: Storage) -> None:
+    see(storage, HERE)
+    storage.writer.commit(BeginSlice(SLICE))
+    assert storage.visits.uncut(MONTH_MS)[1] == [SLICE]
 
 
 def test_who_withdraws_from_one_shop_stays_in_the_sessions_of_others(storage: Storage) -> None:
