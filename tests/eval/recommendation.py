@@ -32,6 +32,9 @@ def run(options: Options) -> list[Figure]:
 
 def on_log(folder: Path, name: str, bounds: dict[str, tuple[float, float]] | None = None) -> list[Figure]:
     """Learnt from train.txt, told of test.txt; nothing else is read."""
+    for needed in ("train.txt", "test.txt"):
+        if not (folder / needed).is_file():
+            raise SystemExit(f"{folder / needed} is not there: name a folder that has it, with DATA=folder")
     train, broken = read_log(folder / "train.txt")
     test, also_broken = read_log(folder / "test.txt")
     note = f"{broken + also_broken} rows were no clicks" if broken + also_broken else ""

@@ -53,6 +53,12 @@ def test_a_log_without_its_columns_says_which(tmp_path: Path) -> None:
         run(write_logs(tmp_path, "a\tb\n1\t2\n", HEAD))
 
 
+def test_a_folder_without_its_files_says_which_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text(HEAD)
+    with pytest.raises(SystemExit, match=r"test\.txt is not there"):
+        run(Options(tmp_path))
+
+
 def test_a_hit_counts_by_its_rank_and_what_is_beyond_twenty_does_not() -> None:
     found = guess(lambda seen: list(range(100, 130)), [[1, 101, 125], [1, 100]])
     assert found == [(2, 1, 0.5), (1, 1, 1.0)]
