@@ -40,6 +40,7 @@ MONTHS = (
     Month("half held out, lift 10 %", 40_000, 0.5, 0.02, 0.10),
     Month("5 % held out, lift 20 %", 100_000, 0.05, 0.02, 0.20),
     Month("A/A", 40_000, 0.5, 0.02, 0.0),
+    Month("small shop, lift 60 %, heavier tail", 12_000, 0.5, 0.015, 0.60, again=0.3, sigma=1.5),
 )
 
 

@@ -331,9 +331,9 @@ def conversion_body(advertiser_id: str, **fields: object) -> dict[str, object]:
     return {"advertiser_id": advertiser_id} | order | fields
 
 
-def experiment_body(campaign: str, arms: Sequence[str], **fields: object) -> dict[str, object]:
+def experiment_body(campaign: str, creatives: Sequence[str], **fields: object) -> dict[str, object]:
     """The campaign's creatives beside each other."""
-    share = 10_000 // len(arms)
+    share = 10_000 // len(creatives)
     return {
         "campaign_id": campaign,
         "name": "Blue or red",
@@ -341,7 +341,7 @@ def experiment_body(campaign: str, arms: Sequence[str], **fields: object) -> dic
         "metric": "click_rate",
         "visitors_planned": 20_000,
         "arms": [
-            {"name": f"arm {n}", "share_bps": share, "creative_ids": [id_]} for n, id_ in enumerate(arms)
+            {"name": f"arm {n}", "share_bps": share, "creative_ids": [id_]} for n, id_ in enumerate(creatives)
         ],
     } | fields
 
