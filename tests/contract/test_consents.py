@@ -29,7 +29,14 @@ from adserver.writes import (
 )
 from pixel.consent_proof import ConsentProof
 from pixel.events import EventName
-from tests.contract.stores import credit_by_pixel, make_order_event, make_record, roll_up_funnel, rows_of
+from tests.contract.stores import (
+    credit_by_pixel,
+    make_ghost,
+    make_order_event,
+    make_record,
+    roll_up_funnel,
+    rows_of,
+)
 from tests.domain.makers import ADVERTISER, CAMPAIGN, DAY_MS, NOW_MS, SLOT, make_event
 
 VISITOR = 4_242_424_242_424
@@ -363,6 +370,9 @@ VISITORS_TABLES = (
     Aged.CONVERSIONS,
     Aged.OFFER_CODES,
     Aged.JOURNEYS,
+    Aged.GHOSTS,
+    Aged.EXPERIMENT_VISITORS,
+    Aged.EXPERIMENT_ORDERS,
 )
 
 
@@ -386,6 +396,7 @@ def live(storage: Storage) -> None:
     """Something in every table that can name a visitor."""
     see(storage)
     storage.writer.commit(RecordDecision(1, NOW_MS, SLOT, CAMPAIGN, 700, VISITOR, (9,), 44, "the token"))
+    storage.writer.commit(make_ghost(visitor_key=VISITOR))
     storage.writer.commit(RecordAd((make_record(1, AdEvent.CLICK, visitor_key=VISITOR),)))
     storage.writer.commit(make_order_event(100, 5, visitor_key=VISITOR))
     storage.writer.commit(credit_by_pixel(100, reserve=True))
