@@ -66,6 +66,8 @@ _WHOSE = prepared(select(ad_events.c.visitor_key).where(ad_events.c.charge_id ==
 class _Row(msgspec.Struct):
     """A visitor in an arm."""
 
+    visitor_key: int
+    experiment_key: int
     advertiser_key: int
     campaign_key: int
     arm: int
@@ -73,7 +75,6 @@ class _Row(msgspec.Struct):
     entered_ms: int
     did: Participant
     is_new: bool = False
-    is_changed: bool = False
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -94,15 +95,21 @@ class Comparing:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._rows: dict[int, dict[int, _Row]] = {}  # by visitor, then experiment
+        # Where nothing is tried, only orders count: those rows stay as they were read until there is one.
+        self._untried: dict[int, dict[int, tuple[Any, ...]]] = {}
+        self._touched: dict[tuple[int, int], _Row] = {}
         self._sums: dict[tuple[int, int, int], Sums] = {}  # by experiment, arm and day
 
     def read(self, visitor_keys: Collection[int]) -> None:
         """Who of them is in which arm, before it is asked for."""
-        self._rows.update({visitor_key: {} for visitor_key in visitor_keys})
+        for visitor_key in visitor_keys:
+            self._rows[visitor_key] = {}
         for row in self._connection.execute(_READ, {"visitor_keys": as_list(visitor_keys)}):
-            visitor_key, experiment_key, owner, campaign_key, arm, currency, entered_ms, *did = row
-            found = _Row(owner, campaign_key, arm, currency, entered_ms, Participant(*did))
-            self._rows[visitor_key][experiment_key] = found
+            visitor_key, key, _, campaign_key, arm = row[:5]
+            if arm == UNTRIED and not campaign_key:
+                self._untried.setdefault(visitor_key, {})[key] = row
+            else:
+                self._rows[visitor_key][key] = _row_of(row)
 
     def enter(
         self, visitor_key: int, advertiser_key: int, currency: str, at_ms: int, entries: Sequence[Entry]
@@ -111,19 +118,21 @@ class Comparing:
         if not visitor_key:
             return
         rows = self._of(visitor_key)
+        untried = self._untried.get(visitor_key, ())
         for one in entries:
-            if one.experiment_key not in rows:
-                row = _Row(advertiser_key, one.campaign_key, one.arm, currency, at_ms, Participant(), True)
-                rows[one.experiment_key] = row
-                self._add(one.experiment_key, row, change(None, row.did))
+            key = one.experiment_key
+            if key not in rows and key not in untried:
+                place = (visitor_key, key, advertiser_key, one.campaign_key, one.arm, currency, at_ms)
+                rows[key] = row = _Row(*place, did=Participant(), is_new=True)
+                self._add(row, change(None, row.did))
 
     def saw(self, record: AdRecord) -> None:
         """An ad that was seen or clicked, where nothing speaks against its being a person's."""
         name = _COUNTED_EVENTS.get(record.event)
         if name is None or record.not_billed or not record.visitor_key:
             return
-        for key, row in self._tried(record.visitor_key, record, record.at_ms):
-            self._do(key, row, **{name: 1})
+        for row in self._tried(record.visitor_key, record, record.at_ms):
+            self._do(row, **{name: 1})
 
     def paid(self, record: AdRecord, micros: int) -> None:
         """What the advertiser paid for its visitor; below zero, got back. An order's price is of its time."""
@@ -133,8 +142,8 @@ class Comparing:
             visitor_key, at_ms = order.get("visitor_key", 0), order.get("at_ms", 0)
         elif micros < 0:
             visitor_key = self._whose(record)
-        for key, row in self._tried(visitor_key, record, at_ms):
-            self._do(key, row, spend_micros=micros)
+        for row in self._tried(visitor_key, record, at_ms):
+            self._do(row, spend_micros=micros)
 
     def ordered(self, order: Counted) -> None:
         """Once for each order, whoever told of it; of visitors who are in no arm, nothing is kept."""
@@ -149,9 +158,9 @@ class Comparing:
         }
         if self._connection.execute(_ORDER, told).rowcount != 1:
             return
-        for key, row in rows:
+        for row in rows:
             revenue = _in(row.currency, order.currency, told["value_micros"])
-            self._do(key, row, **{name: 1, "revenue_micros": revenue})
+            self._do(row, **{name: 1, "revenue_micros": revenue})
 
     def credited(self, conversion_key: int, campaign_key: int) -> None:
         """Attribution gives the order to an ad of the campaign: what a report without arms would say."""
@@ -159,10 +168,10 @@ class Comparing:
         if not order or not order["stands"] or order["credited"]:
             return
         self._connection.execute(_CREDIT, {"of_key": conversion_key})
-        for key, row in self._of_order(order):
+        for row in self._of_order(order):
             if row.campaign_key in (0, campaign_key):
                 worth = _in(row.currency, order["currency"], order["value_micros"])
-                self._do(key, row, credited_micros=worth)
+                self._do(row, credited_micros=worth)
 
     def taken_back(self, conversion_key: int, returned_micros: int | None) -> None:
         """Part of an order, or with None all that is left of it."""
@@ -175,24 +184,21 @@ class Comparing:
         left = {"of_key": conversion_key, "left": value - back, "still": not is_gone}
         self._connection.execute(_TAKE_BACK, left)
         name = _ORDERS[EventName(order["event"])]
-        for key, row in self._of_order(order):
+        for row in self._of_order(order):
             worth = _in(row.currency, order["currency"], back)
             credited = min(worth, row.did.credited_micros) if order["credited"] else 0
-            self._do(
-                key, row, **{name: -int(is_gone), "revenue_micros": -worth, "credited_micros": -credited}
-            )
+            self._do(row, **{name: -int(is_gone), "revenue_micros": -worth, "credited_micros": -credited})
 
     def flush(self) -> None:
         """To disk: who is new, who did something, and the sums of both."""
         new, changed = [], []
-        for visitor_key, rows in self._rows.items():
-            for key, row in rows.items():
-                did = msgspec.structs.astuple(row.did)
-                if row.is_new:
-                    told = (row.advertiser_key, row.campaign_key, row.arm, row.currency, row.entered_ms)
-                    new.append((visitor_key, key, *told, *did))
-                elif row.is_changed:
-                    changed.append((visitor_key, key, *did))
+        for row in self._touched.values():
+            did = msgspec.structs.astuple(row.did)
+            if row.is_new:
+                told = (row.advertiser_key, row.campaign_key, row.arm, row.currency, row.entered_ms)
+                new.append((row.visitor_key, row.experiment_key, *told, *did))
+            else:
+                changed.append((row.visitor_key, row.experiment_key, *did))
         self._connection.executemany(_ENTER, new)
         self._connection.executemany(_SAVE, changed)
         sums = [(*at, *msgspec.structs.astuple(one)) for at, one in self._sums.items()]
@@ -205,29 +211,32 @@ class Comparing:
             self.read([visitor_key])
         return self._rows[visitor_key]
 
-    def _open(self, visitor_key: int, advertiser_key: int, at_ms: int) -> list[tuple[int, _Row]]:
+    def _open(self, visitor_key: int, advertiser_key: int, at_ms: int) -> list[_Row]:
         """The visitor's arms at the advertiser for which something at that time counts."""
         if not visitor_key:
             return []
-        return [
-            (key, row)
-            for key, row in self._of(visitor_key).items()
-            if row.advertiser_key == advertiser_key and row.entered_ms <= at_ms < row.entered_ms + WINDOW_MS
-        ]
+        rows = self._of(visitor_key)
+        for key, row in self._untried.pop(visitor_key, {}).items():
+            rows[key] = _row_of(row)
+        return [row for row in rows.values() if _counts(row, advertiser_key, at_ms)]
 
-    def _tried(self, visitor_key: int, record: AdRecord, at_ms: int) -> list[tuple[int, _Row]]:
+    def _tried(self, visitor_key: int, record: AdRecord, at_ms: int) -> list[_Row]:
         """Of those, where ads of the record's campaign are what is compared."""
+        rows = self._of(visitor_key) if visitor_key else None
+        if not rows:  # of most visitors there is nothing, at every ad
+            return []
         return [
-            (key, row)
-            for key, row in self._open(visitor_key, record.advertiser_key, at_ms)
-            if row.campaign_key == record.campaign_key or (not row.campaign_key and row.arm != UNTRIED)
+            row
+            for row in rows.values()
+            if (row.campaign_key == record.campaign_key or (not row.campaign_key and row.arm != UNTRIED))
+            and _counts(row, record.advertiser_key, at_ms)
         ]
 
     def _order(self, conversion_key: int) -> dict[str, Any]:
         row = self._connection.execute(_ORDER_OF, {"conversion_key": conversion_key}).fetchone()
         return {} if row is None else dict(zip(experiment_orders.c.keys(), row, strict=True))
 
-    def _of_order(self, order: dict[str, Any]) -> list[tuple[int, _Row]]:
+    def _of_order(self, order: dict[str, Any]) -> list[_Row]:
         if not order:
             return []
         return self._open(order["visitor_key"], order["advertiser_key"], order["at_ms"])
@@ -238,15 +247,25 @@ class Comparing:
         found = row.fetchone()
         return int(found[0]) if found else 0
 
-    def _do(self, experiment_key: int, row: _Row, **more: int) -> None:
-        before, row.is_changed = row.did, True
+    def _do(self, row: _Row, **more: int) -> None:
+        before = row.did
         known = msgspec.structs.asdict(before)
         row.did = Participant(**(known | {name: known[name] + n for name, n in more.items()}))
-        self._add(experiment_key, row, change(before, row.did))
+        self._add(row, change(before, row.did))
 
-    def _add(self, experiment_key: int, row: _Row, sums: Sums) -> None:
-        at = (experiment_key, row.arm, row.entered_ms - row.entered_ms % DAY_MS)
+    def _add(self, row: _Row, sums: Sums) -> None:
+        self._touched[row.visitor_key, row.experiment_key] = row
+        at = (row.experiment_key, row.arm, row.entered_ms - row.entered_ms % DAY_MS)
         self._sums.setdefault(at, Sums()).add(sums)
+
+
+def _row_of(row: tuple[Any, ...]) -> _Row:
+    visitor_key, key, owner, campaign_key, arm, currency, entered_ms, *did = row
+    return _Row(visitor_key, key, owner, campaign_key, arm, currency, entered_ms, Participant(*did))
+
+
+def _counts(row: _Row, advertiser_key: int, at_ms: int) -> bool:
+    return row.advertiser_key == advertiser_key and row.entered_ms <= at_ms < row.entered_ms + WINDOW_MS
 
 
 def _in(currency: str, told: str | None, micros: int) -> int:
