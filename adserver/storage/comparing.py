@@ -14,7 +14,7 @@ from adserver.domain.pricing import AdEvent
 from adserver.domain.visitor import DAY_MS
 from adserver.storage.experiment_tables import experiment_orders, experiment_sums, experiment_visitors
 from adserver.storage.sqlite import as_list, listed, numbered, prepared
-from adserver.storage.tables import ad_events
+from adserver.storage.tables import ad_events, returns
 from adserver.writes import AdRecord
 from pixel.events import EventName
 
@@ -60,6 +60,7 @@ _CREDIT = prepared(
     .where(experiment_orders.c.conversion_key == bindparam("of_key"))
     .values(credited=true())
 )
+_RETURNED = prepared(select(returns.c.returned_micros).where(returns.c.conversion_key == bindparam("of_key")))
 _WHOSE = prepared(select(ad_events.c.visitor_key).where(ad_events.c.charge_id == bindparam("charge_id")))
 
 
@@ -161,6 +162,10 @@ class Comparing:
         for row in rows:
             revenue = _in(row.currency, order.currency, told["value_micros"])
             self._do(row, **{name: 1, "revenue_micros": revenue})
+        for (returned_micros,) in self._connection.execute(
+            _RETURNED, {"of_key": order.conversion_key}
+        ).fetchall():
+            self.taken_back(order.conversion_key, returned_micros)  # told before the order was
 
     def credited(self, conversion_key: int, campaign_key: int) -> None:
         """Attribution gives the order to an ad of the campaign: what a report without arms would say."""

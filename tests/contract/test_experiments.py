@@ -168,6 +168,37 @@ def test_what_is_returned_is_taken_off_and_never_more_than_there_was(known: Stor
     assert sums(known) == Sums(entered=1)
 
 
+def test_what_was_returned_before_the_order_was_told_is_taken_off_too(known: Storage) -> None:
+    win(known)
+    known.writer.commit(cancel(100, "part", 30_000_000))
+    known.writer.commit(cancel(101, "all"))
+    buy(known, 100)
+    buy(known, 101)
+    found = sums(known)
+    assert (found.purchases, found.revenue_micros) == (1, BASKET - 30_000_000)
+
+
+def test_however_many_visitors_a_result_is_read_from_a_row_for_each_arm_and_day(known: Storage) -> None:
+    for day in range(2):
+        writes: list[Write] = [
+            EnterExperiments(
+                1_000 * day + n, ADVERTISER, "EUR", NOW_MS + day * DAY_MS, (Entry(HOLDOUT, n % 2),)
+            )
+            for n in range(1, 201)
+        ]
+        known.writer.commit_many(writes)
+    assert rows_of(known, "SELECT COUNT(*) FROM experiment_sums") == [(4,)]
+    assert {arm: one.entered for arm, one in known.experiments.sums(HOLDOUT).items()} == {0: 200, 1: 200}
+
+
+def test_writes_of_experiments_travel_between_processes_as_they_are() -> None:
+    writes: list[Write] = [
+        make_ghost(1, visitor_key=VISITOR),
+        EnterExperiments(VISITOR, ADVERTISER, "EUR", NOW_MS, (Entry(HOLDOUT, SHOWN, CAMPAIGN),)),
+    ]
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(writes), type=list[Write]) == writes
+
+
 def test_a_declined_order_was_none(known: Storage) -> None:
     win(known)
     buy(known, 100)

@@ -1,7 +1,7 @@
 """A campaign in an experiment: whoever draws an arm sees what it says, for good, and everybody else all."""
 
 from adserver.domain.contender import contender_of, line_up_of
-from adserver.domain.decision import Candidate, Decision, Heard, NoAd, decide, hear
+from adserver.domain.decision import Candidate, Decision, Heard, NoAd, Together, decide, hear
 from adserver.domain.eligibility import Refusal
 from adserver.domain.experiment import Arm, Entry, Experiment, Subject, arm_of
 from adserver.domain.holdout import Candidates, heard_for
@@ -151,3 +151,30 @@ def test_the_next_advertiser_answers_and_each_that_lost_is_told_why() -> None:
     assert isinstance(nobody, NoAd)
     assert nobody.refusals == {1: Refusal.HOLDOUT, 2: Refusal.OUTRANKED, 3: Refusal.HOLDOUT}
     assert [ghost.campaign.key for ghost in nobody.ghosts] == [1, 3]
+
+
+def test_campaigns_that_answer_together_leave_together() -> None:
+    """As when each of them is judged by itself."""
+    lamp = make_product("lamp", key=product_key(8, "lamp"), advertiser_key=8)
+    at_other = Shop(8, [Interest(lamp.key, Level.VIEWED, NOW_MS)])
+    profile = make_profile(make_shop(make_interest("boots")), at_other)
+    together: list[Candidate | Together] = []
+    for owner, rate in ((ADVERTISER, 9), (8, 1)):
+        campaigns = [
+            make_campaign(key=owner * 10 + n, advertiser_key=owner, rate_micros=rate) for n in (1, 2)
+        ]
+        line_up = line_up_of([make_candidate(campaign).contender for campaign in campaigns])
+        assert line_up.joint is not None
+        together.append(Together(line_up, line_up.joint, 1.0))
+    alone = [one for line_up in together if isinstance(line_up, Together) for one in line_up.each()]
+
+    def ask(candidates: Candidates) -> Heard:
+        return hear(make_request(), profile, candidates, make_catalogue(make_product(), lamp), 0.5)
+
+    for holding in (set[int](), {8}, {ADVERTISER}, {ADVERTISER, 8}):
+        answers = [heard_for(asked, ask, holding.__contains__).answer for asked in (together, alone)]
+        assert answers[0].refusals == answers[1].refusals
+        assert [one.campaign.key for one in answers[0].ghosts] == [
+            one.campaign.key for one in answers[1].ghosts
+        ]
+        assert type(answers[0]) is type(answers[1]) is (NoAd if len(holding) == 2 else Decision)
