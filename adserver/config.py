@@ -94,9 +94,9 @@ class Settings(BaseSettings):
     keep_ads_days: int = Field(default=35, ge=1, le=35)
     learn_from_visits: bool = True  # of visitors who let us remember them: what comes next at a shop
     keep_consent_proof_days: int = Field(default=CONSENT_PROOF_RETENTION_DAYS, ge=1)  # after it has ended
-    annoyance_budget: int = Field(default=12, ge=1, le=MOST_DAILY_ADS)  # ads a day for one visitor
+    annoyance_budget: int = Field(default=12, ge=0, le=MOST_DAILY_ADS)  # ads a day for one visitor; 0: no end
     annoyance_limit: int = Field(default=MOST_DAILY_ADS, ge=1, le=MOST_DAILY_ADS)  # of advertisers' own
-    advertiser_cap: int = Field(default=5, ge=1, le=MOST_SHOWN)  # ads a day of those with no cap of their own
+    advertiser_cap: int = Field(default=5, ge=0, le=MOST_SHOWN)  # ads a day of those with no cap of their own
     fatigue_views: int = Field(default=20, ge=0, le=MOST_SHOWN)  # of a campaign, without a click; 0: no end
     ranking_rates: ExchangeRates = {}
     fetch_private: bool = False  # whether feeds, pictures and webhooks may be at private addresses

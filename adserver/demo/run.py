@@ -68,6 +68,9 @@ def _settings(folder: Path, port: int) -> Settings:
         debug_headers=True,
         robots_refused=False,
         click_delay_ms=0,
+        annoyance_budget=0,  # whoever looks around in the demo is one visitor, and wants to see ads
+        advertiser_cap=0,
+        fatigue_views=0,
         log_level="warning",
     )
 

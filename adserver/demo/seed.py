@@ -138,6 +138,7 @@ def _shop() -> Advertiser:
         country="FR",
         trust_pixel_conversions=True,
         landing_params="utm_source={site}&utm_campaign={campaign}",
+        rest_after_purchase_days=0,
     )
 
 

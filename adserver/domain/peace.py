@@ -33,15 +33,16 @@ def fatigue_factor(views_without_click: int) -> float:
 
 
 class PeacePolicy(msgspec.Struct, frozen=True):
-    """The operator's settings: what holds where an advertiser asks for nothing else."""
+    """The operator's settings: what holds where an advertiser asks for nothing else; 0 for no end."""
 
     annoyance_budget: int = 12  # ads of anybody that a visitor sees in a day
     annoyance_limit: int = MOST_DAILY_ADS  # the most that an advertiser's own budget may allow
     advertiser_cap: int = 5  # ads of one advertiser in a day
-    fatigue_views: int = 20  # without a click in 30 days; 0 for no end
+    fatigue_views: int = 20  # without a click in 30 days
 
 
 DEFAULT_POLICY = PeacePolicy()
+NO_END = 2**31  # of a budget or cap that the operator has set to 0
 
 
 class Peace(msgspec.Struct, frozen=True):
@@ -70,8 +71,8 @@ def peace_of(
     budget = None if advertiser is None else advertiser.annoyance_budget
     rest_days = REST_DAYS if advertiser is None else advertiser.rest_after_purchase_days
     return Peace(
-        own_cap or FrequencyCap(policy.advertiser_cap, Period.DAY),
-        policy.annoyance_budget if budget is None else min(budget, policy.annoyance_limit),
+        own_cap or FrequencyCap(policy.advertiser_cap or NO_END, Period.DAY),
+        policy.annoyance_budget or NO_END if budget is None else min(budget, policy.annoyance_limit),
         policy.fatigue_views,
         0 if campaign.addresses_buyers else rest_days * DAY_MS,
         campaign.burn or (advertiser.burn if advertiser is not None else None) or NO_BURN,

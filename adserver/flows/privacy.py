@@ -14,13 +14,15 @@ from adserver.domain.catalogue import Product
 from adserver.domain.consent_record import Ended, write_proof
 from adserver.domain.identity import write_id
 from adserver.domain.memory import Memory
-from adserver.domain.peace import DEFAULT_POLICY, PeacePolicy, Sights, peace_of
+from adserver.domain.peace import DEFAULT_POLICY, NO_END, PeacePolicy, Sights, peace_of
 from adserver.domain.pricing import CONTEXTUAL, AdEvent
 from adserver.domain.suggestion import Because
 from adserver.domain.token import AdToken, TokenKeys, verify
 from adserver.domain.visitor import Level, Preference, Profile, Shop
 from adserver.ports import Clock, Stores
 from adserver.writes import ForgetVisitor, Outcome, Result, TellPreference
+
+_DAY = Period.DAY
 
 
 class Reason(StrEnum):
@@ -55,11 +57,11 @@ class Why(msgspec.Struct, frozen=True):
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """How often ads were shown lately, and how often they may be: the shop's, or everybody's."""
+    """How often ads were shown lately, and how often they may be, if anybody says: the shop's, or all."""
 
     of_shop: bool
     times: int
-    most: int
+    most: int | None
     per: Period
 
 
@@ -213,9 +215,9 @@ class Privacy:
         peace = peace_of(self._snapshot.campaigns[ad.token.campaign_key], ad.advertiser, self._peace)
         sights, cap = Sights(profile, self._clock()), peace.advertiser_cap
         of_shop = sights.of_advertiser(ad.advertiser.key, cap)
-        return (
-            Limit(True, of_shop, cap.impressions, cap.per),
-            Limit(False, sights.today, peace.annoyance_budget, Period.DAY),
+        told = (True, of_shop, cap.impressions, cap.per), (False, sights.today, peace.annoyance_budget, _DAY)
+        return tuple(
+            Limit(who, times, most if most < NO_END else None, per) for who, times, most, per in told
         )
 
     def tell(self, text: str, visitor_key: int, preference: Preference) -> Wish:

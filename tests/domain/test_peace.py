@@ -123,6 +123,13 @@ def test_all_campaigns_of_an_advertiser_share_its_cap() -> None:
     assert answer(profile, candidate(), NOW_MS + 21 * HOUR_MS) == ["boots"]
 
 
+def test_an_operator_may_set_no_end() -> None:
+    profile = seen(*[NOW_MS] * MOST_SHOWN)
+    assert answer(profile, candidate(policy=PeacePolicy(0, 24, 0, 0))) == ["boots"]
+    own = make_advertiser(annoyance_budget=20)
+    assert answer(profile, candidate(own, PeacePolicy(0, 24, 0, 0))) is Refusal.ANNOYANCE_BUDGET
+
+
 @pytest.mark.parametrize("per", Period)
 def test_an_advertiser_may_set_its_own_cap(per: Period) -> None:
     careful = make_advertiser(frequency_cap=FrequencyCap(1, per))

@@ -29,6 +29,8 @@ def browser_at(world: Visiting, address: str) -> Browser:
 def test_clicks_past_the_limit_lead_on_and_are_not_billed(world: Visiting) -> None:
     browser = browser_at(world, "8.8.8.8")
     assert browser.view() == browser.view() == "accepted"
+    often = {"impressions": 50, "per": "hour"}
+    world.change("PATCH", f"/advertisers/{world.advertiser}", frequency_cap=often)
     most = Limits().visitor_clicks
     charges = []
     for _ in range(most + 3):
