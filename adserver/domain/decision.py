@@ -220,6 +220,7 @@ class _Hearing:
         self._situations: dict[int, tuple[Situation, ...]] = {}
         self._entries: list[Entry] = []
         self._asides: dict[int, _Hearing] = {}  # by campaign: of those that heed what was bought
+        self._calm: dict[int, bool] = {}  # by advertiser
         self._apart_for: dict[tuple[int, Afterwards], _Hearing] = {}  # by shop
         self.refusals: dict[int, Refusal] = {}
 
@@ -276,8 +277,8 @@ class _Hearing:
         """Whether those with the best bid are worth less to this visitor; the others can but fall behind."""
         if not self._sights.shown or self._request.test:
             return False
-        seen = self._sights.shown.keys() & joint.click_leaders
-        return any(self._sights.views_without_click(key) for key in seen)
+        leaders = joint.click_leaders
+        return any(key in leaders and self._sights.views_without_click(key) for key in self._sights.shown)
 
     def _is_tired_of_any(self, line_up: LineUp, joint: Joint) -> bool:
         if not self._sights.shown or self._request.test:
@@ -340,15 +341,16 @@ class _Hearing:
             no = money_refusal(contender.campaign, candidate.balance, self._dice, bid.audience_key)
             if no is not None:
                 return no
-        worth = bid.ecpm_micros * self._freshness(contender)
+        worth = bid.ecpm_micros
+        if contender.campaign.key in self._sights.shown:
+            worth *= self._freshness(contender)
         return _Offer(worth * candidate.exchange_rate, ((contender, bid),))
 
     def _freshness(self, contender: Contender) -> float:
         """What its views without a click leave of a campaign's click rate."""
-        sights, key = self._sights, contender.campaign.key
-        if not contender.pays_for_clicks or key not in sights.shown or self._request.test:
+        if not contender.pays_for_clicks or self._request.test:
             return 1.0
-        return fatigue_factor(sights.views_without_click(key))
+        return fatigue_factor(self._sights.views_without_click(contender.campaign.key))
 
     def of(self, contender: Contender) -> "_Hearing":
         """As the contender was heard."""
@@ -390,19 +392,30 @@ class _Hearing:
 
     def _peace_refusal(self, candidate: Candidate) -> Refusal | None:
         """What the visitor has said, bought and seen; a test visitor is spared the last two."""
-        contender, sights = candidate.contender, self._sights
+        contender = candidate.contender
+        if self._is_calm(contender) and contender.campaign.key not in self._sights.shown:
+            return None
         shop = self._shops.get(contender.campaign.advertiser_key)
         if shop is not None and shop.blocked_at_ms:
             return Refusal.SHOP_UNWANTED
         if self._request.test:
             return None
-        if shop is not None and (shop.purchases or _PURCHASE in shop.last_event_ms):
+        if shop is not None and bought_ms(shop):
             no = purchase_refusal(shop, self._afterwards(candidate, shop))
             if no is not None:
                 return no
-        if sights.may_count and not sights.shown:  # most visitors of most campaigns
-            return None
-        return sight_refusal(contender, sights)
+        return sight_refusal(contender, self._sights)
+
+    def _is_calm(self, contender: Contender) -> bool:
+        """Whether nothing is against any campaign of its advertiser but what was seen of that very one."""
+        advertiser_key = contender.campaign.advertiser_key
+        is_calm = self._calm.get(advertiser_key)
+        if is_calm is None:
+            shop, sights = self._shops.get(advertiser_key), self._sights
+            is_calm = shop is None or not (shop.blocked_at_ms or bought_ms(shop))
+            is_calm = is_calm and sights.may_count and not weariness(advertiser_key, contender.peace, sights)
+            self._calm[advertiser_key] = is_calm
+        return is_calm
 
     def _afterwards(self, candidate: Candidate, shop: Shop) -> Afterwards:
         contender, audiences = candidate.contender, candidate.audiences
@@ -413,8 +426,10 @@ class _Hearing:
     def _bid_after_purchase(self, candidate: Candidate) -> Bid | Refusal:
         """As the campaign may bid that heeds what was bought; most visitors have bought nothing."""
         contender = candidate.contender
+        if self._is_calm(contender) or self._request.test:
+            return self._bid(candidate)
         shop = self._shops.get(contender.campaign.advertiser_key)
-        if shop is None or self._request.test or not (shop.purchases or _PURCHASE in shop.last_event_ms):
+        if shop is None or not bought_ms(shop):
             return self._bid(candidate)
         after = self._afterwards(candidate, shop)
         if after == UNTOUCHED:
@@ -450,7 +465,9 @@ class _Hearing:
             return Refusal.NOT_IN_AUDIENCE
         if not contender.page_bid.messages:
             return Refusal.NO_MESSAGE
-        return contender.page_bid if self._showable(contender, contender.page_bid) else self._worn_out()
+        if contender.caps_creatives and not self._showable(contender, contender.page_bid):
+            return self._worn_out()
+        return contender.page_bid
 
     def _bid_for_member(self, candidate: Candidate) -> Bid | None:
         contender, profile = candidate.contender, self._profile

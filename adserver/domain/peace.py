@@ -87,8 +87,13 @@ class Sights:
         self._now_ms = now_ms
         self._of_advertisers: dict[tuple[int, Period], int] = {}
         self.may_count = profile is not None  # else nothing may be kept of them, not even this
-        self.shown = {shown.campaign_key: shown for shown in profile.shown} if profile is not None else {}
-        self.today = sum([times_since(shown, now_ms - DAY_MS) for shown in self.shown.values()])
+        self.shown: dict[int, Shown] = {}
+        self.today = 0
+        day_ago_ms = now_ms - DAY_MS
+        for shown in profile.shown if profile is not None else ():  # plainly: at every ad
+            self.shown[shown.campaign_key] = shown
+            if shown.at_ms[-1] > day_ago_ms:
+                self.today += len(shown.at_ms) - bisect_right(shown.at_ms, day_ago_ms)
 
     def of_campaign(self, campaign_key: int, cap: FrequencyCap) -> int:
         """How often the campaign was shown in the cap's period."""
@@ -127,7 +132,8 @@ class Sights:
         """The campaigns that the visitor has seen so often without a click."""
         if not fatigue_views:
             return set()
-        return {key for key in self.shown if self.views_without_click(key) >= fatigue_views}
+        often = [key for key, shown in self.shown.items() if len(shown.at_ms) >= fatigue_views]
+        return {key for key in often if self.views_without_click(key) >= fatigue_views}
 
 
 def times_since(shown: Shown, since_ms: int) -> int:
