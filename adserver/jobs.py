@@ -71,8 +71,8 @@ def table(  # noqa: PLR0913, PLR0917  every flow with a job
         Job("hold consent", 3_600_000, hold_consent.run),
         Job("learn recommendations", 600_000, learn.run),
         Job("fetch pictures", 2_000, pictures.run),
-        Job("count audiences", 250, count_audiences.run),
-        Job("roll up the funnel", 5_000, roll_up_funnel.run),
+        Job("count audiences", 200, count_audiences.run),
+        Job("roll up the funnel", 1_000, roll_up_funnel.run),
     ]
 
 

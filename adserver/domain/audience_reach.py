@@ -110,7 +110,8 @@ def sampled(group: tuple[Audience, ...], profiles: Iterable[Profile], panel: Pan
     asked = [asked_of(audience) for audience in group]
     members = [one for one in look.profiles if any(belongs(one, now_ms) for belongs in asked)]
     reachable = [one for one in members if is_reachable(one, now_ms)]
-    return GroupSize(look.share(len(members)), look.share(len(reachable)), now_ms)
+    # Whoever came since is not in the panel: it is as of then.
+    return GroupSize(look.share(len(members)), look.share(len(reachable)), panel.counted_ms)
 
 
 def shared(one: Audience, other: Audience, profiles: Iterable[Profile], panel: Panel, now_ms: int) -> Share:

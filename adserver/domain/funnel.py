@@ -102,7 +102,16 @@ class Journey(msgspec.Struct, frozen=True, array_like=True):
     newest_key: int = 0  # of the events in it
 
     def furthest(self, steps: tuple[Step, ...]) -> Step | None:
-        return next((step for step in reversed(steps) if self.counts[_PLACE[step]]), None)
+        """Whoever did anything was there; at a form is who began one, or sent it."""
+        done = next((step for step in reversed(steps) if self.counts[_PLACE[step]]), None)
+        return done or (Step.VISIT if steps is SHOP else None)
+
+    def reached(self) -> list[Step]:
+        """What its visitor counts at."""
+        if not self.came_back:
+            return []
+        furthest = [(steps, self.furthest(steps)) for steps in (SHOP, FORM)]
+        return [step for steps, last in furthest if last for step in steps[: steps.index(last) + 1]]
 
 
 class Cell(msgspec.Struct, frozen=True, array_like=True):
@@ -132,13 +141,14 @@ class Tally:
 
     def add(self, key: JourneyKey, journey: Journey, sign: int = 1) -> None:
         """A visitor is counted at the furthest step of each funnel, and at all before it."""
-        of = (key.advertiser_key, key.day_ms)
+        of = (key.advertiser_key, key.day_ms, journey.group)
         for step, count in zip(STEPS, journey.counts, strict=True):
             if count:
-                self._add(Cell(*of, journey.group, step), 0, sign * count)
-        if journey.came_back:
-            for steps, page in ((SHOP, journey.last), (FORM, journey.form)):
-                self._add_visitor(of, journey, steps, page.path, sign)
+                self._add(Cell(*of, step), 0, sign * count)
+        for step in journey.reached():
+            self._add(Cell(*of, step), sign, 0)
+        for left in exits_of(key, journey):
+            self.exits[left] = self.exits.get(left, 0) + sign
 
     def add_event(self, told: Told) -> None:
         """Of nobody: where no more than a count was allowed."""
@@ -146,22 +156,18 @@ class Tally:
         if step is not None:
             self._add(Cell(told.advertiser_key, told.day_ms, Group.OTHERS, step), 0, 1)
 
-    def _add_visitor(
-        self, of: tuple[int, int], journey: Journey, steps: tuple[Step, ...], page: str, sign: int
-    ) -> None:
-        furthest = journey.furthest(steps) or (Step.VISIT if steps is SHOP else None)
-        if furthest is None:
-            return
-        for step in steps[: steps.index(furthest) + 1]:
-            self._add(Cell(*of, journey.group, step), sign, 0)
-        if furthest is not steps[-1]:
-            left = Exit(*of, furthest, page)
-            self.exits[left] = self.exits.get(left, 0) + sign
-
     def _add(self, cell: Cell, visitors: int, events: int) -> None:
         figures = self.figures.setdefault(cell, [0, 0])
         figures[0] += visitors
         figures[1] += events
+
+
+def exits_of(key: JourneyKey, journey: Journey) -> list[Exit]:
+    """Where its visitor left the shop, and a form, if they came to neither's end."""
+    of = (key.advertiser_key, key.day_ms)
+    last = ((SHOP, journey.last), (FORM, journey.form)) if journey.came_back else ()
+    found = [(steps, journey.furthest(steps), page.path) for steps, page in last]
+    return [Exit(*of, step, path) for steps, step, path in found if step and step is not steps[-1]]
 
 
 class Rolled(msgspec.Struct, frozen=True):

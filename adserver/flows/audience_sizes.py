@@ -19,12 +19,13 @@ from adserver.domain.audience_reach import (
 from adserver.domain.campaign import Advertiser, Campaign, Status
 from adserver.domain.census import Census, Groups, audience_keys_of
 from adserver.ports import Clock, Stores
-from adserver.writes import SaveAudienceSizes
+from adserver.writes import Result, SaveAudienceSizes
 
-STRETCH = 1_000  # profiles at a time, some 20 ms; then others have their turn
+STRETCH = 500  # profiles at a time, some 10 ms; then others have their turn
 REST_MS = 20_000  # between two walks at the least
 REST_LENGTHS = 5  # and so many times as long as the walk took: the more there are, the less often
 PAGE = 500
+UNCHANGED_MS = 3_600_000
 SAVED_AT_ONCE = 20  # advertisers: some milliseconds, in which nothing else is written
 
 
@@ -51,6 +52,7 @@ class CountAudiences:
         self._row = 0
         self._began_ms = 0
         self._ended_ms = -REST_MS
+        self._saved: dict[int, tuple[int, int]] = {}  # by advertiser: digest, and when
 
     def run(self) -> int:
         """The next stretch; how many profiles it had."""
@@ -84,9 +86,19 @@ class CountAudiences:
     def _finish(self, census: Census, now_ms: int) -> None:
         self._census, self._ended_ms = None, now_ms
         advertisers = _each(lambda after: self._stores.accounts.advertisers(after, PAGE))
-        while some := list(islice(advertisers, SAVED_AT_ONCE)):
-            writes = [SaveAudienceSizes(one.key, *census.counts(one.key, now_ms)) for one in some]
-            self._stores.writer.commit_many(writes)
+        writes = (SaveAudienceSizes(one.key, *census.counts(one.key, now_ms)) for one in advertisers)
+        changed = filter(self._says_something_new, writes)
+        while some := list(islice(changed, SAVED_AT_ONCE)):
+            outcomes = self._stores.writer.commit_many(some)
+            saved = [
+                one for one, outcome in zip(some, outcomes, strict=True) if outcome.result is Result.SAVED
+            ]
+            self._saved.update({one.advertiser_key: (_digest(one), now_ms) for one in saved})
+
+    def _says_something_new(self, write: SaveAudienceSizes) -> bool:
+        """What stays as it was is saved once an hour: shops may be many, and most of them quiet."""
+        digest, saved_ms = self._saved.get(write.advertiser_key, (0, 0))
+        return digest != _digest(write) or not 0 <= write.panel.counted_ms - saved_ms < UNCHANGED_MS
 
 
 class AudienceSizeReports:
@@ -140,6 +152,11 @@ class AudienceSizeReports:
     def _of_panel(self, panel: Panel, group: tuple[Audience, ...]) -> GroupSize:
         profiles = self._sizes.profiles_at(panel.rows) if group else ()
         return sampled(group, profiles, panel, self._clock())
+
+
+def _digest(write: SaveAudienceSizes) -> int:
+    """Of all but when it was counted."""
+    return hash((msgspec.structs.replace(write.panel, counted_ms=0), write.groups))
 
 
 Listed = TypeVar("Listed", Advertiser, Audience, Campaign)

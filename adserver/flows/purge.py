@@ -1,5 +1,6 @@
 """What has been kept for as long as it may be is let go: a job that any number may run, at any time."""
 
+from adserver.domain.funnel import JOURNEY_RETENTION_MS
 from adserver.domain.login import FORGOTTEN_MS, LONGEST_MS
 from adserver.domain.retention import (
     COUNT_RETENTION_MS,
@@ -39,6 +40,7 @@ class Purge:
             Aged.JOURNEYS: 0,
             Aged.FUNNEL_FIGURES: COUNT_RETENTION_MS,
             Aged.FUNNEL_EXITS: retention.ads_ms,
+            Aged.FUNNEL_EXITS_OF_FEW: JOURNEY_RETENTION_MS,
             Aged.PIXEL_SAMPLES: SAMPLE_RETENTION_MS,
             Aged.ERASURES: ERASURE_RETENTION_MS,
             Aged.CONSOLE_SESSIONS: LONGEST_MS,

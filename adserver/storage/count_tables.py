@@ -2,6 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, String, Table
 
+from adserver.domain.audience_reach import FEWEST_TOLD
 from adserver.domain.funnel import STEPS
 from adserver.storage.columns import amount, key, metadata
 
@@ -70,6 +71,9 @@ funnel_exits = Table(
     amount("left_here"),  # so many visitors
     sqlite_with_rowid=False,
 )
+# A page that few were at may say who they are: it leaves once their journeys do.
+FEW = funnel_exits.c.left_here < FEWEST_TOLD
+Index("funnel_exits_of_few", funnel_exits.c.day_ms, sqlite_where=FEW)
 
 # How far a job has come that takes rows in by their keys.
 roll_ups = Table(

@@ -24,6 +24,7 @@ from adserver.domain.identity import key_of
 from adserver.domain.visitor import Profile
 from adserver.storage.batch import Batch
 from adserver.storage.count_tables import journeys
+from adserver.storage.funnels import leave_funnel
 from adserver.storage.recommendation_tables import SLICE_SHIFT, recommendations, session_slices, sessions
 from adserver.storage.sqlite import prepared
 from adserver.storage.tables import (
@@ -86,6 +87,7 @@ def forget_visitor(batch: Batch, write: ForgetVisitor) -> Outcome:
     shops = profile.shops if profile is not None else ()
     for statement in _UNLEARN:
         batch.connection.execute(statement, {"visitor": write.visitor_key})
+    leave_funnel(batch, write.visitor_key)
     for table in VISITOR_TABLES:
         statement = _BLANK[table.name] if table in _LEDGER_TABLES else _ERASE[table.name]
         batch.connection.execute(statement, {"visitor": write.visitor_key})
@@ -109,6 +111,7 @@ def withdraw(batch: Batch, write: Withdraw) -> Outcome:
     if write.if_credited and _awaits_credit(batch, write.visitor_key):
         return Outcome(Result.UNCREDITED)
     of_both = {"visitor": write.visitor_key, "advertiser": write.advertiser_key}
+    leave_funnel(batch, write.visitor_key, write.advertiser_key)
     for statement in (*_UNLEARN_AT, *_WITHDRAW):
         batch.connection.execute(statement, of_both)
     profile = batch.profile(write.visitor_key)

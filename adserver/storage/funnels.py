@@ -1,9 +1,10 @@
 """The funnel on disk: journeys of visitors' days for as long as they may change, and their sums."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, literal_column, select
+import msgspec
+from sqlalchemy import bindparam, delete, func, insert, literal_column, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from adserver.domain.funnel import (
@@ -16,6 +17,7 @@ from adserver.domain.funnel import (
     Page,
     Step,
     Told,
+    exits_of,
     page_of,
 )
 from adserver.domain.visitor import DAY_MS
@@ -23,10 +25,11 @@ from adserver.storage.batch import Batch
 from adserver.storage.count_tables import funnel_exits, funnel_figures, journeys, roll_ups
 from adserver.storage.sqlite import Reader, as_list, listed, numbered, prepared
 from adserver.storage.tables import events
-from adserver.storage.visitors import decode_event
 from adserver.writes import Outcome, Result, RollFunnel
+from pixel.events import Event
 
 _NAME = "funnel"
+_decode_event = msgspec.msgpack.Decoder(Event).decode
 _CURSOR = prepared(select(roll_ups.c.cursor).where(roll_ups.c.name == bindparam("name")))
 _cursor_row = upsert(roll_ups)
 _MOVE_CURSOR = prepared(
@@ -61,6 +64,14 @@ _ADD_EXITS = numbered(
     funnel_exits.c.keys(),
 )
 
+_DROP_EXIT = numbered(
+    delete(funnel_exits).where(
+        *(column == bindparam(f"of_{column.name}") for column in funnel_exits.primary_key.columns),
+        funnel_exits.c.left_here <= literal_column("0"),
+    ),
+    tuple(f"of_{column.name}" for column in funnel_exits.primary_key.columns),
+)
+
 
 def roll_funnel(batch: Batch, write: RollFunnel) -> Outcome:
     """Take a stretch of events in, once: whoever comes second has read figures that are no more."""
@@ -74,10 +85,31 @@ def roll_funnel(batch: Batch, write: RollFunnel) -> Outcome:
         for cell, visitors, count in write.figures
     ]
     batch.connection.executemany(_ADD_FIGURES, figures)
-    exits = [(left.advertiser_key, left.day_ms, left.step, left.page, n) for left, n in write.exits]
-    batch.connection.executemany(_ADD_EXITS, exits)
+    _add_exits(batch, write.exits)
     batch.connection.execute(_MOVE_CURSOR, {"name": _NAME, "cursor": write.until})
     return Outcome(Result.SAVED)
+
+
+def leave_funnel(batch: Batch, visitor_key: int, advertiser_key: int | None = None) -> None:
+    """Take a visitor who is erased, or whom one advertiser may know no longer, out of the exits.
+
+    How many they were stays; a page that nobody else was at might say who.
+    """
+    rows = batch.connection.execute(_JOURNEYS, {"visitor_keys": as_list([visitor_key])})
+    left = [
+        (one, -1)
+        for key, journey in map(_journey, rows)
+        if advertiser_key in (None, key.advertiser_key)
+        for one in exits_of(key, journey)
+    ]
+    _add_exits(batch, left)
+
+
+def _add_exits(batch: Batch, exits: Iterable[tuple[Exit, int]]) -> None:
+    """Pages at which nobody is left, leave."""
+    rows = [(left.advertiser_key, left.day_ms, left.step, left.page, n) for left, n in exits]
+    batch.connection.executemany(_ADD_EXITS, rows)
+    batch.connection.executemany(_DROP_EXIT, [row[:-1] for row in rows if row[-1] < 0])
 
 
 def _row_of(key: JourneyKey, journey: Journey, due_ms: int) -> tuple[Any, ...]:
@@ -156,7 +188,7 @@ class SqliteFunnels:
         rows = self._reader.rows(_TOLD, {"after": after, "until": until, "most": limit})
         found = []
         for event_key, advertiser_key, visitor_key, at_ms, body, first in rows:
-            event = decode_event(body)
+            event = _decode_event(body)
             of = (event_key, advertiser_key, visitor_key, at_ms)
             found.append(Told(*of, event.name, bool(first), page_of(event.url)))
         return found

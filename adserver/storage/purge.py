@@ -6,7 +6,7 @@ from sqlalchemy import Column, ColumnElement, Table, bindparam, delete, select, 
 
 from adserver.domain.consent_record import Ended
 from adserver.storage.batch import Batch, decode_profile
-from adserver.storage.count_tables import funnel_exits, funnel_figures, journeys
+from adserver.storage.count_tables import FEW, funnel_exits, funnel_figures, journeys
 from adserver.storage.erasure import without_visitor
 from adserver.storage.recommendations import drop_old_sessions
 from adserver.storage.sqlite import prepared
@@ -70,6 +70,7 @@ _PURGE = {
     Aged.JOURNEYS: _deletes(journeys, journeys.c.due_ms),
     Aged.FUNNEL_FIGURES: _deletes(funnel_figures, funnel_figures.c.day_ms),
     Aged.FUNNEL_EXITS: _deletes(funnel_exits, funnel_exits.c.day_ms),
+    Aged.FUNNEL_EXITS_OF_FEW: _deletes(funnel_exits, funnel_exits.c.day_ms, FEW),
     Aged.ERASURES: _deletes(erasures, erasures.c.at_ms),
     Aged.CONSOLE_SESSIONS: _deletes(console_sessions, console_sessions.c.seen_ms),
     Aged.LOGIN_ATTEMPTS: _deletes(login_attempts, login_attempts.c.last_ms),

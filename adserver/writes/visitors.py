@@ -37,6 +37,7 @@ class Aged(StrEnum):
     JOURNEYS = "journeys"
     FUNNEL_FIGURES = "funnel_figures"
     FUNNEL_EXITS = "funnel_exits"
+    FUNNEL_EXITS_OF_FEW = "funnel_exits_of_few"
 
 
 class PurgeAged(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -110,10 +110,7 @@ def test_the_sums_of_days_are_those_of_their_journeys(storage: Storage) -> None:
     others = Group.OTHERS
     assert sums == {(others, Step.VISIT): (2, 0), (others, Step.VIEW): (2, 3), (others, Step.CART): (1, 1)}
     assert storage.funnels.figures(ADVERTISER, TODAY_MS - DAY_MS, TODAY_MS)[others, Step.VIEW] == (1, 1)
-    left = storage.funnels.exits(ADVERTISER, TODAY_MS - DAY_MS, TODAY_MS + DAY_MS, 10)
-    assert {(one.step, one.page, n) for one, n in left if n} == {
-        (Step.CART, "/add_to_cart", 1), (Step.VIEW, "/view_item", 1),
-    }  # fmt: skip
+    assert exits(storage) == {(Step.CART, "/add_to_cart"): 1, (Step.VIEW, "/view_item"): 1}
     assert len(storage.funnels.exits(ADVERTISER, TODAY_MS - DAY_MS, TODAY_MS + DAY_MS, 1)) == 1
 
 
@@ -150,13 +147,46 @@ def test_who_it_was_leaves_after_nine_days_and_how_many_stay(storage: Storage) -
     assert visitors(storage)[Step.VIEW] == 1
 
 
-def test_pages_leave_with_the_ads_and_sums_after_a_year(storage: Storage) -> None:
+def exits(storage: Storage) -> dict[tuple[Step, str], int]:
+    found = storage.funnels.exits(ADVERTISER, 0, TODAY_MS + DAY_MS, 100)
+    return {(one.step, one.page): n for one, n in found}
+
+
+def test_pages_leave_with_the_ads_those_of_a_few_with_their_journeys_and_sums_after_a_year(
+    storage: Storage,
+) -> None:
+    for visitor_key in range(1, 11):
+        tell(storage, visitor_key=visitor_key)
+    tell(storage, EventName.ADD_TO_CART, 99)
+    take(storage)
+    many, few = (Step.VIEW, "/view_item"), (Step.CART, "/add_to_cart")
+    for days, kept, figures in (
+        (8, {many: 10, few: 1}, 3), (9, {many: 10}, 3), (34, {many: 10}, 3), (35, {}, 3), (399, {}, 3), (400, {}, 0),
+    ):  # fmt: skip
+        Purge(storage.writer, lambda days=days: TODAY_MS + days * DAY_MS, Retention()).run()  # type: ignore[misc]
+        assert exits(storage) == kept
+        assert len(visitors(storage)) == figures
+
+
+def test_a_page_that_nobody_left_from_in_the_end_is_not_kept(storage: Storage) -> None:
     tell(storage)
     take(storage)
-    for days, exits, figures in ((34, 1, 2), (35, 0, 2), (399, 0, 2), (400, 0, 0)):
-        Purge(storage.writer, lambda days=days: TODAY_MS + days * DAY_MS, Retention()).run()  # type: ignore[misc]
-        assert len(rows_of(storage, "SELECT 1 FROM funnel_exits")) == exits
-        assert len(rows_of(storage, "SELECT 1 FROM funnel_figures")) == figures
+    tell(storage, EventName.ADD_TO_CART)
+    take(storage)
+    assert exits(storage) == {(Step.CART, "/add_to_cart"): 1}
+
+
+@pytest.mark.parametrize("erase", [ForgetVisitor(VISITOR, 77, NOW_MS), Withdraw(VISITOR, ADVERTISER, NOW_MS)])
+def test_whoever_is_erased_leaves_the_pages_too(storage: Storage, erase: ForgetVisitor | Withdraw) -> None:
+    for visitor_key in (VISITOR, 5):
+        tell(storage, visitor_key=visitor_key)
+    tell(storage, EventName.FORM_START)
+    tell(storage, advertiser_key=OTHER)
+    take(storage)
+    storage.writer.commit(erase)
+    assert exits(storage) == {(Step.VIEW, "/view_item"): 1}
+    elsewhere = storage.funnels.exits(OTHER, 0, TODAY_MS + DAY_MS, 100)
+    assert [n for _, n in elsewhere] == ([] if isinstance(erase, ForgetVisitor) else [1])
 
 
 def test_figures_that_cancel_out_leave_no_negative_number(storage: Storage) -> None:

@@ -119,6 +119,7 @@ def bodies(of: World) -> dict[Route, object]:
         ("PATCH", "/campaigns/{campaign_id}"): {"name": "Mine now", "status": "paused"},
         ("POST", "/decisions/explain"): {"slot_id": of.slot, "advertiser_id": of.advertiser},
         ("POST", "/audiences"): audience_body(of.advertiser),
+        ("POST", "/audiences/preview"): audience_body(of.advertiser),
         ("PATCH", "/audiences/{audience_id}"): {"name": "Mine now", "exclusions": []},
         ("POST", "/experiments"): of.untried,
         ("PATCH", "/experiments/{experiment_id}"): {"name": "Mine now"},
@@ -159,6 +160,7 @@ def filters(of: World) -> dict[Route, dict[str, str]]:
     return {
         ("GET", "/audiences"): {"advertiser_id": of.advertiser},
         ("GET", "/experiments"): {"advertiser_id": of.advertiser},
+        ("GET", "/audiences/{audience_id}/overlap"): {"with": of.audience},
         ("GET", "/campaigns"): {"advertiser_id": of.advertiser},
         ("GET", "/creatives"): {"campaign_id": of.campaign},
         ("GET", "/offer-pools"): {"advertiser_id": of.advertiser},
