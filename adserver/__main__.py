@@ -1,9 +1,10 @@
-"""The commands: `adserver serve | work | migrate | demo | feed | audit | doctor | keys`."""
+"""The commands: `adserver serve | work | migrate | demo | feed | audit | replay | doctor | keys`."""
 
 import gc
 import json
 import logging
 import sys
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -184,6 +185,44 @@ def audit(as_json: Json = False) -> None:
             for violation in check["violations"]:
                 typer.echo(f"     {violation}")
     raise typer.Exit(0 if report["clean"] else 1)
+
+
+def _amount(text: str | None) -> Decimal | None:
+    try:
+        amount = None if text is None else Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("-1")
+    if amount is not None and not Decimal(0) < amount < 10**9:
+        raise typer.BadParameter("an amount in the campaign's currency, such as 2.50")
+    return amount
+
+
+CampaignId = Annotated[str, typer.Option("--campaign", help="The campaign's id, such as cmp_0q3v...")]
+ChangeFile = Annotated[
+    Path | None,
+    typer.Argument(exists=True, dir_okay=False, readable=True, help="JSON, as in a PATCH of the campaign."),
+]
+Amount = Annotated[str | None, typer.Option(help="In the campaign's currency, such as 2.50.")]
+Day = Annotated[str | None, typer.Option(help="Such as 2026-11-21; by default yesterday.")]
+
+
+@app.command()
+def replay(
+    campaign: CampaignId,
+    file: ChangeFile = None,
+    rate: Amount = None,
+    daily_budget: Amount = None,
+    day: Day = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what a changed campaign would have delivered and cost on a recorded day, before it is saved.
+
+    Nothing is changed. Exit status 0, or 2 where there is nothing to replay; it says why.
+    """
+    from adserver.replay_command import Wish, replay_now
+
+    wish = Wish(campaign, file, _amount(rate), _amount(daily_budget), day)
+    raise typer.Exit(replay_now(_settings(), wish, as_json=as_json))
 
 
 @app.command()

@@ -179,7 +179,7 @@ class Joint(msgspec.Struct, frozen=True):
     """What is so of all contenders of a line-up: cards for anyone, at any pace, in the same span of time.
 
     `leaders` are those with the best bid, each with it; nobody's bid is below `least_micros` or costs more
-    than `dearest`.
+    than `dearest`. `second` is who bids most of the others, and how much.
     """
 
     advertiser_key: int
@@ -197,6 +197,7 @@ class Joint(msgspec.Struct, frozen=True):
     heeds_ms: int  # for so long a purchase matters to any
     click_leaders: frozenset[int]  # the campaigns of those leaders that views without a click make worth less
     widening: Widening | None = None
+    second: tuple[int, float] | None = None
 
 
 class LineUp(msgspec.Struct, frozen=True, eq=False):
@@ -239,6 +240,8 @@ def _is_simple(contender: Contender) -> bool:
 def _joint_of(contenders: tuple[Contender, ...]) -> Joint:
     bids = [contender.own_bid for contender in contenders]
     best = max(bid.ecpm_micros for bid in bids)
+    below = [one for one in contenders if one.own_bid.ecpm_micros < best]
+    second = max(below, key=lambda one: one.own_bid.ecpm_micros, default=None)
     return Joint(
         contenders[0].campaign.advertiser_key,
         max(contender.from_ms for contender in contenders),
@@ -257,6 +260,7 @@ def _joint_of(contenders: tuple[Contender, ...]) -> Joint:
             one.campaign.key for one in contenders if one.pays_for_clicks and one.own_bid.ecpm_micros == best
         ),
         contenders[0].widening,
+        None if second is None else (second.campaign.key, second.own_bid.ecpm_micros),
     )
 
 

@@ -7,6 +7,7 @@ TABLES = {
     "events": "What you did on shops that use this server",
     "profiles": "What is remembered of those visits, to choose ads",
     "decisions": "Ads that were chosen for you",
+    "decision_samples": "Of one visitor in twenty, on one day: what an ad was chosen by, to try changes out",
     "ad_events": "Ads you saw or clicked",
     "ghosts": "Ads that were chosen for you and not shown, so that shops learn what ads change",
     "experiment_visitors": "Which group of a comparison you are in, by lot, and what you did since",
@@ -80,6 +81,14 @@ COLUMNS = {
         "value_micros": "its value, less what you sent back, in millionths of the currency",
         "stands": "whether you kept any of it",
         "credited": "whether it is put down to an ad",
+    },
+    "decision_samples": {
+        "sample_key": "a number of ours for this choice",
+        "at_ms": "when it was made",
+        "slot_key": A_PLACE,
+        "body": "what it was made by: the first products of up to four shops that you visited, how long ago"
+        " you did each kind of thing there and saw which campaigns' ads, which campaign won, what the next"
+        " one offered, and the throw of the dice",
     },
     "ad_events": {
         "charge_id": "a number of ours for this ad, and whether it was seen or clicked",

@@ -27,6 +27,7 @@ class Purge:
             Aged.PROFILES: 0,
             Aged.AD_EVENTS: retention.ads_ms,
             Aged.DECISIONS: retention.ads_ms,
+            Aged.DECISION_SAMPLES: retention.ads_ms,
             Aged.CONVERSIONS: retention.purchases_ms,
             Aged.OFFER_CODES: retention.ads_ms,
             Aged.GHOSTS: retention.ads_ms,

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from typing import Protocol
 
 from adserver.domain.budget import local_day
 from adserver.domain.campaign import Campaign
@@ -22,7 +23,7 @@ from adserver.domain.traffic import (
     local_days,
 )
 from adserver.domain.worth import chance_of, ecpm_micros
-from adserver.ports import Changes, Stats, Writer
+from adserver.ports import Changes, Stats
 
 DAY_MS = PARTS * HOUR_MS
 HISTORY_MS = (DAYS + 1) * DAY_MS  # a week before today, in any zone
@@ -34,6 +35,13 @@ COUNTERS = {  # of which the fields of Counted are the sums
     "passed": _PASSED,
     "spend_micros": ("spend_micros",),
 }
+
+
+class Hears(Protocol):
+    """Whoever hears of changes as they are committed."""
+
+    @property
+    def sequence(self) -> int: ...
 
 
 class HourlyCounts:
@@ -69,7 +77,7 @@ class Refresh:
     worker that just heard of a change never decides without it. `poll` is for workers that heard nothing.
     """
 
-    def __init__(self, snapshot: Snapshot, changes: Changes, stats: Stats, writer: Writer) -> None:
+    def __init__(self, snapshot: Snapshot, changes: Changes, stats: Stats, writer: Hears) -> None:
         self._snapshot = snapshot
         self._changes = changes
         self._stats = stats

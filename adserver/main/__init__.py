@@ -38,6 +38,7 @@ from adserver.flows.refresh import Refresh
 from adserver.flows.refusals import CountRefusals
 from adserver.flows.relay import Relay, RelayPolicy
 from adserver.flows.rendition import CompletePictures
+from adserver.flows.replay import Replay
 from adserver.flows.seal import Seal
 from adserver.flows.serve import Chance, Serve, ServingPolicy
 from adserver.flows.serve.explain import Explain
@@ -45,12 +46,14 @@ from adserver.flows.shops import Shops
 from adserver.flows.upload import Upload
 from adserver.main.beside import (
     MOST_KEY,
+    NotMigrated,
     audit_database,
     create_operator_key,
     examine_installation,
     imports_beside,
     imports_of,
     read_geo,
+    replay_database,
     sole_storage,
     tell_region,
     users_beside,
@@ -82,6 +85,7 @@ from pixel.cookie import KeyRing
 
 __all__ = [
     "NewestChange",
+    "NotMigrated",
     "Server",
     "audit_database",
     "create_operator_key",
@@ -89,6 +93,7 @@ __all__ = [
     "imports_beside",
     "join_storage",
     "open_storage",
+    "replay_database",
     "sole_storage",
     "system_clock",
     "tell_region",
@@ -249,6 +254,14 @@ class Server:
             told.learn_from_visits,
         )
 
+    def _decisions(self) -> Decisions:
+        storage, snapshot = self.storage, self.memory.snapshot
+        rates = self.settings.ranking_rates
+        replay = Replay(
+            snapshot, storage.decision_samples, storage.catalogue, self.clock, rates, self.refresh.if_stale
+        )
+        return Decisions(self.explain, CountRefusals(storage.stats, self.clock), replay)
+
     def _explain(self) -> Explain:
         policy, parties = self.serving_policy(), derived_key(self.keys, b"parties")
         dice = Random().random  # noqa: S311  no secret
@@ -286,7 +299,7 @@ class Server:
             preview=Preview(self.storage.catalogue, self.draw, self.clock),
             redeem=self.redeem,
             books=books_of(self.storage, self.signer, self.clock, settings.timezone),
-            decisions=Decisions(self.explain, CountRefusals(self.storage.stats, self.clock)),
+            decisions=self._decisions(),
             base_url=settings.base_url,
             visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),
             console_desk=self._console(callers),

@@ -4,19 +4,24 @@ import logging
 import resource
 import secrets
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
 from adserver.config import Settings
+from adserver.domain.campaign import Refusal
 from adserver.domain.feed_file import FeedLimits
 from adserver.domain.installation import Installation
 from adserver.domain.retention import Retention
+from adserver.domain.snapshot import Snapshot
 from adserver.domain.tally import Tally
 from adserver.flows.feed import ImportFeed
 from adserver.flows.imports import RunImports
 from adserver.flows.manage.keys import PREFIX, digest_of
+from adserver.flows.refresh import Refresh
+from adserver.flows.replay import Edit, NoReplay, Replay, Replayed
 from adserver.flows.users import ManageUsers
 from adserver.outside.clock import KeyMint, system_clock
 from adserver.outside.fetcher import HttpFetcher
@@ -29,6 +34,7 @@ from adserver.storage.audit import as_json, audit
 from adserver.storage.batch import DEFAULT_RETENTION
 from adserver.storage.embedded import Storage, own_storage
 from adserver.storage.newest import NewestChange
+from adserver.storage.reading import ReadOnly
 from adserver.storage.writer import FileOwned
 from adserver.writes import ApiKey, Result, SaveEntity, Scope
 
@@ -113,6 +119,28 @@ def audit_database(settings: Settings, progress: Callable[[int], None]) -> dict[
     if not settings.database_path.exists():
         raise FileNotFoundError(settings.database_path)
     return as_json(audit(settings.database_path, progress))
+
+
+class NotMigrated(Exception):
+    """The database is of a version that has no samples of decisions yet."""
+
+
+def replay_database(
+    settings: Settings, campaign_key: int, edit: Edit, day: int | None, tell: Callable[[int], None]
+) -> Replayed | NoReplay | Refusal:
+    """What `adserver replay` prints; the file is only read, beside a running server or without one."""
+    if not settings.database_path.exists():
+        raise FileNotFoundError(settings.database_path)
+    clock = system_clock(settings.clock_offset_seconds if settings.test_mode else 0)
+    with closing(ReadOnly(settings.database_path)) as ports:
+        if not ports.is_of_this_version:
+            raise NotMigrated
+        snapshot = Snapshot()
+        refresh = Refresh(snapshot, ports.changes, ports.stats, ports)
+        refresh.load(clock())
+        samples, rates = ports.decision_samples, settings.ranking_rates
+        replay = Replay(snapshot, samples, ports.catalogue, clock, rates, refresh.if_stale)
+        return replay.run(campaign_key, edit, day, tell)
 
 
 def examine_installation(settings: Settings) -> Installation:

@@ -11,7 +11,15 @@ from adserver.ports.recommendations import Recommendations, Visits
 from adserver.ports.running import Changes, Clock, Notices, Refreshed, Stats, Vitals
 from adserver.ports.stores import Stores
 from adserver.ports.users import Hasher, Sessions, Users
-from adserver.ports.visitors import Arrivals, AudienceSizes, Consents, Funnels, Pixel, Profiles
+from adserver.ports.visitors import (
+    Arrivals,
+    AudienceSizes,
+    Consents,
+    DecisionSamples,
+    Funnels,
+    Pixel,
+    Profiles,
+)
 from adserver.ports.writer import Deferred, Writer
 
 __all__ = [
@@ -26,6 +34,7 @@ __all__ = [
     "Clock",
     "Consents",
     "Conversions",
+    "DecisionSamples",
     "Deferred",
     "Experiments",
     "Feeds",

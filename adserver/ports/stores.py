@@ -11,7 +11,15 @@ from adserver.ports.orders import Conversions, Offers, Pending
 from adserver.ports.recommendations import Recommendations, Visits
 from adserver.ports.running import Changes, Notices, Stats, Vitals
 from adserver.ports.users import Sessions, Users
-from adserver.ports.visitors import Arrivals, AudienceSizes, Consents, Funnels, Pixel, Profiles
+from adserver.ports.visitors import (
+    Arrivals,
+    AudienceSizes,
+    Consents,
+    DecisionSamples,
+    Funnels,
+    Pixel,
+    Profiles,
+)
 from adserver.ports.writer import Writer
 
 
@@ -88,6 +96,8 @@ class Stores(Protocol):
     def visits(self) -> Visits: ...
     @property
     def recommendations(self) -> Recommendations: ...
+    @property
+    def decision_samples(self) -> DecisionSamples: ...
     @property
     def changes(self) -> Changes: ...
     @property

@@ -1,6 +1,6 @@
 """What may be read of visitors and of what they do."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 from adserver.domain.arrival import Arrived, Grouped, Grouping
@@ -9,6 +9,7 @@ from adserver.domain.audience_size import AudienceSize
 from adserver.domain.consent_record import ConsentRecord
 from adserver.domain.funnel import Exit, Group, Journey, JourneyKey, Step, Told
 from adserver.domain.pixel_sample import Sample
+from adserver.domain.replay import Recorded
 from adserver.domain.visitor import Profile
 
 
@@ -16,6 +17,12 @@ class Profiles(Protocol):
     def profile(self, visitor_key: int) -> Profile | None: ...
     def holds(self, visitor_key: int, advertiser_key: int | None = None) -> bool: ...
     def export(self, visitor_key: int) -> dict[str, list[dict[str, object]]]: ...
+
+
+class DecisionSamples(Protocol):
+    """Sampled decisions of [since, until), oldest first, a piece at a time."""
+
+    def between(self, since_ms: int, until_ms: int) -> Iterator[list[Recorded]]: ...
 
 
 class Consents(Protocol):

@@ -11,6 +11,7 @@ from adserver.storage.catalogue import SqliteCatalogue
 from adserver.storage.changes import SqliteChanges
 from adserver.storage.consents import SqliteConsents
 from adserver.storage.conversions import SqliteConversions
+from adserver.storage.decision_samples import SqliteDecisionSamples
 from adserver.storage.entities import (
     SqliteAccounts,
     SqliteAudiences,
@@ -91,6 +92,7 @@ class Storage:
         self.funnels = SqliteFunnels(self.reader)
         self.visits = SqliteVisits(self.reader)
         self.recommendations = SqliteRecommendations(self.reader)
+        self.decision_samples = SqliteDecisionSamples(self.reader)
         self.changes = SqliteChanges(self.reader)
         self.media = MediaFolder(media)
         self.frames = FrameFolder(path.parent / "frames")

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from adserver.domain.consent_record import Ended
+from adserver.domain.decision_sample import read_sample
 from adserver.domain.identity import key_of
 from adserver.domain.visitor import Profile
 from adserver.storage.batch import Batch
@@ -31,6 +32,7 @@ from adserver.storage.tables import (
     ad_events,
     campaigns,
     conversions,
+    decision_samples,
     decisions,
     erasures,
     events,
@@ -44,6 +46,7 @@ from adserver.storage.tables import (
 from adserver.writes import (
     EnterExperiments,
     ForgetVisitor,
+    KeepDecisionSample,
     Outcome,
     RecordDecision,
     RecordGhost,
@@ -114,9 +117,10 @@ def withdraw(batch: Batch, write: Withdraw) -> Outcome:
     leave_funnel(batch, write.visitor_key, write.advertiser_key)
     for statement in (*_UNLEARN_AT, *_WITHDRAW):
         batch.connection.execute(statement, of_both)
+    own = {key for (key,) in batch.connection.execute(_CAMPAIGNS, {"advertiser": write.advertiser_key})}
+    _drop_samples(batch, write, own)
     profile = batch.profile(write.visitor_key)
     if profile is not None:
-        own = {key for (key,) in batch.connection.execute(_CAMPAIGNS, {"advertiser": write.advertiser_key})}
         _take_out(profile, write.advertiser_key, own)
         _save_what_is_left(batch, write, profile)
     batch.consents.end(write.visitor_key, [write.advertiser_key], Ended.WITHDRAWN, write.at_ms)
@@ -124,6 +128,14 @@ def withdraw(batch: Batch, write: Withdraw) -> Outcome:
         return Outcome(Result.SAVED)
     _remember(batch, write.visitor_key, 0, write.at_ms)
     return Outcome(Result.FORGOTTEN)
+
+
+def _drop_samples(batch: Batch, write: Withdraw, campaign_keys: set[int]) -> None:
+    """A sample tells of several shops at once: a no to one of them takes it away as a whole."""
+    held = batch.connection.execute(_SAMPLES, {"visitor": write.visitor_key}).fetchall()
+    for sample_key, body in held:
+        if read_sample(body).is_of(write.advertiser_key, campaign_keys):
+            batch.connection.execute(_DROP_SAMPLE, {"sample_key": sample_key})
 
 
 def _take_out(profile: Profile, advertiser_key: int, campaign_keys: set[int]) -> None:
@@ -201,6 +213,12 @@ _UNLEARN_AT = _unlearn(events.c.advertiser_key == bindparam("advertiser"))
 _WITHDRAW = tuple(
     _blank(table, own) if table in _LEDGER_TABLES else _erase(table, own) for table, own in _OF_ADVERTISER
 )
+_SAMPLES = prepared(
+    select(decision_samples.c.sample_key, decision_samples.c.body).where(*of_visitor(decision_samples))
+)
+_DROP_SAMPLE = prepared(
+    delete(decision_samples).where(decision_samples.c.sample_key == bindparam("sample_key"))
+)
 _NEW = _any(conversions, conversions.c.state == literal_column("'new'"))
 HELD = tuple(_any(table) for table in VISITOR_TABLES)
 HELD_BY_ADVERTISER = tuple(_any(table, own) for table, own in _OF_ADVERTISER)
@@ -230,6 +248,8 @@ class Forgotten:
                 return msgspec.structs.replace(write, visitor_key=0, image_key=0, token="")
             case RecordGhost() | EnterExperiments() if self._knows(write.visitor_key, uncommitted):
                 return msgspec.structs.replace(write, visitor_key=0)
+            case KeepDecisionSample() if self._knows(write.visitor_key, uncommitted):
+                return msgspec.structs.replace(write, visitor_key=0, body=b"")
         return write
 
     def _knows(self, visitor_key: int, uncommitted: Mapping[int, int]) -> bool:

@@ -35,10 +35,12 @@ from adserver.storage.recommendation_tables import (
     session_slices,
     sessions,
 )
+from adserver.storage.replay_tables import decision_samples
 from adserver.storage.user_tables import console_sessions, invitations, login_attempts, users
 
 __all__ = [
     "console_sessions",
+    "decision_samples",
     "experiment_orders",
     "experiment_sums",
     "experiment_visitors",

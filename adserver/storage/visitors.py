@@ -1,5 +1,6 @@
 """Events and profiles: what the writer folds, and what the flows read of a visitor."""
 
+from collections.abc import Callable
 from enum import IntEnum
 from functools import partial
 from typing import Any
@@ -8,6 +9,7 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from adserver.domain.consent_record import Ended
+from adserver.domain.decision_sample import read_sample
 from adserver.domain.identity import key_of, product_key
 from adserver.domain.visitor import (
     MOST_SHOPS,
@@ -272,9 +274,16 @@ class SqliteProfiles:
         return held
 
 
+_BODIES: dict[str, Callable[[bytes], object]] = {
+    "events": decode_event,
+    "profiles": decode_profile,
+    "decision_samples": read_sample,
+}
+
+
 def _readable(table: str, name: str, value: object) -> object:
     if isinstance(value, bytes) and name == "body":
-        return _with_names(decode_event(value) if table == "events" else decode_profile(value))
+        return _with_names(_BODIES[table](value))
     if isinstance(value, bytes) and name == "proof":
         return _with_names(decode_proof(value))
     return value.hex() if isinstance(value, bytes) else value

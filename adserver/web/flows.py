@@ -23,6 +23,7 @@ from adserver.flows.recognise import Recognise
 from adserver.flows.redeem import Redeem
 from adserver.flows.refusals import CountRefusals
 from adserver.flows.relay import Relay
+from adserver.flows.replay import Replay
 from adserver.flows.serve.explain import Explain
 from adserver.flows.shops import Shops
 from adserver.flows.statement import AdvertiserStatements, Ports, PublisherStatements
@@ -57,6 +58,7 @@ class Decisions(msgspec.Struct, frozen=True):
 
     explain: Explain
     refusals: CountRefusals
+    replay: Replay
 
 
 class Flows(msgspec.Struct, frozen=True):

@@ -85,6 +85,12 @@ PROBLEMS = {
         422, "There is no such period", "Let `from` be no later than `to`, and 400 days at most."
     ),
     "bad_hours": Kind(422, "There are no such hours", "Let `from` be before `to`, and 31 days at most."),
+    "no_samples": Kind(
+        409, "Nothing was sampled then", "Name another `day`: samples of decisions are kept for 35 days."
+    ),
+    "no_exchange_rate": Kind(
+        409, "The currency has no rate", "Have the operator set one in ADSERVER_RANKING_RATES."
+    ),
     "bad_month": Kind(422, "There is no such month", "Write it like 2026-11, from the year 2000 on."),
     "unknown_format": Kind(
         422, "No creative fits this size", f"Use {_SIZES}, or null for both: the responsive one."

@@ -3,7 +3,7 @@
 import msgspec
 
 from adserver.domain.offer import AddCodes, HandCode, RedeemCode
-from adserver.writes.ads import AdRecord, RecordAd, RecordDecision
+from adserver.writes.ads import AdRecord, KeepDecisionSample, RecordAd, RecordDecision
 from adserver.writes.catalogue import (
     ForgetPictures,
     KeepPicture,
@@ -63,6 +63,7 @@ Write = (
     | RecordDecision
     | RecordGhost
     | EnterExperiments
+    | KeepDecisionSample
     | CreditConversion
     | SettleConversion
     | CancelConversion
@@ -123,6 +124,7 @@ __all__ = [
     "Entity",
     "ForgetPictures",
     "ForgetVisitor",
+    "KeepDecisionSample",
     "KeepLearnt",
     "KeepPicture",
     "KeepSamples",

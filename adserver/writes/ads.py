@@ -39,6 +39,16 @@ class RecordAd(msgspec.Struct, frozen=True, array_like=True, tag=True):
     records: tuple[AdRecord, ...]
 
 
+class KeepDecisionSample(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """One decision in so many with its features, for a replay; an ad's `sample_key` is its impression's."""
+
+    sample_key: int
+    at_ms: int
+    slot_key: int
+    visitor_key: int
+    body: bytes
+
+
 class RecordDecision(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """That an ad was served. `image_key` ties an image slot's picture to its link, 0 for documents.
 

@@ -18,6 +18,7 @@ class Aged(StrEnum):
     PROFILES = "profiles"
     AD_EVENTS = "ad_events"
     DECISIONS = "decisions"
+    DECISION_SAMPLES = "decision_samples"
     CONVERSIONS = "conversions"
     NOTICES = "notices"
     REFUSED_CHARGES = "refused_charges"

@@ -6,7 +6,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from adserver.domain.budget import BucketId, buckets_of
+from adserver.domain.decision_sample import DecisionSample, Rival, ShopSeen
 from adserver.domain.experiment import HELD_OUT, Entry
 from adserver.domain.memory import new_memory
 from adserver.domain.money import ZERO, Micros
@@ -20,6 +23,7 @@ from adserver.writes import (
     Conversion,
     CreditConversion,
     Entity,
+    KeepDecisionSample,
     Outcome,
     RecordGhost,
     Result,
@@ -90,6 +94,13 @@ def save(storage: Storage, entity: Entity, *, is_new: bool = False, today: int =
 def save_new(storage: Storage, *entities: Entity) -> None:
     for entity in entities:
         assert save(storage, entity, is_new=True).result is Result.SAVED
+
+
+def make_sample(key: int = 1, visitor_key: int = 0, at_ms: int = NOW_MS) -> KeepDecisionSample:
+    """A decision for a visitor who was at the shop and has seen its campaign, kept for a replay."""
+    shop = ShopSeen(ADVERTISER, [(9, 1, 60)], [(1, 60)])
+    features = DecisionSample(0.5, 0, CAMPAIGN, 1.0, [Rival(CAMPAIGN, 1e6)], True, [shop], [(CAMPAIGN, [5])])
+    return KeepDecisionSample(key, at_ms, SLOT, visitor_key, msgspec.msgpack.encode(features))
 
 
 def make_record(impression_id: int = 1, event: AdEvent = AdEvent.CLICK, **fields: object) -> AdRecord:

@@ -31,6 +31,7 @@ from tests.contract.stores import (
     make_ghost,
     make_order_event,
     make_record,
+    make_sample,
     roll_up_funnel,
     rows_of,
 )
@@ -153,6 +154,7 @@ def live_through_everything(storage: Storage) -> None:
     see(storage, "hat")
     storage.writer.commit(RecordDecision(1, NOW_MS, SLOT, CAMPAIGN, 700, VISITOR, (9,), 44, "the token"))
     storage.writer.commit(make_ghost(visitor_key=VISITOR))
+    storage.writer.commit(make_sample(1, VISITOR))
     events = (AdEvent.IMPRESSION, AdEvent.CLICK)
     storage.writer.commit(RecordAd(tuple(make_record(1, event, visitor_key=VISITOR) for event in events)))
     storage.writer.commit(HandCode(93, ADVERTISER, 1, "abc", VISITOR, NOW_MS, None, 10, None, ("CODE-1",)))
@@ -222,6 +224,14 @@ def test_who_could_not_be_forgotten_is_still_known(
     kept = rows_of(storage, "SELECT visitor_key, token FROM decisions WHERE impression_id = 2")
     assert kept == [(VISITOR, "a token")]
     assert "the disk refuses writes" in caplog.text
+
+
+def test_a_sample_decided_before_its_visitor_was_forgotten_is_not_kept(storage: Storage) -> None:
+    live_through_everything(storage)
+    decided = make_sample(2, VISITOR)
+    storage.writer.commit_all([ForgetVisitor(VISITOR, 77, NOW_MS), decided], False)  # type: ignore[union-attr]
+    storage.writer.commit(msgspec.structs.replace(decided, sample_key=3))
+    assert rows_of(storage, "SELECT sample_key FROM decision_samples") == []
 
 
 def refuse_as_full(committer: Committer, applied: Applied) -> None:

@@ -41,6 +41,7 @@ from tests.contract.stores import (
     make_ghost,
     make_order_event,
     make_record,
+    make_sample,
     open_copy,
     roll_up_funnel,
     rows_of,
@@ -69,6 +70,7 @@ LONGEST_DAYS = {
     "profiles": 180,
     "ad_events": 35,
     "decisions": 35,
+    "decision_samples": 35,
     "conversions": 180,
     "offer_codes": 35,
     "ghosts": 35,
@@ -110,6 +112,7 @@ def live(storage: Storage, at_ms: int, visitor_key: int = VISITOR) -> None:
         RecordDecision(key, at_ms, SLOT, CAMPAIGN, 700, visitor_key, (9,), key, "the token")
     )
     storage.writer.commit(make_ghost(next(_keys), visitor_key=visitor_key, at_ms=at_ms))
+    storage.writer.commit(make_sample(key, visitor_key, at_ms))
     records = [
         make_record(key, event, visitor_key=visitor_key, at_ms=at_ms)
         for event in (AdEvent.IMPRESSION, AdEvent.CLICK)

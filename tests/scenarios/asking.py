@@ -67,7 +67,7 @@ def answer(world: World, nothing: Storage) -> Decision | NoAd:
     site = world.memory.snapshot.sites[slot.site_key]
     consent = judge.consent(site, ask, world.caller)
     image_cards = ask.cards if given.get("image") else 0
-    return judge.judge(slot, site, consent, world.caller, world.now_ms, image_cards)[0]
+    return judge.judge(slot, site, consent, world.caller, world.now_ms, image_cards).answer
 
 
 def _refresh(*, missing: bool = False) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from adserver.domain.decision_sample import is_sampled
 from adserver.domain.identity import read_id
 from adserver.flows.serve import SlotRequest, image_key
 from adserver.storage.embedded import join_storage
@@ -39,6 +40,7 @@ ITEM = "7"
 LETTER = "letter-1"  # the embedder's key of a picture
 OTHER_NAMES = {"click_id", "token", "image_key"}  # of columns that name a visitor
 AT_ONCE = 6
+MOST_BROWSERS = 400
 BEFORE_SECONDS, AFTER_SECONDS = 0.1, 1.0  # so few rows that no index outgrows a page, which leaves copies
 MINUTE_MS = 60_000
 MOST_SECONDS = 10.0  # until a log that somebody was reading is emptied
@@ -80,9 +82,9 @@ class Life(NamedTuple):
 
 async def lived(server: RunningServer, shop: Shop) -> Life:
     """Something in every table that can name a visitor."""
-    browser, page = Browser(), f"https://{SHOP_PAGE}/{secrets.token_hex(8)}"
-    slot = shop.slots["300x250"]
+    page, slot = f"https://{SHOP_PAGE}/{secrets.token_hex(8)}", shop.slots["300x250"]
     async with Connection(server.url) as connection:
+        browser = await sampled_browser(connection, shop)
         for _ in range(3):
             said = f"&id={ITEM}&event_id={event_id()}&url={page}"
             assert (await tell(browser, connection, shop, "view_item", said)).event == "accepted"
@@ -106,6 +108,16 @@ def take_into_the_funnel(server: RunningServer) -> None:
         roll_up_funnel(storage, int(time.time() * 1000) + MINUTE_MS)
     finally:
         storage.close()
+
+
+async def sampled_browser(connection: Connection, shop: Shop) -> Browser:
+    """One visitor in twenty has their decisions sampled: the first such that comes."""
+    for _ in range(MOST_BROWSERS):
+        browser = Browser()
+        assert (await tell(browser, connection, shop, "page_view", "")).event == "accepted"
+        if is_sampled(key_of(browser), time.time_ns() // 1_000_000, 0.5):
+            return browser
+    raise AssertionError("no visitor is sampled")
 
 
 def key_of(browser: Browser) -> int:

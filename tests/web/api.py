@@ -38,6 +38,7 @@ from adserver.flows.redeem import Redeem
 from adserver.flows.refresh import Refresh
 from adserver.flows.refusals import CountRefusals
 from adserver.flows.relay import Relay, RelayPolicy
+from adserver.flows.replay import Replay
 from adserver.flows.serve import ServingPolicy
 from adserver.flows.serve.explain import Explain
 from adserver.flows.shops import Shops
@@ -191,7 +192,10 @@ class Api:
         policy = ServingPolicy(BASE_URL, {}, KeyRing(1, {1: b"c" * 32}))
         clock, refresh = self.clock, self.refresh.if_stale
         explain = Explain(memory, self.storage, refresh, clock, lambda: 0.5, policy, PARTIES)
-        return Decisions(explain, CountRefusals(self.storage.stats, clock))
+        replay = Replay(
+            memory.snapshot, self.storage.decision_samples, self.storage.catalogue, clock, {}, refresh
+        )
+        return Decisions(explain, CountRefusals(self.storage.stats, clock), replay)
 
     def _manage(self) -> Manage:
         storage = self.storage

@@ -7,7 +7,9 @@ import pytest
 
 from adserver.web.app import api_addresses
 from pixel.cookie import party_id
+from tests.contract.stores import make_sample
 from tests.creatives.samples import make_picture
+from tests.domain.makers import DAY_MS, NOW_MS
 from tests.web.api import (
     PARTIES,
     Api,
@@ -66,6 +68,7 @@ def world(api: Api) -> World:
     sell(api, world, "R-7")
     world.experiment = api.make("/experiments", untried(api, world))["id"]
     world.untried = untried(api, world)
+    api.storage.writer.commit(make_sample(at_ms=NOW_MS - DAY_MS))
     world.approvable_import, world.rejectable_import = shrunk_import(api, world), shrunk_import(api, world)
     return world
 
@@ -117,6 +120,7 @@ def bodies(of: World) -> dict[Route, object]:
         ("PUT", "/advertisers/{advertiser_id}/hooks/{shop}"): {"secret": "0123456789abcdef"},
         ("POST", "/campaigns"): campaign_body(of.advertiser),
         ("PATCH", "/campaigns/{campaign_id}"): {"name": "Mine now", "status": "paused"},
+        ("POST", "/campaigns/{campaign_id}/replay"): {"change": {"rate_micros": 300_000}},
         ("POST", "/decisions/explain"): {"slot_id": of.slot, "advertiser_id": of.advertiser},
         ("POST", "/audiences"): audience_body(of.advertiser),
         ("POST", "/audiences/preview"): audience_body(of.advertiser),

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,12 @@ from adserver.storage.tables import metadata
 from adserver.writes import ForgetVisitor, StoreEvent
 from pixel.cookie import SECURE_NAMES, read_visitor
 from pixel.events import Event, EventName
-from tests.contract.stores import roll_up_funnel
+from tests.contract.stores import make_sample, roll_up_funnel
 from tests.web.visiting import BASE_URL, NEWS, Browser, Visiting
 
 VISITOR, OPT_OUT = "__Host-rt", "__Host-rt-optout"
 NOW_MS = 1_795_000_000_000
+_samples = count(1)
 ATTRIBUTES = "; Path=/; Secure; HttpOnly; SameSite=None"
 
 
@@ -86,9 +88,13 @@ def promise_codes(world: Visiting) -> None:
 
 
 def seed_every_table(world: Visiting, browser: Browser) -> str:
-    """A row of the visitor in each table, by nothing but use; the token of an ad they saw."""
+    """A row of the visitor in each table, by nothing but use; the token of an ad they saw.
+
+    One visitor in twenty has their decisions sampled: this one is made one of them.
+    """
     promise_codes(world)
     be_held_out(world, browser)
+    world.storage.writer.commit(make_sample(next(_samples), key_of(world, browser)))
     token = browser.see()
     browser.ask("GET", f"/v?t={token}")
     landing = browser.ask("GET", f"/c?t={token}").headers["location"]

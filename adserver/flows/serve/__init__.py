@@ -35,9 +35,9 @@ from adserver.flows.serve.asked import (
     SlotRequest,
     image_key,
 )
-from adserver.flows.serve.judge import Judge, Viewer, visitor_of
+from adserver.flows.serve.judge import Judge, Judged, Viewer, visitor_of
 from adserver.ports import Clock, Refreshed, Stores
-from adserver.writes import EnterExperiments, RecordDecision, RecordGhost, SeenAtSlot
+from adserver.writes import EnterExperiments, KeepDecisionSample, RecordDecision, RecordGhost, SeenAtSlot
 from creatives.formats import FORMATS
 from creatives.html import Beacons, HouseDocument, Look, house_document
 from creatives.ready import Ready
@@ -84,13 +84,17 @@ class Serve:
             return None
         now_ms = self._clock()
         site = self._snapshot.sites[slot.site_key]
-        answer, viewer = self._decide(slot, site, ask, on_site(caller, site.key), now_ms)
+        judged = self._decide(slot, site, ask, on_site(caller, site.key), now_ms)
+        answer, viewer, impression_id = judged.answer, judged.viewer, 0
         if isinstance(answer, NoAd):
             served = self.house(slot)
         else:
             token = self._token(answer, slot, viewer.visitor_key, now_ms, caller)
             self._note(answer, token, now_ms)
+            impression_id = token.impression_id
             served = self._render(answer, token, slot, site, ask.click_prefix)
+        if judged.sample:
+            self._keep_sample(judged, slot, now_ms, impression_id)
         served.set_cookie = self._site_cookie(answer, viewer, site, caller, now_ms)
         return served
 
@@ -155,10 +159,15 @@ class Serve:
             return None
         now_ms = self._clock()
         site = self._snapshot.sites[slot.site_key]
-        answer, viewer = self._decide(slot, site, ask, on_site(caller, site.key), now_ms, ask.cards)
+        judged = self._decide(slot, site, ask, on_site(caller, site.key), now_ms, ask.cards)
+        answer, viewer = judged.answer, judged.viewer
         if isinstance(answer, NoAd):
+            if judged.sample:
+                self._keep_sample(judged, slot, now_ms)
             return slot
         token = self._token(answer, slot, viewer.visitor_key, now_ms, caller)
+        if judged.sample:
+            self._keep_sample(judged, slot, now_ms, token.impression_id)
         if answer.products:
             first = answer.products[0].key
             because = answer.because.get(first, Because.REMINDER)
@@ -188,7 +197,7 @@ class Serve:
             return None
         site = self._snapshot.sites[slot.site_key]
         consent = self._judge.consent(site, ask, caller)
-        return self._judge.judge(slot, site, consent, on_site(caller, site.key), self._clock())[0]
+        return self._judge.judge(slot, site, consent, on_site(caller, site.key), self._clock()).answer
 
     def _slot(self, slot_key: int) -> Slot | None:
         self._refresh()
@@ -198,23 +207,22 @@ class Serve:
 
     def _decide(
         self, slot: Slot, site: Site, ask: SlotRequest, caller: Caller, now_ms: int, image_cards: int = 0
-    ) -> tuple[Decision | NoAd, Viewer]:
-        """The answer, counted; and whom it was made for. An image shows at most `image_cards`."""
+    ) -> Judged:
+        """The answer, counted. An image shows at most `image_cards`."""
         consent = self._judge.consent(site, ask, caller)
-        answer: Decision | NoAd = NoAd({})
-        viewer = Viewer(consent)
+        judged = Judged(NoAd({}), Viewer(consent))
         if not self._memory.watch.shows(caller, now_ms):
             self._memory.tally.add(slot.key, "flooded")
         elif image_cards and ask.embed_key and not consent.may_store:
             self._memory.tally.add(slot.key, "untied")  # a key of each recipient's would name them
         else:
-            answer, viewer = self._judge.judge(slot, site, consent, caller, now_ms, image_cards)
-            self._note_ghosts(answer, slot, viewer, now_ms)
-            self._enter(answer, viewer, now_ms)
-        self._see(viewer, caller, now_ms)
-        self._counts.answer(answer, slot, caller)
+            judged = self._judge.judge(slot, site, consent, caller, now_ms, image_cards)
+            self._note_ghosts(judged.answer, slot, judged.viewer, now_ms)
+            self._enter(judged.answer, judged.viewer, now_ms)
+        self._see(judged.viewer, caller, now_ms)
+        self._counts.answer(judged.answer, slot, caller)
         self._counts.signs(consent, slot, site, caller, now_ms)
-        return answer, viewer
+        return judged
 
     def _see(self, viewer: Viewer, caller: Caller, now_ms: int) -> None:
         """Once a day the visitor's being here is noted, with the next batch: so many may be reached."""
@@ -312,6 +320,11 @@ class Serve:
             campaign = self._snapshot.campaigns[entry.campaign_key]
             owner, currency = campaign.advertiser_key, campaign.terms.currency
             self._writer.submit(EnterExperiments(viewer.visitor_key, owner, currency, now_ms, (entry,)))
+
+    def _keep_sample(self, judged: Judged, slot: Slot, now_ms: int, impression_id: int = 0) -> None:
+        """For a replay: the next batch takes it, and nobody waits."""
+        key, visitor_key = impression_id or self._mint_key(), judged.viewer.visitor_key
+        self._writer.submit(KeepDecisionSample(key, now_ms, slot.key, visitor_key, judged.sample))
 
     def _weight(self, answer: Decision, token: AdToken, now_ms: int) -> tuple[Micros, float]:
         """What was served may cost so much, with such a chance; nothing where no budget can end."""

@@ -12,6 +12,7 @@ from adserver.domain.choice import all_choices, choose_products, first_choices, 
 from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.contender import Contenders, LineUp, line_up_of
 from adserver.domain.decision import Candidate, Decision, Heard, NoAd, Request, Together, hear
+from adserver.domain.decision_sample import is_sampled, sample_of
 from adserver.domain.experiment import is_held_out
 from adserver.domain.holdout import Candidates, heard_for
 from adserver.domain.house_rules import HouseRules, HouseRulesOf
@@ -70,6 +71,14 @@ class Fetched(msgspec.Struct, frozen=True):
         return is_held_out(self.viewer.visitor_key, self.advertisers[advertiser_key])
 
 
+class Judged(msgspec.Struct, frozen=True):
+    """The answer, whom it was made for, and its features where it is one of those that are kept."""
+
+    answer: Decision | NoAd
+    viewer: Viewer
+    sample: bytes = b""
+
+
 class Judge:
     """Decides about slots, as this worker knows the world."""
 
@@ -106,11 +115,16 @@ class Judge:
 
     def judge(
         self, slot: Slot, site: Site, consent: Consent, caller: Caller, now_ms: int, image_cards: int = 0
-    ) -> tuple[Decision | NoAd, Viewer]:
+    ) -> Judged:
         fetched = self.fetch(slot, site, consent, caller, now_ms, image_cards)
         if fetched is None:
-            return NoAd({}), Viewer(consent)
-        return fetched.heard(self._dice()).answer, fetched.viewer
+            return Judged(NoAd({}), Viewer(consent))
+        dice = self._dice()
+        heard, viewer = fetched.heard(dice), fetched.viewer
+        sample = b""
+        if not caller.test and is_sampled(viewer.visitor_key, now_ms, dice):
+            sample = sample_of(heard, fetched.request, viewer.profile, dice)
+        return Judged(heard.answer, viewer, sample)
 
     def fetch(
         self, slot: Slot, site: Site, consent: Consent, caller: Caller, now_ms: int, image_cards: int = 0

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from adserver.domain.campaign import Campaign
 from adserver.flows.manage import Manage
+from adserver.flows.replay import Replayed
 from adserver.web.api.answers import Page, found, key_from, page, problems
 from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows, CurrentManage
@@ -23,6 +24,7 @@ from adserver.web.schemas.campaigns import (
     show_campaign,
 )
 from adserver.web.schemas.refusals import RefusalsAnswer, RefusalsQuery, show_refusals
+from adserver.web.schemas.replays import ReplayAnswer, ReplayBody, show_replay
 
 router = APIRouter(prefix="/campaigns", tags=["campaigns"], dependencies=[ADVERTISERS_ONLY])
 
@@ -78,6 +80,18 @@ def count_refusals(
     if report is None:
         raise Problem("bad_hours")
     return answer(show_refusals(campaign.key, report))
+
+
+@router.post("/{campaign_id}/replay", response_model=ReplayAnswer, responses=problems(409))
+def replay_campaign(
+    campaign_id: str, asked: ReplayBody, flows: CurrentFlows, caller: CurrentCaller
+) -> Response:
+    """What a change would have delivered and cost on a recorded day; nothing is changed."""
+    campaign = found(flows.manage.campaigns.campaign(caller.reach, key_from("cmp", campaign_id)))
+    replayed = flows.decisions.replay.run(campaign.key, asked.change.edit, asked.day)
+    if not isinstance(replayed, Replayed):
+        raise Problem(replayed.value)
+    return answer(show_replay(replayed))
 
 
 @router.patch("/{campaign_id}", response_model=CampaignAnswer, responses=problems(409))
