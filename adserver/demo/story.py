@@ -27,6 +27,7 @@ from adserver.domain.eligibility import Refusal
 from adserver.domain.identity import product_key, write_id
 from adserver.domain.money import basis_points_of
 from adserver.domain.pricing import AdEvent, PricingModel, Terms, price_of
+from adserver.domain.refusal_words import words_of
 from adserver.domain.snapshot import Rates
 from adserver.domain.token import AdToken, verify
 from adserver.domain.visitor import Level
@@ -167,7 +168,7 @@ class Story:
 
     def _refused(self, campaign_key: int, refusal: Refusal, answer: Decision | NoAd) -> tuple[str, str]:
         campaign = self._server.memory.snapshot.campaigns[campaign_key]
-        words = REFUSALS[refusal]
+        words = REFUSALS.get(refusal) or words_of(refusal).says
         if refusal is Refusal.OUTRANKED and isinstance(answer, Decision):
             worth = ecpm_micros(campaign, Rates())
             words = OUTBID if worth < answer.ecpm_micros else words

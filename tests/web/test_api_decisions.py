@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from adserver.domain.identity import read_id
 from adserver.writes import AddCounts, Scope
+from tests.contract.stores import make_sample
+from tests.domain.makers import DAY_MS
 from tests.web.api import (
     NOW_MS,
     Api,
@@ -202,3 +205,40 @@ def test_hours_that_are_none_are_refused(street: Street, period: dict[str, str])
 def test_nobody_reads_anothers_refusals(street: Street) -> None:
     path = f"/campaigns/{street.campaigns[1]}/refusals"
     assert street.api.call("GET", path, key=street.key).status_code == 404
+
+
+# ---- replay ----
+
+
+def test_a_change_is_replayed_for_its_owner_and_nothing_is_changed(street: Street) -> None:
+    slot_key, campaign = read_id("slot", street.slot), street.campaigns[0]
+    assert slot_key is not None
+    for key in range(1, 4):
+        sample = make_sample(key, at_ms=NOW_MS - DAY_MS)
+        street.api.storage.writer.commit(msgspec.structs.replace(sample, slot_key=slot_key))
+    path, change = f"/campaigns/{campaign}/replay", {"change": {"rate_micros": 500_000}}
+    before = street.api.call("GET", f"/campaigns/{campaign}").json()
+    told = street.api.call("POST", path, change, street.key).json()
+    assert (told["day"], told["samples"], told["requests"]) == ("2026-11-17", 3, 60)
+    assert told["after"]["refused"] == {"not_in_audience": 60.0}  # the samples' visitor was at another shop
+    assert told["notes"][0].startswith("There are few samples")
+    assert street.api.call("GET", f"/campaigns/{campaign}").json() == before
+    empty = street.api.call("POST", path, change | {"day": "2026-11-01"}, street.key)
+    assert (empty.status_code, empty.json()["code"]) == (409, "no_samples")
+    other = f"/campaigns/{street.campaigns[1]}/replay"
+    assert street.api.call("POST", other, change, street.key).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"change": {"budget": 1}},
+        {"change": {"rate_micros": "high"}},
+        {"day": "yesterday"},
+        {"day": "2026-02-30"},
+        {"changes": {}},
+    ],
+)
+def test_a_replay_that_cannot_be_read_is_refused(street: Street, body: dict[str, Any]) -> None:
+    path = f"/campaigns/{street.campaigns[0]}/replay"
+    assert street.api.call("POST", path, body).status_code == 422
