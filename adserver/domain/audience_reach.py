@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from functools import partial
 from math import sqrt
 
 import msgspec
 
-from adserver.domain.audience import Audience, is_member
+from adserver.domain.audience import Audience
 from adserver.domain.audience_size import AudienceSize
 from adserver.domain.identity import key_of
+from adserver.domain.membership import Membership
 from adserver.domain.visitor import DAY_MS, Profile
 
 REACH_DAYS = 7  # seen at one of our slots today or on one of the six days before, in UTC
@@ -66,7 +66,8 @@ Asked = Callable[[Profile, int], bool]
 
 def asked_of(audience: Audience) -> Asked:
     """What tells of each profile at a time whether it belongs to the audience: made once, asked of many."""
-    return partial(is_member, audience)
+    membership = Membership(audience)
+    return lambda profile, now_ms: membership.since_ms(profile, now_ms) > 0
 
 
 def exactly(count: int) -> Share:

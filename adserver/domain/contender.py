@@ -64,6 +64,7 @@ class Contender(msgspec.Struct, frozen=True):
     caps_creatives: bool
     pays_for_clicks: bool  # or for what follows them: views without one make it worth less
     widening: Widening | None = None  # None: it shows reminders only
+    list_keys: frozenset[int] = frozenset()  # of suppression: whoever is on one of them is shown nothing
     trials: tuple["Trial", ...] = ()  # experiments, in which what a visitor may see depends on their arm
     entry: Entry | None = None  # of an arm: that whoever sees it is in it
 
@@ -84,26 +85,31 @@ def contender_of(
     rates: Rates,
     experiments: Sequence[Experiment] = (),
     peace: Peace | None = None,
+    list_keys: frozenset[int] = frozenset(),
 ) -> Contender:
     """The campaign made ready; `decide` judges it as if it were reckoned anew each time."""
     peace = peace or peace_of(campaign, None)
-    whole = _contender(campaign, creatives, rates, peace)
-    trials = tuple(_trial(one, campaign, creatives, rates, peace) for one in experiments)
+    whole = _contender(campaign, creatives, rates, peace, list_keys)
+    trials = tuple(_trial(one, campaign, creatives, rates, (peace, list_keys)) for one in experiments)
     return msgspec.structs.replace(whole, trials=trials) if trials else whole
 
 
 def _trial(
-    experiment: Experiment, campaign: Campaign, creatives: Sequence[Creative], rates: Rates, peace: Peace
+    experiment: Experiment,
+    campaign: Campaign,
+    creatives: Sequence[Creative],
+    rates: Rates,
+    rest: tuple[Peace, frozenset[int]],
 ) -> Trial:
     """In an arm of audiences whoever belongs to any arm's is compared, and so enters before it is judged."""
     arms = []
     for number, arm in enumerate(experiment.arms):
         entry = Entry(experiment.key, number, campaign.key)
         if experiment.subject is Subject.AUDIENCES:
-            arms.append(_contender(_among(campaign, arm.audience_keys), creatives, rates, peace))
+            arms.append(_contender(_among(campaign, arm.audience_keys), creatives, rates, *rest))
         else:
             shown = [one for one in creatives if one.key in arm.creative_keys]
-            arms.append(msgspec.structs.replace(_contender(campaign, shown, rates, peace), entry=entry))
+            arms.append(msgspec.structs.replace(_contender(campaign, shown, rates, *rest), entry=entry))
     return Trial(experiment, tuple(arms))
 
 
@@ -113,7 +119,9 @@ def _among(campaign: Campaign, audience_keys: Sequence[int]) -> Campaign:
     return msgspec.structs.replace(campaign, terms=terms)
 
 
-def _contender(campaign: Campaign, creatives: Sequence[Creative], rates: Rates, peace: Peace) -> Contender:
+def _contender(
+    campaign: Campaign, creatives: Sequence[Creative], rates: Rates, peace: Peace, list_keys: frozenset[int]
+) -> Contender:
     live = [shown for creative in creatives if (shown := live_version(creative)) is not None]
     runs = campaign.status is Status.ACTIVE and bool(live)
     audiences = [named.audience_key for named in campaign.terms.audience_rates]
@@ -136,6 +144,7 @@ def _contender(campaign: Campaign, creatives: Sequence[Creative], rates: Rates, 
         caps_creatives,
         campaign.terms.pricing_model not in PER_THOUSAND,
         _widening(campaign),
+        list_keys,
     )
 
 
@@ -204,7 +213,7 @@ class LineUp(msgspec.Struct, frozen=True, eq=False):
     """The contenders of an advertiser or of the page; `joint` is None where each must be judged alone.
 
     `has_sets` tells that some of them show only part of the catalogue, `widens` how some show more than
-    reminders.
+    reminders; `audience_keys` and `list_keys` are those that any of them names.
     """
 
     contenders: tuple[Contender, ...]
@@ -214,6 +223,8 @@ class LineUp(msgspec.Struct, frozen=True, eq=False):
     joint: Joint | None
     has_sets: bool
     widens: frozenset[ProductChoice] = frozenset()
+    audience_keys: frozenset[int] = frozenset()
+    list_keys: frozenset[int] = frozenset()
 
 
 def line_up_of(contenders: Sequence[Contender]) -> LineUp:
@@ -227,7 +238,9 @@ def line_up_of(contenders: Sequence[Contender]) -> LineUp:
     is_simple = all(len(kind) == 1 for kind in kinds) and all(map(_is_simple, together))
     joint = _joint_of(together) if is_simple else None
     widens = frozenset(one.choice for one in widenings if one is not None)
-    return LineUp(together, keys, owners, currencies, joint, not shown <= owners, widens)
+    audiences = frozenset(key for contender in together for key in contender.audience_bids or ())
+    lists = frozenset[int]().union(*(contender.list_keys for contender in together))
+    return LineUp(together, keys, owners, currencies, joint, not shown <= owners, widens, audiences, lists)
 
 
 def _is_simple(contender: Contender) -> bool:
@@ -309,7 +322,8 @@ class Contenders:
         snapshot = self._snapshot
         peace = peace_of(campaign, snapshot.advertisers.get(campaign.advertiser_key), self._policy)
         creatives, figures = snapshot.creatives_of(campaign.key), rates.get(campaign.key, NO_FIGURES)
-        return contender_of(campaign, creatives, figures, snapshot.experiments_of(campaign.key), peace)
+        lists, trials = snapshot.suppressions_of(campaign), snapshot.experiments_of(campaign.key)
+        return contender_of(campaign, creatives, figures, trials, peace, lists)
 
     def _keep(self, owner_key: int, kept: _Kept) -> None:
         """The newest; those kept longest leave where there are too many."""

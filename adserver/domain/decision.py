@@ -7,7 +7,8 @@ from itertools import chain
 
 import msgspec
 
-from adserver.domain.audience import Audience, asks_for, audience_for
+from adserver.domain.audience import asks_for
+from adserver.domain.audience_size import UNCOUNTED, AudienceSize
 from adserver.domain.budget import Bucket
 from adserver.domain.campaign import Campaign, Creative
 from adserver.domain.catalogue import Product
@@ -24,6 +25,7 @@ from adserver.domain.eligibility import (
 )
 from adserver.domain.experiment import Entry, Subject, arm_of
 from adserver.domain.house_rules import HouseRules
+from adserver.domain.membership import NO_AUDIENCES, Memberships, Shelves, Standing, audience_for
 from adserver.domain.money import ZERO
 from adserver.domain.pacing import dice_of
 from adserver.domain.peace import (
@@ -45,6 +47,13 @@ from adserver.domain.visitor import (
 )
 from pixel.events import EventName
 
+REFUSAL_OF = {
+    Standing.OUTSIDE: Refusal.NOT_IN_AUDIENCE,
+    Standing.TOO_SMALL: Refusal.AUDIENCE_TOO_SMALL,
+    Standing.STOPPED: Refusal.AUDIENCE_STOPPED,
+    Standing.WAITS: Refusal.AUDIENCE_WAITS,
+}
+NO_SIZES: Mapping[int, AudienceSize] = {}
 _UNCAPPED = Bucket()
 _PURCHASE = EventName.PURCHASE  # looked up once: a member's name takes an enum eight times as long as this
 _PLENTY = Balance(_UNCAPPED, _UNCAPPED, _UNCAPPED, _UNCAPPED, ZERO, 0, 0)
@@ -63,6 +72,7 @@ class Request(msgspec.Struct, frozen=True):
     test: bool = False  # a test visitor sees everything, and bills nothing
     rules: HouseRules | None = None
     visitor_key: int = 0  # by which experiments draw lots; 0 for whoever is in none
+    list_keys: frozenset[int] = frozenset()  # of suppression, that the visitor is on
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -71,7 +81,7 @@ class Candidate(msgspec.Struct, frozen=True):
     contender: Contender
     balance: Balance
     exchange_rate: float | None  # of its currency into the ranking's; None where the operator gave none
-    audiences: Mapping[int, Audience] = {}  # those that it names are among them
+    audiences: Memberships = NO_AUDIENCES  # those that it names are among them
 
 
 class Together(msgspec.Struct, frozen=True):
@@ -151,23 +161,36 @@ class _Known(msgspec.Struct, frozen=True):
     because: Mapping[int, Because] = {}
 
 
+class Surroundings(msgspec.Struct, frozen=True):
+    """What else a decision may ask of what a worker knows.
+
+    `members` tells which products are in the campaigns' sets, `suggested` what each shop may show besides
+    reminders, `sizes` how many are in an audience.
+    """
+
+    members: Members = NO_SETS
+    suggested: Mapping[int, Suggested] = {}
+    sizes: Mapping[int, AudienceSize] = NO_SIZES
+
+
+NO_SURROUNDINGS = Surroundings()
+
+
 def decide(
     request: Request,
     profile: Profile | None,
     candidates: Sequence[Candidate | Together],
     products: Mapping[int, Product],
     dice: float,
-    members: Members = NO_SETS,
-    suggested: Mapping[int, Suggested] = {},
+    around: Surroundings = NO_SURROUNDINGS,
 ) -> Decision | NoAd:
     """The eligible campaign with the highest expected revenue, or NoAd.
 
     `profile` is None where nothing may be remembered of the visitor.
     `products` holds the catalogue's entries for the profile's interests. `dice` in [0, 1) breaks ties,
-    picks among a campaign's creatives and, hashed with a campaign's key, paces that campaign. `members` tells
-    which products are in the campaigns' sets; `suggested` is what each shop may show besides reminders.
+    picks among a campaign's creatives and, hashed with a campaign's key, paces that campaign.
     """
-    return hear(request, profile, candidates, products, dice, members, suggested).answer
+    return hear(request, profile, candidates, products, dice, around).answer
 
 
 def hear(
@@ -176,11 +199,10 @@ def hear(
     candidates: Sequence[Candidate | Together],
     products: Mapping[int, Product],
     dice: float,
-    members: Members = NO_SETS,
-    suggested: Mapping[int, Suggested] = {},
+    around: Surroundings = NO_SURROUNDINGS,
 ) -> Heard:
     """The same decision, with what it was chosen from."""
-    hearing = _Hearing(request, profile, products, dice, members, suggested)
+    hearing = _Hearing(request, profile, products, dice, around)
     offers = hearing.offers(candidates)
     if not offers:
         return Heard(NoAd(hearing.refusals, entries=hearing.entered()), ())
@@ -204,8 +226,7 @@ class _Hearing:
         profile: Profile | None,
         products: Mapping[int, Product],
         dice: float,
-        members: Members,
-        suggested: Mapping[int, Suggested],
+        around: Surroundings,
     ) -> None:
         self._request = request
         self._profile = profile
@@ -214,9 +235,12 @@ class _Hearing:
         self._dice = dice
         self._shops = {shop.advertiser_key: shop for shop in profile.shops} if profile is not None else {}
         self._sights = Sights(profile, request.now_ms)
-        self._members = members
-        self._suggested = suggested
+        self._members = around.members
+        self._suggested = around.suggested
         self._known: dict[tuple[int, Widening | None], _Known] = {}
+        self._sizes = around.sizes
+        self._shelves = Shelves(products, around.members)
+        self._standings: dict[tuple[int, bool], Standing] = {}
         self._situations: dict[int, tuple[Situation, ...]] = {}
         self._entries: list[Entry] = []
         self._asides: dict[int, _Hearing] = {}  # by campaign: of those that heed what was bought
@@ -255,6 +279,7 @@ class _Hearing:
             and not shop.blocked_at_ms
             and (request.rules is None or not request.rules.refusal(joint.advertiser_key))
             and joint.from_ms <= request.now_ms < joint.until_ms
+            and (not line_up.list_keys or line_up.list_keys.isdisjoint(request.list_keys))
             and not (request.image and joint.needs_script)
             and bought_ms(shop) + joint.heeds_ms <= request.now_ms
             and not (joint.has_cap and not self._sights.shown.keys().isdisjoint(line_up.campaign_keys))
@@ -314,7 +339,7 @@ class _Hearing:
         return (
             whole.from_ms <= self._request.now_ms < whole.until_ms
             and whole.campaign.advertiser_key in self._shops
-            and self._bid_for_member(candidate) is not None
+            and isinstance(self._bid_for_member(candidate), Bid)
         )
 
     def entered(self, winner: Contender | None = None) -> tuple[Entry, ...]:
@@ -420,7 +445,7 @@ class _Hearing:
     def _afterwards(self, candidate: Candidate, shop: Shop) -> Afterwards:
         contender, audiences = candidate.contender, candidate.audiences
         named = (audiences.get(one.audience_key) for one in contender.campaign.terms.audience_rates)
-        addresses_buyers = any(one is not None and asks_for(one, _PURCHASE) for one in named)
+        addresses_buyers = any(one is not None and asks_for(one.audience, _PURCHASE) for one in named)
         return afterwards(shop, contender.peace, addresses_buyers, self._request.now_ms)
 
     def _bid_after_purchase(self, candidate: Candidate) -> Bid | Refusal:
@@ -455,27 +480,45 @@ class _Hearing:
 
     def _bid(self, candidate: Candidate) -> Bid | Refusal:
         """For the visitor's sake where the campaign's audience holds them, else for the page's."""
-        contender = candidate.contender
+        contender, standing = candidate.contender, Standing.OUTSIDE
         shop = self._shops.get(contender.campaign.advertiser_key)
+        if shop is not None and shop.blocked_at_ms:
+            return Refusal.SHOP_UNWANTED
+        if contender.list_keys and not contender.list_keys.isdisjoint(self._request.list_keys):
+            return Refusal.SUPPRESSED
         if shop is not None:
             bid = self._bid_for_member(candidate)
-            if bid is not None:
+            if isinstance(bid, Bid):
                 return self._refusal_to_member(contender, bid, shop) or bid
+            standing = bid
         if contender.page_bid is None:
-            return Refusal.NOT_IN_AUDIENCE
+            return REFUSAL_OF[standing]
         if not contender.page_bid.messages:
             return Refusal.NO_MESSAGE
         if contender.caps_creatives and not self._showable(contender, contender.page_bid):
             return self._worn_out()
         return contender.page_bid
 
-    def _bid_for_member(self, candidate: Candidate) -> Bid | None:
-        contender, profile = candidate.contender, self._profile
-        if contender.audience_bids is None or profile is None:
+    def _bid_for_member(self, candidate: Candidate) -> Bid | Standing:
+        contender = candidate.contender
+        if contender.audience_bids is None:
             return contender.own_bid
-        terms, now_ms = contender.campaign.terms, self._request.now_ms
-        audience_key = audience_for(terms, candidate.audiences, profile, now_ms)
-        return None if audience_key is None else contender.audience_bids[audience_key]
+        found = audience_for(contender.campaign.terms, partial(self._standing, candidate))
+        return found if isinstance(found, Standing) else contender.audience_bids[found]
+
+    def _standing(self, candidate: Candidate, audience_key: int) -> Standing:
+        """How an audience stands to the visitor; found out once for all campaigns that name it."""
+        narrowed = bool(candidate.contender.list_keys)
+        known = self._standings.get((audience_key, narrowed))
+        if known is not None:
+            return known
+        membership, standing = candidate.audiences.get(audience_key), Standing.OUTSIDE
+        if membership is not None and self._profile is not None:
+            size = self._sizes.get(audience_key, UNCOUNTED)
+            asked = (self._profile, self._request.now_ms, self._shelves, size)
+            standing = membership.standing(*asked, narrowed=narrowed)
+        self._standings[audience_key, narrowed] = standing
+        return standing
 
     def _refusal_to_member(self, contender: Contender, bid: Bid, shop: Shop) -> Refusal | None:
         """Whether none of the creatives that the visitor's audience may see has something to show."""

@@ -21,6 +21,10 @@ class Refusal(StrEnum):
     """Why a campaign was not chosen for a request."""
 
     NOT_IN_AUDIENCE = "not_in_audience"
+    AUDIENCE_WAITS = "audience_waits"  # a member, whose `wait_minutes` are not over
+    AUDIENCE_STOPPED = "audience_stopped"  # a member, who did nothing for its `stop_days`
+    AUDIENCE_TOO_SMALL = "audience_too_small"  # narrowed to so few that it could mean somebody
+    SUPPRESSED = "suppressed"  # on a list of those whom the advertiser wants to show nothing
     NOT_ACTIVE = "not_active"
     PAUSED = "paused"
     NOT_STARTED = "not_started"

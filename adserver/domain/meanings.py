@@ -15,6 +15,7 @@ TABLES = {
     "journeys": "How far you came in a shop on a day, to tell its owner where people leave",
     "conversions": "Orders, forms and sign-ups, to tell whether an ad led to them",
     "offer_codes": "Discount codes that you got by clicking an ad",
+    "suppressed": "Shops' lists of those to whom their ads are not shown",
     "consents": "What you agreed to in each shop, as digests: kept as proof, also when all else is erased",
 }
 
@@ -36,8 +37,10 @@ COLUMNS = {
         "due_ms": "when the oldest of this is deleted",
         "body": "shops with the products you looked at, put in the cart or bought (with digests of its"
         " kind), forms you began, when you last did each kind of thing there, and what you asked us not to"
-        " show; the ads you saw, whose and with which look, and when you last clicked one, to limit how often"
-        " they come; and the last day on which you were on a page with a place for our ads",
+        " show; the newest of each kind of thing you did there (`doings`): when, for how much, and with which"
+        " products, and when you saw or clicked the shop's ads; the ads you saw, whose and with which look,"
+        " and when you last clicked one, to limit how often they come; and the last day on which you were on"
+        " a page with a place for our ads",
     },
     "decisions": {
         "impression_id": "a number of ours for this ad",
@@ -159,6 +162,12 @@ COLUMNS = {
         "redeemed_ms": "when it was used",
         "order_key": "a digest of the order's id",
         "by_server": "whether the shop's server told of that order, and not your browser",
+    },
+    "suppressed": {
+        "list_key": "a number of ours for the shop's list",
+        "advertiser_key": "the shop",
+        "upload_key": "a number of ours for when the shop gave us the list",
+        "at_ms": "when that was",
     },
     "consents": {
         "advertiser_key": "the shop",

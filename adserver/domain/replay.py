@@ -7,14 +7,14 @@ from math import inf, sqrt
 
 import msgspec
 
-from adserver.domain.audience import Audience
 from adserver.domain.budget import Bucket, DaySpan
 from adserver.domain.catalogue import Product
 from adserver.domain.contender import Contender
-from adserver.domain.decision import Candidate, Request, hear
+from adserver.domain.decision import Candidate, Request, Surroundings, hear
 from adserver.domain.decision_sample import ONE_IN, DecisionSample, profile_of_sample
 from adserver.domain.eligibility import Balance, Refusal
 from adserver.domain.house_rules import HouseRules
+from adserver.domain.membership import Memberships
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import BILLED_EVENT, AdEvent, smallest_price
 from adserver.domain.product_set import Members
@@ -48,7 +48,7 @@ class Scene(msgspec.Struct, frozen=True):
 
     contender: Contender
     exchange_rate: float
-    audiences: Mapping[int, Audience]
+    audiences: Memberships
     members: Members
     products: Mapping[int, Product]
     slots: Mapping[int, Slot]
@@ -118,7 +118,7 @@ class _Day:
         balance = self._balance(recorded.at_ms) if counts_money else _PLENTY
         candidate = Candidate(scene.contender, balance, scene.exchange_rate, scene.audiences)
         profile = self._profile(recorded)
-        heard = hear(request, profile, [candidate], scene.products, sample.dice, scene.members)
+        heard = hear(request, profile, [candidate], scene.products, sample.dice, Surroundings(scene.members))
         refusal = heard.answer.refusals.get(campaign.key)
         if refusal is not None:
             return _Played(recorded, 0.0, str(refusal))

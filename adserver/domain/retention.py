@@ -11,12 +11,13 @@ from adserver.domain.visitor import (
     FORMS,
     INTEREST_RETENTION_MS,
     PURCHASE_RETENTION_MS,
+    REACTION_OF,
     TOUCH_RETENTION_MS,
     Profile,
     Shop,
     Shown,
+    doings_since,
 )
-from pixel.events import EventName
 
 # These hold no visitor, or no more than a digest of one; nobody has asked to choose their times.
 NOTICE_RETENTION_MS = 35 * DAY_MS  # of what was delivered, or given up
@@ -36,8 +37,10 @@ class Retention(msgspec.Struct, frozen=True):
     ads_ms: int = TOUCH_RETENTION_MS
     consent_proofs_ms: int = CONSENT_PROOF_RETENTION_DAYS * DAY_MS  # after what they prove has ended
 
-    def of_event(self, name: EventName) -> int:
+    def of_event(self, name: str) -> int:
         """Orders and leads as purchases, forms that were only begun or sent as forms, all else as views."""
+        if name in REACTION_OF.values():
+            return self.ads_ms
         if name in BOUGHT:
             return self.purchases_ms
         return self.forms_ms if name in FORMS else self.views_ms
@@ -77,6 +80,7 @@ def _let_go_at(shop: Shop, retention: Retention, now_ms: int) -> None:
         shop.form_submitted_ms = 0
     known = shop.last_event_ms.items()
     shop.last_event_ms = {name: ms for name, ms in known if ms > now_ms - retention.of_event(name)}
+    shop.doings = doings_since(shop, lambda kind: now_ms - retention.of_event(kind))
 
 
 def _says_something(shop: Shop) -> bool:
@@ -117,3 +121,5 @@ def _add_dues(dues: list[int], shop: Shop, retention: Retention) -> None:
         dues.append(shop.form_submitted_ms + retention.forms_ms)
     for name, ms in shop.last_event_ms.items():
         dues.append(ms + retention.of_event(name))
+    for kind, doings in shop.doings.items():
+        dues.append(doings.oldest_ms + retention.of_event(kind))

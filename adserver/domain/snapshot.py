@@ -11,6 +11,7 @@ from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId
 from adserver.domain.campaign import PERIOD_MS, Advertiser, Campaign, Creative, Pacing, Period, Status
 from adserver.domain.catalogue import CatalogueChanged, Product
 from adserver.domain.experiment import Experiment
+from adserver.domain.membership import Memberships
 from adserver.domain.offer import OfferPool, Pools
 from adserver.domain.pricing import Terms
 from adserver.domain.product_set import Members, ProductSet
@@ -19,6 +20,7 @@ from adserver.domain.shelf import Shelf
 from adserver.domain.shop_learning import Learnt
 from adserver.domain.sightings import Ad
 from adserver.domain.slot import Publisher, Site, Slot
+from adserver.domain.suppression import SuppressionList
 from adserver.domain.tally import NETWORK
 from adserver.domain.traffic import Traffic
 
@@ -34,6 +36,7 @@ Entity = (
     | Publisher
     | Site
     | Slot
+    | SuppressionList
 )
 
 
@@ -55,6 +58,7 @@ class Snapshot:
         self.advertisers: dict[int, Advertiser] = {}
         self.advertiser_keys: dict[str, int] = {}  # by public id
         self.audiences: dict[int, Audience] = {}
+        self.memberships = Memberships(self.audiences)
         self.campaigns: dict[int, Campaign] = {}
         self.creatives: dict[int, Creative] = {}
         self.publishers: dict[int, Publisher] = {}
@@ -69,6 +73,7 @@ class Snapshot:
         self._contextual: dict[int, Campaign] = {}  # those of the live that may be shown for the page
         self._paced: dict[int, Campaign] = {}  # those of the live that spread a daily budget over its day
         self._live: dict[int, dict[int, Campaign]] = {}  # by advertiser, then campaign
+        self._suppressions: dict[int, dict[int, SuppressionList]] = {}  # by advertiser, then list
         self._creatives_of: dict[int, tuple[Creative, ...]] = {}  # by campaign
         self._changes: dict[int, int] = {}
         self.rooms = Rooms()
@@ -88,8 +93,7 @@ class Snapshot:
                 self.advertiser_keys[entity.public_id] = entity.key
                 self.rooms.forget(entity.key)
                 self.shelf.forget(entity.key)  # what is struck through is said of its country
-                for owner_key in (entity.key, NETWORK):  # its campaigns owe visitors what it says
-                    self._changes[owner_key] = self._changes.get(owner_key, 0) + 1
+                self._note_changes(entity.key, NETWORK)  # its campaigns owe visitors what it says
             case Campaign():
                 self._put_campaign(entity)
             case CatalogueChanged():
@@ -97,13 +101,22 @@ class Snapshot:
                 self.learnt.forget(entity.advertiser_key)
             case Creative():
                 self._put_creative(entity)
+            case SuppressionList():
+                self._suppressions.setdefault(entity.advertiser_key, {})[entity.key] = entity
+                self._note_changes(entity.advertiser_key, NETWORK)
+            case OfferPool():
+                for creative in self.pools.put(entity):
+                    self._put_creative(creative)
+            case _:
+                self._put_alone(entity)
+
+    def _put_alone(self, entity: Audience | ProductSet | Experiment | Publisher | Site | Slot) -> None:
+        """What nothing else here is made of, or makes itself anew."""
+        match entity:
             case ProductSet():
                 self.members.put(entity)
             case Experiment():
                 self._put_experiment(entity)
-            case OfferPool():
-                for creative in self.pools.put(entity):
-                    self._put_creative(creative)
             case _:
                 self._by_kind[type(entity)][entity.key] = entity
 
@@ -131,6 +144,11 @@ class Snapshot:
         A copy, as all lists here: another thread may `put` meanwhile.
         """
         return list(self._live.get(advertiser_key, {}).values())
+
+    def suppressions_of(self, campaign: Campaign) -> frozenset[int]:
+        """The lists of those who are never shown the campaign."""
+        lists = list(self._suppressions.get(campaign.advertiser_key, {}).values())
+        return frozenset([one.key for one in lists if one.holds_for(campaign.key)])
 
     def contextual_campaigns(self) -> list[Campaign]:
         """Live campaigns of any advertiser that may be shown for the page alone."""
@@ -211,7 +229,10 @@ class Snapshot:
 
     def _note_change(self, campaign: Campaign, *, is_contextual: bool) -> None:
         """Last of all: whoever sees the new number sees what has changed."""
-        for owner_key in (campaign.advertiser_key, NETWORK)[: 1 + is_contextual]:
+        self._note_changes(*(campaign.advertiser_key, NETWORK)[: 1 + is_contextual])
+
+    def _note_changes(self, *owner_keys: int) -> None:
+        for owner_key in owner_keys:
             self._changes[owner_key] = self._changes.get(owner_key, 0) + 1
 
 

@@ -7,6 +7,7 @@ from enum import IntEnum, StrEnum
 import msgspec
 
 from adserver.domain.burn import Kind
+from adserver.domain.doings import Doing, Doings, Reaction, doing_of, noted, without_old
 from adserver.domain.identity import product_key
 from adserver.domain.pricing import AdEvent
 from pixel.events import Event, EventName
@@ -24,6 +25,12 @@ EVENT_RETENTION_MS = {
     **dict.fromkeys(BOUGHT, PURCHASE_RETENTION_MS),
     **dict.fromkeys(FORMS, FORM_RETENTION_MS),
 }
+DOING_RETENTION_MS: dict[str, int] = {
+    **{str(name): kept_ms for name, kept_ms in EVENT_RETENTION_MS.items()},
+    Reaction.AD_SEEN: TOUCH_RETENTION_MS,
+    Reaction.AD_CLICKED: TOUCH_RETENTION_MS,
+}
+REACTION_OF = {AdEvent.IMPRESSION: Reaction.AD_SEEN, AdEvent.CLICK: Reaction.AD_CLICKED}
 
 MOST_INTERESTS = 50  # of one shop; the coolest and oldest leave first
 MOST_PURCHASES = 500
@@ -72,6 +79,7 @@ class Shop(msgspec.Struct, array_like=True):
     blocked_at_ms: int = 0  # when the visitor asked for no more of this shop, 0 for never
     last_event_ms: dict[EventName, int] = {}  # when each kind of event came last
     proof: int = 0  # digest of the consent it was last folded under, 0 where nothing was said
+    doings: dict[str, Doings] = {}  # the newest events of each kind, and reactions to the shop's ads
 
 
 class Preference(StrEnum):
@@ -159,8 +167,9 @@ def fold_event(
 ) -> None:
     """Remember a shop's event in the profile, in place; of what was bought, `kinds` is asked."""
     shop = _shop_of(profile, advertiser_key, at_ms)
-    _note(shop, event.name, at_ms)
     keys = [product_key(advertiser_key, item.item_id) for item in event.items]
+    _note(shop, event.name, at_ms)
+    _note_doing(shop, event.name, doing_of(event, keys, at_ms))
     level = LEVEL_OF_EVENT.get(event.name)
     if level is not None:
         for key in keys:
@@ -206,7 +215,14 @@ def was_at_slot(profile: Profile, at_ms: int) -> bool:
 
 
 def fold_touch(profile: Profile, touch: Touch, advertiser_key: int = 0) -> None:
-    """Remember an impression or click of ours in the profile, in place; a ghost only as often as shown."""
+    """Remember an impression or click of ours in the profile, in place; a ghost only as often as shown.
+
+    With its shop, where that is known; to one that the visitor never was at, it says nothing of them.
+    """
+    shop = profile.shop(advertiser_key)
+    reaction = REACTION_OF.get(touch.event)
+    if shop is not None and reaction is not None and not (touch.suspect or touch.ghost):
+        _note_doing(shop, reaction, Doing(touch.at_ms))
     oldest_ms = touch.at_ms - TOUCH_RETENTION_MS
     if not touch.ghost:
         profile.touches = _latest([*(known for known in profile.touches if known.at_ms > oldest_ms), touch])
@@ -262,7 +278,19 @@ def _note(shop: Shop, name: EventName, at_ms: int) -> None:
     """Audiences are rules over these times, which are kept for no longer than the events themselves."""
     known = shop.last_event_ms.items()
     shop.last_event_ms = {one: ms for one, ms in known if ms > at_ms - EVENT_RETENTION_MS[one]}
-    shop.last_event_ms[name] = at_ms
+    shop.last_event_ms[name] = max(at_ms, shop.last_event_ms.get(name, 0))
+
+
+def _note_doing(shop: Shop, kind: str, doing: Doing) -> None:
+    since_ms = doing.at_ms - DOING_RETENTION_MS[kind]
+    shop.doings = doings_since(shop, lambda kind: doing.at_ms - DOING_RETENTION_MS[kind])
+    shop.doings[kind] = noted(shop.doings.get(kind), doing, since_ms)
+
+
+def doings_since(shop: Shop, since_ms_of: Callable[[str], int]) -> dict[str, Doings]:
+    """What is left of each kind without what came at a time or before it."""
+    left = ((kind, without_old(known, since_ms_of(kind))) for kind, known in shop.doings.items())
+    return {kind: known for kind, known in left if known is not None}
 
 
 def _buy(shop: Shop, keys: list[int], at_ms: int, kinds: Kinds) -> None:

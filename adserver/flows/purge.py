@@ -47,6 +47,7 @@ class Purge:
             Aged.CONSOLE_SESSIONS: LONGEST_MS,
             Aged.LOGIN_ATTEMPTS: FORGOTTEN_MS,
             Aged.SESSIONS: retention.views_ms,
+            Aged.SUPPRESSED: retention.longest_ms,
             Aged.CONSENTS: retention.consent_proofs_ms,
         }
 

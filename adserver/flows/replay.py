@@ -141,7 +141,7 @@ class Replay:
         return Scene(
             contender,
             exchange_rate,
-            snapshot.audiences,
+            snapshot.memberships,
             snapshot.members,
             self._catalogue.products(interests),
             snapshot.slots,

@@ -1,5 +1,6 @@
 """What may be read of accounts and all that they manage."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from adserver.domain.approval import Reviewed
@@ -9,6 +10,7 @@ from adserver.domain.pricing import Terms
 from adserver.domain.product_set import ProductSet
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
+from adserver.domain.suppression import SuppressionList
 from adserver.writes import ApiKey, Receipt
 
 
@@ -37,6 +39,15 @@ class Audiences(Protocol):
 class ProductSets(Protocol):
     def product_set(self, key: int) -> ProductSet | None: ...
     def product_sets(self, advertiser_key: int, after: int, limit: int) -> list[ProductSet]: ...
+
+
+class Suppressions(Protocol):
+    """Suppression lists, and who is on them."""
+
+    def suppression_list(self, key: int) -> SuppressionList | None: ...
+    def suppression_lists(self, advertiser_key: int, after: int, limit: int) -> list[SuppressionList]: ...
+    def lists_of(self, visitor_key: int) -> frozenset[int]: ...
+    def sizes(self, list_keys: Sequence[int]) -> dict[int, int]: ...
 
 
 class Inventory(Protocol):

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from adserver.ports.accounts import Accounts, Audiences, Campaigns, Inventory, Keys, ProductSets
+from adserver.ports.accounts import Accounts, Audiences, Campaigns, Inventory, Keys, ProductSets, Suppressions
 from adserver.ports.catalogue import Catalogue, Feeds, Media, PictureBook
 from adserver.ports.experiments import Experiments
 from adserver.ports.imports import ImportFiles, Imports
@@ -48,6 +48,8 @@ class Stores(Protocol):
     def catalogue(self) -> Catalogue: ...
     @property
     def product_sets(self) -> ProductSets: ...
+    @property
+    def suppressions(self) -> Suppressions: ...
     @property
     def feeds(self) -> Feeds: ...
     @property

@@ -45,6 +45,7 @@ from adserver.storage.socket import RemoteWriter, WriterSocket
 from adserver.storage.sqlite import Reader
 from adserver.storage.statements import SqliteStatements
 from adserver.storage.stats import SqliteStats
+from adserver.storage.suppressions import SqliteSuppressions
 from adserver.storage.users import SqliteSessions, SqliteUsers
 from adserver.storage.visitors import SqliteProfiles
 from adserver.storage.vitals import FileVitals
@@ -68,6 +69,7 @@ class Storage:
         self.sessions = SqliteSessions(self.reader)
         self.catalogue = SqliteCatalogue(self.reader)
         self.product_sets = SqliteProductSets(self.reader)
+        self.suppressions = SqliteSuppressions(self.reader)
         self.feeds = SqliteFeeds(self.reader)
         self.imports = SqliteImports(self.reader)
         self.import_files = ImportFolder(path.parent / "imports")

@@ -25,6 +25,7 @@ from adserver.domain.pricing import Terms
 from adserver.domain.product_set import ProductSet
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
+from adserver.domain.suppression import SuppressionList
 from adserver.domain.user import Invitation, User
 from adserver.storage.batch import Batch
 from adserver.storage.caps import save_caps
@@ -49,6 +50,7 @@ from adserver.storage.tables import (
     shop_hooks,
     sites,
     slots,
+    suppression_lists,
     users,
 )
 from adserver.writes import Answered, ApiKey, Entity, Outcome, PurgeReceipts, Receipt, Result, SaveEntity
@@ -73,9 +75,11 @@ _TABLES: dict[type, tuple[Table, tuple[str, ...]]] = {
     User: (users, ("email",)),
     Invitation: (invitations, ("digest",)),
     Experiment: (experiments, ("advertiser_key",)),
+    SuppressionList: (suppression_lists, ("advertiser_key",)),
 }
 SNAPSHOT_KINDS = (
-    Advertiser, Publisher, Site, Slot, Audience, ProductSet, OfferPool, Experiment, Campaign, Creative,
+    Advertiser, Publisher, Site, Slot, Audience, ProductSet, OfferPool, SuppressionList, Experiment, Campaign,
+    Creative,
 )  # fmt: skip
 
 Kind = TypeVar("Kind")

@@ -22,6 +22,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from adserver.domain.consent_record import Ended
 from adserver.domain.decision_sample import read_sample
 from adserver.domain.identity import key_of
+from adserver.domain.suppression import ListVisitors
 from adserver.domain.visitor import Profile
 from adserver.storage.batch import Batch
 from adserver.storage.count_tables import journeys
@@ -42,6 +43,7 @@ from adserver.storage.tables import (
     metadata,
     offer_codes,
     profiles,
+    suppressed,
 )
 from adserver.writes import (
     EnterExperiments,
@@ -207,6 +209,7 @@ _OF_ADVERTISER = (
     (experiment_visitors, experiment_visitors.c.advertiser_key == bindparam("advertiser")),
     (experiment_orders, experiment_orders.c.advertiser_key == bindparam("advertiser")),
     (journeys, journeys.c.advertiser_key == bindparam("advertiser")),
+    (suppressed, suppressed.c.advertiser_key == bindparam("advertiser")),
 )
 _UNLEARN = _unlearn()
 _UNLEARN_AT = _unlearn(events.c.advertiser_key == bindparam("advertiser"))
@@ -250,6 +253,10 @@ class Forgotten:
                 return msgspec.structs.replace(write, visitor_key=0)
             case KeepDecisionSample() if self._knows(write.visitor_key, uncommitted):
                 return msgspec.structs.replace(write, visitor_key=0, body=b"")
+            case ListVisitors():
+                kept = [key for key in write.visitor_keys if not self._knows(key, uncommitted)]
+                if len(kept) < len(write.visitor_keys):
+                    return msgspec.structs.replace(write, visitor_keys=tuple(kept))
         return write
 
     def _knows(self, visitor_key: int, uncommitted: Mapping[int, int]) -> bool:

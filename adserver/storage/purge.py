@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Table, bindparam, delete, select, tuple_, update
+from sqlalchemy import Column, ColumnElement, Table, bindparam, delete, literal_column, select, tuple_, update
 
 from adserver.domain.consent_record import Ended
 from adserver.storage.batch import Batch, decode_profile
@@ -32,6 +32,7 @@ from adserver.storage.tables import (
     pixel_samples,
     profiles,
     refused_charges,
+    suppressed,
 )
 from adserver.writes import Aged, Outcome, PurgeAged, Result
 
@@ -53,6 +54,7 @@ def _blanks(table: Table, since: Column[Any], names_one: ColumnElement[bool] | N
     return prepared(update(table).where(old).values(without_visitor(table)))
 
 
+_rowid: ColumnElement[int] = literal_column("rowid")
 _PURGE = {
     Aged.EVENTS: _deletes(events, events.c.due_ms),
     Aged.AD_EVENTS: _blanks(ad_events, ad_events.c.at_ms),
@@ -76,6 +78,17 @@ _PURGE = {
     Aged.ERASURES: _deletes(erasures, erasures.c.at_ms),
     Aged.CONSOLE_SESSIONS: _deletes(console_sessions, console_sessions.c.seen_ms),
     Aged.LOGIN_ATTEMPTS: _deletes(login_attempts, login_attempts.c.last_ms),
+    Aged.SUPPRESSED: prepared(
+        delete(suppressed).where(
+            _rowid.in_(
+                select(_rowid)
+                .select_from(suppressed)
+                .where(suppressed.c.at_ms <= bindparam("before_ms"))
+                .order_by(suppressed.c.at_ms)
+                .limit(bindparam("most"))
+            )
+        )
+    ),
     Aged.CONSENTS: _deletes(consents, consents.c.ended_ms, consents.c.ended_ms.is_not(None)),
 }
 _DUE_PROFILES = prepared(

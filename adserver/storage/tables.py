@@ -36,6 +36,7 @@ from adserver.storage.recommendation_tables import (
     sessions,
 )
 from adserver.storage.replay_tables import decision_samples
+from adserver.storage.suppression_tables import suppressed, suppression_lists
 from adserver.storage.user_tables import console_sessions, invitations, login_attempts, users
 
 __all__ = [
@@ -55,6 +56,8 @@ __all__ = [
     "recommendations",
     "session_slices",
     "sessions",
+    "suppressed",
+    "suppression_lists",
     "users",
 ]
 

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select
 
 from adserver.domain.consent_record import Ended
 from adserver.domain.decision_sample import read_sample
+from adserver.domain.doings import Doings
 from adserver.domain.identity import key_of, product_key
 from adserver.domain.visitor import (
     MOST_SHOPS,
@@ -291,6 +292,10 @@ def _readable(table: str, name: str, value: object) -> object:
 
 def _with_names(value: object) -> object:
     """Stored bodies leave their fields' names out; whoever asks what we hold gets them back."""
+    if isinstance(value, Doings):
+        return _with_names(value.each())
+    if isinstance(value, dict):
+        return {name: _with_names(one) for name, one in value.items()}
     if isinstance(value, msgspec.Struct):
         return {name: _with_names(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, list | tuple):

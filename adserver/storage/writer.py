@@ -17,6 +17,7 @@ from adserver.domain.identity import KEY_TIME_SHIFT
 from adserver.domain.in_flight import Expected
 from adserver.domain.offer import AddCodes, HandCode, RedeemCode
 from adserver.domain.retention import Retention
+from adserver.domain.suppression import ListVisitors, UnlistOthers
 from adserver.domain.tally import NETWORK, Tally
 from adserver.storage import (
     arrivals,
@@ -41,6 +42,7 @@ from adserver.storage import (
     seals,
     settlement,
     stats,
+    suppressions,
     users,
     visitors,
 )
@@ -184,6 +186,8 @@ _COLD: dict[type, Callable[[Batch, Any], Outcome]] = {
     KeepLearnt: recommendations.keep_learnt,
     UseLearnt: recommendations.use_learnt,
     DropLearnt: recommendations.drop_learnt,
+    ListVisitors: suppressions.list_visitors,
+    UnlistOthers: suppressions.unlist_others,
 }
 
 # After any other outcome a management write leaves nothing behind; a cancellation leaves its note.

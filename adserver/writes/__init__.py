@@ -3,6 +3,7 @@
 import msgspec
 
 from adserver.domain.offer import AddCodes, HandCode, RedeemCode
+from adserver.domain.suppression import ListVisitors, UnlistOthers
 from adserver.writes.ads import AdRecord, KeepDecisionSample, RecordAd, RecordDecision
 from adserver.writes.catalogue import (
     ForgetPictures,
@@ -101,6 +102,8 @@ Write = (
     | KeepLearnt
     | UseLearnt
     | DropLearnt
+    | ListVisitors
+    | UnlistOthers
 )
 
 

@@ -13,6 +13,7 @@ from adserver.domain.offer import OfferPool
 from adserver.domain.product_set import ProductSet
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
+from adserver.domain.suppression import SuppressionList
 from adserver.domain.user import Invitation, User
 
 
@@ -53,6 +54,7 @@ Entity = (
     | ShopHook
     | User
     | Invitation
+    | SuppressionList
 )
 
 

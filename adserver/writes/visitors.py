@@ -39,6 +39,7 @@ class Aged(StrEnum):
     FUNNEL_FIGURES = "funnel_figures"
     FUNNEL_EXITS = "funnel_exits"
     FUNNEL_EXITS_OF_FEW = "funnel_exits_of_few"
+    SUPPRESSED = "suppressed"
 
 
 class PurgeAged(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -10,6 +10,7 @@ from adserver.domain.burn import Kind, kind_of
 from adserver.domain.identity import key_of, product_key
 from adserver.domain.offer import HandCode
 from adserver.domain.pricing import AdEvent
+from adserver.domain.suppression import ListVisitors
 from adserver.domain.visitor import Preference, Shown
 from adserver.storage.embedded import Storage
 from adserver.storage.visitors import RecentIds
@@ -162,6 +163,7 @@ def live_through_everything(storage: Storage) -> None:
     storage.writer.commit(make_order_event(100, 5, visitor_key=VISITOR, event=event))
     storage.writer.commit(credit_by_pixel(100, reserve=True))
     roll_up_funnel(storage)
+    storage.writer.commit(ListVisitors(94, ADVERTISER, 1, (VISITOR,), NOW_MS))
 
 
 def tables_with(storage: Storage, column: str) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from adserver.domain.offer import HandCode
 from adserver.domain.pricing import AdEvent
 from adserver.domain.retention import Retention
+from adserver.domain.suppression import ListVisitors
 from adserver.flows import purge
 from adserver.flows.purge import Purge
 from adserver.storage.audit import audit
@@ -73,6 +74,7 @@ LONGEST_DAYS = {
     "decision_samples": 35,
     "conversions": 180,
     "offer_codes": 35,
+    "suppressed": 180,
     "ghosts": 35,
     "experiment_visitors": 35,
     "experiment_orders": 35,
@@ -85,7 +87,7 @@ TIME_OF = {
     "experiment_visitors": "entered_ms",
     "journeys": "day_ms",
 }
-POOL = 93
+POOL, LIST = 93, 94
 _keys = count(50_000)
 
 
@@ -125,6 +127,7 @@ def live(storage: Storage, at_ms: int, visitor_key: int = VISITOR) -> None:
     storage.writer.commit(order)
     storage.writer.commit(credit_by_pixel(key, reserve=True))
     roll_up_funnel(storage, at_ms + MINUTE_MS)
+    storage.writer.commit(ListVisitors(LIST, ADVERTISER, key, (visitor_key,), at_ms))
 
 
 def trade(storage: Storage) -> None:

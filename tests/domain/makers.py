@@ -11,6 +11,7 @@ from adserver.domain.decision import Candidate, Request
 from adserver.domain.eligibility import Balance
 from adserver.domain.experiment import Arm, Experiment, Metric, Subject
 from adserver.domain.identity import product_key
+from adserver.domain.membership import Memberships
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent, PricingModel, Terms
 from adserver.domain.product_set import ProductSet, SetRule
@@ -88,7 +89,7 @@ def make_experiment(**fields: object) -> Experiment:
 def make_audience(event: EventName = EventName.VIEW_ITEM, days: int = 30, **fields: object) -> Audience:
     """Who did this at the shop within so many days."""
     audience = Audience(
-        key=VIEWERS, advertiser_key=ADVERTISER, name=f"Did {event}", inclusions=(Rule(event, days),)
+        key=VIEWERS, advertiser_key=ADVERTISER, name=f"Did {event}", inclusions=(Rule(str(event), days),)
     )
     return msgspec.structs.replace(audience, **fields)
 
@@ -191,7 +192,8 @@ def make_candidate(campaign: Campaign | None = None, **fields: object) -> Candid
     campaign = campaign or make_campaign()
     creatives = fields.pop("creatives", [make_creative(campaign_key=campaign.key)])
     contender = contender_of(campaign, creatives, fields.pop("rates", Rates()))  # type: ignore[arg-type]
-    return msgspec.structs.replace(Candidate(contender, make_balance(), 1.0), **fields)
+    audiences = Memberships(fields.pop("audiences", {}))  # type: ignore[arg-type]
+    return msgspec.structs.replace(Candidate(contender, make_balance(), 1.0, audiences), **fields)
 
 
 def make_request(**fields: object) -> Request:

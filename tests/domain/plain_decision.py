@@ -5,32 +5,33 @@ from collections.abc import Mapping, Sequence, Set
 import msgspec
 
 from adserver.domain.approval import live_version
-from adserver.domain.audience import audience_for
+from adserver.domain.audience_size import UNCOUNTED, AudienceSize
 from adserver.domain.burn import BurnScope
 from adserver.domain.campaign import PERIOD_MS, Campaign, Creative, FrequencyCap, Pacing, creatives_for
 from adserver.domain.catalogue import Product
 from adserver.domain.category import path_of
 from adserver.domain.choice import INTERESTS_LOOKED_AT
 from adserver.domain.contender import MESSAGE, contender_of
-from adserver.domain.decision import Candidate, Decision, NoAd, Request
+from adserver.domain.decision import NO_SIZES, Candidate, Decision, NoAd, Request
 from adserver.domain.eligibility import Balance, Refusal, refusal
 from adserver.domain.experiment import Entry, Subject, arm_of
 from adserver.domain.identity import key_of
 from adserver.domain.money import Micros
 from adserver.domain.pacing import DayBudget, dice_of, may_spend
-from adserver.domain.pricing import CONTEXTUAL, PricingModel, smallest_price
+from adserver.domain.pricing import CONTEXTUAL, PricingModel, rate_of, smallest_price
 from adserver.domain.product_set import ProductSet
 from adserver.domain.situation import LAPSED_AFTER_MS, Situation, form_is_open
 from adserver.domain.suggestion import Because, ProductChoice, Suggested
 from adserver.domain.visitor import DAY_MS, INTEREST_RETENTION_MS, PURCHASE_RETENTION_MS, Level, Profile, Shop
 from adserver.domain.worth import ecpm_micros
 from pixel.events import EventName
+from tests.domain.plain_audience import happened_at, picks_by_value, plain_since
 from tests.domain.plain_product_set import in_set
 
 # Whose rate it is served at, what is seen, and of which situation of the visitor its words may speak.
 _Shown = tuple[int, Creative, tuple[Product, ...], Situation | None, Mapping[int, Because]]
-Besides = tuple[Mapping[int, ProductSet], Mapping[int, Suggested]]
-NO_SETS: Mapping[int, ProductSet] = {}
+Besides = tuple[Mapping[int, ProductSet], Mapping[int, Suggested], Mapping[int, AudienceSize]]
+NOTHING_BESIDES: Besides = ({}, {}, NO_SIZES)
 
 
 def decide(
@@ -39,8 +40,7 @@ def decide(
     candidates: Sequence[Candidate],
     products: Mapping[int, Product],
     dice: float,
-    sets: Mapping[int, ProductSet] = NO_SETS,
-    suggested: Mapping[int, Suggested] = {},
+    besides: Besides = NOTHING_BESIDES,
 ) -> Decision | NoAd:
     """The eligible campaign with the highest expected revenue, or NoAd.
 
@@ -52,8 +52,8 @@ def decide(
     offers: list[Decision] = []
     entries: list[Entry] = []
     for whole in candidates:
-        candidate, entry = _in_arm(request, profile, whole)
-        offer = _offer(request, profile, candidate, products, dice, (sets, suggested))
+        candidate, entry = _in_arm(request, profile, whole, products, besides)
+        offer = _offer(request, profile, candidate, products, dice, besides)
         if entry is not None and not candidate.contender.campaign.terms.audience_rates:
             offer = msgspec.structs.replace(offer, entries=(entry,)) if isinstance(offer, Decision) else offer
         elif entry is not None:
@@ -74,7 +74,11 @@ def decide(
 
 
 def _in_arm(
-    request: Request, profile: Profile | None, candidate: Candidate
+    request: Request,
+    profile: Profile | None,
+    candidate: Candidate,
+    products: Mapping[int, Product],
+    besides: Besides,
 ) -> tuple[Candidate, Entry | None]:
     """The campaign as the visitor's arm has it, and the arm where they may be in it by now.
 
@@ -94,7 +98,7 @@ def _in_arm(
         shop = profile.shop(campaign.advertiser_key) if profile is not None else None
         belongs = (
             profile is not None and shop is not None
-            and audience_for(campaign.terms, candidate.audiences, profile, now_ms) is not None
+            and isinstance(_audience(candidate, shop, products, besides[0], besides[2], now_ms), int)
         )  # fmt: skip
         rates = tuple(one for one in campaign.terms.audience_rates if one.audience_key in named.audience_keys)
         terms = msgspec.structs.replace(campaign.terms, audience_rates=rates)
@@ -105,7 +109,7 @@ def _in_arm(
 
 def _made_of(candidate: Candidate, campaign: Campaign, creatives: Sequence[Creative]) -> Candidate:
     known = candidate.contender
-    contender = contender_of(campaign, creatives, known.rates, (), known.peace)
+    contender = contender_of(campaign, creatives, known.rates, (), known.peace, known.list_keys)
     return msgspec.structs.replace(candidate, contender=contender)
 
 
@@ -115,11 +119,11 @@ def decide_with_holdout(
     candidates: Sequence[Candidate],
     products: Mapping[int, Product],
     dice: float,
-    besides: tuple[Mapping[int, ProductSet], Mapping[int, Suggested]],
+    besides: Besides,
     holding: Set[int],
 ) -> Decision | NoAd:
     """As if those of `holding` whose ad wins had never been asked; of their campaigns is told why not."""
-    answer = decide(request, profile, candidates, products, dice, *besides)
+    answer = decide(request, profile, candidates, products, dice, besides)
     if isinstance(answer, NoAd) or answer.campaign.advertiser_key not in holding:
         return answer
     owner = answer.campaign.advertiser_key
@@ -192,7 +196,8 @@ def _ordered_ms(shop: Shop) -> int:
 def _rests(candidate: Candidate, shop: Shop, now_ms: int) -> bool:
     """Whether only what was done after the purchase counts."""
     contender = candidate.contender
-    named = [candidate.audiences[one.audience_key] for one in contender.campaign.terms.audience_rates]
+    found = [candidate.audiences.get(one.audience_key) for one in contender.campaign.terms.audience_rates]
+    named = [one.audience for one in found if one is not None]
     addresses_buyers = any(EventName.PURCHASE in [rule.event for rule in one.inclusions] for one in named)
     lasts = now_ms - _ordered_ms(shop) < contender.peace.rest_ms
     return _ordered_ms(shop) > 0 and lasts and not addresses_buyers
@@ -243,19 +248,59 @@ def _shown(
     """For the visitor's sake where the campaign's audience holds them, else for the page's."""
     campaign = candidate.contender.campaign
     shop = profile.shop(campaign.advertiser_key) if profile is not None else None
+    if shop is not None and shop.blocked_at_ms:
+        return Refusal.SHOP_UNWANTED
+    if candidate.contender.list_keys & request.list_keys:
+        return Refusal.SUPPRESSED
+    found: int | Refusal = Refusal.NOT_IN_AUDIENCE
+    sets, suggested, sizes = besides
     if profile is not None and shop is not None:
-        audience_key = audience_for(campaign.terms, candidate.audiences, profile, request.now_ms)
-        if audience_key is not None:
-            asked = (request, profile, candidate, audience_key, _afterwards(request, candidate, shop))
+        found = _audience(candidate, shop, products, sets, sizes, request.now_ms)
+        if not isinstance(found, Refusal):
+            asked = (request, profile, candidate, found, _afterwards(request, candidate, shop))
             left = _unburnt(request, candidate, shop, products)
-            answer = _shown_to_member(*asked, (left, *besides), dice)
+            answer = _shown_to_member(*asked, (left, sets, suggested), dice)
             if isinstance(answer, Refusal) and left != products:
-                unburnt = _shown_to_member(*asked, (products, *besides), dice)
+                unburnt = _shown_to_member(*asked, (products, sets, suggested), dice)
                 return answer if isinstance(unburnt, Refusal) else Refusal.BURNED
             return answer
-    if not campaign.contextual:
-        return Refusal.NOT_IN_AUDIENCE
-    return _shown_for_page(request, profile, candidate, dice)
+    return _shown_for_page(request, profile, candidate, dice) if campaign.contextual else found
+
+
+def _audience(
+    candidate: Candidate,
+    shop: Shop,
+    products: Mapping[int, Product],
+    sets: Mapping[int, ProductSet],
+    sizes: Mapping[int, AudienceSize],
+    now_ms: int,
+) -> int | Refusal:
+    """The dearest of the audiences that are served now; else what the nearest of them lacks."""
+    terms = candidate.contender.campaign.terms
+    if not terms.audience_rates:
+        return 0
+    served, lacks = [], set()
+    for named in terms.audience_rates:
+        membership = candidate.audiences.get(named.audience_key)
+        if membership is None:
+            continue
+        audience = membership.audience
+        since_ms = plain_since(audience, happened_at(shop), now_ms, products, sets)
+        narrowed = picks_by_value(audience) or bool(candidate.contender.list_keys)
+        if not since_ms:
+            continue
+        if narrowed and sizes.get(audience.key, UNCOUNTED).members < 50:
+            lacks.add(Refusal.AUDIENCE_TOO_SMALL)
+        elif now_ms - since_ms < audience.wait_minutes * 60_000:
+            lacks.add(Refusal.AUDIENCE_WAITS)
+        elif audience.stop_days is not None and now_ms - since_ms >= audience.stop_days * DAY_MS:
+            lacks.add(Refusal.AUDIENCE_STOPPED)
+        else:
+            served.append((rate_of(terms, audience.key), -audience.key))
+    if served:
+        return -max(served)[1]
+    nearest = (Refusal.AUDIENCE_WAITS, Refusal.AUDIENCE_STOPPED, Refusal.AUDIENCE_TOO_SMALL)
+    return next((one for one in nearest if one in lacks), Refusal.NOT_IN_AUDIENCE)
 
 
 def _afterwards(request: Request, candidate: Candidate, shop: Shop) -> Shop:

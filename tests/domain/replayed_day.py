@@ -106,7 +106,7 @@ class Day:
         if not candidates:
             return
         request = Request(SLOTS[SLOT], 2, False, at_ms)
-        heard = hear(request, profile, candidates, PRODUCTS, dice, NO_SETS)
+        heard = hear(request, profile, candidates, PRODUCTS, dice)
         events = {AdEvent.IMPRESSION}
         if isinstance(heard.answer, Decision):
             self._deliver(heard.answer, profile, visitor, at_ms, events)

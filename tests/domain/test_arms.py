@@ -6,6 +6,7 @@ from adserver.domain.eligibility import Refusal
 from adserver.domain.experiment import Arm, Entry, Experiment, Subject, arm_of
 from adserver.domain.holdout import Candidates, heard_for
 from adserver.domain.identity import product_key
+from adserver.domain.membership import Memberships
 from adserver.domain.pricing import AudienceRate
 from adserver.domain.snapshot import Rates, Snapshot
 from adserver.domain.visitor import Interest, Level, Shop
@@ -35,10 +36,12 @@ from tests.domain.makers import (
 
 VISITORS = range(1, 60)
 BLUE, RED, GREEN = (make_creative(key=CREATIVE + n) for n in range(3))
-AUDIENCES = {
-    VIEWERS: make_audience(key=VIEWERS),
-    CARTERS: make_audience(EventName.ADD_TO_CART, key=CARTERS),
-}
+AUDIENCES = Memberships(
+    {
+        VIEWERS: make_audience(key=VIEWERS),
+        CARTERS: make_audience(EventName.ADD_TO_CART, key=CARTERS),
+    }
+)
 
 
 def asked(

@@ -1,5 +1,6 @@
 """Who belongs to an audience is a rule over what they did, and the dearest audience sets the rate."""
 
+from collections.abc import Callable
 from itertools import permutations
 
 import msgspec
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adserver.domain.audience import Audience, Rule, audience_for, days_kept_instead, is_member
+from adserver.domain.audience import Audience, Rule, days_kept_instead
+from adserver.domain.membership import Memberships, Standing, audience_for, is_member
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AudienceRate, rate_of
 from adserver.domain.retention import Retention
@@ -150,6 +152,15 @@ KNOWN = {
     CARTERS: make_audience(CART, key=CARTERS),
     77: make_audience(CART, key=77),
 }
+KEPT = Memberships(KNOWN)
+
+
+def standing_to(profile: Profile) -> Callable[[int], Standing]:
+    def standing(key: int) -> Standing:
+        membership = KEPT.get(key)
+        return Standing.OUTSIDE if membership is None else membership.standing(profile, NOW_MS)
+
+    return standing
 
 
 def rated(**rates: int | None) -> tuple[AudienceRate, ...]:
@@ -167,7 +178,7 @@ BOTH = visitor(view_item=0, add_to_cart=0)
     [
         ((), BOTH, 0),
         ((), visitor(), 0),
-        (rated(viewers=1_000), visitor(), None),
+        (rated(viewers=1_000), visitor(), Standing.OUTSIDE),
         (rated(viewers=1_000), BOTH, VIEWERS),
         (rated(viewers=1_000, carters=2_000), BOTH, CARTERS),
         (rated(viewers=2_000, carters=1_000), BOTH, VIEWERS),
@@ -177,13 +188,13 @@ BOTH = visitor(view_item=0, add_to_cart=0)
         (rated(viewers=None, carters=249_999), BOTH, VIEWERS),  # null is the campaign's 250,000
         (rated(viewers=None, carters=250_001), BOTH, CARTERS),
         (rated(unheard=9_000, viewers=1_000), BOTH, VIEWERS),  # not known to this worker yet
-        (rated(unheard=9_000), BOTH, None),
+        (rated(unheard=9_000), BOTH, Standing.OUTSIDE),
     ],
 )
 def test_the_highest_rate_that_matches_wins(
-    rates: tuple[AudienceRate, ...], profile: Profile, expected: int | None
+    rates: tuple[AudienceRate, ...], profile: Profile, expected: int | Standing
 ) -> None:
-    assert audience_for(make_terms(audience_rates=rates), KNOWN, profile, NOW_MS) == expected
+    assert audience_for(make_terms(audience_rates=rates), standing_to(profile)) == expected
 
 
 @given(
@@ -198,4 +209,5 @@ def test_nobody_who_matches_would_have_paid_more(rates: dict[int, int | None], p
     for order in permutations(named):
         terms = make_terms(audience_rates=order)
         best = max(((rate_of(terms, key), -key) for key in matching), default=None)
-        assert audience_for(terms, KNOWN, profile, NOW_MS) == (None if best is None else -best[1])
+        expected = Standing.OUTSIDE if best is None else -best[1]
+        assert audience_for(terms, standing_to(profile)) == expected

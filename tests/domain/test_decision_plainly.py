@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import msgspec
 
+from adserver.domain.audience import Rule
+from adserver.domain.audience_size import AudienceSize
 from adserver.domain.blocks import Blocks
 from adserver.domain.budget import Bucket
 from adserver.domain.burn import Burn, BurnScope, Kind, kind_of
@@ -25,12 +27,14 @@ from adserver.domain.campaign import (
 from adserver.domain.catalogue import Availability, Product
 from adserver.domain.choice import all_choices, first_choices, is_settled
 from adserver.domain.contender import contender_of, line_up_of
-from adserver.domain.decision import Candidate, Decision, NoAd, Request, Together, decide, hear
+from adserver.domain.decision import Candidate, Decision, NoAd, Request, Surroundings, Together, decide, hear
+from adserver.domain.doings import Doing, packed
 from adserver.domain.eligibility import Balance, Refusal
 from adserver.domain.experiment import Arm, Experiment, Subject
 from adserver.domain.holdout import heard_for
 from adserver.domain.house_rules import HouseRules
 from adserver.domain.identity import product_key
+from adserver.domain.membership import Memberships
 from adserver.domain.money import Micros
 from adserver.domain.peace import PeacePolicy, bought_ms, peace_of
 from adserver.domain.pricing import AudienceRate, PricingModel
@@ -76,7 +80,7 @@ CATEGORIES = ("Shoes", "Shoes > Boots", "Wine")
 ITEMS = [f"item-{n}" for n in range(30)]  # more than are looked at
 BRANDS = ("Acme", "Bolt", "Cord")
 UNHEARD_OF = 90  # and a shop's key: its set that no change has told this worker of; none is two shops'
-VIEWERS, BUYERS = AUDIENCES = (11, 12)
+AUDIENCES = {shop: (10 * shop + 1, 10 * shop + 2) for shop in SHOPS}  # of viewers and of buyers
 WORLDS = 1_500
 
 T = TypeVar("T")
@@ -99,9 +103,15 @@ class World:
         most = max(self.random.choices(range(1, 17), k=2))
         self.advertisers = {shop: self._advertiser(shop) for shop in SHOPS}
         self.policy = PeacePolicy(fatigue_views=self._or(20, 0, 1, 2))
+        self.audiences = self._audiences()
+        self.sizes = {
+            key: AudienceSize(self.random.choice((49, 50))) for pair in AUDIENCES.values() for key in pair
+        }
         self.candidates = [self._candidate(key) for key in range(1, most + 1)]
         self.request = self._request()
         self.suggested = {shop: self._suggested(shop) for shop in SHOPS if self._mostly()}
+        self.besides = (self.sets, self.suggested, self.sizes)
+        self.around = Surroundings(self.members, self.suggested, self.sizes)
         self.rate = self._or(0.5, None)
         self.holding = {shop for shop in SHOPS if self.lots.random() < 0.1}
 
@@ -170,9 +180,11 @@ class World:
         shop.blocked_at_ms = self._or(0, NOW_MS)
         shop.form_started_ms = self._or(0, 1, self._age(FORM_RETENTION_MS), NOW_MS)
         shop.form_submitted_ms = self._or(0, NOW_MS, NOW_MS - DAY_MS)
-        shop.last_event_ms = {EventName.VIEW_ITEM: self._age(30 * DAY_MS)}
+        shop.last_event_ms = {EventName.VIEW_ITEM: self._age(30 * DAY_MS, DAY_MS, 30 * 60_000)}
         if throw.random() < 0.2:
-            shop.last_event_ms[EventName.PURCHASE] = self._age(2 * DAY_MS)
+            worth = Doing(self._age(2 * DAY_MS), throw.choice((1, 2)), throw.choice(("EUR", "USD")))
+            shop.last_event_ms[EventName.PURCHASE] = worth.at_ms
+            shop.doings = {EventName.PURCHASE: packed([worth])}
         return shop
 
     def _profile(self) -> Profile:
@@ -230,9 +242,9 @@ class World:
 
     def _campaign(self, key: int) -> Campaign:
         throw = self.random
-        named = throw.sample(AUDIENCES, throw.choice((0, 0, 0, 1, 2)))
-        seen_by = throw.sample((0, *AUDIENCES), throw.choice((0, 0, 0, 1)))
         shop_key = throw.choice(SHOPS)
+        named = throw.sample(AUDIENCES[shop_key], throw.choice((0, 0, 0, 1, 2)))
+        seen_by = throw.sample((0, *AUDIENCES[shop_key]), throw.choice((0, 0, 0, 1)))
         return make_campaign(
             key=key,
             advertiser_key=shop_key,
@@ -266,10 +278,12 @@ class World:
         experiments = self._experiments(campaign, creatives)
         peace = peace_of(campaign, self.advertisers[campaign.advertiser_key], self.policy)
         return Candidate(
-            contender_of(campaign, creatives, rates, experiments, peace),
+            contender_of(
+                campaign, creatives, rates, experiments, peace, self._or(frozenset(), frozenset({key % 2}))
+            ),
             self._balance(),
             self._or(1.0, 0.5, None),
-            {VIEWERS: make_audience(key=VIEWERS), BUYERS: make_audience(EventName.PURCHASE, key=BUYERS)},
+            self.audiences,
         )
 
     def _experiments(self, campaign: Campaign, creatives: list[Creative]) -> list[Experiment]:
@@ -288,6 +302,17 @@ class World:
         keys = [creative.key for creative in creatives]
         arms = (Arm("first", 4_000, tuple(keys[:1])), Arm("rest", 4_000, tuple(keys[1:])))
         return [make_experiment(key=campaign.key, arms=arms, **times)]
+
+    def _audiences(self) -> Memberships:
+        """Of each shop one by when they looked last, and one by what they bought, at times for how much."""
+        made = {}
+        for shop, (viewers, buyers) in AUDIENCES.items():
+            wait, stop = self._or(0, 30), self.random.choice((None, 1, 8))
+            owned = {"advertiser_key": shop, "currency": "EUR"}
+            made[viewers] = make_audience(key=viewers, wait_minutes=wait, stop_days=stop, **owned)
+            spent = Rule(EventName.PURCHASE, 30, total_at_least_micros=self.random.choice((None, None, 2)))
+            made[buyers] = make_audience(key=buyers, inclusions=(spent,), **owned)
+        return Memberships(made)
 
     def _creative(self, make: Callable[..., Creative], key: int, campaign_key: int) -> Creative:
         throw = self.random
@@ -324,10 +349,9 @@ class World:
         slot = make_slot(floor_cpm_micros=floor, currency=self.random.choice((None, "EUR")))
         cards = self.random.randint(1, 4)
         image, test = self._or(False, True), self._or(False, True)
-        visitor_key = self.lots.choice((0, *range(1, 20)))
-        return make_request(
-            slot=slot, cards=cards, image=image, test=test, rules=self._rules(), visitor_key=visitor_key
-        )
+        lists = self._or(frozenset(), frozenset({0}), frozenset({1}))
+        asked = {"slot": slot, "cards": cards, "image": image, "test": test, "list_keys": lists}
+        return make_request(**asked, rules=self._rules(), visitor_key=self.lots.choice((0, *range(1, 20))))
 
 
 def test_the_answer_is_the_plain_one() -> None:
@@ -339,10 +363,10 @@ def test_the_answer_is_the_plain_one() -> None:
         before, dice = asked[:2], asked[3:]
         answer = heard_for(
             world.candidates,
-            lambda some: hear(*before, some, *dice, world.members, world.suggested),  # noqa: B023
+            lambda some: hear(*before, some, *dice, world.around),  # noqa: B023
             world.holding.__contains__,
         ).answer
-        plain = plain_decision.decide_with_holdout(*asked, (world.sets, world.suggested), world.holding)
+        plain = plain_decision.decide_with_holdout(*asked, world.besides, world.holding)
         assert answer == plain, f"world {seed}"
         seen.update([type(answer).__name__, *answer.refusals.values()])
         seen.update(["ghosts"] * len(answer.ghosts) + ["entries"] * len(answer.entries))
@@ -369,8 +393,8 @@ def test_line_ups_that_answer_together_answer_as_each_of_them_would() -> None:
                 some += group
         each = [one for entry in some for one in (entry.each() if isinstance(entry, Together) else [entry])]
         asked = (world.catalogue, world.dice)
-        answer = decide(world.request, world.profile, some, *asked, world.members, world.suggested)
-        plain = plain_decision.decide(world.request, world.profile, each, *asked, world.sets, world.suggested)
+        answer = decide(world.request, world.profile, some, *asked, world.around)
+        plain = plain_decision.decide(world.request, world.profile, each, *asked, world.besides)
         assert told(answer) == told(plain), f"world {seed}"
         seen[f"{type(answer).__name__} {isinstance(answer, Decision) and bool(answer.outbid)}"] += 1
     assert seen["Decision True"] > WORLDS // 8 and seen["Decision False"] and seen["NoAd False"]
@@ -418,8 +442,8 @@ def test_a_set_looks_among_all_that_is_read_of_the_catalogue() -> None:
         campaign = make_campaign(advertiser_key=shop.advertiser_key, product_set_key=SHOPS[0])
         candidates = [make_candidate(campaign)]
         assert line_up_of([candidates[0].contender]).has_sets
-        plain = plain_decision.decide(request, profile, candidates, world.catalogue, 0.5, world.sets)
-        answer = decide(request, profile, candidates, read, 0.5, world.members)
+        plain = plain_decision.decide(request, profile, candidates, world.catalogue, 0.5, world.besides)
+        answer = decide(request, profile, candidates, read, 0.5, world.around)
         assert answer == plain, f"world {seed}"
         first = first_choices(shop, most, NOW_MS)
         beyond += isinstance(answer, Decision) and not {one.key for one in answer.products} <= set(first)

@@ -21,7 +21,7 @@ EXAMPLES = 150
 
 
 def asked(world: World, dice: float) -> Decision | NoAd:
-    return decide(world.request, world.profile, world.candidates, world.catalogue, dice, world.members)
+    return decide(world.request, world.profile, world.candidates, world.catalogue, dice, world.around)
 
 
 def dearer(candidate: Candidate, factor: int) -> Candidate:
@@ -57,7 +57,7 @@ def chance(world: World, candidates: list[Candidate], whose: Candidate) -> float
 
 
 def wins(world: World, candidates: list[Candidate], key: int, dice: float) -> bool:
-    answer = decide(world.request, world.profile, candidates, world.catalogue, dice, world.members)
+    answer = decide(world.request, world.profile, candidates, world.catalogue, dice, world.around)
     return isinstance(answer, Decision) and answer.campaign.key == key
 
 

@@ -60,7 +60,7 @@ def test_verdicts_are_the_decisions_own_in_every_world() -> None:
             else:
                 some.append(Together(line_up, line_up.joint, world.rate))
                 together += 1
-        heard = hear(world.request, world.profile, some, world.catalogue, world.dice, world.members)
+        heard = hear(world.request, world.profile, some, world.catalogue, world.dice, world.around)
         told = verdicts(heard, some, world.profile, NOW_MS)
         chosen = [one.campaign.key for one in told if one.refusal is None]
         assert chosen == ([heard.answer.campaign.key] if isinstance(heard.answer, Decision) else [])

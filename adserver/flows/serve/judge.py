@@ -6,12 +6,11 @@ from functools import partial
 import msgspec
 
 from adserver.domain.caller import Caller, is_from
-from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Product
 from adserver.domain.choice import all_choices, choose_products, first_choices, is_settled
 from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.contender import Contenders, LineUp, line_up_of
-from adserver.domain.decision import Candidate, Decision, Heard, NoAd, Request, Together, hear
+from adserver.domain.decision import Candidate, Decision, Heard, NoAd, Request, Surroundings, Together, hear
 from adserver.domain.decision_sample import is_sampled, sample_of
 from adserver.domain.experiment import is_held_out
 from adserver.domain.holdout import Candidates, heard_for
@@ -19,11 +18,11 @@ from adserver.domain.house_rules import HouseRules, HouseRulesOf
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.peace import bought_ms
-from adserver.domain.product_set import Members
 from adserver.domain.sensitive import Sensitive
 from adserver.domain.sightings import profile_of
 from adserver.domain.slot import Site, Slot
 from adserver.domain.slot_counts import is_foreign
+from adserver.domain.snapshot import Snapshot
 from adserver.domain.suggestion import ProductChoice, Suggested, learnt_of, suggested
 from adserver.domain.visitor import Profile, Shop
 from adserver.flows.serve.asked import ServingPolicy, SlotRequest
@@ -31,6 +30,8 @@ from adserver.ports import Clock, Refreshed, Stores
 from creatives.formats import FORMATS
 from pixel.consent import Consent, Signals
 from pixel.consent import decide as decide_consent
+
+NO_LISTS = frozenset[int]()
 
 
 class Viewer(msgspec.Struct, frozen=True):
@@ -52,23 +53,23 @@ class Fetched(msgspec.Struct, frozen=True):
     request: Request
     candidates: Sequence[Candidate | Together]
     products: Mapping[int, Product]
-    members: Members
-    advertisers: Mapping[int, Advertiser]
+    known: Snapshot
     besides: Mapping[int, Suggested]
 
     def heard(self, dice: float) -> Heard:
         """By this throw; where the winner holds the visitor out, its ad is a ghost, and another answers."""
-        profile = self.viewer.profile
+        profile, known = self.viewer.profile, self.known
+        around = Surroundings(known.members, self.besides, known.audience_sizes)
 
         def ask(candidates: Candidates) -> Heard:
-            return hear(self.request, profile, candidates, self.products, dice, self.members, self.besides)
+            return hear(self.request, profile, candidates, self.products, dice, around)
 
         if self.request.test or not self.viewer.visitor_key:
             return ask(self.candidates)
         return heard_for(self.candidates, ask, self._holds_out)
 
     def _holds_out(self, advertiser_key: int) -> bool:
-        return is_held_out(self.viewer.visitor_key, self.advertisers[advertiser_key])
+        return is_held_out(self.viewer.visitor_key, self.known.advertisers[advertiser_key])
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -98,6 +99,7 @@ class Judge:
         self._catalogue = stores.catalogue
         self._recommendations = stores.recommendations
         self._profiles = stores.profiles
+        self._suppressions = stores.suppressions
         self._writer = stores.writer
         self._refresh = refresh
         self._clock = clock
@@ -145,9 +147,19 @@ class Judge:
         cards = image_cards or FORMATS[slot.format_name].cards
         rules = self._house_rules.at(slot, site)
         products, besides = self._products(shops, cards, now_ms, rules)
-        request = Request(slot, cards, image_cards > 0, now_ms, test, rules, viewer.visitor_key)
-        known = self._snapshot
-        return Fetched(viewer, request, candidates, products, known.members, known.advertisers, besides)
+        lists, visitor_key = self._lists(viewer, candidates), viewer.visitor_key
+        request = Request(slot, cards, image_cards > 0, now_ms, test, rules, visitor_key, lists)
+        return Fetched(viewer, request, candidates, products, self._snapshot, besides)
+
+    def _lists(self, viewer: Viewer, candidates: Sequence[Candidate | Together]) -> frozenset[int]:
+        """The suppression lists that the visitor is on; nobody looks where no campaign has one."""
+        if not viewer.visitor_key:
+            return NO_LISTS
+        for candidate in candidates:
+            has_lists = candidate.contender if isinstance(candidate, Candidate) else candidate.line_up
+            if has_lists.list_keys:
+                return self._suppressions.lists_of(viewer.visitor_key)
+        return NO_LISTS
 
     def consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent:
         """What this site's request allows, and no other's."""
@@ -205,7 +217,7 @@ class Judge:
     ) -> list[Candidate]:
         campaigns = [contender.campaign for contender in line_up.contenders]
         balances = self._memory.balances(campaigns, under_way, now_ms)
-        audiences = self._snapshot.audiences
+        audiences = self._snapshot.memberships
         return [
             Candidate(contender, balance, rates.get(contender.campaign.terms.currency), audiences)
             for contender, balance in zip(line_up.contenders, balances, strict=True)
@@ -244,7 +256,8 @@ class Judge:
         """Each shop's first choices; more of its interests only where one of those cannot be bought now.
 
         Or where campaigns show only part of the catalogue, or heed what was bought: the first choices may lie
-        outside of what they show. And what is suggested where some campaigns show that, and there is room.
+        outside of what they show. And what audiences ask the catalogue of; and what is suggested where some
+        campaigns show that, and there is room.
         """
         shelf, read = self._snapshot.shelf, self._read
         known = [
@@ -260,6 +273,9 @@ class Judge:
             for shop, line_up in known
             if line_up.has_sets or bought_ms(shop) or not is_settled(first[shop.advertiser_key], visible)
         }
+        for shop, line_up in known:
+            if line_up.audience_keys and (asked := self._items_asked(shop, line_up)):
+                more[shop.advertiser_key] = [*more.get(shop.advertiser_key, ()), *asked]
         if more:
             found = {**found, **shelf.products(more, read)}
         widening = [each for each in known if each[1].widens]
@@ -281,6 +297,10 @@ class Judge:
 
     def _read(self, keys: Iterable[int]) -> Mapping[int, Product]:
         return self._sensitive.marked(self._catalogue.products(keys))
+
+    def _items_asked(self, shop: Shop, line_up: LineUp) -> list[int]:
+        found = map(self._snapshot.memberships.get, line_up.audience_keys)
+        return [key for one in found if one and one.asks_the_catalogue for key in one.items_asked(shop)]
 
 
 def _has_room(shop: Shop, line_up: LineUp, products: Mapping[int, Product], cards: int, now_ms: int) -> bool:
