@@ -223,6 +223,7 @@ class Server:
             keys=storage.keys,
             catalogue=storage.catalogue,
             product_sets=storage.product_sets,
+            suppressions=storage.suppressions,
             feeds=storage.feeds,
             ledger=storage.ledger,
             offers=storage.offers,

@@ -62,6 +62,7 @@ from adserver.web.api import (
     sites,
     slots,
     statements,
+    suppression_lists,
     webhooks,
 )
 from adserver.web.api import (
@@ -113,6 +114,7 @@ RESOURCES = (
     refunds,
     deposits,
     statements,
+    suppression_lists,
     proofs,
 )
 

@@ -16,7 +16,10 @@ API = "/api/v1"
 OPEN = frozenset({f"{API}/openapi.json", f"{API}/docs"})
 HOOK_PATH = re.compile(rf"{API}/(?:hooks/[^/]+|postback)/[^/]+")  # proved by a signature instead of a key
 FEED_PATH = re.compile(rf"{API}/advertisers/[^/]+/feeds/[^/]+/import")
-FILE_PATH = re.compile(rf"{API}/(?:advertisers/[^/]+/media|offer-pools/[^/]+/codes)")
+FILE_PATH = re.compile(
+    rf"{API}/(?:advertisers/[^/]+/media|offer-pools/[^/]+/codes"
+    r"|advertisers/[^/]+/suppression-lists/[^/]+/visitors)"
+)
 
 
 class Gate:

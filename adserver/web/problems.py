@@ -161,6 +161,17 @@ PROBLEMS = {
     "codes_are_made": Kind(
         409, "This pool makes its own codes", "Upload codes to a pool of the kind `uploaded`."
     ),
+    "unknown_campaign": Kind(
+        422, "There is no such campaign", "Name campaigns of the list's own advertiser, or none for all."
+    ),
+    "too_many_lists": Kind(
+        409, "Too many suppression lists", "Put more visitors on one of the 50 that you have."
+    ),
+    "nobody_named": Kind(
+        422,
+        "The file names nobody we know",
+        "Nothing was changed. Send ids as `/m/id` told them to this shop's pages, one a line.",
+    ),
     "bad_codes": Kind(
         422, "The codes cannot be read", 'Send JSON like {"codes": ["A1B2"]}, or CSV in UTF-8, a code a line.'
     ),
@@ -215,6 +226,53 @@ PROBLEMS = {
         409,
         "Another experiment is about this campaign then",
         "End that one first, or start this one after its `ends_at`.",
+    ),
+    "audience_says_nothing": Kind(
+        422, "The audience says nothing", "Give `inclusions`, `rules` or a `preset`: what makes a member."
+    ),
+    "audience_said_twice": Kind(
+        422, "The audience is said twice", "Give `inclusions` and `exclusions`, or `rules`; not both forms."
+    ),
+    "empty_group": Kind(422, "A group says nothing", "Put a rule into each `all` and `any`."),
+    "exclusion_without_inclusion": Kind(
+        422,
+        "An exclusion from nobody",
+        "Say beside it who belongs: add an inclusion, such as `any_event`, to the same `all`.",
+    ),
+    "exclusion_in_any": Kind(
+        422,
+        "An exclusion among alternatives",
+        "Move the `exclude` into an `all`: in an `any` it would let in everybody else.",
+    ),
+    "exclusion_in_exclusion": Kind(
+        422, "An exclusion of an exclusion", "Say who belongs instead, without the inner `exclude`."
+    ),
+    "two_exclusions": Kind(
+        422, "Two exclusions in one group", 'Put them into one: `{"exclude": {"any": [...]}}`.'
+    ),
+    "too_deep": Kind(422, "Groups within too many groups", "Use three levels of `all` and `any` at most."),
+    "too_many_rules": Kind(
+        422,
+        "Too many rules",
+        "Give at most 20; many products are one rule with `items`, or a product set.",
+    ),
+    "limits_reversed": Kind(422, "The least is above the most", "Let `at_least` be no more than `at_most`."),
+    "filter_says_nothing": Kind(
+        422, "`items` says nothing", "Name ids, a product set, categories or brands, or leave `items` out."
+    ),
+    "items_not_kept": Kind(
+        422,
+        "No items are kept of this event",
+        "Ask for items and prices of `view_item`, `select_item`, `add_to_wishlist`, `add_to_cart`,"
+        " `view_cart`, `begin_checkout` or `purchase`.",
+    ),
+    "value_not_kept": Kind(
+        422, "This event has no value", "Ask for a `value` of a shop's event, such as `purchase`."
+    ),
+    "audience_never_served": Kind(
+        422,
+        "It would never be served",
+        "Ads stop before they begin: give a longer `stop_days`, or null for as long as one belongs.",
     ),
     "set_says_nothing": Kind(
         422,

@@ -283,6 +283,7 @@ def desk_of(street: Street) -> Desk:
         media=stores.media,
         catalogue=stores.catalogue,
         product_sets=stores.product_sets,
+        suppressions=stores.suppressions,
         feeds=stores.feeds,
         ledger=stores.ledger,
         offers=stores.offers,

@@ -98,6 +98,7 @@ async def lived(server: RunningServer, shop: Shop) -> Life:
         assert (await tell(browser, connection, shop, "purchase", order)).event == "accepted"
         told = await browser.get(connection, f"/m/id?m={shop.public_id}&{consent()}", SHOP_PAGE)
     take_into_the_funnel(server)
+    put_on_a_list(server, shop, json.loads(told.body)["visitor"])
     return Life(browser, shown, json.loads(told.body)["visitor"], click_id, page)
 
 
@@ -118,6 +119,13 @@ async def sampled_browser(connection: Connection, shop: Shop) -> Browser:
         if is_sampled(key_of(browser), time.time_ns() // 1_000_000, 0.5):
             return browser
     raise AssertionError("no visitor is sampled")
+
+
+def put_on_a_list(server: RunningServer, shop: Shop, visitor: str) -> None:
+    lists = f"/advertisers/{shop.advertiser_id}/suppression-lists"
+    with server.api() as api:
+        made = api.post(lists, json={"name": "Staff"}).json()["id"]
+        assert api.post(f"{lists}/{made}/visitors", content=visitor).json()["named"] == 1
 
 
 def key_of(browser: Browser) -> int:

@@ -209,6 +209,7 @@ class Api:
             keys=storage.keys,
             catalogue=storage.catalogue,
             product_sets=storage.product_sets,
+            suppressions=storage.suppressions,
             feeds=storage.feeds,
             ledger=storage.ledger,
             offers=storage.offers,
@@ -365,6 +366,8 @@ class World:
         self.campaign = api.make("/campaigns", campaign_body(self.advertiser))["id"]
         self.creative = api.make("/creatives", cards_body(self.campaign))["id"]
         self.audience = api.make("/audiences", audience_body(self.advertiser))["id"]
+        lists = f"/advertisers/{self.advertiser}/suppression-lists"
+        self.suppression_list = api.make(lists, {"name": "Staff"})["id"]
         self.product_set = api.make(f"/advertisers/{self.advertiser}/product-sets", set_body())["id"]
         self.pool = api.make("/offer-pools", pool_body(self.advertiser))["id"]
         self.site = api.make("/sites", site_body(self.publisher))["id"]

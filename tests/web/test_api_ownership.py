@@ -1,15 +1,18 @@
 """Nobody reads or changes what is another's: asked of every route, as the app itself lists them."""
 
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from adserver.web.app import api_addresses
+from adserver.writes import Result, StoreEvent
 from pixel.cookie import party_id
+from pixel.events import EventName
 from tests.contract.stores import make_sample
 from tests.creatives.samples import make_picture
-from tests.domain.makers import DAY_MS, NOW_MS
+from tests.domain.makers import DAY_MS, NOW_MS, make_event
 from tests.web.api import (
     PARTIES,
     Api,
@@ -127,6 +130,10 @@ def bodies(of: World) -> dict[Route, object]:
         ("PATCH", "/audiences/{audience_id}"): {"name": "Mine now", "exclusions": []},
         ("POST", "/experiments"): of.untried,
         ("PATCH", "/experiments/{experiment_id}"): {"name": "Mine now"},
+        ("POST", "/advertisers/{advertiser_id}/suppression-lists"): {"name": "Mine"},
+        ("PATCH", "/advertisers/{advertiser_id}/suppression-lists/{list_id}"): {"active": False},
+        ("POST", "/advertisers/{advertiser_id}/suppression-lists/{list_id}/visitors"): visitor_id(of),
+        ("PUT", "/advertisers/{advertiser_id}/suppression-lists/{list_id}/visitors"): visitor_id(of),
         ("POST", "/creatives"): cards_body(of.campaign),
         ("PATCH", "/creatives/{creative_id}"): {"brand": {"name": "Mine now"}},
         ("POST", "/creatives/{creative_id}/reject"): {"reason": "misleading"},
@@ -183,6 +190,13 @@ def visitor_id(of: World) -> str:
     return party_id(4_242, key_behind(of.advertiser), PARTIES)
 
 
+def visit(api: Api, of: World) -> None:
+    """Have that somebody look at a product of the advertiser's."""
+    seen = make_event(EventName.VIEW_ITEM, "boots")
+    write = StoreEvent(secrets.randbelow(2**63), key_behind(of.advertiser), 4_242, False, seen, api.now_ms)
+    assert api.storage.writer.commit(write).result is Result.ACCEPTED
+
+
 def routes() -> list[Route]:
     """Every method and path under /api/v1 that needs a key, as the app names them."""
     named = (address.split(" /api/v1") for address in api_addresses())
@@ -210,6 +224,7 @@ def ask(api: Api, route: Route, of: World, key: str) -> Any:
         "item_id": of.item,
         "product_set_id": of.product_set,
         "pool_id": of.pool,
+        "list_id": of.suppression_list,
         "conversion_id": of.approvable if path.endswith("/approve") else of.declinable,
         "key_id": "key_0000000000000",
         "month": "2026-11",
@@ -255,6 +270,8 @@ def test_the_same_requests_succeed_for_their_owner(api: Api, world: World, route
         key = api.operator
     else:
         key = world.publisher_key if route[1].startswith(PUBLISHERS_PLACES) else world.advertiser_key
+    if route[1].endswith("/visitors"):
+        visit(api, world)
     response = ask(api, route, world, key)
     if route == ("DELETE", "/keys/{key_id}"):
         assert response.status_code == 404

@@ -25,6 +25,7 @@ from tests.web.api import (
     site_body,
     slot_body,
 )
+from tests.web.audience_problems import CASES as AUDIENCE_CASES
 
 Ask = Callable[[Api, World], httpx.Response]
 
@@ -227,6 +228,7 @@ CASES: list[tuple[str, int, Ask]] = [
     ("longer_than_kept", 422, audience_change(retention_days=31)),
     ("unknown_audience", 422, campaign(audiences=[{"audience_id": "aud_0000000000000"}])),
     ("unknown_product_set", 422, campaign(product_set_id="set_0000000000000")),
+    *AUDIENCE_CASES,
     ("set_says_nothing", 422, product_set({"name": "All"})),
     ("rule_says_nothing", 422, product_set({"name": "All", "inclusions": [{}]})),
     ("prices_reversed", 422, product_set({"name": "None", "inclusions": [REVERSED]})),

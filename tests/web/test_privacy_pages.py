@@ -107,6 +107,7 @@ def seed_every_table(world: Visiting, browser: Browser) -> str:
     )
     assert bought == "accepted"
     roll_up_funnel(world.storage, int(time.time() * 1000) + 60_000)
+    world.suppress(browser)
     return token
 
 

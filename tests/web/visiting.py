@@ -38,7 +38,7 @@ class Visiting:
         self._thread.start()
         self.loop.call_soon_threadsafe(self.server.attach_loop)
         self._clients: list[httpx.AsyncClient] = []
-        self._operator = self.browser(
+        self.operator = self.browser(
             Authorization=f"Bearer {create_operator_key(self.storage, self.server.clock, 'test')}"
         )
         self._make_world()
@@ -62,13 +62,28 @@ class Visiting:
         return Browser(self, client)
 
     def change(self, method: str, path: str, **body: Any) -> dict[str, Any]:
-        answer = self._operator.ask(method, f"/api/v1{path}", json=body)
+        answer = self.operator.ask(method, f"/api/v1{path}", json=body)
         assert answer.status_code < 300, answer.text
         changed: dict[str, Any] = answer.json()
         return changed
 
+    def suppress(self, *browsers: "Browser", **fields: Any) -> str:
+        """Put browsers on a new suppression list, as the shop does with the ids that its page was told."""
+        lists = f"/advertisers/{self.advertiser}/suppression-lists"
+        made: str = self.change("POST", lists, **{"name": "Staff"} | fields)["id"]
+        file = "visitor\n" + "\n".join(browser.visitor_id() for browser in browsers)
+        answer = self.operator.ask("POST", f"/api/v1{lists}/{made}/visitors", content=file)
+        assert answer.json()["named"] == len(browsers), answer.text
+        return made
+
+    def send(self, method: str, path: str, file: str) -> dict[str, Any]:
+        answer = self.operator.ask(method, f"/api/v1{path}", content=file.encode())
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
     def listed(self, path: str) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = self._operator.ask("GET", f"/api/v1{path}").json()["items"]
+        items: list[dict[str, Any]] = self.operator.ask("GET", f"/api/v1{path}").json()["items"]
         return items
 
     def _make_world(self) -> None:
@@ -133,6 +148,12 @@ class Browser:
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         answer: httpx.Response = self._world.wait(self._client.request(method, path, **more))
         return answer
+
+    def visitor_id(self) -> str:
+        """By what the shop's own page knows this browser."""
+        asked = {"params": {"m": self._world.merchant}, "headers": {"Origin": "https://shop.example"}}
+        told: str = self.ask("GET", "/m/id", **asked).json()["visitor"]
+        return told
 
     def view(self, item: str = "boots", event: str = "view_item", **more: str) -> str:
         asked = {"m": self._world.merchant, "e": event, "id": item, "debug": "1"} | more

@@ -17,6 +17,7 @@ from adserver.flows.manage.offers import Flaw, ManageOffers, Uploaded
 from adserver.flows.manage.product_sets import ManageProductSets
 from adserver.flows.manage.products import ManageProducts
 from adserver.flows.manage.reviews import ManageReviews
+from adserver.flows.manage.suppressions import ManageSuppressions
 from adserver.ports import (
     Accounts,
     Audiences,
@@ -33,6 +34,7 @@ from adserver.ports import (
     Payments,
     Pending,
     ProductSets,
+    Suppressions,
     Writer,
 )
 
@@ -69,6 +71,7 @@ class Manage:
         keys: Keys,
         catalogue: Catalogue,
         product_sets: ProductSets,
+        suppressions: Suppressions,
         feeds: Feeds,
         ledger: Ledger,
         offers: Offers,
@@ -93,6 +96,7 @@ class Manage:
             keys=keys,
             catalogue=catalogue,
             product_sets=product_sets,
+            suppressions=suppressions,
             feeds=feeds,
             ledger=ledger,
             offers=offers,
@@ -116,6 +120,7 @@ class Manage:
         self.inventory = ManageInventory(desk, self.accounts)
         self.products = ManageProducts(desk, self.accounts)
         self.product_sets = ManageProductSets(desk, self.accounts)
+        self.suppressions = ManageSuppressions(desk, self.accounts)
         self.conversions = ManageConversions(desk, self.accounts)
         self.money = ManageMoney(desk, self.accounts, self.campaigns)
         self.offers = ManageOffers(desk, self.accounts)

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
+from adserver.domain.audience import AudienceRefusal
 from adserver.domain.campaign import Refusal
 from adserver.domain.experiment import Flaw as ExperimentFlaw
 from adserver.domain.product_set import SetRefusal
@@ -27,6 +28,7 @@ from adserver.ports import (
     Payments,
     Pending,
     ProductSets,
+    Suppressions,
     Writer,
 )
 from adserver.writes import Entity, Receipt, Result, SaveEntity, SaveProducts, Scope, Together
@@ -69,12 +71,15 @@ class Why(StrEnum):
     UNKNOWN_POOL = "unknown_pool"
     UNKNOWN_PICTURE = "unknown_picture"
     CODES_ARE_MADE = "codes_are_made"
+    UNKNOWN_CAMPAIGN = "unknown_campaign"
+    TOO_MANY_LISTS = "too_many_lists"
+    NOBODY_NAMED = "nobody_named"
 
 
 class Refused(msgspec.Struct, frozen=True):
     """Nothing was changed, and why; `figure` where a number tells how far off it was."""
 
-    reason: Why | Refusal | SetRefusal | ExperimentFlaw | Result
+    reason: Why | Refusal | SetRefusal | AudienceRefusal | ExperimentFlaw | Result
     figure: int = 0
 
 
@@ -112,6 +117,7 @@ class Desk:
     keys: Keys
     catalogue: Catalogue
     product_sets: ProductSets
+    suppressions: Suppressions
     feeds: Feeds
     ledger: Ledger
     offers: Offers

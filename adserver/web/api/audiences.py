@@ -53,7 +53,9 @@ def create_audience(
     draft: AudienceDraft, flows: CurrentFlows, caller: CurrentCaller, once: CurrentOnce
 ) -> Response:
     return once.create(
-        lambda receipt_of: flows.manage.audiences.create(caller.reach, draft.audience(), receipt_of),
+        lambda receipt_of: flows.manage.audiences.create(
+            caller.reach, draft.audience(flows.manage.audiences.retention), receipt_of
+        ),
         partial(_show, flows),
     )
 
@@ -61,7 +63,9 @@ def create_audience(
 @router.post("/preview", response_model=SizeAnswer, responses=problems())
 def preview_audience(draft: AudienceDraft, flows: CurrentFlows, caller: CurrentCaller) -> Response:
     """Count whom such an audience would hold; nothing is saved."""
-    wished = found(flows.manage.audiences.sound(caller.reach, draft.audience()))
+    wished = found(
+        flows.manage.audiences.sound(caller.reach, draft.audience(flows.manage.audiences.retention))
+    )
     return answer(show_size(flows.audience_sizes.preview(wished)))
 
 
@@ -88,6 +92,6 @@ def get_overlap(
 def change_audience(
     audience_id: str, change: AudienceChange, flows: CurrentFlows, caller: CurrentCaller
 ) -> Response:
-    """Change who belongs to it from now on; `inclusions` and `exclusions` are replaced whole."""
+    """Change who belongs to it from now on; `inclusions`, `exclusions` and `rules` are replaced whole."""
     key = key_from("aud", audience_id)
     return answer(_show(flows, found(flows.manage.audiences.change(caller.reach, key, change.edit))))
