@@ -7,9 +7,10 @@ import msgspec
 
 from pixel.events import Event, EventName, Item
 
-MOST_DOINGS = 32  # of one kind at one shop; the newest, of 13 bytes, or 27 with an amount
-MOST_ITEMS = 48  # that the doings of a kind name together, of 10 to 19 bytes; the newest
-LONGEST_PACKED = MOST_DOINGS * 27 + MOST_ITEMS * 19 + 16  # bytes of a kind
+MOST_DOINGS = 32  # of one kind at one shop, that rules are told of: the newest
+MOST_ITEMS = 48  # that the doings of a kind name together; the newest
+MOST_PACKED, MOST_ITEMS_PACKED = 48, 72  # from there on they are packed anew
+LONGEST_PACKED = MOST_PACKED * 26 + MOST_ITEMS_PACKED * 19  # bytes; one takes 13 without amount and items
 
 ITEM_KINDS = frozenset(
     {
@@ -54,10 +55,16 @@ class Doings(msgspec.Struct, array_like=True, gc=False):
     """The newest of one kind, oldest first. Packed, since few ads ask of them and all read the profile."""
 
     oldest_ms: int
+    newest_ms: int
+    count: int  # of those packed, and of their items; a few more than are told, so that most are only added
+    items: int
     packed: bytes
 
     def each(self) -> list[Doing]:
-        return _decode(self.packed)
+        return self.all()[-MOST_DOINGS:]
+
+    def all(self) -> list[Doing]:
+        return _decode(b"\xdc" + self.count.to_bytes(2, "big") + self.packed)  # msgpack's head of a list
 
 
 def doing_of(event: Event, product_keys: Sequence[int], at_ms: int) -> Doing:
@@ -82,19 +89,21 @@ def _sum_of(items: Sequence[Item]) -> int:
 
 def noted(known: Doings | None, doing: Doing, since_ms: int) -> Doings:
     """The kind's doings with one more; those of `since_ms` and before have been kept for long enough."""
-    kept = [one for one in known.each() if one.at_ms > since_ms] if known is not None else []
-    if kept and kept[-1].at_ms > doing.at_ms:  # told late
-        kept = sorted([*kept, doing], key=_time_of)
-    else:
-        kept.append(doing)
-    return packed(kept)
+    if known is None:
+        return packed([doing])
+    is_next = known.newest_ms <= doing.at_ms and known.oldest_ms > since_ms
+    items = known.items + len(doing.items)
+    if is_next and known.count < MOST_PACKED and items <= MOST_ITEMS_PACKED:
+        bytes_ = known.packed + _encode(doing)
+        return Doings(known.oldest_ms, doing.at_ms, known.count + 1, items, bytes_)
+    return packed(sorted([*(one for one in known.all() if one.at_ms > since_ms), doing], key=_time_of))
 
 
 def without_old(known: Doings, since_ms: int) -> Doings | None:
     """What is left of a kind once those of `since_ms` and before are let go; None where that is nothing."""
     if known.oldest_ms > since_ms:
         return known
-    kept = [one for one in known.each() if one.at_ms > since_ms]
+    kept = [one for one in known.all() if one.at_ms > since_ms]
     return packed(kept) if kept else None
 
 
@@ -106,7 +115,8 @@ def packed(doings: Sequence[Doing]) -> Doings:
         if len(one.items) > spare:
             newest[place] = msgspec.structs.replace(one, items=one.items[:spare])
         spare -= min(spare, len(one.items))
-    return Doings(newest[0].at_ms, _encode(newest))
+    bytes_ = b"".join(map(_encode, newest))
+    return Doings(newest[0].at_ms, newest[-1].at_ms, len(newest), MOST_ITEMS - spare, bytes_)
 
 
 def _time_of(doing: Doing) -> int:

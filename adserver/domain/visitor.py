@@ -282,9 +282,13 @@ def _note(shop: Shop, name: EventName, at_ms: int) -> None:
 
 
 def _note_doing(shop: Shop, kind: str, doing: Doing) -> None:
-    since_ms = doing.at_ms - DOING_RETENTION_MS[kind]
-    shop.doings = doings_since(shop, lambda kind: doing.at_ms - DOING_RETENTION_MS[kind])
-    shop.doings[kind] = noted(shop.doings.get(kind), doing, since_ms)
+    at_ms, doings = doing.at_ms, shop.doings
+    for one, known in doings.items():
+        if known.oldest_ms <= at_ms - DOING_RETENTION_MS[one]:
+            doings = doings_since(shop, lambda kind: at_ms - DOING_RETENTION_MS[kind])
+            break
+    doings[kind] = noted(doings.get(kind), doing, at_ms - DOING_RETENTION_MS[kind])
+    shop.doings = doings
 
 
 def doings_since(shop: Shop, since_ms_of: Callable[[str], int]) -> dict[str, Doings]:

@@ -293,7 +293,7 @@ def _readable(table: str, name: str, value: object) -> object:
 def _with_names(value: object) -> object:
     """Stored bodies leave their fields' names out; whoever asks what we hold gets them back."""
     if isinstance(value, Doings):
-        return _with_names(value.each())
+        return _with_names(value.all())
     if isinstance(value, dict):
         return {name: _with_names(one) for name, one in value.items()}
     if isinstance(value, msgspec.Struct):

@@ -378,7 +378,7 @@ class Committer:
         self._connection.execute("SAVEPOINT cold")
         outcome = entities.SAVED
         for part in parts:
-            outcome = _COLD[type(part)](batch, part)
+            outcome = _COLD[type(part)](batch, self._forgotten.without(part, batch.new_forgotten))
             if outcome.result not in _DONE:
                 self._connection.execute("ROLLBACK TO cold")
                 batch.touched_balances = False

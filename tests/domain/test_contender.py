@@ -8,6 +8,7 @@ from adserver.domain.contender import Contenders, LineUp, line_up_of
 from adserver.domain.memory import Memory, new_memory
 from adserver.domain.money import Micros
 from adserver.domain.snapshot import Rates, Snapshot
+from adserver.domain.suppression import SuppressionList
 from tests.domain.makers import (
     DAY_MS,
     NOW_MS,
@@ -35,13 +36,19 @@ def told(line_up: LineUp) -> object:
         line_up.advertiser_keys,
         line_up.currencies,
         line_up.joint,
+        line_up.list_keys,
     )
 
 
 def change(snapshot: Snapshot, dice: Random) -> None:
     """A campaign or creative as it may be after an edit, or newer figures."""
     key = dice.choice(CAMPAIGNS)
-    match dice.randrange(4):
+    match dice.randrange(5):
+        case 2:
+            campaigns = dice.choice(((), (key,)))
+            made = SuppressionList(key=dice.randrange(3), advertiser_key=shop_of(key), name="Staff",
+                                   campaign_keys=campaigns, active=dice.random() < 0.7)  # fmt: skip
+            snapshot.put(made)
         case 0:
             kind = dice.choice((make_creative, make_message))
             snapshot.put(kind(key=key * 10 + dice.randrange(2), campaign_key=key))
