@@ -16,6 +16,7 @@ from tests.web.api import (
     cards_body,
     conversion_body,
     product_body,
+    set_body,
     site_body,
 )
 
@@ -305,3 +306,86 @@ def test_an_audience_takes_rules_of_known_events_within_what_is_remembered(
     ):
         assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
     assert api.call("GET", path).json() == before
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [],
+        "all",
+        {"all": {}},
+        {"all": "view_item"},
+        {"all": [], "any": []},
+        {"any": [{"event": "view_item"}]},
+        {"any": [{"event": "view_itme", "retention_days": 1}]},
+        {"any": [{"event": "view_item", "retention_days": 1, "exclude": {}}]},
+        {"any": [{"event": "view_item", "retention_days": 1, "count": {"at_least": 0}}]},
+        {"any": [{"event": "view_item", "retention_days": 1, "count": {"at_most": 32}}]},
+        {"any": [{"event": "view_item", "retention_days": 1, "count": {"at_least": True}}]},
+        {"any": [{"event": "purchase", "retention_days": 1, "value": {"total_at_least_micros": 0}}]},
+        {"any": [{"event": "purchase", "retention_days": 1, "value": {"total": 5}}]},
+        {"any": [{"event": "view_item", "retention_days": 1, "items": {"product_set_id": "aud_1"}}]},
+        {"any": [{"event": "view_item", "retention_days": 1, "items": {"brands": ["x\x00"]}}]},
+        {"event": "view_item", "retention_days": 1, "average_price": {"at_least_micros": -1}},
+        {"any": [{"event": "view_item", "retention_days": 1}] * 41},
+    ],
+    ids=lambda rules: ascii(rules)[:60],
+)
+def test_nested_rules_of_no_sound_shape_are_refused(api: Api, world: World, rules: object) -> None:
+    body = {"advertiser_id": world.advertiser, "name": "Nested", "rules": rules}
+    response = api.call("POST", "/audiences", body)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize("depth", [4, 300, 1_200])
+def test_rules_nested_without_end_are_refused_and_harm_nobody(api: Api, world: World, depth: int) -> None:
+    text = '{"advertiser_id": "%s", "name": "Deep", "rules": %s%s}'
+    nested = '{"any":[' * depth + '{"event":"view_item","retention_days":1}' + "]}" * depth
+    content = text % (world.advertiser, nested, "")
+    headers = {"Content-Type": "application/json"}
+    response = api.call("POST", "/audiences", content=content, headers=headers)
+    assert response.status_code in (400, 422), response.text
+    assert response.json()["code"] in ("too_deep", "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"preset": "everybody"},
+        {"preset": "high_cart_value"},
+        {"preset": "high_cart_value", "threshold_micros": 0},
+        {"preset": "wishlist", "threshold_micros": 5},
+        {"preset": "wishlist", "inclusions": [{"event": "view_item", "retention_days": 1}]},
+        {"preset": "wishlist", "wait_minutes": -1},
+        {"preset": "wishlist", "stop_days": 0},
+        {"preset": "wishlist", "stop_days": "8"},
+    ],
+    ids=lambda fields: ascii(fields)[:60],
+)
+def test_a_preset_stands_for_itself(api: Api, world: World, fields: dict[str, object]) -> None:
+    response = api.call("POST", "/audiences", {"advertiser_id": world.advertiser, "name": "Made"} | fields)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+
+
+def test_an_audience_is_read_as_it_was_sent_and_leaves_its_other_form(api: Api, world: World) -> None:
+    bought = {"event": "purchase", "retention_days": 30, "count": {"at_most": 2}}
+    set_id = api.make(f"/advertisers/{world.advertiser}/product-sets", set_body())["id"]
+    seen = {
+        "event": "view_item", "retention_days": 7, "items": {"product_set_id": set_id, "brands": ["Acme"]},
+        "average_price": {"at_least_micros": 1, "at_most_micros": 9},
+    }  # fmt: skip
+    rules = {"all": [{"any": [seen, {"event": "ad_clicked", "retention_days": 35}]}, {"exclude": bought}]}
+    body = {"advertiser_id": world.advertiser, "name": "Nested", "rules": rules, "stop_days": None}
+    made = api.make("/audiences", body)
+    path = f"/audiences/{made['id']}"
+    assert (made["rules"], made["inclusions"], made["stop_days"]) == (rules, [], None)
+    flat = api.call("PATCH", path, {"inclusions": [seen], "exclusions": [bought]}).json()
+    assert (flat["rules"], flat["inclusions"], flat["exclusions"]) == (None, [seen], [bought])
+    again = api.call("PATCH", path, {"rules": rules, "wait_minutes": 5, "stop_days": 2}).json()
+    assert (again["rules"], again["inclusions"], again["exclusions"]) == (rules, [], [])
+    assert (again["wait_minutes"], again["stop_days"]) == (5, 2)
+    both = api.call("PATCH", path, {"rules": rules, "inclusions": [seen]})
+    assert both.json()["code"] == "audience_said_twice"
+    lifted = api.call("PATCH", path, {"stop_days": None}).json()
+    assert (lifted["stop_days"], lifted["rules"]) == (None, rules)
+    assert api.call("GET", path).json() == lifted

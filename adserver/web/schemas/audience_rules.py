@@ -7,9 +7,8 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from adserver.domain.audience import EVENTS_OF_RULES, MOST_COUNTED, Clause, ItemFilter, Rule
-from adserver.domain.identity import write_id
 from adserver.web.schemas.catalogue import ItemId
-from adserver.web.schemas.fields import Cap, Micros, ProductSetId, Strict
+from adserver.web.schemas.fields import Cap, Micros, ProductSetId, Strict, id_writer
 from adserver.web.schemas.product_sets import Words
 
 MOST_ITEMS = 2_000
@@ -52,7 +51,7 @@ class ItemFilterBody(Said):
     """Which items the event names: all that is said must hold of one of them, of a list one word."""
 
     item_ids: Annotated[list[ItemId], Field(default_factory=list, max_length=MOST_ITEMS)]
-    product_set_id: ProductSetId | None = None
+    product_set_id: Annotated[ProductSetId, id_writer("set")] | None = None
     categories: Words = Field(default_factory=list, description="beginnings, as in a product set")
     brands: Words = Field(default_factory=list)
 
@@ -179,11 +178,9 @@ def _said(kind: type[Any], names: tuple[str, str], values: tuple[int | None, int
 
 
 def _show_filter(items: ItemFilter) -> ItemFilterBody:
-    set_key = items.product_set_key
-    set_id: Any = None if set_key is None else write_id("set", set_key)
     return ItemFilterBody.model_construct(
         item_ids=list(items.item_ids),
-        product_set_id=set_id,
+        product_set_id=items.product_set_key,
         categories=list(items.categories),
         brands=list(items.brands),
     )
