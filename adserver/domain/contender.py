@@ -62,7 +62,7 @@ class Contender(msgspec.Struct, frozen=True):
     peace: Peace
     has_cap: bool  # of its own, or of a creative's
     caps_creatives: bool
-    pays_for_clicks: bool  # or for what follows them: views without one make it worth less
+    tires: bool  # it pays for clicks or what follows them, and views without one make it worth less
     widening: Widening | None = None  # None: it shows reminders only
     list_keys: frozenset[int] = frozenset()  # of suppression: whoever is on one of them is shown nothing
     trials: tuple["Trial", ...] = ()  # experiments, in which what a visitor may see depends on their arm
@@ -126,6 +126,7 @@ def _contender(
     runs = campaign.status is Status.ACTIVE and bool(live)
     audiences = [named.audience_key for named in campaign.terms.audience_rates]
     messages = [creative for creative in live if creative.template == MESSAGE]
+
     caps_creatives = any(creative.frequency_cap is not None for creative in live)
     return Contender(
         campaign,
@@ -142,7 +143,7 @@ def _contender(
         peace,
         campaign.frequency_cap is not None or caps_creatives,
         caps_creatives,
-        campaign.terms.pricing_model not in PER_THOUSAND,
+        peace.fatigue_views > 0 and campaign.terms.pricing_model not in PER_THOUSAND,
         _widening(campaign),
         list_keys,
     )
@@ -269,9 +270,7 @@ def _joint_of(contenders: tuple[Contender, ...]) -> Joint:
         max(bid.price for bid in bids),
         contenders[0].peace,
         max(contender.peace.heeds_ms for contender in contenders),
-        frozenset(
-            one.campaign.key for one in contenders if one.pays_for_clicks and one.own_bid.ecpm_micros == best
-        ),
+        frozenset(one.campaign.key for one in contenders if one.tires and one.own_bid.ecpm_micros == best),
         contenders[0].widening,
         None if second is None else (second.campaign.key, second.own_bid.ecpm_micros),
     )

@@ -373,7 +373,7 @@ class _Hearing:
 
     def _freshness(self, contender: Contender) -> float:
         """What its views without a click leave of a campaign's click rate."""
-        if not contender.pays_for_clicks or self._request.test:
+        if not contender.tires or self._request.test:
             return 1.0
         return fatigue_factor(self._sights.views_without_click(contender.campaign.key))
 

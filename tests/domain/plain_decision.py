@@ -449,7 +449,7 @@ def _one_of(creatives: list[Creative], candidate: Candidate, dice: float) -> Cre
 def _freshness(request: Request, profile: Profile | None, candidate: Candidate) -> float:
     campaign = candidate.contender.campaign
     per_thousand = campaign.terms.pricing_model in (PricingModel.CPM, PricingModel.VCPM)
-    if profile is None or request.test or per_thousand:
+    if profile is None or request.test or per_thousand or not candidate.contender.peace.fatigue_views:
         return 1.0
     return 10 / (10 + len(_unclicked(profile, campaign.key, request.now_ms)))
 
