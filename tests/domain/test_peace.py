@@ -30,12 +30,10 @@ from adserver.domain.visitor import (
     PURCHASE_RETENTION_MS,
     Preference,
     Profile,
-    Shown,
     fold_event,
     fold_preference,
     fold_touch,
 )
-from adserver.storage.batch import decode_profile, encode_profile
 from pixel.events import EventName
 from pixel.site_cookie import MOST_SEEN
 from tests.domain.makers import (
@@ -474,30 +472,6 @@ def test_a_cookie_of_before_names_campaigns_and_still_counts() -> None:
     assert snapshot.ad_of(12_345) == Ad(12_345)  # of nobody we know: one ad of the day's all the same
     sights = Sights(profile_of(((CAMPAIGN, NOW_MS // HOUR_MS, 2),), snapshot.ad_of), NOW_MS)
     assert sights.today == 2 and sights.of_advertiser(ADVERTISER, ONCE) == 2
-
-
-# ---- what is remembered ----
-
-
-def test_a_profile_of_before_is_read_and_counted_on() -> None:
-    old = msgspec.msgpack.encode(
-        [5, [[ADVERTISER, [], [[BOOTS.key, NOW_MS]]]], [[CAMPAIGN, [NOW_MS - 1]]], []]
-    )
-    profile = decode_profile(old)
-    assert profile.shown == [Shown(CAMPAIGN, [NOW_MS - 1])] and profile.shops[0].purchases[0].group_key == 0
-    see(profile, [NOW_MS])
-    assert profile.shown == [Shown(CAMPAIGN, [NOW_MS - 1, NOW_MS], ADVERTISER, [0, CREATIVE])]
-    assert decode_profile(encode_profile(profile)) == profile
-
-
-@given(st.lists(st.integers(0, 30), max_size=3 * MOST_SHOWN))
-def test_times_are_kept_in_order_and_bounded_with_a_creative_for_each(offsets: list[int]) -> None:
-    profile = Profile(0)
-    for offset in offsets:
-        see(profile, [NOW_MS + offset], creative_key=offset)
-    for shown in profile.shown:
-        assert shown.at_ms == sorted(shown.at_ms) and len(shown.at_ms) <= MOST_SHOWN
-        assert [at_ms - NOW_MS for at_ms in shown.at_ms] == shown.creative_keys
 
 
 def test_an_advertisers_own_purchases_of_before_burn_themselves_alone() -> None:
