@@ -1,6 +1,6 @@
 """Tables of what visitors looked at without saying who, and of what is learnt of it."""
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table
 
 from adserver.domain.identity import KEY_TIME_SHIFT
 from adserver.storage.columns import metadata
@@ -20,7 +20,7 @@ sessions = Table(
     "sessions",
     metadata,
     Column("advertiser_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("slice", BigInteger, primary_key=True, autoincrement=False),
+    Column("slice", BigInteger, primary_key=True, autoincrement=False, index=True),
     Column("at_ms", BigInteger, nullable=False, index=True),  # of its oldest visit
     Column("body", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
@@ -35,6 +35,11 @@ recommendations = Table(
     Column("parts", Integer, nullable=False),
     Column("learnt_of", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),  # the newest state of its sessions
+)
+Index(
+    "recommendations_outdated",
+    recommendations.c.version,
+    sqlite_where=recommendations.c.changed > recommendations.c.learnt_of,
 )
 
 # What is learnt, in parts by the remainder of the product's key.

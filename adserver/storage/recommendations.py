@@ -32,8 +32,17 @@ _decode_sessions = msgspec.msgpack.Decoder(ShopSessions).decode
 _decode_part = msgspec.msgpack.Decoder(dict[int, Learnt]).decode
 _decode_event = msgspec.msgpack.Decoder(Event).decode
 
-_SPAN = prepared(select(func.min(events.c.event_key), func.max(events.c.event_key)))
-_SLICES = prepared(select(session_slices.c.slice, session_slices.c.through_key))
+_SPAN = prepared(  # each by itself is found at an end of the table; both at once would be searched for
+    select(
+        select(func.min(events.c.event_key)).scalar_subquery(),
+        select(func.max(events.c.event_key)).scalar_subquery(),
+    )
+)
+_SLICES = prepared(
+    select(session_slices.c.slice, session_slices.c.through_key).where(
+        session_slices.c.slice >= bindparam("oldest")
+    )
+)
 _NEWEST_IN = prepared(
     select(events.c.event_key)
     .where(
@@ -224,7 +233,7 @@ class SqliteVisits:
         if last is None:
             return 0, []
         oldest = max(first, last - (kept_ms << KEY_TIME_SHIFT)) >> SLICE_SHIFT
-        through = {slice_: int(key) for slice_, key in self._reader.rows(_SLICES, {})}
+        through = {slice_: int(key) for slice_, key in self._reader.rows(_SLICES, {"oldest": oldest})}
         slices = range(oldest, (last >> SLICE_SHIFT) + 1)
         return oldest, [slice_ for slice_ in slices if self._is_uncut(slice_, through, slices[-1])]
 
