@@ -13,6 +13,7 @@ from adserver.domain.catalogue import Product
 from adserver.domain.contender import line_up_of
 from adserver.domain.decision import Candidate, Decision, Together, decide
 from adserver.domain.eligibility import Refusal
+from adserver.domain.membership import Memberships
 from adserver.domain.peace import (
     DEFAULT_POLICY,
     FATIGUE,
@@ -282,10 +283,10 @@ def test_a_form_begun_after_an_order_is_a_new_wish() -> None:
     [{"addresses_buyers": True}, {"audience_rates": (AudienceRate(VIEWERS, None),)}],
 )
 def test_a_campaign_for_buyers_has_no_rest(campaign: dict[str, object]) -> None:
-    audiences = {VIEWERS: make_audience(BUY, key=VIEWERS)}
+    audiences = Memberships({VIEWERS: make_audience(BUY, key=VIEWERS)})
     one = msgspec.structs.replace(candidate(**campaign), audiences=audiences)
     assert answer(bought(), one, AFTER) == ["sandals"]
-    viewers = {VIEWERS: make_audience(VIEW, key=VIEWERS)}
+    viewers = Memberships({VIEWERS: make_audience(VIEW, key=VIEWERS)})
     if "audience_rates" in campaign:
         assert answer(bought(), msgspec.structs.replace(one, audiences=viewers)) is Refusal.BOUGHT_ALREADY
 

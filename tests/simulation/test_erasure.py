@@ -36,7 +36,7 @@ from tests.simulation.shop import (
     tell,
 )
 
-ITEM = "7"
+ITEM, RIVALS_ITEM = "7", "8"
 LETTER = "letter-1"  # the embedder's key of a picture
 OTHER_NAMES = {"click_id", "token", "image_key"}  # of columns that name a visitor
 AT_ONCE = 6
@@ -70,6 +70,17 @@ def shop(server: RunningServer) -> Shop:
     return shop
 
 
+@pytest.fixture(scope="module")
+def rival(server: RunningServer) -> Shop:
+    """A shop that pays more, and holds half of its visitors out."""
+    rival = make_shop(server, [RIVALS_ITEM], {"cpc": CPC | {"rate_micros": 10 * int(CPC["rate_micros"])}})
+    with server.api() as api:
+        changed = api.patch(f"/advertisers/{rival.advertiser_id}", json={"holdout_bps": 5_000})
+        assert changed.status_code == 200, changed.text
+    await_every_worker(server)
+    return rival
+
+
 class Life(NamedTuple):
     """What a visitor has of us, and what only they said."""
 
@@ -80,11 +91,24 @@ class Life(NamedTuple):
     page: str
 
 
-async def lived(server: RunningServer, shop: Shop) -> Life:
+async def held_out(shop: Shop, rival: Shop, connection: Connection) -> Browser:
+    """One of the few whose decisions are sampled, and whom the rival holds out: its ad wins, and is not shown."""
+    for _ in range(MOST_BROWSERS):
+        browser, seen = Browser(), f"&id={RIVALS_ITEM}"
+        await tell(browser, connection, rival, "view_item", f"{seen}&event_id={event_id()}")
+        if not is_sampled(key_of(browser), time.time_ns() // 1_000_000, 0.5):
+            continue
+        await tell(browser, connection, rival, "view_item", f"{seen}&event_id={event_id()}")
+        if await ask_slot(browser, connection, shop.slots["300x250"]) is None:
+            return browser
+    raise AssertionError("nobody is held out")
+
+
+async def lived(server: RunningServer, shop: Shop, rival: Shop) -> Life:
     """Something in every table that can name a visitor."""
     page, slot = f"https://{SHOP_PAGE}/{secrets.token_hex(8)}", shop.slots["300x250"]
     async with Connection(server.url) as connection:
-        browser = await sampled_browser(connection, shop)
+        browser = await held_out(shop, rival, connection)
         for _ in range(3):
             said = f"&id={ITEM}&event_id={event_id()}&url={page}"
             assert (await tell(browser, connection, shop, "view_item", said)).event == "accepted"
@@ -109,16 +133,6 @@ def take_into_the_funnel(server: RunningServer) -> None:
         roll_up_funnel(storage, int(time.time() * 1000) + MINUTE_MS)
     finally:
         storage.close()
-
-
-async def sampled_browser(connection: Connection, shop: Shop) -> Browser:
-    """One visitor in twenty has their decisions sampled: the first such that comes."""
-    for _ in range(MOST_BROWSERS):
-        browser = Browser()
-        assert (await tell(browser, connection, shop, "page_view", "")).event == "accepted"
-        if is_sampled(key_of(browser), time.time_ns() // 1_000_000, 0.5):
-            return browser
-    raise AssertionError("no visitor is sampled")
 
 
 def put_on_a_list(server: RunningServer, shop: Shop, visitor: str) -> None:
@@ -248,8 +262,10 @@ async def forget_while_going_on(server: RunningServer, shop: Shop, life: Life) -
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_whoever_is_forgotten_while_their_tabs_go_on_is_in_no_file(server: RunningServer, shop: Shop) -> None:
-    life, other = asyncio.run(lived(server, shop)), asyncio.run(lived(server, shop))
+def test_whoever_is_forgotten_while_their_tabs_go_on_is_in_no_file(
+    server: RunningServer, shop: Shop, rival: Shop
+) -> None:
+    life, other = asyncio.run(lived(server, shop, rival)), asyncio.run(lived(server, shop, rival))
     key, forms, columns = key_of(life.browser), forms_of(life, shop), columns_that_name(server)
     assert {column for _, column in columns} == {"visitor_key", *OTHER_NAMES}
     naming = [table for table, column in columns if column == "visitor_key"]
@@ -274,11 +290,13 @@ def test_whoever_is_forgotten_while_their_tabs_go_on_is_in_no_file(server: Runni
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_the_receipt_is_given_when_the_files_are_clean(server: RunningServer, shop: Shop) -> None:
+def test_the_receipt_is_given_when_the_files_are_clean(
+    server: RunningServer, shop: Shop, rival: Shop
+) -> None:
     """Where nothing else goes on: no byte waits for a later checkpoint."""
 
     async def forgotten() -> Life:
-        life = await lived(server, shop)
+        life = await lived(server, shop, rival)
         async with Connection(server.url) as connection:
             assert (await forget(life, connection)).status == 200
         return life
