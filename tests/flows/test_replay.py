@@ -1,7 +1,9 @@
 """Decisions leave their samples as they are served, and `adserver replay` reads them beside the server."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -195,3 +197,13 @@ def test_without_a_database_the_command_says_where_it_looked(
     result = CliRunner().invoke(__main__.app, ["replay", "--campaign", CAMPAIGN_ID])
     assert result.exit_code == 2 and "set ADSERVER_DATA_DIR" in result.stderr
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_database_of_an_older_version_is_to_be_migrated_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "adserver.db")) as older:
+        older.execute("CREATE TABLE campaigns (key INTEGER)")
+    monkeypatch.setenv("ADSERVER_DATA_DIR", str(tmp_path))
+    result = CliRunner().invoke(__main__.app, ["replay", "--campaign", CAMPAIGN_ID])
+    assert result.exit_code == 2 and "run `adserver migrate`" in " ".join(result.stderr.split())
