@@ -99,6 +99,15 @@ class Family(StrEnum):
     OTHER = "other"
 
 
+class Device(StrEnum):
+    """What kind of machine a browser runs on, as far as it says."""
+
+    DESKTOP = "desktop"
+    MOBILE = "mobile"
+    TABLET = "tablet"
+    TV = "tv"
+
+
 class Rejection(StrEnum):
     """Why a hit, or one event of it, was not stored. Each is counted under its name."""
 

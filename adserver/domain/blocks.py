@@ -18,6 +18,7 @@ class Blocks(msgspec.Struct, frozen=True, gc=False):
     only_approved: bool = False  # nobody but the advertisers below
     approved: tuple[int, ...] = ()
     approved_domains: tuple[str, ...] = ()
+    separate_competitors: bool = False  # two who sell the same are not shown on one page
 
 
 NO_BLOCKS = Blocks()

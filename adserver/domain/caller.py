@@ -4,14 +4,18 @@ import msgspec
 
 from adserver.domain.sightings import Seen
 from pixel.consent import Region
-from pixel.events import Family, Rejection
+from pixel.events import Device, Family, Rejection
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where an address is: the country (ISO 3166, two capitals) and, if known, the region within it."""
+    """Where an address is: the country (ISO 3166, two capitals) and, if known, the region within it.
+
+    Some regions have others `within` them, as England has its counties.
+    """
 
     country: str
     region: str | None = None
+    within: str | None = None
 
 
 FOREIGN = "foreign"  # the flaw of a site's cookie that the browser sends on others too
@@ -22,8 +26,9 @@ class Caller(msgspec.Struct, frozen=True):
 
     `network` is its /24 or /48, as a number; None on this machine or network, where nothing is limited.
     `place` is where that is, if anybody knows.
-    `family` is all that is kept of the user agent. `from_own_site`: the browser itself says that the page
-    and this address are of one site, as where the merchant's own server passes requests on to us.
+    `family` and `device` are all that is kept of the user agent, `language` of those that its reader prefers.
+    `from_own_site`: the browser itself says that the page and this address are of one site, as where the
+    merchant's own server passes requests on to us.
     `visitor_key` is our cookie's, 0 without one; `cookie_flaw` names a cookie that was not ours.
     `seen_here` is what a page's site has of our ads by the cookie kept there, `seen_site_key` which site that
     is, `site_cookie_flaw` the cookie's flaw.
@@ -47,6 +52,8 @@ class Caller(msgspec.Struct, frozen=True):
     seen_here: tuple[Seen, ...] = ()
     seen_site_key: int = 0
     site_cookie_flaw: str | None = None
+    device: Device | None = None
+    language: str | None = None
 
 
 def on_site(caller: Caller, site_key: int) -> Caller:

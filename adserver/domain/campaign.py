@@ -12,6 +12,7 @@ from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel, Terms
 from adserver.domain.situation import Situation
 from adserver.domain.suggestion import PriceBand, ProductChoice
+from adserver.domain.targeting import NO_TARGETING, Targeting
 from creatives.card import Brand, Message, Offer
 
 # Here and elsewhere `gc=False`: what is frozen is part of no circle, and to look for circles through all
@@ -71,6 +72,9 @@ class Advertiser(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     annoyance_budget: int | None = None  # shows none after so many of anybody's a day; None: the operator's
     rest_after_purchase_days: int = REST_DAYS  # 0 for none
     burn: Burn | None = None  # of its campaigns that have no other; None: what was bought alone
+    competitors: tuple[int, ...] = ()  # whose ads never stand beside its own
+    competitor_domains: tuple[str, ...] = ()
+    competes_in: tuple[str, ...] = ()  # categories: nobody who sells such stands beside it either
     version: int = 1
     created_at_ms: int = 0
 
@@ -119,6 +123,7 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     landing_params: str = ""
     fallback_url: str | None = None
     created_at_ms: int = 0
+    targeting: Targeting = NO_TARGETING
 
 
 class Approval(StrEnum):

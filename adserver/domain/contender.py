@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from adserver.domain.aim import Aim, aim_of
 from adserver.domain.approval import live_version
 from adserver.domain.campaign import Campaign, Creative, Pacing, Status, creatives_for
 from adserver.domain.experiment import Entry, Experiment, Subject
@@ -65,6 +66,7 @@ class Contender(msgspec.Struct, frozen=True):
     tires: bool  # it pays for clicks or what follows them, and views without one make it worth less
     widening: Widening | None = None  # None: it shows reminders only
     list_keys: frozenset[int] = frozenset()  # of suppression: whoever is on one of them is shown nothing
+    aim: Aim | None = None  # whom it is for; None for everyone
     trials: tuple["Trial", ...] = ()  # experiments, in which what a visitor may see depends on their arm
     entry: Entry | None = None  # of an arm: that whoever sees it is in it
 
@@ -86,11 +88,15 @@ def contender_of(
     experiments: Sequence[Experiment] = (),
     peace: Peace | None = None,
     list_keys: frozenset[int] = frozenset(),
+    timezone: str = "UTC",
 ) -> Contender:
-    """The campaign made ready; `decide` judges it as if it were reckoned anew each time."""
-    peace = peace or peace_of(campaign, None)
-    whole = _contender(campaign, creatives, rates, peace, list_keys)
-    trials = tuple(_trial(one, campaign, creatives, rates, (peace, list_keys)) for one in experiments)
+    """The campaign made ready; `decide` judges it as if it were reckoned anew each time.
+
+    `timezone` is its advertiser's.
+    """
+    peace, aim = peace or peace_of(campaign, None), aim_of(campaign.targeting, timezone)
+    whole = _contender(campaign, creatives, rates, peace, list_keys, aim)
+    trials = tuple(_trial(one, campaign, creatives, rates, (peace, list_keys, aim)) for one in experiments)
     return msgspec.structs.replace(whole, trials=trials) if trials else whole
 
 
@@ -99,7 +105,7 @@ def _trial(
     campaign: Campaign,
     creatives: Sequence[Creative],
     rates: Rates,
-    rest: tuple[Peace, frozenset[int]],
+    rest: tuple[Peace, frozenset[int], Aim | None],
 ) -> Trial:
     """In an arm of audiences whoever belongs to any arm's is compared, and so enters before it is judged."""
     arms = []
@@ -120,7 +126,12 @@ def _among(campaign: Campaign, audience_keys: Sequence[int]) -> Campaign:
 
 
 def _contender(
-    campaign: Campaign, creatives: Sequence[Creative], rates: Rates, peace: Peace, list_keys: frozenset[int]
+    campaign: Campaign,
+    creatives: Sequence[Creative],
+    rates: Rates,
+    peace: Peace,
+    list_keys: frozenset[int],
+    aim: Aim | None,
 ) -> Contender:
     live = [shown for creative in creatives if (shown := live_version(creative)) is not None]
     runs = campaign.status is Status.ACTIVE and bool(live)
@@ -146,6 +157,7 @@ def _contender(
         peace.fatigue_views > 0 and campaign.terms.pricing_model not in PER_THOUSAND,
         _widening(campaign),
         list_keys,
+        aim,
     )
 
 
@@ -208,13 +220,15 @@ class Joint(msgspec.Struct, frozen=True):
     click_leaders: frozenset[int]  # the campaigns of those leaders that views without a click make worth less
     widening: Widening | None = None
     second: tuple[int, float] | None = None
+    aim: Aim | None = None
 
 
 class LineUp(msgspec.Struct, frozen=True, eq=False):
     """The contenders of an advertiser or of the page; `joint` is None where each must be judged alone.
 
     `has_sets` tells that some of them show only part of the catalogue, `widens` how some show more than
-    reminders; `audience_keys` and `list_keys` are those that any of them names.
+    reminders; `audience_keys` and `list_keys` are those that any of them names, `has_aims` that
+    some ask of the page.
     """
 
     contenders: tuple[Contender, ...]
@@ -226,6 +240,7 @@ class LineUp(msgspec.Struct, frozen=True, eq=False):
     widens: frozenset[ProductChoice] = frozenset()
     audience_keys: frozenset[int] = frozenset()
     list_keys: frozenset[int] = frozenset()
+    has_aims: bool = False
 
 
 def line_up_of(contenders: Sequence[Contender]) -> LineUp:
@@ -235,13 +250,15 @@ def line_up_of(contenders: Sequence[Contender]) -> LineUp:
     currencies = frozenset(contender.campaign.terms.currency for contender in together)
     shown = frozenset(contender.products_key for contender in together)
     widenings = frozenset(contender.widening for contender in together)
-    kinds = (owners, currencies, shown, widenings)
+    aims = frozenset(contender.aim for contender in together)
+    kinds = (owners, currencies, shown, widenings, aims)
     is_simple = all(len(kind) == 1 for kind in kinds) and all(map(_is_simple, together))
     joint = _joint_of(together) if is_simple else None
     widens = frozenset(one.choice for one in widenings if one is not None)
     audiences = frozenset(key for contender in together for key in contender.audience_bids or ())
     lists = frozenset[int]().union(*(contender.list_keys for contender in together))
-    return LineUp(together, keys, owners, currencies, joint, not shown <= owners, widens, audiences, lists)
+    asks = (not shown <= owners, widens, audiences, lists, not aims <= {None})
+    return LineUp(together, keys, owners, currencies, joint, *asks)
 
 
 def _is_simple(contender: Contender) -> bool:
@@ -273,6 +290,7 @@ def _joint_of(contenders: tuple[Contender, ...]) -> Joint:
         frozenset(one.campaign.key for one in contenders if one.tires and one.own_bid.ecpm_micros == best),
         contenders[0].widening,
         None if second is None else (second.campaign.key, second.own_bid.ecpm_micros),
+        contenders[0].aim,
     )
 
 
@@ -322,7 +340,8 @@ class Contenders:
         peace = peace_of(campaign, snapshot.advertisers.get(campaign.advertiser_key), self._policy)
         creatives, figures = snapshot.creatives_of(campaign.key), rates.get(campaign.key, NO_FIGURES)
         lists, trials = snapshot.suppressions_of(campaign), snapshot.experiments_of(campaign.key)
-        return contender_of(campaign, creatives, figures, trials, peace, lists)
+        timezone = snapshot.timezone_of(campaign.advertiser_key)
+        return contender_of(campaign, creatives, figures, trials, peace, lists, timezone)
 
     def _keep(self, owner_key: int, kept: _Kept) -> None:
         """The newest; those kept longest leave where there are too many."""

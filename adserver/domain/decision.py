@@ -7,6 +7,7 @@ from itertools import chain
 
 import msgspec
 
+from adserver.domain.aim import Aim, Miss
 from adserver.domain.audience import asks_for
 from adserver.domain.audience_size import UNCOUNTED, AudienceSize
 from adserver.domain.budget import Bucket
@@ -28,12 +29,14 @@ from adserver.domain.house_rules import HouseRules
 from adserver.domain.membership import NO_AUDIENCES, Memberships, Shelves, Standing, audience_for
 from adserver.domain.money import ZERO
 from adserver.domain.pacing import dice_of
+from adserver.domain.page import NO_PAGE, Page
 from adserver.domain.peace import (
     NOTHING_BURNT,
     UNTOUCHED,
     Afterwards,
     Sights,
     afterwards,
+    as_if_seen,
     bought_ms,
     fatigue_factor,
 )
@@ -54,6 +57,7 @@ REFUSAL_OF = {
     Standing.WAITS: Refusal.AUDIENCE_WAITS,
 }
 NO_SIZES: Mapping[int, AudienceSize] = {}
+_MISSED = {miss: Refusal(miss.value) for miss in Miss}
 _UNCAPPED = Bucket()
 _PURCHASE = EventName.PURCHASE  # looked up once: a member's name takes an enum eight times as long as this
 _PLENTY = Balance(_UNCAPPED, _UNCAPPED, _UNCAPPED, _UNCAPPED, ZERO, 0, 0)
@@ -62,7 +66,8 @@ _PLENTY = Balance(_UNCAPPED, _UNCAPPED, _UNCAPPED, _UNCAPPED, ZERO, 0, 0)
 class Request(msgspec.Struct, frozen=True):
     """What a slot asks: at most `cards` products for this visitor, now. `image` slots run no scripts.
 
-    `rules` are its publisher's: whom and what may not be shown there; None for none.
+    `rules` are its publisher's: whom and what may not be shown there; None for none. `page` is what is known
+    of the place, as far as some campaign asks for it.
     """
 
     slot: Slot
@@ -73,6 +78,8 @@ class Request(msgspec.Struct, frozen=True):
     rules: HouseRules | None = None
     visitor_key: int = 0  # by which experiments draw lots; 0 for whoever is in none
     list_keys: frozenset[int] = frozenset()  # of suppression, that the visitor is on
+    page: Page = NO_PAGE
+    spared: frozenset[int] = frozenset()  # campaigns that another slot of the page shows
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -234,7 +241,12 @@ class _Hearing:
         self._products = products if request.rules is None else request.rules.visible(products)
         self._dice = dice
         self._shops = {shop.advertiser_key: shop for shop in profile.shops} if profile is not None else {}
-        self._sights = Sights(profile, request.now_ms)
+        self._has_neighbours = bool(request.page.answers)
+        seen = profile
+        if self._has_neighbours and profile is not None:  # a cap counts what they show
+            seen = as_if_seen(profile, request.page.answers, request.now_ms)
+        self._sights = Sights(seen, request.now_ms)
+        self._aims: dict[Aim, Refusal | None] = {}
         self._members = around.members
         self._suggested = around.suggested
         self._known: dict[tuple[int, Widening | None], _Known] = {}
@@ -281,6 +293,8 @@ class _Hearing:
             and joint.from_ms <= request.now_ms < joint.until_ms
             and (not line_up.list_keys or line_up.list_keys.isdisjoint(request.list_keys))
             and not (request.image and joint.needs_script)
+            and (joint.aim is None or self._missed(joint.aim) is None)
+            and not (self._has_neighbours and self._stands_beside(line_up, joint))
             and bought_ms(shop) + joint.heeds_ms <= request.now_ms
             and not (joint.has_cap and not self._sights.shown.keys().isdisjoint(line_up.campaign_keys))
         )
@@ -310,6 +324,11 @@ class _Hearing:
             return False
         tired_of = self._sights.tired_of(joint.peace.fatigue_views)
         return bool(tired_of) and not tired_of.isdisjoint(line_up.campaign_keys)
+
+    def _stands_beside(self, line_up: LineUp, joint: Joint) -> bool:
+        """Whether the page's other slots have something against some of the line-up."""
+        is_rival = joint.advertiser_key in self._request.page.rivals
+        return is_rival or not self._request.spared.isdisjoint(line_up.campaign_keys)
 
     def _judge(self, candidate: Candidate) -> list[_Offer]:
         """What the candidate bids; nothing where there is a reason against it."""
@@ -351,7 +370,7 @@ class _Hearing:
         """What the candidate bids, or the first reason against it."""
         request, slot, contender = self._request, self._request.slot, candidate.contender
         no = request.rules.refusal(contender.campaign.advertiser_key) if request.rules else None
-        no = no or self._refusal(contender) or self._peace_refusal(candidate)
+        no = no or self._refusal(contender) or self._misplaced(contender) or self._peace_refusal(candidate)
         if no is not None:
             return no
         bid = self._bid_after_purchase(candidate)
@@ -477,6 +496,23 @@ class _Hearing:
         aside._known_products = after.products(self._known_products)
         aside._known, aside._situations = {}, {}
         return aside
+
+    def _misplaced(self, contender: Contender) -> Refusal | None:
+        """What the place, or what else stands there, has against the campaign."""
+        if contender.aim is None and not self._has_neighbours:
+            return None
+        request, campaign = self._request, contender.campaign
+        if campaign.advertiser_key in request.page.rivals:
+            return Refusal.COMPETITOR_ON_PAGE
+        no = None if contender.aim is None else self._missed(contender.aim)
+        return no or (Refusal.SHOWN_BESIDE if campaign.key in request.spared else None)
+
+    def _missed(self, aim: Aim) -> Refusal | None:
+        """What its targeting has against the page; asked once of campaigns that address the same."""
+        if aim not in self._aims:
+            miss = aim.miss(self._request.page, self._request.now_ms)
+            self._aims[aim] = None if miss is None else _MISSED[miss]
+        return self._aims[aim]
 
     def _bid(self, candidate: Candidate) -> Bid | Refusal:
         """For the visitor's sake where the campaign's audience holds them, else for the page's."""

@@ -35,6 +35,24 @@ class Refusal(StrEnum):
     ADVERTISER_BLOCKED = "advertiser_blocked"  # the publisher wants none of this advertiser's ads there
     ADVERTISER_NOT_APPROVED = "advertiser_not_approved"  # the publisher shows only those it said yes to
     CATEGORY_BLOCKED = "category_blocked"
+    COMPETITOR_ON_PAGE = "competitor_on_page"  # another slot of the page shows one: never both
+    # The place is none that the campaign's targeting asks for; `unknown` where nobody knows what it is.
+    COUNTRY_NOT_TARGETED = "country_not_targeted"
+    COUNTRY_UNKNOWN = "country_unknown"
+    SUBDIVISION_NOT_TARGETED = "subdivision_not_targeted"
+    SUBDIVISION_UNKNOWN = "subdivision_unknown"
+    DEVICE_NOT_TARGETED = "device_not_targeted"
+    DEVICE_UNKNOWN = "device_unknown"
+    LANGUAGE_NOT_TARGETED = "language_not_targeted"
+    LANGUAGE_UNKNOWN = "language_unknown"
+    SITE_NOT_TARGETED = "site_not_targeted"
+    PUBLISHER_NOT_TARGETED = "publisher_not_targeted"
+    CATEGORY_NOT_TARGETED = "category_not_targeted"
+    CATEGORY_UNKNOWN = "category_unknown"
+    KEYWORD_NOT_TARGETED = "keyword_not_targeted"
+    KEYWORD_UNKNOWN = "keyword_unknown"
+    HOUR_NOT_TARGETED = "hour_not_targeted"
+    SHOWN_BESIDE = "shown_beside"  # another slot of the page shows it, and there are others for this one
     BUDGET_EXHAUSTED = "budget_exhausted"
     PACED = "paced"
     FREQUENCY_CAP = "frequency_cap"

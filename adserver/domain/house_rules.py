@@ -51,6 +51,7 @@ class HouseRules:
         self._advertisers = advertisers
         self._wishes = [_wish(one) for one in blocks]
         self._categories = [category_path(text) for one in blocks for text in one.categories]
+        self.separates_competitors = any(one.separate_competitors for one in blocks)
         self._judged: dict[int, tuple[Advertiser, Refusal | None]] = {}
         self._blocked: dict[str, bool] = {}
 

@@ -1,7 +1,7 @@
 """What leaves people in peace: how often they see ads, when they tire of one, and what they have bought."""
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -16,6 +16,7 @@ from adserver.domain.campaign import (
     Period,
 )
 from adserver.domain.catalogue import Product
+from adserver.domain.page import Answered
 from adserver.domain.visitor import DAY_MS, MOST_SHOWN, Profile, Shop, Shown
 from pixel.events import EventName
 
@@ -134,6 +135,22 @@ class Sights:
             return set()
         often = [key for key, shown in self.shown.items() if len(shown.at_ms) >= fatigue_views]
         return {key for key in often if self.views_without_click(key) >= fatigue_views}
+
+
+def as_if_seen(profile: Profile, answers: Sequence[Answered], now_ms: int) -> Profile:
+    """The profile with what a page's other slots show counted as seen now, though not yet told."""
+    shown = {one.campaign_key: one for one in profile.shown}
+    for answer in answers:
+        known = shown.get(answer.campaign_key) or Shown(answer.campaign_key, [])
+        creatives = [0] * (len(known.at_ms) - len(known.creative_keys)) + known.creative_keys
+        shown[answer.campaign_key] = Shown(
+            answer.campaign_key,
+            [*known.at_ms, now_ms],
+            answer.advertiser_key,
+            [*creatives, answer.creative_key],
+            known.clicked_ms,
+        )
+    return msgspec.structs.replace(profile, shown=list(shown.values()))
 
 
 def times_since(shown: Shown, since_ms: int) -> int:

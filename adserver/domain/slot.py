@@ -40,6 +40,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     consent_held_at_ms: int | None = None
     blocks: Blocks = NO_BLOCKS
     created_at_ms: int = 0
+    categories: tuple[str, ...] = ()  # of what its pages are about; campaigns may ask for some
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -89,7 +89,10 @@ class Snapshot:
         """Take the newest state of an entity."""
         match entity:
             case Advertiser():
+                moved = self.timezone_of(entity.key) != entity.timezone
                 self.advertisers[entity.key] = entity
+                if moved:  # its campaigns' hours are others now
+                    self._note_changes(entity.key, NETWORK)
                 self.advertiser_keys[entity.public_id] = entity.key
                 self.rooms.forget(entity.key)
                 self.shelf.forget(entity.key)  # what is struck through is said of its country
@@ -183,6 +186,11 @@ class Snapshot:
         )
         caps = [one.frequency_cap for one in known if one is not None and one.frequency_cap is not None]
         return max([PERIOD_MS[Period.DAY], *(PERIOD_MS[cap.per] for cap in caps)])
+
+    def timezone_of(self, advertiser_key: int) -> str:
+        """In which an advertiser's days and hours are counted."""
+        advertiser = self.advertisers.get(advertiser_key)
+        return "UTC" if advertiser is None else advertiser.timezone
 
     def terms(self, campaign_key: int, version: int) -> Terms | None:
         """The terms of a campaign's version, if this worker has seen it."""

@@ -22,11 +22,20 @@ from adserver.domain.pricing import CONTEXTUAL, PricingModel, rate_of, smallest_
 from adserver.domain.product_set import ProductSet
 from adserver.domain.situation import LAPSED_AFTER_MS, Situation, form_is_open
 from adserver.domain.suggestion import Because, ProductChoice, Suggested
-from adserver.domain.visitor import DAY_MS, INTEREST_RETENTION_MS, PURCHASE_RETENTION_MS, Level, Profile, Shop
+from adserver.domain.visitor import (
+    DAY_MS,
+    INTEREST_RETENTION_MS,
+    PURCHASE_RETENTION_MS,
+    Level,
+    Profile,
+    Shop,
+    Shown,
+)
 from adserver.domain.worth import ecpm_micros
 from pixel.events import EventName
 from tests.domain.plain_audience import happened_at, picks_by_value, plain_since
 from tests.domain.plain_product_set import in_set
+from tests.domain.plain_targeting import targeting_refusal
 
 # Whose rate it is served at, what is seen, and of which situation of the visitor its words may speak.
 _Shown = tuple[int, Creative, tuple[Product, ...], Situation | None, Mapping[int, Because]]
@@ -151,6 +160,8 @@ def _offer(
     if barred:
         return barred
     no = refusal(campaign, candidate.contender.creatives, request.image, request.now_ms)
+    no = no or _place_refusal(request, campaign)
+    profile = _as_if_seen(request, profile)
     no = no or _peace_refusal(request, profile, candidate)
     if no is not None:
         return no
@@ -235,6 +246,31 @@ def _worn_out(request: Request, profile: Profile | None, creative: Creative) -> 
     sights = [sight for one in profile.shown for sight in zip(one.at_ms, one.creative_keys, strict=True)]
     times_ms = [at_ms for at_ms, creative_key in sights if creative_key == creative.key]
     return _is_reached(cap, times_ms, request.now_ms)
+
+
+def _place_refusal(request: Request, campaign: Campaign) -> Refusal | None:
+    """What the place, and what else stands there, has against the campaign."""
+    if campaign.advertiser_key in request.page.rivals:
+        return Refusal.COMPETITOR_ON_PAGE
+    no = targeting_refusal(campaign.targeting, request.page, request.now_ms)
+    return no or (Refusal.SHOWN_BESIDE if campaign.key in request.spared else None)
+
+
+def _as_if_seen(request: Request, profile: Profile | None) -> Profile | None:
+    """With what the page's other slots show; who cannot be counted stays so."""
+    if profile is None:
+        return None
+    sights = {one.campaign_key: one for one in profile.shown}
+    for one in request.page.answers:
+        was = sights.get(one.campaign_key, Shown(one.campaign_key, [], one.advertiser_key, []))
+        padded = [0] * (len(was.at_ms) - len(was.creative_keys)) + was.creative_keys
+        sights[one.campaign_key] = msgspec.structs.replace(
+            was,
+            at_ms=[*was.at_ms, request.now_ms],
+            advertiser_key=one.advertiser_key,
+            creative_keys=[*padded, one.creative_key],
+        )
+    return msgspec.structs.replace(profile, shown=list(sights.values()))
 
 
 def _shown(

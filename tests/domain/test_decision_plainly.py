@@ -74,6 +74,7 @@ from tests.domain.makers import (
     make_request,
     make_slot,
 )
+from tests.domain.placing import Placing
 
 SHOPS = (1, 2, 3)
 CATEGORIES = ("Shoes", "Shoes > Boots", "Wine")
@@ -94,6 +95,7 @@ class World:
         self.lots = random.Random(f"lots {seed}")  # apart, so that the worlds stay as they were
         self.experiments = experiments
         self.dice = self.random.random()
+        self.placing = Placing(seed)
         self.catalogue = self._catalogue()
         self.sets = {shop: self._set(shop) for shop in SHOPS}
         self.members = Members()
@@ -261,6 +263,7 @@ class World:
             burn=self._or(None, self._burn()),
             addresses_buyers=throw.random() < 0.1,
             contextual=throw.random() < 0.3,
+            targeting=self.placing.targeting(shop_key),
             audience_creatives=tuple(AudienceCreatives(audience, (key * 10,)) for audience in seen_by),
             pricing_model=throw.choice(list(PricingModel)),
             rate_micros=self._rate(),
@@ -349,9 +352,10 @@ class World:
         slot = make_slot(floor_cpm_micros=floor, currency=self.random.choice((None, "EUR")))
         cards = self.random.randint(1, 4)
         image, test = self._or(False, True), self._or(False, True)
-        lists = self._or(frozenset(), frozenset({0}), frozenset({1}))
+        lists, page = self._or(frozenset(), frozenset({0}), frozenset({1})), self.placing.page()
         asked = {"slot": slot, "cards": cards, "image": image, "test": test, "list_keys": lists}
-        return make_request(**asked, rules=self._rules(), visitor_key=self.lots.choice((0, *range(1, 20))))
+        asked |= {"page": page, "spared": self.placing.spared(page), "rules": self._rules()}
+        return make_request(**asked, visitor_key=self.lots.choice((0, *range(1, 20))))
 
 
 def test_the_answer_is_the_plain_one() -> None:
