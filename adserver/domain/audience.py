@@ -151,7 +151,7 @@ def days_kept_instead(audience: Audience, retention: Retention) -> int | None:
 
 def asks_for(audience: Audience, event: EventName) -> bool:
     """Whether it holds visitors for having done this."""
-    return any(rule.event is event for rule in _wanted_and_kept_out(audience)[0])
+    return any(rule.event == event for rule in _wanted_and_kept_out(audience)[0])
 
 
 # ---- which are refused ----

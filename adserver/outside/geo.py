@@ -45,8 +45,8 @@ class GeoFile:
         country = record.get("country", {}).get("iso_code") if isinstance(record, dict) else None
         if not country:
             return None
-        regions = record.get("subdivisions") or [{}]
-        return Place(country, regions[0].get("iso_code"))
+        regions = [one.get("iso_code") for one in record.get("subdivisions") or ()]
+        return Place(country, *regions[:2])
 
     def _look(self) -> None:
         with self._looking:

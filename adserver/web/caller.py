@@ -10,10 +10,10 @@ import msgspec
 
 from adserver.domain.caller import Caller, Place
 from adserver.ports import Geo
-from pixel.browsers import family
+from pixel.browsers import device, family
 from pixel.consent import Region
 from pixel.cookie import KeyRing, names_for, read_visitor
-from pixel.events import Family, Rejection
+from pixel.events import Device, Family, Rejection
 from pixel.region import region_of
 from pixel.robots import robot
 from pixel.site_cookie import read_site
@@ -30,6 +30,7 @@ _WANTED = frozenset(
     {
         b"host", b"cookie", b"origin", b"referer", b"user-agent", b"sec-gpc", b"sec-purpose", b"purpose",
         b"sec-fetch-site", b"x-purpose", b"x-moz", b"x-forwarded-for", b"authorization", b"if-none-match",
+        b"accept-language",
     }
 )  # fmt: skip
 
@@ -118,7 +119,7 @@ class Callers:
         site_cookie = read_site(cookie_header, keys, names)
         address = self._address(head, client)
         place = self._geo.place(address) if self._geo is not None else None
-        declared, family = _read_agent(header(b"user-agent", b"")[:_LONGEST_AGENT])
+        declared, family, device = _read_agent(header(b"user-agent", b"")[:_LONGEST_AGENT])
         return Caller(  # by place: of so many fields, the names cost each request more than all the rest
             self._region(address, place),
             _host_of(header(b"origin")) or _host_of(header(b"referer")),
@@ -136,6 +137,8 @@ class Callers:
             site_cookie.seen,
             site_cookie.site_key,
             site_cookie.flaw,
+            device,
+            _language(header(b"accept-language")),
         )
 
     def _robot(self, head: Head, declared: Rejection | None) -> Rejection | None:
@@ -197,10 +200,19 @@ def is_test(cookie_header: bytes) -> bool:
 
 
 @lru_cache(maxsize=_MOST_AGENTS)
-def _read_agent(user_agent: bytes) -> tuple[Rejection | None, Family]:
+def _read_agent(user_agent: bytes) -> tuple[Rejection | None, Family, Device | None]:
     """What a browser or robot says of itself."""
     text = user_agent.decode("latin-1")
-    return robot(text), family(text)
+    return robot(text), family(text), device(text)
+
+
+def _language(preferred: bytes | None) -> str | None:
+    """The first of the languages that a reader prefers, without its country; None for any or none."""
+    if not preferred:
+        return None
+    first = preferred[:_LONGEST_REMEMBERED].split(b",", 1)[0].split(b";", 1)[0]
+    tag = first.strip().split(b"-", 1)[0].lower()
+    return tag.decode("ascii") if tag.isalpha() and 2 <= len(tag) <= 3 else None
 
 
 def _host_of(address: bytes | None) -> str | None:

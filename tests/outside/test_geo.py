@@ -66,7 +66,8 @@ def test_an_address_has_a_country_or_none(geo: GeoFile, address: str, country: s
 
 def test_a_database_of_cities_knows_the_region_too(folder: Path) -> None:
     cities = GeoFile(folder / "GeoLite2-City-Test.mmdb")
-    assert cities.place("2.125.160.216") == Place("GB", "ENG")
+    assert cities.place("2.125.160.216") == Place("GB", "ENG", "WBK")
+    assert cities.place("81.2.69.142") == Place("GB", "ENG")
 
 
 def test_a_database_without_countries_knows_no_place(folder: Path) -> None:

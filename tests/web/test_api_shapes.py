@@ -60,7 +60,7 @@ FORGED: list[dict[str, object]] = [
     {"audiences": [{"audience_id": f"aud_{n:013}"} for n in range(21)]},
     {"contextual": "yes"},
     {"contextual": None},
-    {"targeting": {}},
+    {"targeting": {"colours": {"operand": "in", "values": ["red"]}}},
     {"status": "approved"},
     {"daily_budget_micros": -1},
     {"daily_budget_micros": 0},

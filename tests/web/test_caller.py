@@ -12,7 +12,7 @@ from adserver.web import caller
 from adserver.web.caller import CallerPolicy, Callers, network_of, read_head
 from pixel.consent import Region
 from pixel.cookie import KeyRing
-from pixel.events import Family, Rejection
+from pixel.events import Device, Family, Rejection
 
 STRICT, OPEN = Region.STRICT, Region.OPEN
 BROWSER = b"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
@@ -225,3 +225,29 @@ def test_what_is_remembered_of_addresses_is_bounded_and_nothing_long_is_kept() -
         callers._remembered_hop.cache_info().misses,
         caller._remembered_host.cache_info().misses,
     ) == before
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        (None, None),
+        ("", None),
+        ("fr-FR,fr;q=0.9,en-US;q=0.8", "fr"),
+        ("FR", "fr"),
+        ("de;q=0.7, en", "de"),
+        ("*", None),
+        ("x-klingon", None),
+        ("abcd", None),
+        ("\u00e9\u00e9", None),
+        ("haw-US", "haw"),
+        ("," * 500, None),
+    ],
+)
+def test_a_reader_prefers_one_language_without_its_country(header: str | None, language: str | None) -> None:
+    given_ = {} if header is None else {"accept_language": header}
+    assert ask(**given_).language == language
+
+
+def test_a_caller_has_the_kind_of_its_machine() -> None:
+    assert ask().device is Device.DESKTOP
+    assert ask(user_agent="curl/8.5").device is None

@@ -20,17 +20,18 @@ OWN = {"Origin": BASE_URL}
 
 
 class Visiting:
-    """The server's application on one event loop in a thread of its own."""
+    """The server's application on one event loop in a thread of its own, with `more` settings."""
 
-    def __init__(self, folder: Path) -> None:
-        settings = Settings(
-            data_dir=folder,
-            base_url=BASE_URL,
-            default_region=Region.OPEN,
-            debug_headers=True,
-            robots_refused=False,
-            click_delay_ms=0,
-        )
+    def __init__(self, folder: Path, **more: Any) -> None:
+        usual = {
+            "data_dir": folder,
+            "base_url": BASE_URL,
+            "default_region": Region.OPEN,
+            "debug_headers": True,
+            "robots_refused": False,
+            "click_delay_ms": 0,
+        }
+        settings = Settings(**usual | more)
         self.storage = own_storage(settings.database_path)
         self.server = Server(settings, self.storage)
         self.loop = asyncio.new_event_loop()

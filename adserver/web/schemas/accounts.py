@@ -1,6 +1,6 @@
 """Advertisers, publishers and API keys as JSON."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from msgspec.structs import asdict, replace
 from pydantic import Field, model_validator
@@ -14,11 +14,14 @@ from adserver.domain.payment import Funds
 from adserver.domain.slot import Publisher
 from adserver.flows.manage import NewKey
 from adserver.web.schemas.blocks import (
+    Advertisers,
     BlocksAnswer,
     BlocksChange,
     BlocksFields,
     Categories,
+    read_parties,
     show_blocks,
+    show_parties,
     with_blocks,
 )
 from adserver.web.schemas.fields import (
@@ -91,6 +94,22 @@ def show_rule(rule: ItemIdRule | None) -> ItemIdRuleBody | None:
     return None if rule is None else ItemIdRuleBody.model_construct(**asdict(rule))
 
 
+COMPETITORS = "by id or domain: advertisers whose ads never stand on one page with its own"
+COMPETES_IN = "categories: nobody who sells such stands on one page with it"
+RIVALS = ("competitors", "competes_in")
+Competitors = Annotated[Advertisers, Field(max_length=200)]
+
+
+def _rivals(given: dict[str, Any]) -> dict[str, Any]:
+    """What is said of competitors, under the names that the domain has."""
+    read: dict[str, Any] = {}
+    if "competitors" in given:
+        read["competitors"], read["competitor_domains"] = read_parties(given["competitors"])
+    if "competes_in" in given:
+        read["competes_in"] = tuple(dict.fromkeys(given["competes_in"]))
+    return read
+
+
 class AdvertiserDraft(Strict):
     name: Name
     domains: Domains
@@ -105,6 +124,8 @@ class AdvertiserDraft(Strict):
     refund_days: RefundDays = 30
     discreet: Flag = False
     categories: Categories = Field(default_factory=list, description="of what it sells; the operator's")
+    competitors: Competitors = Field(default_factory=list, description=COMPETITORS)
+    competes_in: Categories = Field(default_factory=list, description=COMPETES_IN)
     landing_params: LandingParams = ""
     webhook_url: Link | None = None
     item_id_rule: ItemIdRuleBody | None = None
@@ -119,6 +140,7 @@ class AdvertiserDraft(Strict):
         given = {name: getattr(self, name) for name in type(self).model_fields}
         given |= {"domains": tuple(self.domains), "item_id_rule": _rule(self.item_id_rule)}
         given["categories"] = tuple(self.categories)
+        given |= _rivals({name: given.pop(name) for name in RIVALS})
         return Advertiser(key=0, public_id="", **with_peace(given))
 
 
@@ -148,6 +170,8 @@ class AdvertiserChange(Change):
     refund_days: RefundDays | None = None
     discreet: Flag | None = None
     categories: Categories | None = None
+    competitors: Competitors | None = None
+    competes_in: Categories | None = None
     landing_params: LandingParams | None = None
     webhook_url: Link | None = None
     item_id_rule: ItemIdRuleBody | None = None
@@ -163,6 +187,7 @@ class AdvertiserChange(Change):
         given = with_peace(self.given())
         if "item_id_rule" in given:
             given["item_id_rule"] = _rule(self.item_id_rule)
+        given |= _rivals(given)
         for name in {"domains", "categories"} & given.keys():
             given[name] = tuple(given[name])
         return replace(advertiser, **given)
@@ -186,6 +211,8 @@ class AdvertiserAnswer(Strict):
     refund_days: int = Field(description="for so long a charge may be given back")
     discreet: bool
     categories: list[str] = Field(description="of what it sells: publishers may block them")
+    competitors: list[str] = Field(description=COMPETITORS)
+    competes_in: list[str] = Field(description=COMPETES_IN)
     landing_params: str
     webhook_url: str | None = Field(description="where notices are posted, see its `/webhook`")
     item_id_rule: ItemIdRuleBody | None = Field(description="see `/pixel`, which proposes one")
@@ -222,6 +249,8 @@ def show_advertiser(advertiser: Advertiser, funds: Funds) -> AdvertiserAnswer:
         refund_days=advertiser.refund_days,
         discreet=advertiser.discreet,
         categories=list(advertiser.categories),
+        competitors=show_parties(advertiser.competitors, advertiser.competitor_domains),
+        competes_in=list(advertiser.competes_in),
         landing_params=advertiser.landing_params,
         webhook_url=advertiser.webhook_url,
         item_id_rule=show_rule(advertiser.item_id_rule),

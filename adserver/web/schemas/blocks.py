@@ -1,4 +1,4 @@
-"""A publisher's blocks as JSON: the same four fields of a publisher, a site and a slot."""
+"""A publisher's blocks as JSON: the same fields of a publisher, a site and a slot."""
 
 from typing import Annotated, Any
 
@@ -27,7 +27,10 @@ def _category(text: str) -> str:
 Category = Annotated[Line, AfterValidator(_category)]
 Categories = Annotated[list[Category], Field(max_length=500)]
 Advertisers = Annotated[list[Annotated[Domain, AfterValidator(_advertiser)]], Field(max_length=5_000)]
-FIELDS = ("blocked_categories", "blocked_advertisers", "approve_advertisers", "approved_advertisers")
+FIELDS = (
+    "blocked_categories", "blocked_advertisers", "approve_advertisers", "approved_advertisers",
+    "separate_competitors",
+)  # fmt: skip
 
 
 class BlocksFields(Strict):
@@ -44,6 +47,9 @@ class BlocksFields(Strict):
         default=False, description="whether only `approved_advertisers` are shown"
     )
     approved_advertisers: Advertisers = Field(default_factory=list, description="by id or by domain")
+    separate_competitors: Flag = Field(
+        default=False, description="whether two advertisers who sell the same are kept off one page"
+    )
 
     def blocks(self) -> Blocks:
         return with_blocks(Blocks(), self.model_dump(include=set(FIELDS)))
@@ -54,6 +60,7 @@ class BlocksChange(Change):
     blocked_advertisers: Advertisers | None = None
     approve_advertisers: Flag | None = None
     approved_advertisers: Advertisers | None = None
+    separate_competitors: Flag | None = None
 
 
 class BlocksAnswer(Strict):
@@ -61,6 +68,7 @@ class BlocksAnswer(Strict):
     blocked_advertisers: list[str]
     approve_advertisers: bool
     approved_advertisers: list[str]
+    separate_competitors: bool
 
 
 def with_blocks(blocks: Blocks, given: dict[str, Any]) -> Blocks:
@@ -69,31 +77,34 @@ def with_blocks(blocks: Blocks, given: dict[str, Any]) -> Blocks:
     if "blocked_categories" in named:
         blocks = replace(blocks, categories=tuple(dict.fromkeys(named["blocked_categories"])))
     if "blocked_advertisers" in named:
-        keys, domains = _parties(named["blocked_advertisers"])
+        keys, domains = read_parties(named["blocked_advertisers"])
         blocks = replace(blocks, advertisers=keys, domains=domains)
     if "approved_advertisers" in named:
-        keys, domains = _parties(named["approved_advertisers"])
+        keys, domains = read_parties(named["approved_advertisers"])
         blocks = replace(blocks, approved=keys, approved_domains=domains)
     if "approve_advertisers" in named:
         blocks = replace(blocks, only_approved=named["approve_advertisers"])
+    if "separate_competitors" in named:
+        blocks = replace(blocks, separate_competitors=named["separate_competitors"])
     return blocks
 
 
 def show_blocks(blocks: Blocks) -> dict[str, Any]:
     return {
         "blocked_categories": list(blocks.categories),
-        "blocked_advertisers": _shown(blocks.advertisers, blocks.domains),
+        "blocked_advertisers": show_parties(blocks.advertisers, blocks.domains),
         "approve_advertisers": blocks.only_approved,
-        "approved_advertisers": _shown(blocks.approved, blocks.approved_domains),
+        "approved_advertisers": show_parties(blocks.approved, blocks.approved_domains),
+        "separate_competitors": blocks.separate_competitors,
     }
 
 
-def _parties(named: list[str]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def read_parties(named: list[str]) -> tuple[tuple[int, ...], tuple[str, ...]]:
     read = [read_id("adv", text) for text in named]
     keys = [key for key in read if key is not None]
     domains = [domain_from(text) for text, key in zip(named, read, strict=True) if key is None]
     return tuple(dict.fromkeys(keys)), tuple(dict.fromkeys(domain for domain in domains if domain))
 
 
-def _shown(keys: tuple[int, ...], domains: tuple[str, ...]) -> list[str]:
+def show_parties(keys: tuple[int, ...], domains: tuple[str, ...]) -> list[str]:
     return [*(write_id("adv", key) for key in keys), *domains]

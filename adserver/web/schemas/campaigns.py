@@ -17,6 +17,7 @@ from adserver.domain.identity import write_id
 from adserver.domain.money import ZERO
 from adserver.domain.pricing import CONVERSION_EVENTS, AudienceRate, PricingModel, ProductMatch, Terms
 from adserver.domain.suggestion import PriceBand, ProductChoice
+from adserver.domain.targeting import NO_TARGETING
 from adserver.flows.manage import Standing
 from adserver.web.schemas.fields import (
     AdvertiserId,
@@ -45,6 +46,7 @@ from adserver.web.schemas.peace import (
     show_cap,
     with_peace,
 )
+from adserver.web.schemas.targeting import TargetingBody, show_targeting
 from pixel.events import EventName
 
 
@@ -123,6 +125,9 @@ def _domain_fields(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any
     if "audiences" in given:
         given = _named_audiences(given.pop("audiences")) | given
     own = {_RENAMED.get(name, name): value for name, value in given.items() if name not in TERMS}
+    if "targeting" in own:
+        body = own["targeting"]
+        own["targeting"] = NO_TARGETING if body is None else body.targeting()
     if isinstance(band := own.get("price_band"), PriceBandBody):
         own["price_band"] = PriceBand(band.below_percent, band.above_percent)
     return with_peace(own), {name: given[name] for name in TERMS & given.keys()}
@@ -140,8 +145,6 @@ def _named_audiences(named: list[CampaignAudienceBody]) -> dict[str, Any]:
 
 
 class CampaignDraft(Strict):
-    """A new campaign. `targeting` is not in this version."""
-
     advertiser_id: AdvertiserId
     name: Name
     status: Literal[Status.DRAFT, Status.ACTIVE, Status.PAUSED] = Status.DRAFT
@@ -174,6 +177,7 @@ class CampaignDraft(Strict):
     )
     landing_params: LandingParams = ""
     fallback_url: Link | None = None
+    targeting: TargetingBody | None = Field(default=None, description="whom and where; null for everyone")
 
     def campaign_for(self, advertiser: Advertiser) -> Campaign:
         given = {name: getattr(self, name) for name in type(self).model_fields}
@@ -197,6 +201,7 @@ class CampaignChange(Change):
             "burn",
             "price_band",
             "fallback_url",
+            "targeting",
         }
     )
 
@@ -226,6 +231,7 @@ class CampaignChange(Change):
     product_match: ProductMatch | None = None
     landing_params: LandingParams | None = None
     fallback_url: Link | None = None
+    targeting: TargetingBody | None = Field(default=None, description="replaced whole; null for everyone")
 
     def edit(self, campaign: Campaign) -> Campaign:
         own, terms = _domain_fields(self.given())
@@ -274,6 +280,7 @@ class CampaignAnswer(Strict):
     product_match: ProductMatch
     landing_params: str
     fallback_url: str | None
+    targeting: TargetingBody | None
     spend_micros: int
     spend_today_micros: int
     pending_micros: int
@@ -317,6 +324,7 @@ def show_campaign(campaign: Campaign, standing: Standing) -> CampaignAnswer:
         product_match=terms.product_match,
         landing_params=campaign.landing_params,
         fallback_url=campaign.fallback_url,
+        targeting=show_targeting(campaign.targeting),
         spend_micros=standing.spend_micros,
         spend_today_micros=standing.spend_today_micros,
         pending_micros=standing.pending_micros,

@@ -4,11 +4,13 @@ from html import escape
 from typing import Annotated, ClassVar
 
 from msgspec.structs import replace
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.identity import write_id
 from adserver.domain.money import ZERO
+from adserver.domain.page import MOST_CATEGORIES, category_from
 from adserver.domain.slot import OnEmpty, Site, Slot
 from adserver.web.schemas.blocks import (
     FIELDS,
@@ -21,6 +23,7 @@ from adserver.web.schemas.blocks import (
 from adserver.web.schemas.fields import (
     Currency,
     Domains,
+    Line,
     Link,
     Micros,
     Name,
@@ -32,6 +35,19 @@ from adserver.web.schemas.fields import (
 )
 
 ClickPrefixes = Annotated[list[Link], Field(max_length=20)]
+
+
+def _category(text: str) -> str:
+    if category_from(text) is None:
+        raise PydanticCustomError(
+            "bad_category", "A category is written like `Sport > Football`, or IAB17-12"
+        )
+    return text
+
+
+PageCategories = Annotated[
+    list[Annotated[Line, AfterValidator(_category)]], Field(max_length=MOST_CATEGORIES)
+]
 Pixels = Annotated[int, Field(strict=True, ge=1, le=4_000)]
 
 
@@ -40,6 +56,7 @@ class SiteDraft(BlocksFields):
     name: Name
     domains: Domains
     click_prefixes: ClickPrefixes = Field(default_factory=list)
+    categories: PageCategories = Field(default_factory=list, description="what its pages are about")
 
     def site(self) -> Site:
         return Site(
@@ -48,6 +65,7 @@ class SiteDraft(BlocksFields):
             name=self.name,
             domains=tuple(self.domains),
             click_prefixes=tuple(self.click_prefixes),
+            categories=tuple(self.categories),
             blocks=self.blocks(),
         )
 
@@ -56,11 +74,12 @@ class SiteChange(BlocksChange):
     name: Name | None = None
     domains: Domains | None = None
     click_prefixes: ClickPrefixes | None = None
+    categories: PageCategories | None = None
     consent_hold: ConsentHold | None = Field(default=None, description="the operator's to change")
 
     def edit(self, site: Site) -> Site:
         given = self.given()
-        for name in {"domains", "click_prefixes"} & given.keys():
+        for name in {"domains", "click_prefixes", "categories"} & given.keys():
             given[name] = tuple(given[name])
         return replace(site, blocks=with_blocks(site.blocks, given), **given)
 
@@ -75,6 +94,7 @@ class SiteAnswer(BlocksAnswer):
     name: str
     domains: list[str]
     click_prefixes: list[str]
+    categories: list[str]
     consent_hold: ConsentHold = Field(description="`held`: its pages' word for consent is not believed")
     consent_held_at: ShownTime | None
     created_at: ShownTime
@@ -87,6 +107,7 @@ def show_site(site: Site) -> SiteAnswer:
         name=site.name,
         domains=list(site.domains),
         click_prefixes=list(site.click_prefixes),
+        categories=list(site.categories),
         consent_hold=site.consent_hold,
         consent_held_at=site.consent_held_at_ms,
         **show_blocks(site.blocks),
