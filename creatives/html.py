@@ -30,6 +30,7 @@ __all__ = [
     "compile_document",
     "house_document",
     "message_fragment",
+    "with_sheet",
 ]
 
 # Templates are cut at these characters. No advertiser can forge them: `plain_text` drops control characters.
@@ -263,6 +264,11 @@ def house_document(format_: Format, language: str, on_empty: str = "house") -> H
         format=format_,
     )
     return HouseDocument(_policy(style, script), html.encode())
+
+
+def with_sheet(body: bytes, sheet: str) -> bytes:
+    """A document, or the house's, that hands what is sealed there to the page that frames it."""
+    return body.replace(b"<body ", b'<body data-page="%s" ' % escape(sheet).encode(), 1)
 
 
 def _fragment(html: str) -> Fragment:

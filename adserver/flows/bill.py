@@ -193,7 +193,20 @@ class Bill:
             return str(caller.robot)
         if now_ms - token.decided_at_ms < self._policy.click_delay_ms and event is AdEvent.CLICK:
             return "too_soon"
+        if event is AdEvent.CLICK and self._is_elsewhere(token, caller):
+            return "elsewhere"
         return self._watch.suspicion(event, token, caller, now_ms) or ""
+
+    def _is_elsewhere(self, token: AdToken, caller: Caller) -> bool:
+        """Whether a click is known to come from a country that its campaign was not to be shown in.
+
+        A region may change on the way to work, and an unknown place proves nothing; what was shown under
+        earlier terms is judged by nobody's later ones.
+        """
+        campaign = self._snapshot.campaigns.get(token.campaign_key)
+        if caller.place is None or campaign is None or campaign.version != token.campaign_version:
+            return False
+        return campaign.targeting.leaves_out(caller.place.country)
 
     def _click_id(self, token: AdToken, now_ms: int, suspect: bool) -> str:
         click = msgspec.structs.replace(token, decided_at_ms=now_ms, visitor_key=0, test=suspect)

@@ -9,6 +9,7 @@ import msgspec
 from adserver.domain.caller import Caller
 from adserver.domain.campaign import Advertiser
 from adserver.domain.identity import read_id
+from adserver.domain.page_sheet import MOST_OTHERS
 from adserver.flows.collect import Collected
 from adserver.flows.draw import GIF, PNG, Drawn
 from adserver.flows.serve import CARDS_OF_IMAGE, Served, SlotRequest
@@ -164,7 +165,24 @@ def slot_request(ask: Ask, slot_id: str, cards: int = CARDS_OF_IMAGE) -> SlotReq
     fields = fields_of(ask.query)
     if fields.get("still") == "1":
         cards = 1
-    return SlotRequest(slot_key, fields.get("click"), fields.get("n"), said_in(fields), cards)
+    said, read = said_in(fields), fields.get
+    return SlotRequest(
+        slot_key,
+        read("click"),
+        read("n"),
+        said,
+        cards,
+        read("kw"),
+        read("cat"),
+        read("page"),
+        _others(fields["with"]) if "with" in fields else (),
+        int(place) if (place := read("place", "")) and place.isdecimal() and len(place) < 3 else 0,
+    )
+
+
+def _others(named: str) -> tuple[int, ...]:
+    """The page's other slots, by their ids and in their order; 0 for what is no id."""
+    return tuple(read_id("slot", one) or 0 for one in named.split(",", MOST_OTHERS)[:MOST_OTHERS])
 
 
 def fields_of(query: bytes) -> dict[str, str]:

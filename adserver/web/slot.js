@@ -6,6 +6,8 @@
 
   const HOST = new URL(script.src).origin;
   const PATIENCE_MS = Number(script.dataset.timeout) || 3000; // for a consent tool that does not answer
+  const MOST_OTHERS = 11; // slots that are answered along with one
+  const ANSWER_MS = 2000; // within which that one's document tells of them, or each asks for itself
   const earlier = window.rtConsent; // a stub's queue: the page may speak before we are here
   const places = new Map(); // div -> { frame, guessed, state, style before it collapsed }
   const said = {}; // what the page's consent tools said, as query parameters
@@ -13,6 +15,8 @@
   const tools = {};
   const entries = new WeakSet(); // of the dataLayer, heard
   let push; // ours, of the dataLayer
+  let sheet = 'new'; // what the page's slots were answered, sealed; we cannot read it
+  let asking; // the one place whose answer is waited for, and the others that come with it
   let patient = true;
 
   // A mistake of ours, or in what a page hands us, must never stop the publisher's own script.
@@ -118,13 +122,15 @@
 
   /* ---- frames ---- */
 
-  const addressOf = (id) => {
+  // `more`: the place's own part in what the page asks at once.
+  const addressOf = (div, more) => {
     const query = new URLSearchParams();
-    const fields = consentOf();
+    const stated = (name) => div.dataset[name] || script.dataset[name];
+    const fields = Object.assign(consentOf(), { kw: stated('keywords'), cat: stated('category'), page: sheet }, more);
     Object.keys(fields).forEach((name) => {
       if (fields[name] !== undefined && fields[name] !== '') query.append(name, fields[name]);
     });
-    return HOST + '/slot/' + encodeURIComponent(id) + '?' + query;
+    return HOST + '/slot/' + encodeURIComponent(div.dataset.slot) + '?' + query;
   };
 
   const size = (div, frame, width, height) => {
@@ -160,27 +166,55 @@
     return frame;
   };
 
-  const show = quietly((div) => {
+  const show = quietly((div, more) => {
     if (document.prerendering || document.readyState === 'loading') return; // who comes later may say no
     const known = places.get(div);
     if (known && known.frame) known.frame.remove();
     if (known && known.style !== undefined) div.style.cssText = known.style;
     const place = { frame: makeFrame(div), guessed: unheard.size > 0 };
     places.set(div, place);
-    place.frame.src = addressOf(div.dataset.slot);
+    place.frame.src = addressOf(div, more);
     div.appendChild(place.frame);
+    return place;
   });
+
+  // One asks for all that are new on the page, so that none shows what another does; then they ask for theirs.
+  const ask = (divs) => {
+    const others = divs.slice(1, MOST_OTHERS + 1);
+    const place = show(divs[0], { with: others.map((div) => div.dataset.slot).join() });
+    if (!place) return;
+    const round = (asking = { place, others });
+    const goOn = quietly(() => {
+      if (round === asking) answered();
+    });
+    place.frame.onload = () => setTimeout(goOn, 100); // it says nothing, then: an error's page, or an old server
+    setTimeout(goOn, ANSWER_MS);
+  };
+
+  const answered = () => {
+    const { others } = asking;
+    asking = undefined;
+    others.forEach((div, index) => {
+      if (div.isConnected) show(div, { place: others.length - index });
+    });
+    showAll();
+  };
 
   const showAll = quietly(() => {
     if (unheard.size && patient) return;
     places.forEach((place, div) => {
       if (!div.isConnected) places.delete(div);
-    });
-    document.querySelectorAll('[data-slot]').forEach((div) => {
-      const place = places.get(div);
       // What was asked without an answer of the consent tool is asked again once it has spoken.
-      if (!place || (place.guessed && !unheard.size && place.state !== 'passback')) show(div);
+      else if (place.guessed && !unheard.size && place.state !== 'passback') {
+        place.guessed = false;
+        place.stale = true;
+        asking = undefined;
+        sheet = 'new';
+      }
     });
+    const due = (div) => !places.has(div) || places.get(div).stale;
+    const divs = Array.from(document.querySelectorAll('[data-slot]')).filter(due);
+    if (divs.length && !asking) ask(divs);
   });
 
   /* ---- what the documents tell ---- */
@@ -229,6 +263,10 @@
       if (place.frame.contentWindow !== event.source) return;
       if (data.slot !== 'closed') size(div, place.frame, Number(data.width), Number(data.height));
       place.state = data.slot;
+      if (asking && asking.place === place) {
+        sheet = data.page || sheet;
+        Promise.resolve().then(quietly(answered));
+      }
       const onEmpty = data.slot === 'empty' ? div.dataset.onEmpty || data.onEmpty : undefined;
       if (onEmpty) empty(div, place, onEmpty);
       if (data.slot === 'closed') close(div, place);
@@ -242,8 +280,9 @@
   window.rtSlots = {
     // New places are found; a div is asked again, unless the publisher's own tag has taken it.
     refresh: quietly((div) => {
-      if (!div) showAll();
-      else if (!places.has(div) || places.get(div).state !== 'passback') show(div);
+      const place = places.get(div);
+      if (place && place.state !== 'passback') place.stale = true;
+      showAll();
     }),
   };
 

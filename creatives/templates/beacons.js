@@ -50,16 +50,16 @@
   }
 
   // A background tab draws nothing, so nothing has begun to render there.
-  function whenVisible() {
+  function wake() {
     if (document.visibilityState === "hidden") { return; }
-    document.removeEventListener("visibilitychange", whenVisible);
+    document.removeEventListener("visibilitychange", wake);
     begin();
   }
-  document.addEventListener("visibilitychange", whenVisible);
-  whenVisible();
+  document.addEventListener("visibilitychange", wake);
+  wake();
 
   // To whoever frames us, so that the page may size the frame; that an ad is here is all it says.
   if (window.parent !== window) {
-    window.parent.postMessage({ slot: "filled", width: body.offsetWidth, height: body.offsetHeight }, "*");
+    window.parent.postMessage({ slot: "filled", width: body.offsetWidth, height: body.offsetHeight, page: body.dataset.page }, "*");
   }
 })();

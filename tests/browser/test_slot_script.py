@@ -104,9 +104,13 @@ class Reader:
         assert sorted(self.page.evaluate("heard")) == sorted(expected)
 
     def questions(self, count: int) -> list[dict[str, str]]:
-        """The queries of the slots asked for, once there are `count` of them."""
+        """The queries of the slots asked for, once there are `count` of them: what they say of consent.
+
+        What slots of one page say of each other is not of consent; test_slots_together.py is about that.
+        """
         for _ in range(100):
-            found = [dict(parse_qsl(urlsplit(url).query)) for url in self.asked if "/slot/" in url]
+            asked = [dict(parse_qsl(urlsplit(url).query)) for url in self.asked if "/slot/" in url]
+            found = [{name: said for name, said in one.items() if name != "page"} for one in asked]
             if len(found) >= count:
                 break
             self.page.wait_for_timeout(20)

@@ -9,6 +9,7 @@ from adserver.domain.in_flight import Expected
 from adserver.domain.pricing import CONTEXTUAL
 from adserver.domain.visitor import Profile
 from adserver.flows.serve import CARDS_OF_IMAGE, ServingPolicy, SlotRequest
+from adserver.flows.serve.asked import Stated
 from adserver.flows.serve.judge import Judge
 from adserver.storage.embedded import Storage
 from pixel.consent import Said
@@ -67,7 +68,9 @@ def answer(world: World, nothing: Storage) -> Decision | NoAd:
     site = world.memory.snapshot.sites[slot.site_key]
     consent = judge.consent(site, ask, world.caller)
     image_cards = ask.cards if given.get("image") else 0
-    return judge.judge(slot, site, consent, world.caller, world.now_ms, image_cards).answer
+    return judge.judge(
+        slot, site, consent, world.caller, world.now_ms, Stated(image_cards=image_cards)
+    ).answer
 
 
 def _refresh(*, missing: bool = False) -> None:

@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from adserver.domain.approval import live_version
 from adserver.domain.caller import Caller, on_site
 from adserver.domain.catalogue import card_of
 from adserver.domain.click_prefix import allowed_prefix
@@ -17,6 +18,8 @@ from adserver.domain.looks import Looks
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.offer import still
+from adserver.domain.page import Answered
+from adserver.domain.page_sheet import NEW, Promised, Sheet, answers_on, promised_to, seal, unsealed
 from adserver.domain.pricing import BILLED_EVENT, smallest_price
 from adserver.domain.sightings import noted, seconds_needed
 from adserver.domain.slot import OnEmpty, Site, Slot
@@ -34,12 +37,14 @@ from adserver.flows.serve.asked import (
     ServingPolicy,
     SlotRequest,
     image_key,
+    stated_in,
 )
+from adserver.flows.serve.given import Given, promise_of, token_of_promise
 from adserver.flows.serve.judge import Judge, Judged, Viewer, visitor_of
 from adserver.ports import Clock, Refreshed, Stores
 from adserver.writes import EnterExperiments, KeepDecisionSample, RecordDecision, RecordGhost, SeenAtSlot
 from creatives.formats import FORMATS
-from creatives.html import Beacons, HouseDocument, Look, house_document
+from creatives.html import Beacons, HouseDocument, Look, house_document, with_sheet
 from creatives.ready import Ready
 from pixel.cookie import names_for
 from pixel.site_cookie import expire_site, mint_site, set_site
@@ -83,19 +88,85 @@ class Serve:
         if slot is None:
             return None
         now_ms = self._clock()
+        if ask.sheet is not None:
+            return self._document_of_page(ask, slot, caller, now_ms)
+        return self._show(self._give(ask, slot, caller, now_ms), ask, slot, caller, now_ms)
+
+    def _document_of_page(self, ask: SlotRequest, slot: Slot, caller: Caller, now_ms: int) -> Served:
+        """The same as one of several: what was promised this slot, or what suits beside the others.
+
+        Who does not ask for a promise is told the page's new sheet, on which stand the others that it names.
+        """
+        sheet, given = self._sheet(ask, slot, caller, now_ms)
+        if given is None:
+            given = self._give(ask, slot, caller, now_ms, sheet)
+        served = self._show(given, ask, slot, caller, now_ms)
+        if not ask.place:
+            sheet = self._promised(ask, slot, caller, now_ms, (*sheet, promise_of(given, slot, now_ms)))
+            served.body = with_sheet(served.body, seal(sheet, self._secrets.tokens))
+        return served
+
+    def _sheet(self, ask: SlotRequest, slot: Slot, caller: Caller, now_ms: int) -> tuple[Sheet, Given | None]:
+        """What stands beside the slot, and what was promised to it, if that can be kept."""
+        if ask.sheet == NEW:
+            return (), None
         site = self._snapshot.sites[slot.site_key]
-        judged = self._decide(slot, site, ask, on_site(caller, site.key), now_ms)
-        answer, viewer, impression_id = judged.answer, judged.viewer, 0
-        if isinstance(answer, NoAd):
-            served = self.house(slot)
-        else:
+        viewer = self._judge.viewer(self._judge.consent(site, ask, caller), on_site(caller, site.key))
+        sheet = unsealed(ask.sheet or NEW, self._secrets.tokens, viewer.visitor_key, now_ms)
+        promised = promised_to(sheet, ask.place, slot.key, now_ms)
+        given = None if promised is None else self._kept(promised, viewer)
+        return tuple(one for one in sheet if one is not promised), given
+
+    def _promised(self, ask: SlotRequest, slot: Slot, caller: Caller, now_ms: int, sheet: Sheet) -> Sheet:
+        """The sheet, and on it what the page's other slots will show; of another site's, nothing is said."""
+        for key in ask.others:
+            other = self._snapshot.slots.get(key)
+            if other is None or other.site_key != slot.site_key:
+                sheet = (*sheet, Promised(0, now_ms))
+            else:
+                given = self._give(ask, other, caller, now_ms, sheet)
+                sheet = (*sheet, promise_of(given, other, now_ms))
+        return sheet
+
+    def _kept(self, promised: Promised, viewer: Viewer) -> Given | None:
+        """What was promised, as it was; None where it cannot be shown any more."""
+        if not promised.campaign_key:
+            return Given(NoAd({}), viewer)
+        snapshot = self._snapshot
+        campaign = snapshot.campaigns.get(promised.campaign_key)
+        if campaign is None or campaign.version != promised.campaign_version:
+            return None
+        live = map(live_version, snapshot.creatives_of(campaign.key))
+        creative = next((one for one in live if one and one.key == promised.creative_key), None)
+        found = self._judge.products({campaign.advertiser_key: promised.product_keys})
+        products = tuple(found[key] for key in promised.product_keys if key in found and found[key].in_stock)
+        if creative is None or len(products) < len(promised.product_keys):
+            return None
+        audience_key, situation = promised.audience_key, promised.situation
+        answer = Decision(campaign, creative, products, 0.0, {}, audience_key, situation=situation)
+        return Given(answer, viewer, token_of_promise(promised))
+
+    def _give(self, ask: SlotRequest, slot: Slot, caller: Caller, now_ms: int, sheet: Sheet = ()) -> Given:
+        """The slot's answer, counted and noted, beside what the page's others were answered."""
+        site = self._snapshot.sites[slot.site_key]
+        answers = answers_on(sheet) if sheet else ()
+        judged = self._decide(slot, site, ask, on_site(caller, site.key), now_ms, 0, answers)
+        answer, viewer = judged.answer, judged.viewer
+        token = None
+        if isinstance(answer, Decision):
             token = self._token(answer, slot, viewer.visitor_key, now_ms, caller)
             self._note(answer, token, now_ms)
-            impression_id = token.impression_id
-            served = self._render(answer, token, slot, site, ask.click_prefix)
         if judged.sample:
-            self._keep_sample(judged, slot, now_ms, impression_id)
-        served.set_cookie = self._site_cookie(answer, viewer, site, caller, now_ms)
+            self._keep_sample(judged, slot, now_ms, token.impression_id if token is not None else 0)
+        return Given(answer, viewer, token)
+
+    def _show(self, given: Given, ask: SlotRequest, slot: Slot, caller: Caller, now_ms: int) -> Served:
+        site, answer = self._snapshot.sites[slot.site_key], given.answer
+        if isinstance(answer, NoAd) or given.token is None:
+            served = self.house(slot)
+        else:
+            served = self._render(answer, given.token, slot, site, ask.click_prefix)
+        served.set_cookie = self._site_cookie(answer, given.viewer, site, caller, now_ms)
         return served
 
     def _render(
@@ -197,7 +268,8 @@ class Serve:
             return None
         site = self._snapshot.sites[slot.site_key]
         consent = self._judge.consent(site, ask, caller)
-        return self._judge.judge(slot, site, consent, on_site(caller, site.key), self._clock()).answer
+        here, now_ms = on_site(caller, site.key), self._clock()
+        return self._judge.judge(slot, site, consent, here, now_ms, stated_in(ask)).answer
 
     def _slot(self, slot_key: int) -> Slot | None:
         self._refresh()
@@ -206,7 +278,14 @@ class Serve:
         return self._snapshot.slots.get(slot_key)
 
     def _decide(
-        self, slot: Slot, site: Site, ask: SlotRequest, caller: Caller, now_ms: int, image_cards: int = 0
+        self,
+        slot: Slot,
+        site: Site,
+        ask: SlotRequest,
+        caller: Caller,
+        now_ms: int,
+        image_cards: int = 0,
+        answers: tuple[Answered, ...] = (),
     ) -> Judged:
         """The answer, counted. An image shows at most `image_cards`."""
         consent = self._judge.consent(site, ask, caller)
@@ -216,7 +295,8 @@ class Serve:
         elif image_cards and ask.embed_key and not consent.may_store:
             self._memory.tally.add(slot.key, "untied")  # a key of each recipient's would name them
         else:
-            judged = self._judge.judge(slot, site, consent, caller, now_ms, image_cards)
+            stated = stated_in(ask, image_cards, answers)
+            judged = self._judge.judge(slot, site, consent, caller, now_ms, stated)
             self._note_ghosts(judged.answer, slot, judged.viewer, now_ms)
             self._enter(judged.answer, judged.viewer, now_ms)
         self._see(judged.viewer, caller, now_ms)

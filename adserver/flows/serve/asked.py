@@ -5,6 +5,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from adserver.domain.page import Answered
 from adserver.domain.peace import DEFAULT_POLICY, PeacePolicy
 from adserver.domain.sensitive import HOUSE_LIST
 from adserver.domain.token import AdToken
@@ -48,6 +49,29 @@ class SlotRequest(msgspec.Struct, frozen=True):
     embed_key: str | None = None  # `n`: ties an image to its link
     said: Said = NOTHING_SAID
     cards: int = CARDS_OF_IMAGE  # of an image; a still has one
+    keywords: str | None = None  # what the publisher says of the page, not yet read
+    categories: str | None = None
+    sheet: str | None = None  # what the page's slots were answered before, sealed
+    others: tuple[int, ...] = ()  # the page's slots to answer along with this one; 0 for what is none
+    place: int = 0  # of what the sheet promises this slot, from its end; 0 where it is to be decided
+
+
+class Stated(msgspec.Struct, frozen=True):
+    """What a page's request says of the page, what its other slots were answered, and what it shows."""
+
+    keywords: str | None = None
+    categories: str | None = None
+    answers: tuple[Answered, ...] = ()
+    image_cards: int = 0  # the most that an image shows; 0 for a document
+
+
+NOTHING_STATED = Stated()
+
+
+def stated_in(ask: SlotRequest, image_cards: int = 0, answers: tuple[Answered, ...] = ()) -> Stated:
+    if not (ask.keywords or ask.categories or answers or image_cards):
+        return NOTHING_STATED
+    return Stated(ask.keywords, ask.categories, answers, image_cards)
 
 
 class Served(msgspec.Struct):

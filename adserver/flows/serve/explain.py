@@ -14,10 +14,10 @@ from adserver.domain.sightings import profile_of
 from adserver.domain.slot import Slot
 from adserver.domain.verdict import Verdict, verdicts
 from adserver.domain.visitor import Profile
-from adserver.flows.serve.asked import CARDS_OF_IMAGE, ServingPolicy, SlotRequest
+from adserver.flows.serve.asked import CARDS_OF_IMAGE, ServingPolicy, SlotRequest, Stated, stated_in
 from adserver.flows.serve.judge import Fetched, Judge, Viewer
 from adserver.ports import Clock, Refreshed, Stores
-from pixel.consent import Basis, Consent
+from pixel.consent import Basis, Consent, Region
 from pixel.cookie import visitor_behind
 
 ALLOWED = Consent(Basis.OPEN_REGION, True, True, True, True, True)
@@ -92,10 +92,11 @@ class Explain:
             return None
         at_ms = self._clock() if question.at_ms is None else question.at_ms
         site = self._memory.snapshot.sites[slot.site_key]
-        cards = CARDS_OF_IMAGE if question.image else 0
+        stated = Stated(image_cards=CARDS_OF_IMAGE if question.image else 0)
+        caller = Caller(Region.OPEN, test=question.test)
         viewer = self._viewer(question)
         with self._turn:
-            fetched = self._judge.fetch_for(viewer, slot, site, at_ms, cards, test=question.test)
+            fetched = self._judge.fetch_for(viewer, slot, site, caller, at_ms, stated)
         return self._explained(slot, fetched, question.dice, question.advertiser_key)
 
     def ask_as(self, ask: SlotRequest, caller: Caller) -> Explained | None:
@@ -107,7 +108,8 @@ class Explain:
         site = self._memory.snapshot.sites[slot.site_key]
         consent = self._judge.consent(site, ask, caller)
         with self._turn:
-            fetched = self._judge.fetch(slot, site, consent, on_site(caller, site.key), now_ms)
+            here = on_site(caller, site.key)
+            fetched = self._judge.fetch(slot, site, consent, here, now_ms, stated_in(ask))
         if fetched is None:
             return Explained(slot, now_ms, 0.0, NoAd({}), [], 0.0)
         return self._explained(slot, fetched, None, None)

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 
 import msgspec
 
+from adserver.domain.beside import beyond, decide_beside
 from adserver.domain.caller import Caller, is_from
 from adserver.domain.catalogue import Product
 from adserver.domain.choice import all_choices, choose_products, first_choices, is_settled
@@ -17,7 +19,9 @@ from adserver.domain.holdout import Candidates, heard_for
 from adserver.domain.house_rules import HouseRules, HouseRulesOf
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
+from adserver.domain.page import NO_PAGE, Page
 from adserver.domain.peace import bought_ms
+from adserver.domain.rivals import rivals_of
 from adserver.domain.sensitive import Sensitive
 from adserver.domain.sightings import profile_of
 from adserver.domain.slot import Site, Slot
@@ -25,7 +29,8 @@ from adserver.domain.slot_counts import is_foreign
 from adserver.domain.snapshot import Snapshot
 from adserver.domain.suggestion import ProductChoice, Suggested, learnt_of, suggested
 from adserver.domain.visitor import Profile, Shop
-from adserver.flows.serve.asked import ServingPolicy, SlotRequest
+from adserver.domain.whereabouts import page_at
+from adserver.flows.serve.asked import NOTHING_STATED, ServingPolicy, SlotRequest, Stated
 from adserver.ports import Clock, Refreshed, Stores
 from creatives.formats import FORMATS
 from pixel.consent import Consent, Signals
@@ -57,14 +62,27 @@ class Fetched(msgspec.Struct, frozen=True):
     besides: Mapping[int, Suggested]
 
     def heard(self, dice: float) -> Heard:
-        """By this throw; where the winner holds the visitor out, its ad is a ghost, and another answers."""
+        """By this throw, and beside what the page's other slots show."""
+        if not self.request.page.answers:
+            return self._heard(self.request, self.products, dice)
+        tried: list[Heard] = []
+
+        def answered(asked: Request, shown: Mapping[int, Product]) -> Decision | NoAd:
+            tried.append(self._heard(asked, shown, dice))
+            return tried[-1].answer
+
+        decide_beside(self.request, self.products, answered)
+        return tried[-1]
+
+    def _heard(self, request: Request, products: Mapping[int, Product], dice: float) -> Heard:
+        """Where the winner holds the visitor out, its ad is a ghost, and another answers."""
         profile, known = self.viewer.profile, self.known
         around = Surroundings(known.members, self.besides, known.audience_sizes)
 
         def ask(candidates: Candidates) -> Heard:
-            return hear(self.request, profile, candidates, self.products, dice, around)
+            return hear(request, profile, candidates, products, dice, around)
 
-        if self.request.test or not self.viewer.visitor_key:
+        if request.test or not self.viewer.visitor_key:
             return ask(self.candidates)
         return heard_for(self.candidates, ask, self._holds_out)
 
@@ -107,7 +125,8 @@ class Judge:
         self._policy = policy
         self._sensitive = Sensitive(policy.sensitive_categories)
 
-    def _viewer(self, consent: Consent, caller: Caller) -> Viewer:
+    def viewer(self, consent: Consent, caller: Caller) -> Viewer:
+        """Who looks, as far as the consent lets us know."""
         visitor_key = visitor_of(caller, consent)
         profile = self._profiles.profile(visitor_key) if visitor_key else None
         if profile is not None:
@@ -116,9 +135,9 @@ class Judge:
         return Viewer(consent, 0, seen_here)
 
     def judge(
-        self, slot: Slot, site: Site, consent: Consent, caller: Caller, now_ms: int, image_cards: int = 0
+        self, slot: Slot, site: Site, consent: Consent, caller: Caller, now_ms: int, stated: Stated
     ) -> Judged:
-        fetched = self.fetch(slot, site, consent, caller, now_ms, image_cards)
+        fetched = self.fetch(slot, site, consent, caller, now_ms, stated)
         if fetched is None:
             return Judged(NoAd({}), Viewer(consent))
         dice = self._dice()
@@ -129,26 +148,37 @@ class Judge:
         return Judged(heard.answer, viewer, sample)
 
     def fetch(
-        self, slot: Slot, site: Site, consent: Consent, caller: Caller, now_ms: int, image_cards: int = 0
+        self,
+        slot: Slot,
+        site: Site,
+        consent: Consent,
+        caller: Caller,
+        now_ms: int,
+        stated: Stated = NOTHING_STATED,
     ) -> Fetched | None:
         """What the decision for this caller looks at; None where nobody is answered."""
         is_person = caller.robot is None and not is_foreign(caller, site)
         if not is_person or not self._writer.records:
             return None
-        viewer = self._viewer(consent, caller)
-        return self.fetch_for(viewer, slot, site, now_ms, image_cards, test=caller.test)
+        return self.fetch_for(self.viewer(consent, caller), slot, site, caller, now_ms, stated)
 
     def fetch_for(
-        self, viewer: Viewer, slot: Slot, site: Site, now_ms: int, image_cards: int, *, test: bool
+        self, viewer: Viewer, slot: Slot, site: Site, caller: Caller, now_ms: int, stated: Stated
     ) -> Fetched:
         """The same for whom the caller knows already, or describes."""
         shops = viewer.profile.shops if viewer.profile is not None else []
-        candidates = self._candidates(shops, now_ms)
-        cards = image_cards or FORMATS[slot.format_name].cards
+        line_ups = self._line_ups({shop.advertiser_key: shop for shop in shops})
+        candidates = self._candidates(line_ups, now_ms)
+        cards = stated.image_cards or FORMATS[slot.format_name].cards
         rules = self._house_rules.at(slot, site)
-        products, besides = self._products(shops, cards, now_ms, rules)
+        page = NO_PAGE
+        if stated.answers or any(map(_has_aims, line_ups)):
+            page = self._page(site, caller, stated, line_ups, rules)
         lists, visitor_key = self._lists(viewer, candidates), viewer.visitor_key
-        request = Request(slot, cards, image_cards > 0, now_ms, test, rules, visitor_key, lists)
+        request = Request(
+            slot, cards, stated.image_cards > 0, now_ms, caller.test, rules, visitor_key, lists, page
+        )
+        products, besides = self._products(shops, request)
         return Fetched(viewer, request, candidates, products, self._snapshot, besides)
 
     def _lists(self, viewer: Viewer, candidates: Sequence[Candidate | Together]) -> frozenset[int]:
@@ -160,6 +190,24 @@ class Judge:
             if has_lists.list_keys:
                 return self._suppressions.lists_of(viewer.visitor_key)
         return NO_LISTS
+
+    def _page(
+        self, site: Site, caller: Caller, stated: Stated, line_ups: Sequence[LineUp], rules: HouseRules | None
+    ) -> Page:
+        """What is known of the place; read only where a campaign asks, or the page has other slots."""
+        page = page_at(caller, site, stated.keywords, stated.categories, stated.answers)
+        if not stated.answers:
+            return page
+        known = self._snapshot.advertisers
+        shown = [known[one.advertiser_key] for one in stated.answers if one.advertiser_key in known]
+        keys = frozenset[int]().union(*[line_up.advertiser_keys for line_up in line_ups])
+        others = [known[key] for key in keys if key in known]
+        by_category = rules is not None and rules.separates_competitors
+        return msgspec.structs.replace(page, rivals=rivals_of(shown, others, by_category))
+
+    def products(self, keys: Mapping[int, Sequence[int]]) -> Mapping[int, Product]:
+        """Those of advertisers' catalogues that are there."""
+        return self._snapshot.shelf.products(keys, self._read)
 
     def consent(self, site: Site, ask: SlotRequest, caller: Caller) -> Consent:
         """What this site's request allows, and no other's."""
@@ -177,9 +225,8 @@ class Judge:
             )
         )
 
-    def _candidates(self, shops: Sequence[Shop], now_ms: int) -> list[Candidate | Together]:
+    def _candidates(self, line_ups: Sequence[LineUp], now_ms: int) -> list[Candidate | Together]:
         """Contextual campaigns, and those of shops this visitor knows; others are out of audience unseen."""
-        line_ups = self._line_ups({shop.advertiser_key: shop for shop in shops})
         rates = self._exchange_rates(line_ups)
         most = self._most_under_way(line_ups)
         self._refresh()  # after that: what is billed just now is counted twice for a moment, never left out
@@ -251,23 +298,26 @@ class Judge:
         return self._policy.ranking_rates
 
     def _products(
-        self, shops: Sequence[Shop], cards: int, now_ms: int, rules: HouseRules | None
+        self, shops: Sequence[Shop], request: Request
     ) -> tuple[Mapping[int, Product], Mapping[int, Suggested]]:
         """Each shop's first choices; more of its interests only where one of those cannot be bought now.
 
-        Or where campaigns show only part of the catalogue, or heed what was bought: the first choices may lie
-        outside of what they show. And what audiences ask the catalogue of; and what is suggested where some
-        campaigns show that, and there is room.
+        Or where campaigns show only part of the catalogue, or heed what was bought, or the page shows some of
+        them already: the first choices may lie outside of what they show. And what audiences ask of the
+        catalogue; and what is suggested where some campaigns show that, and there is room.
         """
+        rules, now_ms, cards = request.rules, request.now_ms, request.cards
         shelf, read = self._snapshot.shelf, self._read
         known = [
             (shop, line_up)
             for shop in shops
             if (line_up := self._contenders.of_shop(shop.advertiser_key)).contenders
         ]
-        first = {shop.advertiser_key: first_choices(shop, cards, now_ms) for shop, _ in known}
+        first = {shop.advertiser_key: first_choices(shop, request.cards, request.now_ms) for shop, _ in known}
         found = shelf.products(first, read)
         visible = found if rules is None else rules.visible(found)
+        if request.page.answers:
+            visible = beyond(visible, request.page.products_answered())
         more = {
             shop.advertiser_key: all_choices(shop)
             for shop, line_up in known
@@ -282,6 +332,7 @@ class Judge:
         if not widening or not self._policy.recommends:
             return found, {}
         visible = found if rules is None else rules.visible(found)
+        visible = beyond(visible, request.page.products_answered())
         besides = {
             shop.advertiser_key: self._suggested(shop, now_ms)
             for shop, line_up in widening
@@ -307,6 +358,9 @@ def _has_room(shop: Shop, line_up: LineUp, products: Mapping[int, Product], card
     """Whether reminders leave any of the cards to something else, in one of the campaigns."""
     is_wide = line_up.has_sets or ProductChoice.BOUGHT_TOGETHER in line_up.widens
     return is_wide or len(choose_products(shop, products, cards, now_ms)) < cards
+
+
+_has_aims = attrgetter("has_aims")
 
 
 def visitor_of(caller: Caller, consent: Consent) -> int:
