@@ -1,21 +1,18 @@
 """The demo's server: its ranking stands still, its dice go round, and it tells what it decided and why."""
 
 from collections.abc import Callable
-from typing import TypeVar
-
-import msgspec
 
 from adserver.domain.caller import Caller
 from adserver.domain.decision import Decision, NoAd
-from adserver.domain.memory import Memory
-from adserver.domain.tally import Tally
+from adserver.domain.page_sheet import Sheet
+from adserver.domain.slot import Slot
 from adserver.domain.token import Secrets, TokenKeys
 from adserver.flows.refresh import Refresh
-from adserver.flows.serve import Chance, Serve, Served, SlotRequest
+from adserver.flows.serve import Chance, Serve, SlotRequest
+from adserver.flows.serve.given import Given
 from adserver.main import Server
 
-Heard = Callable[[SlotRequest, Caller, Decision | NoAd], None]
-AnyServe = TypeVar("AnyServe", bound=Serve)
+Heard = Callable[[Slot, Caller, Decision | NoAd], None]
 GOLDEN = 0.6180339887498949  # steps of this fraction of a turn visit any number of places evenly
 
 
@@ -31,10 +28,6 @@ class Turntable:
         self._at = (self._at + 1 - GOLDEN) % 1.0
         return thrown
 
-    def look(self) -> float:
-        """What the next throw will be."""
-        return self._at
-
 
 class LevelRefresh(Refresh):
     """Learns nothing of click rates: else one campaign of three that bid the same would soon win for good."""
@@ -46,14 +39,13 @@ class LevelRefresh(Refresh):
 class ToldServe(Serve):
     """Tells a listener each decision, with the refusals of all others, before it is served."""
 
-    witness: Serve  # decides the same with the same dice, and counts nothing
     heard: Heard | None = None
 
-    def document(self, ask: SlotRequest, caller: Caller) -> Served | None:
-        answer = self.witness.explain(ask, caller) if self.heard is not None else None
-        if self.heard is not None and answer is not None:
-            self.heard(ask, caller, answer)
-        return super().document(ask, caller)
+    def give(self, ask: SlotRequest, slot: Slot, caller: Caller, now_ms: int, sheet: Sheet = ()) -> Given:
+        given = super().give(ask, slot, caller, now_ms, sheet)
+        if self.heard is not None:
+            self.heard(slot, caller, given.answer)
+        return given
 
 
 class DemoServer(Server):
@@ -68,18 +60,12 @@ class DemoServer(Server):
         )
         self.refresh.load()
         super()._make_flows()
-        turntable = Turntable()
-        uncounted = msgspec.structs.replace(self.memory, tally=Tally())
-        self.serve = self._serving(ToldServe, self.memory, turntable)
-        self.serve.witness = self._serving(Serve, uncounted, turntable.look)
-
-    def _serving(self, kind: type[AnyServe], memory: Memory, dice: Callable[[], float]) -> AnyServe:
-        return kind(
-            memory,
+        self.serve = ToldServe(
+            self.memory,
             self.storage,
             self.refresh.if_stale,
             self.clock,
-            Chance(self.mint_key, dice),
+            Chance(self.mint_key, Turntable()),
             Secrets(self.token_keys(), bytes.fromhex(self.keys.orders)),
             self.serving_policy(),
         )

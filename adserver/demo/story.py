@@ -28,11 +28,11 @@ from adserver.domain.identity import product_key, write_id
 from adserver.domain.money import basis_points_of
 from adserver.domain.pricing import AdEvent, PricingModel, Terms, price_of
 from adserver.domain.refusal_words import words_of
+from adserver.domain.slot import Slot
 from adserver.domain.snapshot import Rates
 from adserver.domain.token import AdToken, verify
 from adserver.domain.visitor import Level
 from adserver.domain.worth import ecpm_micros
-from adserver.flows.serve import SlotRequest
 from pixel.events import Event, Rejection
 from pixel.parse import Hit
 
@@ -141,9 +141,8 @@ class Story:
 
     # ---- slots ----
 
-    def heard_decision(self, ask: SlotRequest, caller: Caller, answer: Decision | NoAd) -> None:
+    def heard_decision(self, slot: Slot, caller: Caller, answer: Decision | NoAd) -> None:
         """A slot asked; told before the answer is sent."""
-        slot = self._server.memory.snapshot.slots[ask.slot_key]
         refused = [self._refused(key, no, answer) for key, no in answer.refusals.items()]
         if isinstance(answer, NoAd):
             line = "" if refused else NOT_KNOWN[caller.opted_out]

@@ -18,7 +18,7 @@ def decide_beside(
     """What `decide` answers, as far as that may be of what the page's other slots show.
 
     First another campaign with other products is looked for, then the same one with others, but no message
-    again, then any. A competitor of what is there never answers.
+    again, then another with the same products, then any. A competitor of what is there never answers.
     """
     answers = request.page.answers
     if not answers:
@@ -27,7 +27,7 @@ def decide_beside(
     messages = frozenset(one.campaign_key for one in answers if not one.product_keys)
     others = beyond(products, request.page.products_answered())
     answer: Decision | NoAd = NoAd({})
-    for spared, shown in ((campaigns, others), (messages, others), (_NONE, products)):
+    for spared, shown in ((campaigns, others), (messages, others), (campaigns, products), (_NONE, products)):
         answer = decide(msgspec.structs.replace(request, spared=spared), shown)
         if isinstance(answer, Decision):
             break

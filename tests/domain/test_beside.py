@@ -91,6 +91,17 @@ def test_another_campaign_comes_first_though_it_bids_less() -> None:
     assert len(set(items(answers))) == 3
 
 
+def test_of_one_product_each_campaign_shows_it_before_any_shows_it_again() -> None:
+    products = make_catalogue(make_product("boots"))
+    some = [make_candidate(make_campaign(key=key)) for key in (1, 2, 3)]
+    shown: tuple[Answered, ...] = ()
+    for _ in range(3):
+        answer = decide_on(make_request(page=Page(answers=shown)), shopper()[0], some, products)
+        assert isinstance(answer, Decision)
+        shown = (*shown, told(answer))
+    assert {one.campaign_key for one in shown} == {1, 2, 3}
+
+
 def test_a_cap_counts_what_the_page_already_shows() -> None:
     capped = make_candidate(make_campaign(frequency_cap=FrequencyCap(2, Period.DAY)))
     answers = fill(3, capped)

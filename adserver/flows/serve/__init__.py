@@ -90,7 +90,7 @@ class Serve:
         now_ms = self._clock()
         if ask.sheet is not None:
             return self._document_of_page(ask, slot, caller, now_ms)
-        return self._show(self._give(ask, slot, caller, now_ms), ask, slot, caller, now_ms)
+        return self._show(self.give(ask, slot, caller, now_ms), ask, slot, caller, now_ms)
 
     def _document_of_page(self, ask: SlotRequest, slot: Slot, caller: Caller, now_ms: int) -> Served:
         """The same as one of several: what was promised this slot, or what suits beside the others.
@@ -99,7 +99,7 @@ class Serve:
         """
         sheet, given = self._sheet(ask, slot, caller, now_ms)
         if given is None:
-            given = self._give(ask, slot, caller, now_ms, sheet)
+            given = self.give(ask, slot, caller, now_ms, sheet)
         served = self._show(given, ask, slot, caller, now_ms)
         if not ask.place:
             sheet = self._promised(ask, slot, caller, now_ms, (*sheet, promise_of(given, slot, now_ms)))
@@ -124,7 +124,7 @@ class Serve:
             if other is None or other.site_key != slot.site_key:
                 sheet = (*sheet, Promised(0, now_ms))
             else:
-                given = self._give(ask, other, caller, now_ms, sheet)
+                given = self.give(ask, other, caller, now_ms, sheet)
                 sheet = (*sheet, promise_of(given, other, now_ms))
         return sheet
 
@@ -146,7 +146,7 @@ class Serve:
         answer = Decision(campaign, creative, products, 0.0, {}, audience_key, situation=situation)
         return Given(answer, viewer, token_of_promise(promised))
 
-    def _give(self, ask: SlotRequest, slot: Slot, caller: Caller, now_ms: int, sheet: Sheet = ()) -> Given:
+    def give(self, ask: SlotRequest, slot: Slot, caller: Caller, now_ms: int, sheet: Sheet = ()) -> Given:
         """The slot's answer, counted and noted, beside what the page's others were answered."""
         site = self._snapshot.sites[slot.site_key]
         answers = answers_on(sheet) if sheet else ()
