@@ -27,9 +27,9 @@ from adserver.domain.eligibility import Refusal
 from adserver.domain.identity import product_key, write_id
 from adserver.domain.money import basis_points_of
 from adserver.domain.pricing import AdEvent, PricingModel, Terms, price_of
+from adserver.domain.rates import Rates
 from adserver.domain.refusal_words import words_of
 from adserver.domain.slot import Slot
-from adserver.domain.snapshot import Rates
 from adserver.domain.token import AdToken, verify
 from adserver.domain.visitor import Level
 from adserver.domain.worth import ecpm_micros

@@ -64,6 +64,7 @@ REFUSALS = {
     Refusal.NO_PICTURE_MEASURE: "a picture cannot tell whether it was seen",
     Refusal.BELOW_FLOOR: "it pays less than this place costs",
     Refusal.NO_EXCHANGE_RATE: "its currency has no exchange rate here",
+    Refusal.LOWER_TIER: "it goes behind campaigns of a higher tier",
     Refusal.OUTRANKED: "just as good, but it was not its turn",
 }
 OUTBID = "another campaign expects to earn more"

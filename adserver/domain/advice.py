@@ -49,9 +49,9 @@ def _reason(verdict: Verdict, slot: Slot, timezone: str, winner: Score | None) -
 
 def _outranked(own: float, best: float) -> str:
     if own >= best:
-        return "it was expected to earn as much as the one that is shown, and it was not its turn"
+        return "it was taken to earn as much as the one that is shown, and it was not its turn"
     return (
-        f"a thousand of its ads were expected to earn {own / MICROS_PER_UNIT:.4f},"
+        f"a thousand of its ads were taken to earn {own / MICROS_PER_UNIT:.4f},"
         f" of the one that is shown {best / MICROS_PER_UNIT:.4f}"
     )
 

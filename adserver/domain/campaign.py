@@ -91,6 +91,18 @@ class Pacing(StrEnum):
     EVEN = "even"
 
 
+class Tier(StrEnum):
+    """Who goes first: a higher tier wins at any price, and only within one the higher worth does."""
+
+    SPONSORSHIP = "sponsorship"  # what was promised a place
+    STANDARD = "standard"
+    REMNANT = "remnant"  # what may fill the places that are left
+    HOUSE = "house"  # the publisher's or operator's own, for nothing, before the slot stays empty
+
+
+RANK = {tier: -place for place, tier in enumerate(Tier)}
+
+
 class AudienceCreatives(msgspec.Struct, frozen=True, gc=False):
     """Which of a campaign's creatives the members of an audience see."""
 
@@ -124,6 +136,7 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     fallback_url: str | None = None
     created_at_ms: int = 0
     targeting: Targeting = NO_TARGETING
+    tier: Tier = Tier.STANDARD
 
 
 class Approval(StrEnum):
@@ -195,13 +208,17 @@ class Refusal(StrEnum):
     UNKNOWN_AUDIENCE = "unknown_audience"
     UNKNOWN_CREATIVE = "unknown_creative"
     UNKNOWN_PRODUCT_SET = "unknown_product_set"
+    HOUSE_IS_FREE = "house_is_free"
 
 
 def check(campaign: Campaign) -> Refusal | None:
     """Whether the campaign makes sense by itself; its budgets are the ledger's to judge."""
     terms = campaign.terms
     per_thousand = terms.pricing_model in (PricingModel.CPM, PricingModel.VCPM)
-    if terms.basket_bps:
+    if campaign.tier is Tier.HOUSE:
+        if not _is_free(campaign):
+            return Refusal.HOUSE_IS_FREE
+    elif terms.basket_bps:
         if terms.pricing_model is not PricingModel.CPA:
             return Refusal.BASKET_ONLY_CPA
         if terms.max_charge_micros is None:
@@ -210,19 +227,27 @@ def check(campaign: Campaign) -> Refusal | None:
         return Refusal.RATE_MISSING
     if per_thousand and terms.rate_micros % 1000:
         return Refusal.CPM_NOT_EXACT
-    refusal = _audiences_refusal(terms, per_thousand)
+    refusal = _audiences_refusal(terms, per_thousand, campaign.tier is Tier.HOUSE)
     if refusal is not None:
         return refusal
     return None if _begins_before_it_ends(campaign) else Refusal.ENDS_BEFORE_START
 
 
-def _audiences_refusal(terms: Terms, per_thousand: bool) -> Refusal | None:
+def _is_free(campaign: Campaign) -> bool:
+    """Whether it neither pays nor has a budget that would wait to be spent."""
+    terms = campaign.terms
+    budgets = (campaign.daily_budget_micros, campaign.total_budget_micros, terms.max_charge_micros)
+    rates = [named.rate_micros for named in terms.audience_rates]
+    return not (terms.rate_micros or terms.basket_bps or any(rates)) and budgets == (None, None, None)
+
+
+def _audiences_refusal(terms: Terms, per_thousand: bool, is_house: bool) -> Refusal | None:
     if len({named.audience_key for named in terms.audience_rates}) < len(terms.audience_rates):
         return Refusal.AUDIENCE_TWICE
     rates = [named.rate_micros for named in terms.audience_rates if named.rate_micros is not None]
     if rates and terms.basket_bps:
         return Refusal.BASKET_HAS_NO_RATE
-    if any(rate <= 0 for rate in rates):
+    if any(rate <= 0 for rate in rates) and not is_house:
         return Refusal.RATE_MISSING
     return Refusal.CPM_NOT_EXACT if per_thousand and any(rate % 1000 for rate in rates) else None
 

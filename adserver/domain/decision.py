@@ -8,13 +8,22 @@ from itertools import chain
 import msgspec
 
 from adserver.domain.aim import Aim, Miss
+from adserver.domain.auction import Group, Offer, Single, favourite, propensity, single
 from adserver.domain.audience import asks_for
 from adserver.domain.audience_size import UNCOUNTED, AudienceSize
 from adserver.domain.budget import Bucket
-from adserver.domain.campaign import Campaign, Creative
+from adserver.domain.campaign import RANK, Campaign, Creative
 from adserver.domain.catalogue import Product
 from adserver.domain.choice import Holds, as_if_harmless, choose_products, choose_widely
-from adserver.domain.contender import MESSAGE, Bid, Contender, Joint, LineUp, addressed_by
+from adserver.domain.contender import (
+    MESSAGE,
+    Bid,
+    Contender,
+    Joint,
+    LineUp,
+    addressed_by,
+    floored_micros,
+)
 from adserver.domain.eligibility import (
     Balance,
     Refusal,
@@ -28,7 +37,6 @@ from adserver.domain.experiment import Entry, Subject, arm_of
 from adserver.domain.house_rules import HouseRules
 from adserver.domain.membership import NO_AUDIENCES, Memberships, Shelves, Standing, audience_for
 from adserver.domain.money import ZERO
-from adserver.domain.pacing import dice_of
 from adserver.domain.page import NO_PAGE, Page
 from adserver.domain.peace import (
     NOTHING_BURNT,
@@ -41,6 +49,8 @@ from adserver.domain.peace import (
     fatigue_factor,
 )
 from adserver.domain.product_set import NO_SETS, Members
+from adserver.domain.ranking import throw_of
+from adserver.domain.rates import NO_FIGURES, Rates
 from adserver.domain.situation import Situation, form_is_open, situation_of_cards, situations_of
 from adserver.domain.slot import Slot
 from adserver.domain.suggestion import NOTHING_SUGGESTED, Because, Suggested, Widening
@@ -108,7 +118,9 @@ class Decision(msgspec.Struct, frozen=True):
     `judged` holds the others that were judged one by one, `outbid` the line-ups of which all could answer.
     `audience_key` is whose rate it is served at, 0 for the campaign's own, CONTEXTUAL if for the page.
     `situation` is the visitor's that the creative may speak of, where it has words for any. `because` says
-    of those of the products that are no reminders why they are shown.
+    of those of the products that are no reminders why they are shown. `ecpm_micros` is what it won with,
+    `propensity` how likely it was shown before the dice, given all that could answer, and `rates` what is
+    believed of the campaign.
     """
 
     campaign: Campaign
@@ -122,12 +134,20 @@ class Decision(msgspec.Struct, frozen=True):
     because: Mapping[int, Because] = {}
     ghosts: tuple["Decision", ...] = ()  # what came before, and its advertisers held the visitor out
     entries: tuple[Entry, ...] = ()  # the experiments' arms that this puts the visitor in
+    propensity: float = 1.0
+    rates: Rates = NO_FIGURES
 
     @property
     def refusals(self) -> dict[int, Refusal]:
         """Each other candidate's reason by its key."""
-        keys = [key for line_up in self.outbid for key in line_up.campaign_keys if key != self.campaign.key]
-        return {**dict.fromkeys(keys, Refusal.OUTRANKED), **self.judged}
+        outbid = {key: self.beaten(line_up) for line_up in self.outbid for key in line_up.campaign_keys}
+        outbid.pop(self.campaign.key, None)
+        return outbid | self.judged
+
+    def beaten(self, line_up: LineUp) -> Refusal:
+        """Why those of the line-up are not shown that could have answered."""
+        joint = line_up.joint
+        return _beaten_by(RANK[self.campaign.tier], RANK[self.campaign.tier] if joint is None else joint.rank)
 
 
 class NoAd(msgspec.Struct, frozen=True):
@@ -138,26 +158,17 @@ class NoAd(msgspec.Struct, frozen=True):
     entries: tuple[Entry, ...] = ()
 
 
-class _Offer(msgspec.Struct, frozen=True):
-    """Who may answer with the same worth: one contender with its bid, or the best of a line-up."""
-
-    ecpm_micros: float
-    leaders: Sequence[tuple[Contender, Bid]]
-    line_up: LineUp | None = None
-
-
 class Heard(msgspec.Struct, frozen=True):
-    """A decision, with all that could have answered and what each of them offered."""
+    """A decision, with all that could have answered, and in which throw they were compared."""
 
     answer: Decision | NoAd
-    offers: Sequence[_Offer]
+    offers: Sequence[Offer]
+    throw: int = 0
 
     @property
     def propensity(self) -> float:
-        """How probable the answer was before the dice were thrown for a tie."""
-        best = max([offer.ecpm_micros for offer in self.offers], default=0.0)
-        leaders = sum(len(offer.leaders) for offer in self.offers if offer.ecpm_micros == best)
-        return 1 / leaders if leaders else 1.0
+        """How probable the answer was before the dice."""
+        return self.answer.propensity if isinstance(self.answer, Decision) else 1.0
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -191,11 +202,11 @@ def decide(
     dice: float,
     around: Surroundings = NO_SURROUNDINGS,
 ) -> Decision | NoAd:
-    """The eligible campaign with the highest expected revenue, or NoAd.
+    """Of the eligible campaigns of the highest tier the one that is thrown the highest worth, or NoAd.
 
     `profile` is None where nothing may be remembered of the visitor.
-    `products` holds the catalogue's entries for the profile's interests. `dice` in [0, 1) breaks ties,
-    picks among a campaign's creatives and, hashed with a campaign's key, paces that campaign.
+    `products` holds the catalogue's entries for the profile's interests. `dice` in [0, 1) chooses one of the
+    throws that were made in advance, breaks ties and, hashed with a campaign's key, paces that campaign.
     """
     return hear(request, profile, candidates, products, dice, around).answer
 
@@ -213,15 +224,23 @@ def hear(
     offers = hearing.offers(candidates)
     if not offers:
         return Heard(NoAd(hearing.refusals, entries=hearing.entered()), ())
-    best = max([offer.ecpm_micros for offer in offers])
-    leaders = [leader for offer in offers if offer.ecpm_micros == best for leader in offer.leaders]
-    winner, bid = leaders[int(dice * len(leaders))]
+    throw, tie = throw_of(dice)
+    rank = max([offer.rank for offer in offers])
+    ranked = [offer for offer in offers if offer.rank == rank]
+    worths = [offer.at(throw) for offer in ranked]
+    best = max(worths)
+    ahead = [offer for offer, worth in zip(ranked, worths, strict=True) if worth == best]
+    leaders = ahead[0].leaders(throw) if len(ahead) == 1 else [n for one in ahead for n in one.leaders(throw)]
+    winner, bid = leaders[int(tie * len(leaders))]
     for offer in offers:
-        loser = offer.leaders[0][0]
-        if offer.line_up is None and loser is not winner:
-            hearing.refusals[loser.campaign.key] = Refusal.OUTRANKED
-    outbid = tuple(offer.line_up for offer in offers if offer.line_up is not None)
-    return Heard(hearing.of(winner).decision(winner, bid, best, outbid), offers)
+        if isinstance(offer, Single) and offer.contender is not winner:
+            hearing.refusals[offer.contender.campaign.key] = _beaten_by(rank, offer.rank)
+    answer = hearing.of(winner).decision(winner, bid, best, throw, ranked, offers)
+    return Heard(answer, offers, throw)
+
+
+def _beaten_by(rank: int, own: int) -> Refusal:
+    return Refusal.OUTRANKED if own == rank else Refusal.LOWER_TIER
 
 
 class _Hearing:
@@ -260,9 +279,9 @@ class _Hearing:
         self._apart_for: dict[tuple[int, Afterwards], _Hearing] = {}  # by shop
         self.refusals: dict[int, Refusal] = {}
 
-    def offers(self, candidates: Sequence[Candidate | Together]) -> list[_Offer]:
+    def offers(self, candidates: Sequence[Candidate | Together]) -> list[Offer]:
         """Of all that may answer, in order; `refusals` hold the others."""
-        offers: list[_Offer] = []
+        offers: list[Offer] = []
         for candidate in candidates:
             if isinstance(candidate, Candidate):
                 offers += self._judge(candidate)
@@ -272,7 +291,7 @@ class _Hearing:
             if no is not None:
                 self.refusals.update(dict.fromkeys(line_up.campaign_keys, no))
             elif self._may_all_answer(line_up, joint) and candidate.exchange_rate:
-                offers.append(_Offer(joint.best_micros * candidate.exchange_rate, joint.leaders, line_up))
+                offers.append(Group(line_up, joint, candidate.exchange_rate))
             else:
                 offers += chain.from_iterable(map(self._judge, candidate.each()))
         return offers
@@ -330,12 +349,12 @@ class _Hearing:
         is_rival = joint.advertiser_key in self._request.page.rivals
         return is_rival or not self._request.spared.isdisjoint(line_up.campaign_keys)
 
-    def _judge(self, candidate: Candidate) -> list[_Offer]:
+    def _judge(self, candidate: Candidate) -> list[Offer]:
         """What the candidate bids; nothing where there is a reason against it."""
         if candidate.contender.trials:
             candidate = self._in_arm(candidate)
         offer = self._offer(candidate)
-        if isinstance(offer, _Offer):
+        if isinstance(offer, Single):
             return [offer]
         self.refusals[candidate.contender.campaign.key] = offer
         return []
@@ -366,7 +385,7 @@ class _Hearing:
         own = winner.entry if winner is not None else None
         return tuple(self._entries) if own is None else (*self._entries, own)
 
-    def _offer(self, candidate: Candidate) -> _Offer | Refusal:
+    def _offer(self, candidate: Candidate) -> Single | Refusal:
         """What the candidate bids, or the first reason against it."""
         request, slot, contender = self._request, self._request.slot, candidate.contender
         no = request.rules.refusal(contender.campaign.advertiser_key) if request.rules else None
@@ -378,17 +397,19 @@ class _Hearing:
             return bid
         if candidate.exchange_rate is None:
             return Refusal.NO_EXCHANGE_RATE
-        if bid.ecpm_micros < slot.floor_cpm_micros and slot.currency == contender.campaign.terms.currency:
+        floor = slot.floor_cpm_micros
+        if floored_micros(contender, bid) < floor and slot.currency == contender.campaign.terms.currency:
             return Refusal.BELOW_FLOOR
         # Only of a paced campaign, or where it cannot pay, there is more to be asked about money.
-        if not request.test and (contender.is_paced or not candidate.balance.can_pay(bid.price)):
+        may_end = bid.price and (contender.is_paced or not candidate.balance.can_pay(bid.price))
+        if may_end and not request.test:
             no = money_refusal(contender.campaign, candidate.balance, self._dice, bid.audience_key)
             if no is not None:
                 return no
-        worth = bid.ecpm_micros
+        weight = candidate.exchange_rate
         if contender.campaign.key in self._sights.shown:
-            worth *= self._freshness(contender)
-        return _Offer(worth * candidate.exchange_rate, ((contender, bid),))
+            weight *= self._freshness(contender)
+        return single(contender, bid, self.of(contender)._showable(contender, bid), weight)
 
     def _freshness(self, contender: Contender) -> float:
         """What its views without a click leave of a campaign's click rate."""
@@ -400,13 +421,19 @@ class _Hearing:
         """As the contender was heard."""
         return self._asides.get(contender.campaign.key, self)
 
-    def decision(self, winner: Contender, bid: Bid, ecpm: float, outbid: tuple[LineUp, ...]) -> Decision:
-        """The winner's creative, by a throw of its own: the one that breaks ties would always be the same."""
+    def decision(
+        self,
+        winner: Contender,
+        bid: Bid,
+        ecpm: float,
+        throw: int,
+        ranked: Sequence[Offer],
+        offers: Sequence[Offer],
+    ) -> Decision:
+        """The winner's creative that is clicked most in this throw."""
         campaign, creatives, situation = winner.campaign, self._showable(winner, bid), None
         because: Mapping[int, Because] = {}
-        creative = creatives[0]
-        if len(creatives) > 1:
-            creative = creatives[int(dice_of(campaign.key, self._dice, b"creative") * len(creatives))]
+        creative = favourite(winner, creatives, throw)
         products: tuple[Product, ...] = ()
         if creative.template != MESSAGE:
             known = self._known[winner.products_key, winner.widening]
@@ -414,8 +441,10 @@ class _Hearing:
         is_reminder = not products or products[0].key not in because
         if creative.copies and is_reminder and bid is not winner.page_bid:
             situation = self._situation(campaign.advertiser_key, creative, products)
+        outbid = tuple(offer.line_up for offer in offers if isinstance(offer, Group))
         answered = (campaign, creative, products, ecpm, self.refusals, bid.audience_key, outbid)
-        return Decision(*answered, situation, because, entries=self.entered(winner))
+        likely, entries = propensity(ranked, winner, creative, creatives), self.entered(winner)
+        return Decision(*answered, situation, because, entries=entries, propensity=likely, rates=winner.rates)
 
     def _situation(
         self, advertiser_key: int, creative: Creative, products: tuple[Product, ...]

@@ -1,10 +1,12 @@
 """One decision in so many, kept so that it can be made again: what was known, and what it was chosen from."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from zlib import crc32
 
 import msgspec
 
+from adserver.domain.auction import Group, Offer
+from adserver.domain.campaign import RANK, Tier
 from adserver.domain.choice import first_choices
 from adserver.domain.decision import Decision, Heard, Request
 from adserver.domain.visitor import DAY_MS, Interest, Level, Profile, Purchase, Shop, Shown
@@ -36,17 +38,22 @@ class ShopSeen(msgspec.Struct, array_like=True):
 
 
 class Rival(msgspec.Struct, array_like=True):
-    """Who would have answered: what it was ranked by, and how many others offered just as much."""
+    """Who would have answered: by what it was ranked, and how many offered as much; `rank` is its tier's."""
 
     campaign_key: int
     ranked_micros: float
     level: int = 1
+    rank: int = RANK[Tier.STANDARD]
+
+    @property
+    def place(self) -> tuple[int, float]:
+        return (self.rank, self.ranked_micros)
 
 
 class DecisionSample(msgspec.Struct, array_like=True):
     """A decision's features; None of `shops` and `shown` where nothing was known of the visitor.
 
-    `rivals` are the best offer and the best one below it, or beside it, of another campaign.
+    `rivals` are the winner and the best of the others, as they were thrown.
     """
 
     dice: float
@@ -117,23 +124,24 @@ def _fitting(sample: DecisionSample) -> bytes:
 
 
 def _rivals(heard: Heard) -> list[Rival]:
-    best: list[Rival] = []
-    answer = heard.answer
-    if not isinstance(answer, Decision):
-        return best
-    offered = [(offer.ecpm_micros, one.campaign.key) for offer in heard.offers for one, _ in offer.leaders]
-    for offer in heard.offers:
-        joint = None if offer.line_up is None else offer.line_up.joint
-        if joint is not None and joint.second is not None and joint.best_micros > 0:
-            key, micros = joint.second
-            offered.append((offer.ecpm_micros * micros / joint.best_micros, key))
-    level = sum(1 for worth, _ in offered if worth == answer.ecpm_micros)
-    best.append(Rival(answer.campaign.key, answer.ecpm_micros, level))
-    others = [one for one in offered if one[1] != answer.campaign.key]
-    if others:
-        worth, key = max(others)
-        best.append(Rival(key, worth, sum(1 for one, _ in others if one == worth)))
+    if not isinstance(heard.answer, Decision):
+        return []
+    winner_key = heard.answer.campaign.key
+    offered = [one for offer in heard.offers for one in _ahead(offer, heard.throw)]
+    others = [one for one in offered if one.campaign_key != winner_key]
+    best = [next(one for one in offered if one.campaign_key == winner_key)]
+    best += [max(others, key=lambda one: one.place)] if others else []
+    for rival, among in zip(best, (offered, others), strict=False):
+        rival.level = sum(one.place == rival.place for one in among)
     return best
+
+
+def _ahead(offer: Offer, throw: int) -> Iterator[Rival]:
+    for contender, _ in offer.leaders(throw):
+        yield Rival(contender.campaign.key, offer.at(throw), rank=offer.rank)
+    second = offer.joint.leads[throw].second if isinstance(offer, Group) else None
+    if second is not None:
+        yield Rival(second[0], second[1] * offer.weight, rank=offer.rank)
 
 
 def _seen(shop: Shop, now_ms: int) -> ShopSeen:

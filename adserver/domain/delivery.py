@@ -7,7 +7,7 @@ import msgspec
 
 from adserver.domain.approval import live_version
 from adserver.domain.budget import Bucket
-from adserver.domain.campaign import Approval, Campaign, Creative, Status
+from adserver.domain.campaign import Approval, Campaign, Creative, Status, Tier
 from adserver.domain.money import Micros
 from adserver.domain.pricing import cheapest_price
 
@@ -55,6 +55,8 @@ def delivery(campaign: Campaign, balances: Balances, creatives: Sequence[Creativ
         return Delivery.SCHEDULED
     if not any(map(live_version, creatives)):
         return _without_creative(creatives)
+    if campaign.tier is Tier.HOUSE:
+        return Delivery.SERVING  # for nothing, whatever its account has spent
     return _by_budget(balances, cheapest_price(campaign.terms, contextual=campaign.contextual))
 
 

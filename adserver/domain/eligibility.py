@@ -75,6 +75,7 @@ class Refusal(StrEnum):
     NO_PICTURE_MEASURE = "not_measurable"
     BELOW_FLOOR = "below_floor"
     NO_EXCHANGE_RATE = "no_exchange_rate"
+    LOWER_TIER = "lower_tier"  # a campaign of a higher tier could answer, which goes first at any price
     OUTRANKED = "outranked"
 
 

@@ -51,6 +51,7 @@ COLUMNS = {
         "product_keys": "the products in it, as digests",
         "image_key": "a digest that ties an ad sent as a picture to its link",
         "token": "the signed proof in that link",
+        "propensity": "how likely it was chosen among all that could be shown",
     },
     "ghosts": {
         "ghost_key": "a number of ours for this ad",

@@ -132,6 +132,11 @@ WORDS = {
         "won by campaigns expected to earn more",
         "Raise `rate_micros`, or have ads that are clicked more often.",
     ),
+    Refusal.LOWER_TIER: _said(
+        "a campaign of a higher tier could answer, and goes first at any price",
+        "won by campaigns of a higher tier",
+        "Ask the operator for another `tier`, or wait until those campaigns are over.",
+    ),
 }
 
 

@@ -122,9 +122,10 @@ class _Day:
         refusal = heard.answer.refusals.get(campaign.key)
         if refusal is not None:
             return _Played(recorded, 0.0, str(refusal))
-        chance = _chance(heard.offers[0].ecpm_micros, sample, campaign.key)
+        offer = heard.offers[0]
+        chance = _chance((offer.rank, offer.at(heard.throw)), sample, campaign.key)
         if chance:
-            self._deliver(recorded, heard.offers[0].leaders[0][1].audience_key, chance)
+            self._deliver(recorded, offer.leaders(heard.throw)[0][1].audience_key, chance)
         return _Played(recorded, chance, None if chance else "outranked")
 
     def _profile(self, recorded: Recorded) -> Profile | None:
@@ -159,19 +160,17 @@ class _Day:
 _PLENTY = Balance(Bucket(), Bucket(), Bucket(), Bucket(), ZERO, 0, 0)
 
 
-def _chance(ranked_micros: float, sample: DecisionSample, campaign_key: int) -> float:
-    """How likely it wins against the others, who offer what they offered then."""
+def _chance(place: tuple[int, float], sample: DecisionSample, campaign_key: int) -> float:
+    """How likely it wins, by its tier and what it is thrown, against the others as they were then."""
     others = [one for one in sample.rivals if one.campaign_key != campaign_key]
     if not others:
         return 1.0
     best = others[0]
-    if ranked_micros != best.ranked_micros:
-        return float(ranked_micros > best.ranked_micros)
-    was_level = any(
-        one.campaign_key == campaign_key and one.ranked_micros == best.ranked_micros for one in sample.rivals
-    )
+    if place != best.place:
+        return float(place > best.place)
+    was_level = any(one.campaign_key == campaign_key and one.place == best.place for one in sample.rivals)
     top = sample.rivals[0]
-    level = top.level - was_level if top.ranked_micros == best.ranked_micros else best.level
+    level = top.level - was_level if top.place == best.place else best.level
     return 1.0 / (level + 1)
 
 

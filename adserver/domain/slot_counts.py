@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from adserver.domain.caller import Caller, is_from
+from adserver.domain.campaign import Tier
 from adserver.domain.decision import Decision, NoAd
 from adserver.domain.eligibility import Refusal
 from adserver.domain.memory import Memory
@@ -39,14 +40,17 @@ class SlotCounts:
             if answer.audience_key == CONTEXTUAL:
                 for owner_key in (answer.campaign.key, slot.key):
                     tally.add(owner_key, f"contextual_fills{apart}")
+            if answer.campaign.tier is not Tier.STANDARD:
+                tally.add(slot.key, f"{answer.campaign.tier}_fills{apart}")
         names = _REFUSED_TEST if caller.test else _REFUSED
         refused = answer.judged if isinstance(answer, Decision) else answer.refusals
         tally.add_each(refused, map(names.__getitem__, refused.values()))
 
     def _count_outbid(self, answer: Decision, names: Mapping[Refusal, str]) -> None:
         """All of a line-up at once, less the winner."""
-        tally, name = self._tally, names[Refusal.OUTRANKED]
+        tally = self._tally
         for line_up in answer.outbid:
+            name = names[answer.beaten(line_up)]
             tally.add_to_all(line_up.campaign_keys, name)
             if answer.campaign.key in line_up.campaign_keys:
                 tally.add(answer.campaign.key, name, -1)

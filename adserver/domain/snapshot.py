@@ -15,6 +15,7 @@ from adserver.domain.membership import Memberships
 from adserver.domain.offer import OfferPool, Pools
 from adserver.domain.pricing import Terms
 from adserver.domain.product_set import Members, ProductSet
+from adserver.domain.rates import NETWORK_UNKNOWN, Network, Rates, informed
 from adserver.domain.rooms import Rooms
 from adserver.domain.shelf import Shelf
 from adserver.domain.shop_learning import Learnt
@@ -40,17 +41,6 @@ Entity = (
 )
 
 
-class Rates(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a campaign's ads led to so far."""
-
-    impressions: int = 0
-    clicks: int = 0
-    conversions: int = 0
-
-
-NO_FIGURES = Rates()
-
-
 class Snapshot:
     """One worker's picture of the accounts; `put` keeps it up with the change log, entity by entity."""
 
@@ -65,13 +55,15 @@ class Snapshot:
         self.sites: dict[int, Site] = {}
         self.slots: dict[int, Slot] = {}
         self.buckets: dict[BucketId, Bucket] = {}
-        self.rates: dict[int, Rates] = {}
         self.audience_sizes: dict[int, AudienceSize] = {}  # by audience
+        self.rates: dict[int, Rates] = {}  # figures of campaigns and creatives; put last, with what is new
+        self.network: Network = NETWORK_UNKNOWN
         self.traffic: dict[int, Traffic] = {}  # of campaigns whose day is paced
         self._experiments: dict[int, dict[int, Experiment]] = {}  # by campaign, then its own key
         self.old_terms: dict[tuple[int, int], Terms] = {}
         self._contextual: dict[int, Campaign] = {}  # those of the live that may be shown for the page
         self._paced: dict[int, Campaign] = {}  # those of the live that spread a daily budget over its day
+        self._owned: dict[int, set[int]] = {}  # all campaigns there ever were, by advertiser
         self._live: dict[int, dict[int, Campaign]] = {}  # by advertiser, then campaign
         self._suppressions: dict[int, dict[int, SuppressionList]] = {}  # by advertiser, then list
         self._creatives_of: dict[int, tuple[Creative, ...]] = {}  # by campaign
@@ -192,6 +184,19 @@ class Snapshot:
         advertiser = self.advertisers.get(advertiser_key)
         return "UTC" if advertiser is None else advertiser.timezone
 
+    def advertiser_of(self, owner_key: int) -> int:
+        """Whose a campaign or creative is; 0 where that is not known."""
+        creative = self.creatives.get(owner_key)
+        campaign = self.campaigns.get(owner_key if creative is None else creative.campaign_key)
+        return 0 if campaign is None else campaign.advertiser_key
+
+    def believed(self, advertiser_key: int) -> dict[int, Rates]:
+        """The figures of an advertiser's live campaigns and creatives, with what they teach each other."""
+        live = list(self._live.get(advertiser_key, ()))
+        creatives_of = {key: [one.key for one in self._creatives_of.get(key, ())] for key in live}
+        taught = list(self._owned.get(advertiser_key, ()))  # a campaign that has ended teaches too
+        return informed(self.network, self.rates, creatives_of, taught)
+
     def terms(self, campaign_key: int, version: int) -> Terms | None:
         """The terms of a campaign's version, if this worker has seen it."""
         campaign = self.campaigns.get(campaign_key)
@@ -204,6 +209,7 @@ class Snapshot:
         if known is not None and known.version != campaign.version:
             self.old_terms[known.key, known.version] = known.terms
         self.campaigns[campaign.key] = campaign
+        self._owned.setdefault(campaign.advertiser_key, set()).add(campaign.key)
         is_live = campaign.status in (Status.ACTIVE, Status.PAUSED)
         is_paced = campaign.pacing is Pacing.EVEN and campaign.daily_budget_micros is not None
         live = self._live.setdefault(campaign.advertiser_key, {})

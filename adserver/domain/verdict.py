@@ -12,7 +12,6 @@ from adserver.domain.eligibility import Balance, Refusal
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PER_THOUSAND, PricingModel, rate_of
 from adserver.domain.visitor import Profile
-from adserver.domain.worth import click_rate, conversion_rate
 
 BUDGETS = ("total", "daily", "account_total", "account_daily")
 
@@ -20,8 +19,9 @@ BUDGETS = ("total", "daily", "account_total", "account_daily")
 class Score(msgspec.Struct, frozen=True):
     """What a thousand ads were expected to earn, and of what that is made.
 
-    `ecpm_micros` is in the campaign's currency, `ranked_micros` what it was compared by. The rates are None
-    where the pricing model does not ask for them.
+    `ecpm_micros` is in the campaign's currency. `ranked_micros` is what it was compared by: its throw for
+    this request, in the ranking's currency, and what this visitor's views without a click leave of it, the
+    `freshness`. The rates are None where the pricing model does not ask for them.
     """
 
     ecpm_micros: float
@@ -31,6 +31,7 @@ class Score(msgspec.Struct, frozen=True):
     exchange_rate: float
     click_rate: float | None = None
     conversion_rate: float | None = None
+    freshness: float = 1.0
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -62,13 +63,16 @@ def verdicts(
     answer = heard.answer
     refusals = answer.refusals
     winner_key = answer.campaign.key if isinstance(answer, Decision) else None
-    bids = {contender.campaign.key: bid for contender, bid in _offered(heard)}
+    offered = {
+        contender.campaign.key: (bid, worth, offer.weight)
+        for offer in heard.offers
+        for contender, bid, worth in offer.each(heard.throw)
+    }
     told = []
     for found in _each(candidates):
         key = found.contender.campaign.key
         refusal = None if key == winner_key else refusals[key]
-        bid = bids.get(key)
-        score = None if bid is None or not found.exchange_rate else score_of(found.contender, bid, found)
+        score = score_of(found, *offered[key]) if key in offered and found.exchange_rate else None
         told.append(_told(found, refusal, score, profile, now_ms))
     return sorted(told, key=_place)
 
@@ -76,14 +80,6 @@ def verdicts(
 def _place(verdict: Verdict) -> tuple[bool, bool, float, int]:
     worth = 0.0 if verdict.score is None else -verdict.score.ranked_micros
     return (verdict.refusal is not None, verdict.score is None, worth, verdict.campaign.key)
-
-
-def _offered(heard: Heard) -> Iterator[tuple[Contender, Bid]]:
-    for offer in heard.offers:
-        if offer.line_up is None:
-            yield from offer.leaders
-        else:
-            yield from ((contender, contender.own_bid) for contender in offer.line_up.contenders)
 
 
 def _each(candidates: Sequence[Candidate | Together]) -> Iterator[_Found]:
@@ -95,18 +91,20 @@ def _each(candidates: Sequence[Candidate | Together]) -> Iterator[_Found]:
                 yield _Found(contender, None, candidate.exchange_rate)
 
 
-def score_of(contender: Contender, bid: Bid, found: _Found) -> Score:
+def score_of(found: _Found, bid: Bid, ranked_micros: float, weight: float) -> Score:
     """The one place that reads what a bid's worth is made of."""
-    terms, rates, exchange_rate = contender.campaign.terms, contender.rates, found.exchange_rate or 0.0
+    terms, rates = found.contender.campaign.terms, found.contender.rates
+    exchange_rate = found.exchange_rate or 1.0
     counts_clicks = terms.pricing_model not in PER_THOUSAND
     return Score(
         bid.ecpm_micros,
-        bid.ecpm_micros * exchange_rate,
+        ranked_micros,
         rate_of(terms, bid.audience_key),
         bid.audience_key,
         exchange_rate,
-        click_rate(rates) if counts_clicks else None,
-        conversion_rate(rates) if terms.pricing_model is PricingModel.CPA else None,
+        rates.click.mean if counts_clicks else None,
+        rates.order.mean if terms.pricing_model is PricingModel.CPA else None,
+        weight / exchange_rate,
     )
 
 

@@ -199,6 +199,7 @@ class Convert:
             reason=reason,
             arrival=arrival,
             visitor_key=0 if arrival is None else conversion.visitor_key,
+            delay_ms=None if isinstance(touch, NoCredit) else _delay_ms(conversion, touch),
         )
 
     def _ordered(self, conversion: Conversion, touches: list[Touch]) -> Ordered:
@@ -278,6 +279,12 @@ class Convert:
             ),
             reason,
         )
+
+
+def _delay_ms(conversion: Conversion, touch: Touch) -> int | None:
+    """How long it took after its click; of a view nothing is learnt."""
+    is_click = touch.event is AdEvent.CLICK
+    return max(0, conversion.occurred_at_ms - touch.at_ms) if is_click else None
 
 
 def _conversion_price(terms: Terms, conversion: Conversion, audience_key: int) -> tuple[Micros, str]:

@@ -4,11 +4,14 @@ import threading
 from collections.abc import Sequence
 from typing import Protocol
 
+from adserver.domain.ad_figures import CLICKS, COUNTED, added, delays_by_owner, network_of, rates_of
 from adserver.domain.budget import local_day
 from adserver.domain.campaign import Campaign
+from adserver.domain.delays import NAMES, USUAL, Delays
 from adserver.domain.eligibility import Refusal
 from adserver.domain.pricing import BILLED_EVENT, CONTEXTUAL
-from adserver.domain.snapshot import Rates, Snapshot
+from adserver.domain.rates import NO_FIGURES, Rates
+from adserver.domain.snapshot import Snapshot
 from adserver.domain.traffic import (
     DAYS,
     FLAT,
@@ -26,10 +29,11 @@ from adserver.domain.worth import chance_of, ecpm_micros
 from adserver.ports import Changes, Stats
 
 DAY_MS = PARTS * HOUR_MS
+RATES_MS = 30 * DAY_MS  # what the ranking learns from
+FOREVER_MS = 2**63 - 1
 HISTORY_MS = (DAYS + 1) * DAY_MS  # a week before today, in any zone
 OVER_MS = 3 * DAY_MS
-RATES_MS = 30 * DAY_MS  # what the ranking learns from
-_PASSED = ("fills", f"refused_{Refusal.OUTRANKED}")
+_PASSED = ("fills", f"refused_{Refusal.OUTRANKED}", f"refused_{Refusal.LOWER_TIER}")
 COUNTERS = {  # of which the fields of Counted are the sums
     "eligible": (*_PASSED, f"refused_{Refusal.PACED}", f"refused_{Refusal.BUDGET_EXHAUSTED}"),
     "passed": _PASSED,
@@ -70,6 +74,50 @@ class HourlyCounts:
         self._of, self._last_ms = of, now_ms
 
 
+class AdFigures:
+    """What ads led to in the last month: what is over is summed up hourly, the newest again and again."""
+
+    def __init__(self, stats: Stats) -> None:
+        self._stats = stats
+        self._settled: dict[int, Rates] = {}
+        self._settled_ms: int | None = None  # until then
+        self._delays: dict[int, Delays] = {}
+
+    def load(self, snapshot: Snapshot, now_ms: int) -> None:
+        """The snapshot's rates, as of now."""
+        until_ms = now_ms - now_ms % HOUR_MS - HOUR_MS  # what is written late is of the hour before at most
+        if until_ms != self._settled_ms:
+            self._settle(snapshot, now_ms, until_ms)
+        fresh = self._read(snapshot, ((until_ms, FOREVER_MS, HOUR_MS),), now_ms)
+        snapshot.rates = added(self._settled, fresh)
+
+    def _settle(self, snapshot: Snapshot, now_ms: int, until_ms: int) -> None:
+        """Delays turn on hours while a click is young, and on days then."""
+        since_ms = max(0, now_ms - RATES_MS)
+        recent_ms = max(since_ms, until_ms - until_ms % DAY_MS - DAY_MS)
+        self._delays = delays_by_owner(self._stats.sums(NAMES, since_ms, FOREVER_MS))
+        periods = ((since_ms, recent_ms, DAY_MS), (recent_ms, until_ms, HOUR_MS))
+        self._settled = self._read(snapshot, periods, now_ms)
+        campaigns = list(snapshot.campaigns.values())
+        snapshot.network = network_of(self._settled, {one.key: one.advertiser_key for one in campaigns})
+        self._settled_ms = until_ms
+
+    def _read(
+        self, snapshot: Snapshot, periods: Sequence[tuple[int, int, int]], now_ms: int
+    ) -> dict[int, Rates]:
+        sums = self._stats.sums(COUNTED, periods[0][0], periods[-1][1])
+        clicked = [
+            (owner_key, begin_ms + step_ms // 2, n)
+            for since_ms, until_ms, step_ms in periods
+            for owner_key, begin_ms, n in self._stats.steps(CLICKS, since_ms, until_ms, step_ms)
+        ]
+
+        def delays_of(owner_key: int) -> Delays:
+            return self._delays.get(snapshot.advertiser_of(owner_key), USUAL)
+
+        return rates_of(sums, clicked, delays_of, now_ms)
+
+
 class Refresh:
     """Pulls what changed since the last look; cheap when nothing did.
 
@@ -82,6 +130,7 @@ class Refresh:
         self._changes = changes
         self._stats = stats
         self._counts = HourlyCounts(stats)
+        self._figures = AdFigures(stats)
         self._writer = writer
         self._entities_at = 0
         self._buckets_at = 0
@@ -134,7 +183,7 @@ class Refresh:
     def load_rates(self, now_ms: int = 0) -> None:
         """Figures of the last month for the ranking, a minute old at most."""
         self._leave_old_days(now_ms)
-        self._snapshot.rates = self._stats.rates(max(0, now_ms - RATES_MS))
+        self._figures.load(self._snapshot, now_ms)
 
     def load_sizes(self) -> None:
         """How many belong to each audience, as they were last counted."""
@@ -146,15 +195,19 @@ class Refresh:
         self._counts.load([campaign.key for campaign in campaigns], list(snapshot.slots), now_ms)
         zones = {snapshot.advertisers[campaign.advertiser_key].timezone for campaign in campaigns}
         days = {zone: local_days(now_ms, zone) for zone in zones}
+        believed: dict[int, Rates] = {}
+        for advertiser_key in {campaign.advertiser_key for campaign in campaigns}:
+            believed |= snapshot.believed(advertiser_key)
         traffic = {}
         for campaign in campaigns:
             its_days = days[snapshot.advertisers[campaign.advertiser_key].timezone]
-            expected = self._forecast(campaign, its_days, now_ms)
+            rates = believed.get(campaign.key, NO_FIGURES)
+            expected = self._forecast(campaign, rates, its_days, now_ms)
             if expected is not None:
                 traffic[campaign.key] = expected
         snapshot.traffic = traffic
 
-    def _forecast(self, campaign: Campaign, days: LocalDays, now_ms: int) -> Traffic | None:
+    def _forecast(self, campaign: Campaign, rates: Rates, days: LocalDays, now_ms: int) -> Traffic | None:
         """A campaign without a past is taken to see its traffic when the network does."""
         counted, learnt = self._counts.campaigns[campaign.key], self._counts.learnt
         at = (campaign.key, days.today.day)
@@ -162,8 +215,7 @@ class Refresh:
             network = learn(self._counts.requests, days, FLAT).profile
             learnt[at] = learn(counted.eligible, days, network)
         started_ms = max(campaign.created_at_ms, campaign.starts_at_ms or 0)
-        worth = worth_of(campaign, self._snapshot.rates.get(campaign.key, Rates()))
-        return forecast(counted, days, learnt[at], now_ms, started_ms, worth)
+        return forecast(counted, days, learnt[at], now_ms, started_ms, worth_of(campaign, rates))
 
 
 def worth_of(campaign: Campaign, rates: Rates) -> tuple[float, float]:

@@ -11,12 +11,13 @@ from msgspec.structs import replace
 from adserver.domain import campaign as rules
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId, DaySpan, day_span
 from adserver.domain.campaign import Campaign
-from adserver.domain.contender import contender_of
+from adserver.domain.contender import Setting, contender_of
 from adserver.domain.house_rules import HouseRules, HouseRulesOf
 from adserver.domain.money import ZERO, Micros
+from adserver.domain.rates import NO_FIGURES
 from adserver.domain.replay import Estimate, Recorded, Scene, replay
 from adserver.domain.slot import Slot
-from adserver.domain.snapshot import NO_FIGURES, Snapshot
+from adserver.domain.snapshot import Snapshot
 from adserver.ports import Catalogue, Clock, DecisionSamples, Refreshed
 
 FEW_SAMPLES = 200
@@ -128,9 +129,11 @@ class Replay:
         self, campaign: Campaign, recorded: list[Recorded], span: DaySpan, exchange_rate: float
     ) -> Scene:
         snapshot = self._snapshot
-        rates = snapshot.rates.get(campaign.key, NO_FIGURES)
+        believed = snapshot.believed(campaign.advertiser_key)
+        setting = Setting(timezone=snapshot.timezone_of(campaign.advertiser_key), of_creatives=believed)
+        rates = believed.get(campaign.key, NO_FIGURES)
         running = _running_on(campaign, span)
-        contender = contender_of(running, snapshot.creatives_of(campaign.key), rates)
+        contender = contender_of(running, snapshot.creatives_of(campaign.key), rates, setting=setting)
         interests = {
             key
             for one in recorded

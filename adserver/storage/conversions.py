@@ -11,6 +11,7 @@ from adserver.domain.attribution import (
     MOST_UNVERIFIED_ORDERS,
     charge_of_conversion,
 )
+from adserver.domain.delays import name_of
 from adserver.domain.money import ZERO, Micros
 from adserver.storage import ledger, returns
 from adserver.storage.batch import Batch
@@ -220,6 +221,8 @@ def _settle(
     )
     if record is not None and result is not Result.DUPLICATE and not counted:
         ledger.count(batch, record)
+        if write.delay_ms is not None and not record.not_billed:
+            batch.count(record.advertiser_key, name_of(write.delay_ms), record.at_ms)
     return _answer(write, result)
 
 

@@ -177,6 +177,8 @@ def count(batch: Batch, record: AdRecord) -> None:
         name = f"{name}_{record.not_billed}"
     for owner_key in (record.campaign_key, record.slot_key):
         batch.count(owner_key, name, record.at_ms)
+    if not record.not_billed:
+        batch.count(record.creative_key, name, record.at_ms)  # the ranking's; nobody is paid by creative
     if record.event is AdEvent.CLICK:
         count_click(batch, record)
 
@@ -270,6 +272,7 @@ def record_decision(batch: Batch, write: RecordDecision) -> Outcome:
         "product_keys": msgspec.msgpack.encode(write.product_keys),
         "image_key": write.image_key or None,
         "token": write.token or None,
+        "propensity": write.propensity,
     }
     batch.add_row("decisions", row)
     batch.comparing.enter(write.visitor_key, write.advertiser_key, write.currency, write.at_ms, write.entries)

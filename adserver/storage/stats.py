@@ -6,7 +6,6 @@ import msgspec
 from sqlalchemy import bindparam, func, literal_column, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from adserver.domain.snapshot import Rates
 from adserver.storage.batch import Batch
 from adserver.storage.sqlite import Reader, Row, prepared
 from adserver.storage.tables import counts, leases
@@ -53,13 +52,17 @@ _BY_HOUR = prepared(
     )
     .order_by(counts.c.hour_ms)
 )
-_RATES = prepared(
+_within = (counts.c.hour_ms >= bindparam("since_ms"), counts.c.hour_ms < bindparam("until_ms"))
+_OWNERS_SUMS = prepared(
     select(counts.c.owner_key, counts.c.name, func.sum(counts.c.n))
-    .where(
-        counts.c.name.in_([literal_column(f"'{name}'") for name in Rates.__struct_fields__]),
-        counts.c.hour_ms >= bindparam("since_ms"),
-    )
+    .where(counts.c.name.in_(select(_names.c.value)), *_within)
     .group_by(counts.c.owner_key, counts.c.name)
+)
+_begin = (counts.c.hour_ms - counts.c.hour_ms % bindparam("step_ms")).label("begin_ms")
+_OWNERS_STEPS = prepared(
+    select(counts.c.owner_key, _begin, func.sum(counts.c.n))
+    .where(counts.c.name == bindparam("name"), *_within)
+    .group_by(counts.c.owner_key, literal_column("begin_ms"))
 )
 _owners = func.json_each(bindparam("owner_keys")).table_valued("value")
 _of_owners = (
@@ -132,12 +135,15 @@ class SqliteStats:
         rows = self._reader.rows(_BY_HOUR, parameters)
         return [(hour_ms, str(name), int(n)) for hour_ms, name, n in rows]
 
-    def rates(self, since_ms: int) -> dict[int, Rates]:
-        """Impressions, clicks and conversions of each campaign (and slot) in the hours from `since_ms`."""
-        sums: dict[int, dict[str, int]] = {}
-        for owner_key, name, n in self._reader.rows(_RATES, {"since_ms": since_ms}):
-            sums.setdefault(owner_key, {})[name] = int(n)
-        return {owner_key: Rates(**by_name) for owner_key, by_name in sums.items()}
+    def sums(self, names: Sequence[str], since_ms: int, until_ms: int) -> list[tuple[int, str, int]]:
+        """(owner, name, how many) of the hours that began within [since, until)."""
+        told = {"names": msgspec.json.encode(names).decode(), "since_ms": since_ms, "until_ms": until_ms}
+        return [(owner, name, int(n)) for owner, name, n in self._reader.rows(_OWNERS_SUMS, told)]
+
+    def steps(self, name: str, since_ms: int, until_ms: int, step_ms: int) -> list[tuple[int, int, int]]:
+        """(owner, a step's begin, how many) of the hours that began within [since, until)."""
+        told = {"name": name, "since_ms": since_ms, "until_ms": until_ms, "step_ms": step_ms}
+        return [(owner, begin_ms, int(n)) for owner, begin_ms, n in self._reader.rows(_OWNERS_STEPS, told)]
 
     def hourly(
         self, owner_keys: Sequence[int], names: Sequence[str], since_ms: int

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -369,6 +370,7 @@ decisions = Table(
     Column("product_keys", LargeBinary, nullable=False),
     Column("image_key", BigInteger),
     Column("token", String),
+    Column("propensity", Float),  # how likely the ad was chosen; none of those before it was told
 )
 Index("decisions_by_image", decisions.c.image_key, sqlite_where=decisions.c.image_key.is_not(None))
 Index("decisions_by_visitor", decisions.c.visitor_key, sqlite_where=decisions.c.visitor_key != 0)

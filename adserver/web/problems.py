@@ -181,6 +181,16 @@ PROBLEMS = {
         422, "One impression would cost a fraction of a micro", "Give `rate_micros` in multiples of 1,000."
     ),
     "rate_missing": Kind(422, "The rate is missing", "Give `rate_micros`, or for CPA `basket_bps`."),
+    "house_is_free": Kind(
+        422,
+        "A house campaign costs nothing",
+        "With `tier` house let `rate_micros` be 0 and give no basket share and no budgets.",
+    ),
+    "tier_is_operators": Kind(
+        403,
+        "The operator says who goes first",
+        "Leave `tier` as it is, or ask the operator to change it.",
+    ),
     "basket_only_cpa": Kind(422, "Only CPA has a basket", "Leave `basket_bps` out, or use `cpa`."),
     "basket_without_limit": Kind(
         422, "A share without a limit", "Give `max_charge_micros` with `basket_bps`."

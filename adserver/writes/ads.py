@@ -53,7 +53,7 @@ class RecordDecision(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """That an ad was served. `image_key` ties an image slot's picture to its link, 0 for documents.
 
     `price_micros` is what its billed event would take from a budget, 0 where none has a cap, and `chance`
-    how likely that event is as far as the worker knows.
+    how likely that event is as far as the worker knows. `propensity` is how likely the ad was chosen.
     """
 
     impression_id: int
@@ -70,3 +70,4 @@ class RecordDecision(msgspec.Struct, frozen=True, array_like=True, tag=True):
     advertiser_key: int = 0
     currency: str = ""
     entries: tuple[Entry, ...] = ()  # the experiments' arms that it puts the visitor in
+    propensity: float = 1.0

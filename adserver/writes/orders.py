@@ -28,6 +28,8 @@ class Conversion(msgspec.Struct, frozen=True, array_like=True):
 class CreditConversion(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """What attribution found for a conversion: a touch to bill or reserve, or none and why.
 
+    `delay_ms` is how long it took after its click, where it was one.
+
     With a server's conversion, `arrival` holds the conversion itself, stored in the same transaction.
     `reserve` keeps the amount pending instead of billing it. `visitor_key` is whose a server says the order
     is, for the experiments they are in.
@@ -41,6 +43,7 @@ class CreditConversion(msgspec.Struct, frozen=True, array_like=True, tag=True):
     reason: str = ""
     arrival: Conversion | None = None
     visitor_key: int = 0
+    delay_ms: int | None = None
 
 
 class SettleConversion(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -8,15 +8,16 @@ import pytest
 from adserver.domain.budget import BucketId
 from adserver.domain.campaign import Campaign
 from adserver.domain.catalogue import CatalogueChanged
+from adserver.domain.delays import NAMES
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent
-from adserver.domain.snapshot import Rates
 from adserver.storage import batch, changes
 from adserver.storage.embedded import Storage
 from adserver.writes import (
     AddCounts,
     Outcome,
     RecordAd,
+    RecordDecision,
     RemoveProductsNotIn,
     Result,
     SaveEntity,
@@ -26,7 +27,15 @@ from adserver.writes import (
     Together,
 )
 from creatives.pictures import Thumbnail
-from tests.contract.stores import CLICK_PRICE, make_accounts, make_record, rows_of, save
+from tests.contract.stores import (
+    CLICK_PRICE,
+    credit_by_server,
+    make_accounts,
+    make_arrival,
+    make_record,
+    rows_of,
+    save,
+)
 from tests.domain.makers import (
     ADVERTISER,
     CAMPAIGN,
@@ -204,19 +213,30 @@ def test_named_counters_of_one_owner_are_summed_over_the_hours_of_a_period(stora
     assert named(1, [], 0, 3 * HOUR_MS) == named(3, ["seen"], 0, 3 * HOUR_MS) == {}
 
 
-def test_rates_are_what_a_campaigns_ads_led_to(storage: Storage) -> None:
+def test_what_ads_led_to_is_summed_by_campaign_slot_and_creative(storage: Storage) -> None:
     for n in range(3):
         storage.writer.commit(RecordAd((make_record(n, AdEvent.IMPRESSION),)))
     storage.writer.commit(RecordAd((make_record(1),)))
-    rates = storage.stats.rates(0)
-    assert rates[CAMPAIGN] == rates[SLOT] == Rates(3, 1, 0)
+    suspect = msgspec.structs.replace(make_record(2), not_billed="suspect", amount_micros=Micros(0))
+    storage.writer.commit(RecordAd((suspect,)))
+    sums = storage.stats.sums(("impressions", "clicks"), 0, 2**63 - 1)
+    owners = (CAMPAIGN, SLOT, make_record(1).creative_key)
+    assert sorted(sums) == sorted(
+        (owner, name, n) for owner in owners for name, n in (("impressions", 3), ("clicks", 1))
+    )
 
 
-def test_rates_leave_out_what_is_older_than_asked_for(storage: Storage) -> None:
-    storage.writer.commit(RecordAd((make_record(1),)))
-    hour = NOW_MS - NOW_MS % HOUR_MS
-    assert storage.stats.rates(hour)[CAMPAIGN] == Rates(0, 1, 0)
-    assert storage.stats.rates(hour + 1) == {}
+def test_sums_and_steps_are_of_the_hours_that_began_within_their_period(storage: Storage) -> None:
+    told = ((0, "clicks", 1, 4), (1, "clicks", 1, 6), (2, "clicks", 1, 9), (3, "clicks", 1, 1))
+    told += ((1, "clicks", 2, 7), (1, "other", 2, 3))
+    storage.writer.commit(AddCounts(tuple((hour * HOUR_MS, *rest) for hour, *rest in told)))
+    stats, hour = storage.stats, HOUR_MS
+    sums = [(1, "clicks", 15), (2, "clicks", 7), (2, "other", 3)]
+    assert sorted(stats.sums(("clicks", "other"), hour, 3 * hour)) == sums
+    assert stats.sums((), 0, 9 * hour) == stats.sums(("clicks",), 4 * hour, 9 * hour) == []
+    steps = [(1, 0, 10), (1, 2 * hour, 9), (2, 0, 7)]
+    assert sorted(stats.steps("clicks", 0, 3 * hour, 2 * hour)) == steps
+    assert stats.steps("clicks", hour, hour, hour) == []
 
 
 def test_what_an_event_is_worth_is_counted_in_its_hour(storage: Storage) -> None:
@@ -316,3 +336,17 @@ def test_no_picture_is_kept_under_a_name_that_is_none(storage: Storage) -> None:
 )
 def test_a_name_that_is_no_pictures_reads_nothing(storage: Storage, name: str) -> None:
     assert storage.media.get(name) is None
+
+
+def test_how_long_orders_took_after_their_click_is_counted_once(storage: Storage) -> None:
+    hour = 3_600_000
+    for key, delay_ms in ((100, hour), (101, 30 * hour), (102, None)):
+        for _ in range(2):
+            storage.writer.commit(credit_by_server(key, arrival=make_arrival(key), delay_ms=delay_ms))
+    found = {name: n for owner, name, n in storage.stats.sums(NAMES, 0, 2**63 - 1) if owner == ADVERTISER}
+    assert found == {"ordered_within_1h": 1, "ordered_within_48h": 1}
+
+
+def test_how_likely_an_ad_was_chosen_is_kept_with_the_decision(storage: Storage) -> None:
+    storage.writer.commit(RecordDecision(1, 5, SLOT, CAMPAIGN, 700, 0, (), propensity=0.25))
+    assert rows_of(storage, "SELECT propensity FROM decisions") == [(0.25,)]

@@ -15,9 +15,9 @@ from adserver.domain.membership import Memberships
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent, PricingModel, Terms
 from adserver.domain.product_set import ProductSet, SetRule
+from adserver.domain.rates import Rates
 from adserver.domain.shop_hook import ShopHook, ShopSoftware, shop_hook_key
 from adserver.domain.slot import Publisher, Site, Slot
-from adserver.domain.snapshot import Rates
 from adserver.domain.visitor import Interest, Level, Profile, Purchase, Shop, Touch
 from creatives.card import Brand, Message
 from pixel.events import Event, EventName, Item

@@ -1,17 +1,18 @@
 """The decision as plainly as it can be said: slow, each candidate by itself, and what the fast one is held to."""
 
 from collections.abc import Mapping, Sequence, Set
+from typing import NamedTuple
 
 import msgspec
 
 from adserver.domain.approval import live_version
 from adserver.domain.audience_size import UNCOUNTED, AudienceSize
 from adserver.domain.burn import BurnScope
-from adserver.domain.campaign import PERIOD_MS, Campaign, Creative, FrequencyCap, Pacing, creatives_for
+from adserver.domain.campaign import PERIOD_MS, Campaign, Creative, FrequencyCap, Pacing, Tier, creatives_for
 from adserver.domain.catalogue import Product
 from adserver.domain.category import path_of
 from adserver.domain.choice import INTERESTS_LOOKED_AT
-from adserver.domain.contender import MESSAGE, contender_of
+from adserver.domain.contender import MESSAGE, Setting, contender_of
 from adserver.domain.decision import NO_SIZES, Candidate, Decision, NoAd, Request
 from adserver.domain.eligibility import Balance, Refusal, refusal
 from adserver.domain.experiment import Entry, Subject, arm_of
@@ -20,6 +21,7 @@ from adserver.domain.money import Micros
 from adserver.domain.pacing import DayBudget, dice_of, may_spend
 from adserver.domain.pricing import CONTEXTUAL, PricingModel, rate_of, smallest_price
 from adserver.domain.product_set import ProductSet
+from adserver.domain.ranking import THROWS, Odds
 from adserver.domain.situation import LAPSED_AFTER_MS, Situation, form_is_open
 from adserver.domain.suggestion import Because, ProductChoice, Suggested
 from adserver.domain.visitor import (
@@ -31,7 +33,7 @@ from adserver.domain.visitor import (
     Shop,
     Shown,
 )
-from adserver.domain.worth import ecpm_micros
+from adserver.domain.worth import ecpm_micros, stake_micros
 from pixel.events import EventName
 from tests.domain.plain_audience import happened_at, picks_by_value, plain_since
 from tests.domain.plain_product_set import in_set
@@ -43,6 +45,17 @@ Besides = tuple[Mapping[int, ProductSet], Mapping[int, Suggested], Mapping[int, 
 NOTHING_BESIDES: Besides = ({}, {}, NO_SIZES)
 
 
+class _Thrown(NamedTuple):
+    """One of a campaign's creatives, and what is thrown for it: its rank among them, and what it is worth."""
+
+    decision: Decision
+    rank_in_throw: Sequence[float]
+    worth_in_throw: Sequence[float]
+
+
+_Offered = Sequence[_Thrown]  # all of a campaign's that may be shown
+
+
 def decide(
     request: Request,
     profile: Profile | None,
@@ -51,35 +64,64 @@ def decide(
     dice: float,
     besides: Besides = NOTHING_BESIDES,
 ) -> Decision | NoAd:
-    """The eligible campaign with the highest expected revenue, or NoAd.
+    """Of the eligible campaigns of the highest tier the one that is thrown the highest worth, or NoAd.
 
     `profile` is None where nothing may be remembered of the visitor.
-    `products` holds the catalogue's entries for the profile's interests. `dice` in [0, 1) breaks ties,
-    picks among a campaign's creatives and, hashed with a campaign's key, paces that campaign.
+    `products` holds the catalogue's entries for the profile's interests. `dice` in [0, 1) chooses the throw,
+    breaks ties and, hashed with a campaign's key, paces that campaign.
     """
     refusals: dict[int, Refusal] = {}
-    offers: list[Decision] = []
+    offers: list[_Offered] = []
     entries: list[Entry] = []
     for whole in candidates:
         candidate, entry = _in_arm(request, profile, whole, products, besides)
         offer = _offer(request, profile, candidate, products, dice, besides)
         if entry is not None and not candidate.contender.campaign.terms.audience_rates:
-            offer = msgspec.structs.replace(offer, entries=(entry,)) if isinstance(offer, Decision) else offer
+            offer = offer if isinstance(offer, Refusal) else [_entered(one, entry) for one in offer]
         elif entry is not None:
             entries.append(entry)
-        if isinstance(offer, Decision):
-            offers.append(offer)
-        else:
+        if isinstance(offer, Refusal):
             refusals[candidate.contender.campaign.key] = offer
+        else:
+            offers.append(offer)
     if not offers:
         return NoAd(refusals, entries=tuple(entries))
-    best = max(offer.ecpm_micros for offer in offers)
-    leaders = [offer for offer in offers if offer.ecpm_micros == best]
-    winner = leaders[int(dice * len(leaders))]
+    tiers = list(Tier)
+    highest = min((offer[0].decision.campaign.tier for offer in offers), key=tiers.index)
+    ranked = [offer for offer in offers if offer[0].decision.campaign.tier is highest]
+    throw = int(dice * THROWS)
+    ahead = _ahead(ranked, throw)
+    winner = ahead[int((dice * THROWS - throw) * len(ahead))]
     for offer in offers:
-        if offer is not winner:
-            refusals[offer.campaign.key] = Refusal.OUTRANKED
-    return msgspec.structs.replace(winner, judged=refusals, entries=(*entries, *winner.entries))
+        if offer[0].decision.campaign.key != winner.campaign.key:
+            by_price = offer[0].decision.campaign.tier is highest
+            refusals[offer[0].decision.campaign.key] = Refusal.OUTRANKED if by_price else Refusal.LOWER_TIER
+    found = {"judged": refusals, "entries": (*entries, *winner.entries)}
+    return msgspec.structs.replace(winner, propensity=_propensity(ranked, winner), **found)
+
+
+def _entered(thrown: _Thrown, entry: Entry) -> _Thrown:
+    return thrown._replace(decision=msgspec.structs.replace(thrown.decision, entries=(entry,)))
+
+
+def _ahead(ranked: Sequence[_Offered], throw: int) -> list[Decision]:
+    """Of each campaign what is worth most in a throw, or is clicked most if all is; of those the best."""
+    shown = [max(offer, key=lambda one: one.rank_in_throw[throw]) for offer in ranked]
+    best = max(one.worth_in_throw[throw] for one in shown)
+    return [
+        msgspec.structs.replace(one.decision, ecpm_micros=best)
+        for one in shown
+        if one.worth_in_throw[throw] == best
+    ]
+
+
+def _propensity(ranked: Sequence[_Offered], winner: Decision) -> float:
+    """How often it is shown over all throws, and all ties in each."""
+    share = 0.0
+    for throw in range(THROWS):
+        ahead = _ahead(ranked, throw)
+        share += sum(one.creative == winner.creative for one in ahead) / len(ahead)
+    return share / THROWS
 
 
 def _in_arm(
@@ -118,7 +160,8 @@ def _in_arm(
 
 def _made_of(candidate: Candidate, campaign: Campaign, creatives: Sequence[Creative]) -> Candidate:
     known = candidate.contender
-    contender = contender_of(campaign, creatives, known.rates, (), known.peace, known.list_keys)
+    setting = Setting(known.list_keys)
+    contender = contender_of(campaign, creatives, known.rates, (), known.peace, setting)
     return msgspec.structs.replace(candidate, contender=contender)
 
 
@@ -154,7 +197,7 @@ def _offer(
     products: Mapping[int, Product],
     dice: float,
     besides: Besides,
-) -> Decision | Refusal:
+) -> _Offered | Refusal:
     campaign = candidate.contender.campaign
     barred = request.rules and request.rules.refusal(campaign.advertiser_key)
     if barred:
@@ -165,12 +208,12 @@ def _offer(
     no = no or _peace_refusal(request, profile, candidate)
     if no is not None:
         return no
-    shown = _shown(request, profile, candidate, products, dice, besides)
+    shown = _shown(request, profile, candidate, products, besides)
     if isinstance(shown, Refusal):
         return shown
     offer = _priced(request, profile, candidate, shown)
-    if isinstance(offer, Decision) and not request.test:
-        return _money_refusal(campaign, candidate.balance, dice, offer.audience_key) or offer
+    if not isinstance(offer, Refusal) and not request.test and campaign.tier is not Tier.HOUSE:
+        return _money_refusal(campaign, candidate.balance, dice, shown[0][0]) or offer
     return offer
 
 
@@ -278,9 +321,8 @@ def _shown(
     profile: Profile | None,
     candidate: Candidate,
     products: Mapping[int, Product],
-    dice: float,
     besides: Besides,
-) -> _Shown | Refusal:
+) -> list[_Shown] | Refusal:
     """For the visitor's sake where the campaign's audience holds them, else for the page's."""
     campaign = candidate.contender.campaign
     shop = profile.shop(campaign.advertiser_key) if profile is not None else None
@@ -295,12 +337,12 @@ def _shown(
         if not isinstance(found, Refusal):
             asked = (request, profile, candidate, found, _afterwards(request, candidate, shop))
             left = _unburnt(request, candidate, shop, products)
-            answer = _shown_to_member(*asked, (left, sets, suggested), dice)
+            answer = _shown_to_member(*asked, (left, sets, suggested))
             if isinstance(answer, Refusal) and left != products:
-                unburnt = _shown_to_member(*asked, (products, sets, suggested), dice)
+                unburnt = _shown_to_member(*asked, (products, sets, suggested))
                 return answer if isinstance(unburnt, Refusal) else Refusal.BURNED
             return answer
-    return _shown_for_page(request, profile, candidate, dice) if campaign.contextual else found
+    return _shown_for_page(request, profile, candidate) if campaign.contextual else found
 
 
 def _audience(
@@ -377,8 +419,8 @@ def plain_group(name: str) -> int:
 
 
 def _shown_for_page(
-    request: Request, profile: Profile | None, candidate: Candidate, dice: float
-) -> _Shown | Refusal:
+    request: Request, profile: Profile | None, candidate: Candidate
+) -> list[_Shown] | Refusal:
     """A message: products are chosen by what a visitor did."""
     messages = [creative for creative in _live(candidate) if creative.template == MESSAGE]
     if not messages:
@@ -386,7 +428,7 @@ def _shown_for_page(
     fresh = [creative for creative in messages if not _worn_out(request, profile, creative)]
     if not fresh:
         return Refusal.FREQUENCY_UNKNOWN if profile is None else Refusal.CREATIVE_CAP
-    return CONTEXTUAL, _one_of(fresh, candidate, dice), (), None, {}
+    return [(CONTEXTUAL, one, (), None, {}) for one in fresh]
 
 
 def _live(candidate: Candidate) -> list[Creative]:
@@ -401,9 +443,8 @@ def _shown_to_member(
     audience_key: int,
     shop: Shop,
     known: tuple[Mapping[int, Product], Mapping[int, ProductSet], Mapping[int, Suggested]],
-    dice: float,
-) -> _Shown | Refusal:
-    """One of the creatives that the visitor's audience may see, with its products; none for a message."""
+) -> list[_Shown] | Refusal:
+    """The creatives that the visitor's audience may see, each with its products; none for a message."""
     campaign = candidate.contender.campaign
     creatives = creatives_for(campaign, audience_key, _live(candidate))
     if not creatives:  # not approved, or this worker has not heard of them yet
@@ -423,7 +464,17 @@ def _shown_to_member(
     showable = [one for one in showable if not _worn_out(request, profile, one)]
     if not showable:
         return Refusal.CREATIVE_CAP
-    creative = _one_of(showable, candidate, dice)
+    return [_spoken(audience_key, one, shop, (chosen, because), situations) for one in showable]
+
+
+def _spoken(
+    audience_key: int,
+    creative: Creative,
+    shop: Shop,
+    chosen_because: tuple[tuple[Product, ...], Mapping[int, Because]],
+    situations: set[Situation],
+) -> _Shown:
+    chosen, because = chosen_because
     if creative.template != MESSAGE:
         if chosen[0].key in because or not creative.copies:
             return audience_key, creative, chosen, None, because
@@ -477,11 +528,6 @@ def _within(
     return {key: one for key, one in products.items() if product_set and in_set(product_set, one, now_ms)}
 
 
-def _one_of(creatives: list[Creative], candidate: Candidate, dice: float) -> Creative:
-    """By a throw of its own: the one that breaks ties would always give a campaign the same creative."""
-    return creatives[int(dice_of(candidate.contender.campaign.key, dice, b"creative") * len(creatives))]
-
-
 def _freshness(request: Request, profile: Profile | None, candidate: Candidate) -> float:
     campaign = candidate.contender.campaign
     per_thousand = campaign.terms.pricing_model in (PricingModel.CPM, PricingModel.VCPM)
@@ -502,21 +548,44 @@ def _unclicked(profile: Profile, campaign_key: int, now_ms: int) -> list[int]:
 
 
 def _priced(
-    request: Request,
-    profile: Profile | None,
-    candidate: Candidate,
-    shown: _Shown,
-) -> Decision | Refusal:
-    audience_key, creative, chosen, situation, because = shown
+    request: Request, profile: Profile | None, candidate: Candidate, shown: list[_Shown]
+) -> _Offered | Refusal:
     if candidate.exchange_rate is None:
         return Refusal.NO_EXCHANGE_RATE
-    campaign = candidate.contender.campaign
-    native = ecpm_micros(campaign, candidate.contender.rates, audience_key)
-    slot = request.slot
-    if slot.currency == campaign.terms.currency and native < slot.floor_cpm_micros:
+    campaign, slot = candidate.contender.campaign, request.slot
+    native = ecpm_micros(campaign, candidate.contender.rates, shown[0][0])
+    has_floor = slot.currency == campaign.terms.currency and campaign.tier is not Tier.HOUSE
+    if has_floor and native < slot.floor_cpm_micros:
         return Refusal.BELOW_FLOOR
-    worth = native * _freshness(request, profile, candidate) * candidate.exchange_rate
-    return Decision(campaign, creative, chosen, worth, {}, audience_key, situation=situation, because=because)
+    weight = candidate.exchange_rate * _freshness(request, profile, candidate)
+    return [_thrown(candidate, weight, one) for one in shown]
+
+
+def _thrown(candidate: Candidate, weight: float, shown: _Shown) -> _Thrown:
+    """What it is worth in each throw of the rate that its model pays for; a creative's own for clicks."""
+    audience_key, creative, chosen, situation, because = shown
+    contender = candidate.contender
+    campaign, rates = contender.campaign, contender.rates
+    decision = Decision(
+        campaign,
+        creative,
+        chosen,
+        0.0,
+        {},
+        audience_key,
+        situation=situation,
+        because=because,
+        rates=rates,
+    )
+    own = contender.odds[creative.key].throws()
+    factors = {
+        PricingModel.CPM: [1.0] * THROWS,
+        PricingModel.VCPM: Odds(campaign.key, rates.view).throws(),
+        PricingModel.CPC: own,
+        PricingModel.CPA: own,
+    }[campaign.terms.pricing_model]
+    stake = stake_micros(campaign, audience_key)
+    return _Thrown(decision, own, [stake * one * weight for one in factors])
 
 
 def _no_product(shop: Shop, products: Mapping[int, Product], request: Request) -> Refusal:

@@ -7,7 +7,8 @@ from adserver.domain.campaign import Status
 from adserver.domain.contender import Contenders, LineUp, line_up_of
 from adserver.domain.memory import Memory, new_memory
 from adserver.domain.money import Micros
-from adserver.domain.snapshot import Rates, Snapshot
+from adserver.domain.rates import Rates
+from adserver.domain.snapshot import Snapshot
 from adserver.domain.suppression import SuppressionList
 from tests.domain.makers import (
     DAY_MS,

@@ -7,7 +7,7 @@ from adserver.domain.decision import Decision, decide
 from adserver.domain.eligibility import Refusal
 from adserver.domain.money import Micros
 from adserver.domain.pricing import CONTEXTUAL, AdEvent, AudienceRate, cheapest_price, price_of
-from adserver.domain.snapshot import Rates
+from adserver.domain.rates import Rates
 from adserver.domain.visitor import Profile, Shown
 from adserver.flows.refresh import worth_of
 from pixel.events import EventName

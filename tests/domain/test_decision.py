@@ -13,8 +13,9 @@ from adserver.domain.decision import Candidate, Decision, NoAd, decide
 from adserver.domain.eligibility import Refusal
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent, AudienceRate, PricingModel
+from adserver.domain.ranking import THROWS
+from adserver.domain.rates import Rates
 from adserver.domain.situation import form_is_open
-from adserver.domain.snapshot import Rates
 from adserver.domain.visitor import Level, Profile, Shop
 from adserver.domain.worth import chance_of, ecpm_micros
 from pixel.events import EventName
@@ -109,8 +110,12 @@ def test_the_highest_expected_revenue_wins_and_the_others_are_outranked() -> Non
     assert found.refusals == {1: Refusal.OUTRANKED, 3: Refusal.OUTRANKED}
 
 
-@pytest.mark.parametrize(("dice", "winner"), [(0.0, 1), (0.3333, 1), (0.34, 2), (0.67, 3), (0.999999, 3)])
-def test_the_dice_choose_among_equals(dice: float, winner: int) -> None:
+@pytest.mark.parametrize(("tie", "winner"), [(0.0, 1), (0.3333, 1), (0.34, 2), (0.67, 3), (0.999999, 3)])
+@pytest.mark.parametrize("throw", [0, 17, 63])
+def test_what_the_dice_say_besides_their_throw_chooses_among_equals(
+    throw: int, tie: float, winner: int
+) -> None:
+    dice = (throw + tie) / THROWS
     equals = [cpm_candidate(key, 2_000_000) for key in (1, 2, 3)]
     found = answer(cpm_candidate(9, 1_000_000), *equals, dice=dice)
     assert isinstance(found, Decision)
@@ -284,7 +289,8 @@ def test_a_message_is_shown_to_who_left_a_form_open() -> None:
     ("fields", "rates", "expected"),
     [
         ({"pricing_model": CPM, "rate_micros": Micros(2_000_000)}, Rates(), 2_000_000),
-        ({"pricing_model": VCPM, "rate_micros": Micros(2_000_000)}, Rates(9, 9, 9), 2_000_000),
+        ({"pricing_model": VCPM, "rate_micros": Micros(2_000_000)}, Rates(), 0.7 * 2_000_000),
+        ({"pricing_model": VCPM, "rate_micros": Micros(2_000_000)}, Rates(80, 9, 9, 6), 0.2 * 2_000_000),
         ({"pricing_model": CPC}, Rates(), 1000 * 0.005 * 250_000),
         ({"pricing_model": CPC}, Rates(800, 9), 1000 * 0.01 * 250_000),
         ({"pricing_model": CPA}, Rates(), 1000 * 0.005 * 0.02 * 250_000),
@@ -305,6 +311,7 @@ def test_a_thousand_impressions_are_worth_what_they_will_bring(
 def test_money_under_way_is_weighed_with_its_chance() -> None:
     rates = Rates(800, 9, 1)
     assert chance_of(AdEvent.IMPRESSION, rates) == 1.0
+    assert chance_of(AdEvent.VIEWABLE_IMPRESSION, Rates(80, views=6)) == pytest.approx(0.2)
     assert chance_of(AdEvent.CLICK, rates) == pytest.approx(0.01)
     assert chance_of(AdEvent.CONVERSION, rates) == pytest.approx(0.01 * 2 / 59)
 

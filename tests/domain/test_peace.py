@@ -24,6 +24,7 @@ from adserver.domain.peace import (
     peace_of,
 )
 from adserver.domain.pricing import AdEvent, AudienceRate, PricingModel
+from adserver.domain.ranking import THROWS
 from adserver.domain.sightings import Ad, noted, profile_of
 from adserver.domain.snapshot import Snapshot
 from adserver.domain.visitor import (
@@ -204,7 +205,21 @@ def test_of_two_campaigns_alike_the_one_less_seen_is_shown(of_one: int, of_other
             if counts and of_one != of_other:
                 assert decided.campaign.key == CAMPAIGN + (of_other < of_one)
             else:
-                assert decided.campaign.key == CAMPAIGN + int(dice * 2)
+                assert decided.campaign.key == CAMPAIGN + int(dice * THROWS % 1 * 2)
+
+
+def test_the_more_often_a_campaign_was_seen_the_less_often_it_is_tried() -> None:
+    pair = [
+        candidate(key=key, rate_micros=2_000, creatives=[make_creative(key=key, campaign_key=key)])
+        for key in (CAMPAIGN, CAMPAIGN + 1)
+    ]
+    shares = []
+    for times in (0, 5, 19):
+        profile = make_profile()
+        see(profile, [NOW_MS - 2 * DAY_MS] * times)
+        decided = [decide(make_request(), profile, pair, CATALOGUE, n / THROWS) for n in range(THROWS)]
+        shares.append(sum(isinstance(one, Decision) and one.campaign.key == CAMPAIGN for one in decided))
+    assert shares[0] > shares[1] > shares[2]
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from adserver.domain.eligibility import Balance, Refusal
 from adserver.domain.identity import product_key
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel, Terms
+from adserver.domain.rates import Rates
 from adserver.domain.slot import Slot
-from adserver.domain.snapshot import Rates
 from adserver.domain.visitor import (
     MOST_SHOPS,
     MOST_UNWANTED,

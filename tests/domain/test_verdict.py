@@ -9,11 +9,13 @@ from adserver.domain.decision import Candidate, Decision, Together, hear
 from adserver.domain.eligibility import Refusal
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel
+from adserver.domain.ranking import THROWS
 from adserver.domain.refusal_words import WORDS
 from adserver.domain.verdict import Score, Verdict, verdicts
 from adserver.domain.visitor import Profile, Shown
 from tests.domain.makers import (
     CAMPAIGN,
+    CREATIVE,
     DAY_MS,
     HOUR_MS,
     NOW_MS,
@@ -75,12 +77,14 @@ def test_verdicts_are_the_decisions_own_in_every_world() -> None:
 
 def test_a_score_is_the_product_of_its_parts() -> None:
     sale = make_campaign(pricing_model=PricingModel.CPA, rate_micros=Micros(30_000_000))
-    score = judged(make_candidate(sale, exchange_rate=0.5)).score
+    candidate = make_candidate(sale, exchange_rate=0.5)
+    score = judged(candidate).score
     assert score is not None and score.click_rate and score.conversion_rate
     assert score.ecpm_micros == pytest.approx(
         1000 * score.click_rate * score.conversion_rate * score.rate_micros
     )
-    assert score.ranked_micros == pytest.approx(score.ecpm_micros * 0.5)
+    thrown = candidate.contender.odds[CREATIVE].kept[THROWS // 2]
+    assert score.ranked_micros == pytest.approx(1000 * thrown * score.rate_micros * 0.5)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +134,7 @@ def test_a_cap_says_when_the_visitor_may_see_it_again() -> None:
         (Verdict(make_campaign(), None), CHOSEN),
         (
             Verdict(make_campaign(), Refusal.OUTRANKED, Score(1e6, 1e6, Micros(1), 0, 1.0)),
-            "expected to earn 1.0000, of the one that is shown 2.5000. ",
+            "taken to earn 1.0000, of the one that is shown 2.5000. ",
         ),
     ],
 )

@@ -8,7 +8,8 @@ import pytest
 from adserver.domain.campaign import Pacing, Status
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AudienceRate, PricingModel
-from adserver.domain.snapshot import Rates, Snapshot
+from adserver.domain.rates import Rates
+from adserver.domain.snapshot import Snapshot
 from adserver.domain.traffic import local_days
 from adserver.flows.refresh import Refresh, worth_of
 from adserver.storage.embedded import Storage, own_storage

@@ -196,6 +196,11 @@ def dear_sale(api: Api, world: World) -> httpx.Response:
     return api.call("PUT", path, product_body(sale_price_micros=89_900_000))
 
 
+def tier_of_ones_own(api: Api, world: World) -> httpx.Response:
+    path = f"/campaigns/{world.campaign}"
+    return api.call("PATCH", path, {"tier": "sponsorship"}, key=world.advertiser_key)
+
+
 CASES: list[tuple[str, int, Ask]] = [
     ("unauthenticated", 401, lambda api, world: api.call("GET", "/campaigns", key="")),
     ("forbidden", 403, lambda api, world: api.call("GET", "/keys", key=world.advertiser_key)),
@@ -240,6 +245,9 @@ CASES: list[tuple[str, int, Ask]] = [
     ("bad_link", 422, campaign(fallback_url="https://evil.test\\@shop.example/")),
     ("cpm_not_exact", 422, campaign(pricing_model="cpm", rate_micros=1_500)),
     ("rate_missing", 422, campaign(rate_micros=0)),
+    ("house_is_free", 422, campaign(tier="house")),
+    ("house_is_free", 422, campaign(tier="house", rate_micros=0, daily_budget_micros=1)),
+    ("tier_is_operators", 403, tier_of_ones_own),
     ("basket_only_cpa", 422, campaign(basket_bps=500, max_charge_micros=1)),
     ("basket_without_limit", 422, campaign(pricing_model="cpa", rate_micros=0, basket_bps=500)),
     ("ends_before_start", 422, campaign(starts_at="2026-12-01T00:00:00Z", ends_at="2026-11-30T00:00:00Z")),

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from adserver.domain import approval
 from adserver.domain import campaign as rules
 from adserver.domain.budget import Bucket, buckets_of, local_day
-from adserver.domain.campaign import Advertiser, Campaign, Creative, Refusal
+from adserver.domain.campaign import Advertiser, Campaign, Creative, Refusal, Tier
 from adserver.domain.delivery import Balances, Delivery, delivery
 from adserver.domain.money import Micros
 from adserver.flows.manage.accounts import ManageAccounts
@@ -68,6 +68,8 @@ class ManageCampaigns:
         ordered = sound_campaign(draft_for(advertiser), advertiser)
         if isinstance(ordered, Why):
             return Refused(ordered)
+        if ordered.tier is not Tier.STANDARD and not reach.is_operator:
+            return Refused(Why.TIER_IS_OPERATORS)
         refusal = rules.check(ordered) or self._unknown_name(ordered)
         if refusal is not None:
             return Refused(refusal)
@@ -93,6 +95,8 @@ class ManageCampaigns:
         wished = sound_campaign(edit(known), advertiser)
         if isinstance(wished, Why):
             return Refused(wished)
+        if wished.tier is not known.tier and not reach.is_operator:
+            return Refused(Why.TIER_IS_OPERATORS)
         changed = rules.apply(known, wished)
         if isinstance(changed, Refusal):
             return Refused(changed)

@@ -74,6 +74,7 @@ class Why(StrEnum):
     UNKNOWN_CAMPAIGN = "unknown_campaign"
     TOO_MANY_LISTS = "too_many_lists"
     NOBODY_NAMED = "nobody_named"
+    TIER_IS_OPERATORS = "tier_is_operators"
 
 
 class Refused(msgspec.Struct, frozen=True):

@@ -24,7 +24,6 @@ from adserver.domain.pricing import BILLED_EVENT, smallest_price
 from adserver.domain.sightings import noted, seconds_needed
 from adserver.domain.slot import OnEmpty, Site, Slot
 from adserver.domain.slot_counts import SlotCounts
-from adserver.domain.snapshot import NO_FIGURES
 from adserver.domain.suggestion import Because
 from adserver.domain.token import AdToken, Secrets, sign
 from adserver.domain.visitor import was_at_slot
@@ -364,6 +363,7 @@ class Serve:
             answer.campaign.advertiser_key,
             answer.campaign.terms.currency,
             () if token.test else (self._entry(answer, SHOWN),),
+            answer.propensity,
         )
         noted = self._writer.submit(write)
         if price:
@@ -411,8 +411,7 @@ class Serve:
         terms = answer.campaign.terms
         if token.test or not self._memory.has_budget(answer.campaign, now_ms):
             return ZERO, 0.0
-        rates = self._snapshot.rates.get(token.campaign_key, NO_FIGURES)
-        chance = chance_of(BILLED_EVENT[terms.pricing_model], rates)
+        chance = chance_of(BILLED_EVENT[terms.pricing_model], answer.rates)
         return smallest_price(terms, answer.audience_key), chance
 
 

@@ -12,6 +12,7 @@ from adserver.domain.campaign import (
     Campaign,
     Pacing,
     Status,
+    Tier,
 )
 from adserver.domain.identity import write_id
 from adserver.domain.money import ZERO
@@ -99,6 +100,13 @@ Contextual = Annotated[
     Field(description="its messages may also answer whom no audience of it holds, or nobody knows"),
 ]
 
+CampaignTier = Annotated[
+    Tier,
+    Field(
+        description="the operator's: a higher one of sponsorship, standard, remnant, house wins at any price"
+    ),
+]
+
 TERMS = frozenset(
     {
         "pricing_model",
@@ -178,6 +186,7 @@ class CampaignDraft(Strict):
     landing_params: LandingParams = ""
     fallback_url: Link | None = None
     targeting: TargetingBody | None = Field(default=None, description="whom and where; null for everyone")
+    tier: CampaignTier = Tier.STANDARD
 
     def campaign_for(self, advertiser: Advertiser) -> Campaign:
         given = {name: getattr(self, name) for name in type(self).model_fields}
@@ -232,6 +241,7 @@ class CampaignChange(Change):
     landing_params: LandingParams | None = None
     fallback_url: Link | None = None
     targeting: TargetingBody | None = Field(default=None, description="replaced whole; null for everyone")
+    tier: CampaignTier | None = None
 
     def edit(self, campaign: Campaign) -> Campaign:
         own, terms = _domain_fields(self.given())
@@ -281,6 +291,7 @@ class CampaignAnswer(Strict):
     landing_params: str
     fallback_url: str | None
     targeting: TargetingBody | None
+    tier: Tier
     spend_micros: int
     spend_today_micros: int
     pending_micros: int
@@ -325,6 +336,7 @@ def show_campaign(campaign: Campaign, standing: Standing) -> CampaignAnswer:
         landing_params=campaign.landing_params,
         fallback_url=campaign.fallback_url,
         targeting=show_targeting(campaign.targeting),
+        tier=campaign.tier,
         spend_micros=standing.spend_micros,
         spend_today_micros=standing.spend_today_micros,
         pending_micros=standing.pending_micros,

@@ -97,12 +97,15 @@ class ScoreAnswer(Strict):
     """What a thousand ads were expected to earn, in millionths, and its parts."""
 
     ecpm_micros: float
-    ranked_micros: float = Field(description="what it was compared by: `ecpm_micros` by the exchange rate")
+    ranked_micros: float = Field(
+        description="what it was compared by: its throw, by the exchange rate and the freshness"
+    )
     rate_micros: int = Field(description="of the audience that holds the visitor")
     audience_id: str | None = Field(description="`contextual` for the page; null for the campaign's own rate")
     exchange_rate: float
     click_rate: float | None
     conversion_rate: float | None
+    freshness: float = Field(description="what this visitor's views without a click leave of it, 1 for all")
 
 
 class VerdictAnswer(Strict):
@@ -184,6 +187,7 @@ def _show_score(score: Score) -> ScoreAnswer:
         exchange_rate=score.exchange_rate,
         click_rate=score.click_rate,
         conversion_rate=score.conversion_rate,
+        freshness=score.freshness,
     )
 
 
