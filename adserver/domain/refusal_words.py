@@ -17,6 +17,8 @@ def _said(says: str, counted: str, advice: str) -> Said:
     return Said(says, counted, advice)
 
 
+_WIDEN = "Widen `{}` in its `targeting` if it should be shown there."
+_LIFT = "Lift `{}` in its `targeting` if it should be shown there too."
 WORDS = {
     Refusal.NOT_ACTIVE: _said(
         "it is a draft or has ended", "while it was a draft or had ended", "Set its status to active."
@@ -65,7 +67,8 @@ WORDS = {
         "Raise `frequency_cap` if more should be shown to the same people.",
     ),
     Refusal.FREQUENCY_UNKNOWN: _said(
-        "it has a frequency cap, and nothing may be kept of the visitor to count by",
+        "it, its advertiser or its creatives have a frequency cap, and nothing may be kept of the visitor to"
+        " count by",
         "by visitors of whom nothing may be kept to count by",
         "Lift `frequency_cap`, or leave those visitors to others.",
     ),
@@ -126,6 +129,150 @@ WORDS = {
         "it has spent its share of the day up to now, and spreads the rest over the hours to come",
         "held back to spread the day's budget",
         "Nothing; or set `pacing` to asap, or raise the daily budget.",
+    ),
+    Refusal.AUDIENCE_WAITS: _said(
+        "the visitor is in its audience, whose `wait_minutes` are not over",
+        "by members whose wait was not over",
+        "Wait, or shorten the audience's `wait_minutes`.",
+    ),
+    Refusal.AUDIENCE_STOPPED: _said(
+        "the visitor is in its audience, and did nothing for its `stop_days`",
+        "by members who did nothing for too long",
+        "Lengthen the audience's `stop_days`, or lift it, to go on for longer.",
+    ),
+    Refusal.AUDIENCE_TOO_SMALL: _said(
+        "its audience is narrowed by place, list or value, and fewer than 50 belong to it, or nobody has"
+        " counted them yet",
+        "with a narrowed audience of fewer than 50",
+        "Widen the audience: ads for so few could be meant for one person.",
+    ),
+    Refusal.SUPPRESSED: _said(
+        "the visitor is on a suppression list of its advertiser",
+        "by visitors on a suppression list",
+        "Nothing: that is what the list is for.",
+    ),
+    Refusal.COMPETITOR_ON_PAGE: _said(
+        "another slot of the page shows a competitor",
+        "beside a competitor on the page",
+        "Nothing: they are kept apart by the wish of one of you, or of the publisher.",
+    ),
+    Refusal.SHOWN_BESIDE: _said(
+        "another slot of the page shows it, and something else could stand in this one",
+        "on pages that showed it in another slot",
+        "Nothing: the page's slots show different ads where they can.",
+    ),
+    Refusal.CREATIVE_CAP: _said(
+        "the visitor has seen each of its creatives as often as that one's cap allows",
+        "by visitors who had seen its creatives often enough",
+        "Add a creative, or raise the `frequency_cap` of one.",
+    ),
+    Refusal.ADVERTISER_CAP: _said(
+        "the visitor has seen its advertiser's campaigns as often as all of them together may be",
+        "by visitors who had seen the advertiser often enough",
+        "Raise `frequency_cap` of the advertiser; where it has none, the operator's default of a day holds.",
+    ),
+    Refusal.ANNOYANCE_BUDGET: _said(
+        "the visitor has seen enough ads within a day, whosever they were",
+        "by visitors who had seen enough ads of anybody's",
+        "Nothing: the visitor is left in peace. The operator sets ADSERVER_ANNOYANCE_BUDGET.",
+    ),
+    Refusal.FATIGUED: _said(
+        "the visitor has seen it too often in 30 days without a click",
+        "by visitors who had tired of it",
+        "Nothing: new creatives do not begin it anew for this visitor, another campaign does.",
+    ),
+    Refusal.BOUGHT_ALREADY: _said(
+        "the visitor has ordered at the shop, and has looked at nothing else there since",
+        "by visitors who had ordered",
+        "Set `addresses_buyers` if it is for them; else change `rest_after_purchase_days` of the advertiser.",
+    ),
+    Refusal.BURNED: _said(
+        "all that could be shown is too like what the visitor has bought, as its `burn` says",
+        "by visitors who had bought the like",
+        "Narrow the scope of `burn`, or its days, if more should be shown to buyers.",
+    ),
+    Refusal.HOLDOUT: _said(
+        "its advertiser holds this visitor out, to tell what its ads change",
+        "by visitors whom the holdout keeps apart",
+        "Nothing: without them nobody could tell what the ads change. `holdout_bps` of 0 ends it.",
+    ),
+    Refusal.SENSITIVE_PRODUCT: _said(
+        "what is left to show is of a sensitive category, of which nobody is reminded",
+        "with products of sensitive categories only",
+        "Advertise other products; the operator's list is ADSERVER_SENSITIVE_CATEGORIES.",
+    ),
+    Refusal.SITE_NOT_TARGETED: _said(
+        "its targeting leaves this site out", "on sites that it does not address", _WIDEN.format("sites")
+    ),
+    Refusal.PUBLISHER_NOT_TARGETED: _said(
+        "its targeting leaves this publisher out",
+        "of publishers that it does not address",
+        _WIDEN.format("publishers"),
+    ),
+    Refusal.HOUR_NOT_TARGETED: _said(
+        "its targeting leaves this hour out",
+        "at hours that it does not address",
+        "Wait, or widen `hours` in its `targeting`; they are in the advertiser's time zone.",
+    ),
+    Refusal.COUNTRY_NOT_TARGETED: _said(
+        "its targeting leaves the visitor's country out",
+        "from countries that it does not address",
+        _WIDEN.format("countries"),
+    ),
+    Refusal.COUNTRY_UNKNOWN: _said(
+        "it asks for some countries, and nobody knows which this visitor is in",
+        "from a country that nobody knows",
+        "Have the operator give a database of addresses, ADSERVER_GEOIP_PATH, or lift `countries`.",
+    ),
+    Refusal.SUBDIVISION_NOT_TARGETED: _said(
+        "its targeting leaves the visitor's region out",
+        "from regions that it does not address",
+        _WIDEN.format("subdivisions"),
+    ),
+    Refusal.SUBDIVISION_UNKNOWN: _said(
+        "it asks for some regions, and nobody knows which this visitor is in",
+        "from a region that nobody knows",
+        "Have the operator give a database that knows cities, ADSERVER_GEOIP_PATH, or lift `subdivisions`.",
+    ),
+    Refusal.DEVICE_NOT_TARGETED: _said(
+        "its targeting leaves such devices out",
+        "on devices that it does not address",
+        _WIDEN.format("devices"),
+    ),
+    Refusal.DEVICE_UNKNOWN: _said(
+        "it asks for some devices, and the browser does not say what it runs on",
+        "on a device that nobody knows",
+        _LIFT.format("devices"),
+    ),
+    Refusal.LANGUAGE_NOT_TARGETED: _said(
+        "its targeting leaves the reader's language out",
+        "in languages that it does not address",
+        _WIDEN.format("languages"),
+    ),
+    Refusal.LANGUAGE_UNKNOWN: _said(
+        "it asks for some languages, and the browser does not say which it prefers",
+        "in a language that nobody knows",
+        _LIFT.format("languages"),
+    ),
+    Refusal.CATEGORY_NOT_TARGETED: _said(
+        "its targeting leaves pages of such a category out",
+        "on pages of categories that it does not address",
+        _WIDEN.format("categories"),
+    ),
+    Refusal.CATEGORY_UNKNOWN: _said(
+        "it asks for pages of some categories, and nobody says what this one is about",
+        "on pages of no category",
+        "Have the publisher give its site `categories`, or lift `categories` in the `targeting`.",
+    ),
+    Refusal.KEYWORD_NOT_TARGETED: _said(
+        "its targeting leaves pages with such keywords out",
+        "on pages with keywords that it does not address",
+        _WIDEN.format("keywords"),
+    ),
+    Refusal.KEYWORD_UNKNOWN: _said(
+        "it asks for pages with some keywords, and this one states none",
+        "on pages without keywords",
+        "Have the publisher state `data-keywords`, or lift `keywords` in the `targeting`.",
     ),
     Refusal.OUTRANKED: _said(
         "another campaign was expected to earn more",

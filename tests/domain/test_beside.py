@@ -45,7 +45,7 @@ def decide_in(
     return decide_beside(
         request,
         products,
-        lambda asked, shown: decide(asked, world.profile, candidates, shown, world.dice, world.members),
+        lambda asked, shown: decide(asked, world.profile, candidates, shown, world.dice, world.around),
     )
 
 

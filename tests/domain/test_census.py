@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adserver.domain import census as rules
-from adserver.domain.audience import Audience, Rule, is_member
+from adserver.domain.audience import Audience, Rule
 from adserver.domain.audience_reach import group_key, is_reachable
 from adserver.domain.census import Census, Groups, audience_keys_of
+from adserver.domain.membership import is_member
 from adserver.domain.pricing import AudienceRate
 from adserver.domain.visitor import Profile, fold_slot
 from pixel.events import EventName

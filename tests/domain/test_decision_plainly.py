@@ -415,8 +415,10 @@ def test_line_ups_that_answer_together_answer_as_each_of_them_would() -> None:
 
 
 def is_usual(candidate: Candidate) -> bool:
+    """Most campaigns are so: an advertiser's can then be judged at once."""
     campaign = candidate.contender.campaign
-    return campaign.terms.currency == "EUR" and not campaign.terms.audience_rates
+    is_spread = campaign.pacing is Pacing.EVEN
+    return campaign.terms.currency == "EUR" and not campaign.terms.audience_rates and not is_spread
 
 
 def told(answer: Decision | NoAd) -> object:

@@ -36,7 +36,8 @@ def dearer(candidate: Candidate, factor: int) -> Candidate:
         terms, rate_micros=Micros(terms.rate_micros * factor), audience_rates=raised
     )
     campaign = msgspec.structs.replace(contender.campaign, terms=terms)
-    made = contender_of(campaign, contender.creatives, contender.rates)
+    kept = (contender.creatives, contender.rates, (), contender.peace, contender.list_keys)
+    made = contender_of(campaign, *kept)
     return msgspec.structs.replace(candidate, contender=made)
 
 
