@@ -9,6 +9,7 @@ from adserver.domain.consent_record import MOST_PROOFS, ConsentRecord, Ended, di
 from adserver.domain.offer import HandCode
 from adserver.domain.pricing import AdEvent
 from adserver.domain.retention import Retention
+from adserver.domain.suppression import ListVisitors
 from adserver.domain.visitor import MOST_SHOPS, Preference
 from adserver.flows.purge import Purge
 from adserver.storage import erasure
@@ -375,6 +376,7 @@ VISITORS_TABLES = (
     Aged.GHOSTS,
     Aged.EXPERIMENT_VISITORS,
     Aged.EXPERIMENT_ORDERS,
+    Aged.SUPPRESSED,
 )
 
 
@@ -404,6 +406,7 @@ def live(storage: Storage) -> None:
     storage.writer.commit(RecordAd((make_record(1, AdEvent.CLICK, visitor_key=VISITOR),)))
     storage.writer.commit(make_order_event(100, 5, visitor_key=VISITOR))
     storage.writer.commit(credit_by_pixel(100, reserve=True))
+    storage.writer.commit(ListVisitors(94, ADVERTISER, 1, (VISITOR,), NOW_MS))
     storage.writer.commit(HandCode(93, ADVERTISER, 1, "abc", VISITOR, NOW_MS, None, 10, None, ("CODE-1",)))
     roll_up_funnel(storage)
     assert held(storage) == {table.name for table in VISITOR_TABLES}
