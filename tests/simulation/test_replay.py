@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.journeys import Model, Step, read_journeys
-from tests.simulation.replay import CAPS, Replay, check_database, make_replay_shop, spending
+from tests.simulation.replay import CAPS, NO_PEACE, Replay, check_database, make_replay_shop, spending
 from tests.simulation.running_server import RunningServer
 
 
@@ -16,7 +16,7 @@ def test_every_card_of_the_real_journeys_is_right_and_every_acknowledged_event_i
     tmp_path: Path, shared_data: Path
 ) -> None:
     journeys = read_journeys(shared_data / "clickstream" / "taobao_journeys")
-    with RunningServer(tmp_path, workers=2) as server:
+    with RunningServer(tmp_path, workers=2, **NO_PEACE) as server:
         shop = make_replay_shop(server, journeys)
         report = asyncio.run(Replay(server.url, shop).run(journeys))
         spent = spending(server, shop)
