@@ -256,7 +256,7 @@ def test_a_compressed_body_is_capped_by_what_it_becomes() -> None:
         ("br", b"x", "encoding_not_known"),
         ("gzip, gzip", b"x", "encoding_not_known"),
         ("gzip", b"not gzip", "encoding_damaged"),
-        ("gzip", gzip.compress(b"x" * 100)[:-9], "encoding_damaged"),
+        ("gzip", gzip.compress(b"x" * 100, mtime=0)[:-9], "encoding_damaged"),
     ],
 )
 def test_a_body_in_a_bad_encoding_is_refused(coding: str, body: bytes, reason: str) -> None:

@@ -103,6 +103,7 @@ def documented_banner() -> tuple[str, str]:
         ("?rt_offer_percent=10&rt_offer=<b>x</b>", "10 % off with the code <b>x</b>"),
         ("", None),
     ],
+    ids=["ninety seconds", "an amount", "over", "markup", "nothing"],  # two runners must name them alike
 )
 def test_the_documented_banner_says_the_offer_and_goes_with_it(
     visit: Shopper, query: str, said: str | None
