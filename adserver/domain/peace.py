@@ -17,6 +17,7 @@ from adserver.domain.campaign import (
 )
 from adserver.domain.catalogue import Product
 from adserver.domain.page import Answered
+from adserver.domain.suggestion import ProductChoice
 from adserver.domain.visitor import DAY_MS, MOST_SHOWN, Profile, Shop, Shown
 from pixel.events import EventName
 
@@ -71,11 +72,12 @@ def peace_of(
     own_cap = None if advertiser is None else advertiser.frequency_cap
     budget = None if advertiser is None else advertiser.annoyance_budget
     rest_days = REST_DAYS if advertiser is None else advertiser.rest_after_purchase_days
+    is_for_buyers = campaign.addresses_buyers or campaign.products is ProductChoice.BOUGHT_TOGETHER
     return Peace(
         own_cap or FrequencyCap(policy.advertiser_cap or NO_END, Period.DAY),
         policy.annoyance_budget or NO_END if budget is None else min(budget, policy.annoyance_limit),
         policy.fatigue_views,
-        0 if campaign.addresses_buyers else rest_days * DAY_MS,
+        0 if is_for_buyers else rest_days * DAY_MS,
         campaign.burn or (advertiser.burn if advertiser is not None else None) or NO_BURN,
         own_cap is not None,
     )
@@ -207,12 +209,17 @@ class Afterwards(msgspec.Struct, frozen=True):
     burnt: Burnt = NOTHING_BURNT
 
     def shop(self, shop: Shop) -> Shop:
-        """The visitor's doings there, as if they had begun after the purchase."""
+        """The visitor's doings there, as if they had begun after the purchase.
+
+        What they looked at before is not suggested to them either.
+        """
         if not self.since_ms:
             return shop
         newer = [one for one in shop.interests if one.at_ms > self.since_ms]
+        older = [one.product_key for one in shop.interests if one.at_ms <= self.since_ms]
         started_ms = shop.form_started_ms if shop.form_started_ms > self.since_ms else 0
-        return msgspec.structs.replace(shop, interests=newer, form_started_ms=started_ms)
+        unwanted = [*shop.unwanted, *older]
+        return msgspec.structs.replace(shop, interests=newer, form_started_ms=started_ms, unwanted=unwanted)
 
     def products(self, products: Mapping[int, Product]) -> Mapping[int, Product]:
         if self.burnt == NOTHING_BURNT:

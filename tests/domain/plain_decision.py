@@ -387,8 +387,11 @@ def _afterwards(request: Request, candidate: Candidate, shop: Shop) -> Shop:
         return shop
     since_ms = _ordered_ms(shop)
     newer = [one for one in shop.interests if one.at_ms > since_ms]
+    older = [one.product_key for one in shop.interests if one.at_ms <= since_ms]
     started_ms = shop.form_started_ms if shop.form_started_ms > since_ms else 0
-    return msgspec.structs.replace(shop, interests=newer, form_started_ms=started_ms)
+    return msgspec.structs.replace(
+        shop, interests=newer, form_started_ms=started_ms, unwanted=[*shop.unwanted, *older]
+    )
 
 
 def _unburnt(

@@ -111,6 +111,22 @@ def test_a_buyer_is_shown_what_others_bought_with_it_and_never_what_they_bought(
     assert "boots" not in shown(street)
 
 
+def test_a_buyer_who_comes_back_for_something_else_is_shown_that_and_nothing_they_passed_over(
+    street: Street,
+) -> None:
+    put(street, "lamp")
+    walk(street, *TRAIL, "lamp")
+    for item in TRAIL[:4]:
+        street.hit(id=item)
+    street.hit(e="purchase", id="boots", transaction_id="R-3")
+    learn(street)
+    assert shown(street) == []
+    street.now_ms += 1_000
+    street.hit(id="lamp")
+    assert shown(street)[0] == "lamp"
+    assert set(shown(street)) == {"lamp", "insoles", "brush"}
+
+
 def test_what_is_far_dearer_sold_out_or_sensitive_is_left_out(street: Street) -> None:
     put(street, "safe", price_micros=Micros(9_000_000_000))
     put(street, "laces", availability="out_of_stock")

@@ -357,7 +357,7 @@ class Judge:
 def _has_room(shop: Shop, line_up: LineUp, products: Mapping[int, Product], cards: int, now_ms: int) -> bool:
     """Whether reminders leave any of the cards to something else, in one of the campaigns."""
     is_wide = line_up.has_sets or ProductChoice.BOUGHT_TOGETHER in line_up.widens
-    return is_wide or len(choose_products(shop, products, cards, now_ms)) < cards
+    return is_wide or bought_ms(shop) > 0 or len(choose_products(shop, products, cards, now_ms)) < cards
 
 
 _has_aims = attrgetter("has_aims")
