@@ -188,7 +188,7 @@ def test_what_makes_no_sense_is_refused_by_name(town: Town, path: str, body: dic
         "campaigns": f"/campaigns/{town.campaign}",
         "creatives": f"/creatives/{town.listed(f'/creatives?campaign_id={town.campaign}')[0]['id']}",
     }
-    answer = town._operator.ask("PATCH", f"/api/v1{of_path[path]}", json=body)
+    answer = town.operator.ask("PATCH", f"/api/v1{of_path[path]}", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 

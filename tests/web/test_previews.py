@@ -171,7 +171,7 @@ def test_the_same_picture_is_not_sent_twice_and_counts_twice(visiting: Visiting)
 def test_a_preview_counts_and_bills_nothing(visiting: Visiting) -> None:
     creative = visiting.change("GET", f"/creatives?campaign_id={visiting.campaign}")["items"][0]["id"]
     before = visiting.change("GET", f"/campaigns/{visiting.campaign}")
-    operator = visiting.browser(Authorization=visiting._operator._client.headers["Authorization"])
+    operator = visiting.browser(Authorization=visiting.operator._client.headers["Authorization"])
     counted = len(visiting.server.memory.tally)
     for name in ("", "/300x250.gif", "/300x250.png", "/300x250.html", "/sheet.png"):
         assert operator.ask("GET", f"/api/v1/creatives/{creative}/preview{name}").status_code == 200

@@ -97,6 +97,6 @@ def test_a_campaign_says_what_its_cards_show_and_takes_no_other_word(visiting: V
 def test_a_band_or_choice_that_makes_no_sense_is_refused_by_its_field(
     visiting: Visiting, wrong: dict[str, object]
 ) -> None:
-    refused = visiting._operator.ask("PATCH", f"/api/v1/campaigns/{visiting.campaign}", json=wrong)
+    refused = visiting.operator.ask("PATCH", f"/api/v1/campaigns/{visiting.campaign}", json=wrong)
     assert refused.status_code == 422
     assert next(iter(wrong)) in refused.text

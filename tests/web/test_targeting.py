@@ -31,7 +31,7 @@ def set_to(world: Visiting, targeting: dict[str, Any] | None) -> dict[str, Any]:
 
 def asked(world: Visiting, targeting: object) -> httpx.Response:
     """What the API says of it."""
-    return world._operator.ask("PATCH", f"/api/v1/campaigns/{world.campaign}", json={"targeting": targeting})
+    return world.operator.ask("PATCH", f"/api/v1/campaigns/{world.campaign}", json={"targeting": targeting})
 
 
 def one(name: str, operand: str, *values: str) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def test_an_advertiser_names_its_competitors_and_what_it_competes_in(world: Visi
     named = {"competitors": ["rival.example"], "competes_in": ["Apparel > Shoes"]}
     assert named.items() <= world.change("PATCH", path, **named).items()
     assert world.change("PATCH", path, competitors=[])["competitors"] == []
-    answer = world._operator.ask("PATCH", f"/api/v1{path}", json={"competitors": ["not a domain"]})
+    answer = world.operator.ask("PATCH", f"/api/v1{path}", json={"competitors": ["not a domain"]})
     assert answer.status_code == 422
 
 
@@ -168,7 +168,7 @@ def test_a_site_says_what_it_is_about_and_may_part_competitors(world: Visiting) 
     path = f"/sites/{world.site}"
     named = {"categories": ["News > Local", "IAB12"], "separate_competitors": True}
     assert named.items() <= world.change("PATCH", path, **named).items()
-    answer = world._operator.ask("PATCH", f"/api/v1{path}", json={"categories": ["<b>"]})
+    answer = world.operator.ask("PATCH", f"/api/v1{path}", json={"categories": ["<b>"]})
     assert answer.json()["errors"][0]["code"] == "bad_category"
     world.change("PATCH", path, categories=[], separate_competitors=False)
 

@@ -160,6 +160,6 @@ def test_visitors_are_shown_what_they_agreed_to(world: Visiting, browser: Browse
 @pytest.mark.parametrize("visitor", ["", "x", "A" * 32, "ÿ" * 32])
 def test_an_id_that_is_none_of_the_advertisers_finds_nothing(world: Visiting, visitor: str) -> None:
     path = f"/api/v1/advertisers/{world.advertiser}/consents"
-    answer = world._operator.ask("GET", path, params={"visitor": visitor})
+    answer = world.operator.ask("GET", path, params={"visitor": visitor})
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    assert world._operator.ask("GET", path).json()["code"] == "invalid_request"
+    assert world.operator.ask("GET", path).json()["code"] == "invalid_request"
