@@ -10,8 +10,8 @@ from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.item_id import ItemIdRule
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel, Terms
+from adserver.domain.product_choice import PriceBand, ProductChoice
 from adserver.domain.situation import Situation
-from adserver.domain.suggestion import PriceBand, ProductChoice
 from adserver.domain.targeting import NO_TARGETING, Targeting
 from creatives.card import Brand, Message, Offer
 

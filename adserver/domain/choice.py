@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from adserver.domain.catalogue import Product
 from adserver.domain.peace import bought_ms
-from adserver.domain.suggestion import Because, ProductChoice, Suggested, Widening
+from adserver.domain.product_choice import ProductChoice
+from adserver.domain.suggestion import Because, Suggested, Widening
 from adserver.domain.visitor import INTEREST_RETENTION_MS, PURCHASE_RETENTION_MS, Shop
 
 INTERESTS_LOOKED_AT = 24  # of one shop: the warmest

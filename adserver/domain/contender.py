@@ -13,11 +13,12 @@ from adserver.domain.experiment import Entry, Experiment, Subject
 from adserver.domain.money import Micros
 from adserver.domain.peace import DEFAULT_POLICY, Peace, PeacePolicy, peace_of
 from adserver.domain.pricing import CONTEXTUAL, PER_THOUSAND, PricingModel, smallest_price
+from adserver.domain.product_choice import ProductChoice
 from adserver.domain.ranking import THROWS, Odds
 from adserver.domain.rates import NO_FIGURES, Rates
 from adserver.domain.situation import Situation
 from adserver.domain.snapshot import Snapshot
-from adserver.domain.suggestion import ProductChoice, Widening
+from adserver.domain.suggestion import Widening
 from adserver.domain.tally import NETWORK
 from adserver.domain.worth import ecpm_micros, odds_of, stake_micros
 

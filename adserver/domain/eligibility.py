@@ -9,6 +9,7 @@ from adserver.domain.approval import live_version
 from adserver.domain.budget import Bucket
 from adserver.domain.campaign import Approval, Campaign, Creative, Pacing, Status
 from adserver.domain.contender import Contender
+from adserver.domain.membership import Standing
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pacing import DayBudget, dice_of, may_spend
 from adserver.domain.peace import Afterwards, Peace, Sights, has_new_interest
@@ -77,6 +78,14 @@ class Refusal(StrEnum):
     NO_EXCHANGE_RATE = "no_exchange_rate"
     LOWER_TIER = "lower_tier"  # a campaign of a higher tier could answer, which goes first at any price
     OUTRANKED = "outranked"
+
+
+REFUSAL_OF = {
+    Standing.OUTSIDE: Refusal.NOT_IN_AUDIENCE,
+    Standing.TOO_SMALL: Refusal.AUDIENCE_TOO_SMALL,
+    Standing.STOPPED: Refusal.AUDIENCE_STOPPED,
+    Standing.WAITS: Refusal.AUDIENCE_WAITS,
+}
 
 
 class Balance(msgspec.Struct, frozen=True):

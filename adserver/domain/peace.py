@@ -17,7 +17,7 @@ from adserver.domain.campaign import (
 )
 from adserver.domain.catalogue import Product
 from adserver.domain.page import Answered
-from adserver.domain.suggestion import ProductChoice
+from adserver.domain.product_choice import ProductChoice
 from adserver.domain.visitor import DAY_MS, MOST_SHOWN, Profile, Shop, Shown
 from pixel.events import EventName
 

@@ -10,9 +10,10 @@ import msgspec
 from adserver.domain.budget import Bucket, DaySpan
 from adserver.domain.catalogue import Product
 from adserver.domain.contender import Contender
-from adserver.domain.decision import Candidate, Request, Surroundings, hear
+from adserver.domain.decision import Candidate, Request, Surroundings
 from adserver.domain.decision_sample import ONE_IN, DecisionSample, profile_of_sample
 from adserver.domain.eligibility import Balance, Refusal
+from adserver.domain.hearing import hear
 from adserver.domain.house_rules import HouseRules
 from adserver.domain.membership import Memberships
 from adserver.domain.money import ZERO, Micros

@@ -1,25 +1,17 @@
 """What a visitor may be shown beside what they looked at themselves, by what is learnt of their shop."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from itertools import islice
 
 import msgspec
 
-from adserver.domain.money import Micros
+from adserver.domain.product_choice import PriceBand, ProductChoice
 from adserver.domain.recommendation import COUNTS, similar, unpack
 from adserver.domain.shop_learning import NOTHING_LEARNT, OF_SHOP, Learnt
 from adserver.domain.visitor import INTEREST_RETENTION_MS, PURCHASE_RETENTION_MS, Shop
 
 MOST_SUGGESTED = 16  # of a kind: some of them cannot be shown
-
-
-class ProductChoice(StrEnum):
-    """Which products a campaign's cards show."""
-
-    REMINDERS = "reminders"  # what the visitor put into the cart, wished for or viewed, and nothing else
-    SIMILAR = "reminders_then_similar"
-    BOUGHT_TOGETHER = "bought_together"  # for buyers: what goes with what they bought
 
 
 class Because(IntEnum):
@@ -29,17 +21,6 @@ class Because(IntEnum):
     SIMILAR = 1
     BESTSELLER = 2
     BOUGHT_TOGETHER = 3
-
-
-class PriceBand(msgspec.Struct, frozen=True, gc=False):
-    """How far what is suggested may be from what was looked at last, in per cent of its price."""
-
-    below_percent: int = 50
-    above_percent: int = 100
-
-    def holds(self, asked: Micros, looked_at: Micros) -> bool:
-        least = looked_at * (100 - self.below_percent)
-        return least <= asked * 100 <= looked_at * (100 + self.above_percent)
 
 
 class Widening(msgspec.Struct, frozen=True, gc=False):

@@ -174,9 +174,8 @@ class Server:
             RelayPolicy(derived_key(self.keys, b"parties"), settings.tcf_vendor_id),
             self.collect, self.convert.convert,
         )  # fmt: skip
-        self.postback = Postback(
-            storage.accounts, self.clock, self.convert.convert, derived_key(self.keys, b"postbacks")
-        )
+        postbacks_key = derived_key(self.keys, b"postbacks")
+        self.postback = Postback(storage.accounts, self.clock, self.convert.convert, postbacks_key)
         self.redeem = Redeem(self.memory, storage, self.clock, known)
         self.privacy = Privacy(
             self.memory, storage, self.clock, self.mint_key, known.tokens, self.convert.credit_visitor,

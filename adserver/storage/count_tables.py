@@ -1,7 +1,8 @@
-"""The tables of what is counted of visitors: audiences' sizes and the funnel; the others are in tables.py."""
+"""The tables of what is counted: audiences' sizes, the funnel, arrivals; the others are in tables.py."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table
 
+from adserver.domain.arrival import FIGURES
 from adserver.domain.audience_reach import FEWEST_TOLD
 from adserver.domain.funnel import STEPS
 from adserver.storage.columns import amount, key, metadata
@@ -81,4 +82,42 @@ roll_ups = Table(
     metadata,
     Column("name", String, primary_key=True),
     Column("cursor", BigInteger, nullable=False),
+)
+
+counts = Table(
+    "counts",
+    metadata,
+    Column("owner_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", String, primary_key=True),
+    Column("hour_ms", BigInteger, primary_key=True, autoincrement=False, index=True),
+    Column("n", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What became of clicks, for reports; nothing of whose they were.
+arrivals = Table(
+    "arrivals",
+    metadata,
+    Column("advertiser_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("day_ms", BigInteger, primary_key=True, autoincrement=False, index=True),  # of the click, in UTC
+    Column("campaign_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("slot_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("product_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("creative_key", BigInteger, primary_key=True, autoincrement=False),  # 0: a product's click
+    *(amount(name) for name in FIGURES),
+    sqlite_with_rowid=False,
+)
+
+# Items that pages have named of late, for the doctor; nothing of who looked at them.
+pixel_samples = Table(
+    "pixel_samples",
+    metadata,
+    Column("advertiser_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("event", String, primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("item_id", String, nullable=False),
+    Column("price_micros", BigInteger),
+    Column("currency", String),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
 )

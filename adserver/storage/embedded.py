@@ -75,6 +75,17 @@ class Storage:
         self.import_files = ImportFolder(path.parent / "imports")
         self.profiles = SqliteProfiles(self.reader)
         self.consents = SqliteConsents(self.reader, consents_key(load_keys(path.parent)))
+        self._read_what_happened(path)
+        self.changes = SqliteChanges(self.reader)
+        self.media = MediaFolder(media)
+        self.frames = FrameFolder(path.parent / "frames")
+        self.picture_book = SqlitePictureBook(self.reader)
+        self._socket: WriterSocket | None = None
+        if isinstance(writer, LocalWriter):
+            self._socket = WriterSocket(writer, socket_path(path))
+
+    def _read_what_happened(self, path: Path) -> None:
+        """The books, what is counted, and what was learnt of it."""
         self.ledger = SqliteLedger(self.reader)
         self.conversions = SqliteConversions(self.reader)
         self.offers = SqliteOffers(self.reader)
@@ -95,13 +106,6 @@ class Storage:
         self.visits = SqliteVisits(self.reader)
         self.recommendations = SqliteRecommendations(self.reader)
         self.decision_samples = SqliteDecisionSamples(self.reader)
-        self.changes = SqliteChanges(self.reader)
-        self.media = MediaFolder(media)
-        self.frames = FrameFolder(path.parent / "frames")
-        self.picture_book = SqlitePictureBook(self.reader)
-        self._socket: WriterSocket | None = None
-        if isinstance(writer, LocalWriter):
-            self._socket = WriterSocket(writer, socket_path(path))
 
     def answers(self) -> bool:
         """Whether the database can be read at all."""

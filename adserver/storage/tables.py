@@ -15,19 +15,41 @@ from sqlalchemy import (
     String,
     Table,
     or_,
-)
+)  # fmt: skip
 
-from adserver.domain.arrival import FIGURES
 from adserver.storage.columns import amount as _amount
 from adserver.storage.columns import entity_table as _entity_table
 from adserver.storage.columns import key as _key
 from adserver.storage.columns import metadata
+from adserver.storage.count_tables import (
+    arrivals,
+    audience_sizes,
+    counts,
+    funnel_exits,
+    funnel_figures,
+    journeys,
+    pixel_samples,
+    roll_ups,
+    visitor_panels,
+)
 from adserver.storage.experiment_tables import (
     experiment_orders,
     experiment_sums,
     experiment_visitors,
     experiments,
     ghosts,
+)
+from adserver.storage.ledger_tables import (
+    balance_moves,
+    budgets,
+    chain_notes,
+    charges,
+    daily_heads,
+    deposits,
+    notices,
+    postings,
+    refunds,
+    refused_charges,
 )
 from adserver.storage.offer_tables import offer_codes, offer_stocks
 from adserver.storage.recommendation_tables import (
@@ -41,25 +63,44 @@ from adserver.storage.suppression_tables import suppressed, suppression_lists
 from adserver.storage.user_tables import console_sessions, invitations, login_attempts, users
 
 __all__ = [
+    "arrivals",
+    "audience_sizes",
+    "balance_moves",
+    "budgets",
+    "chain_notes",
+    "charges",
     "console_sessions",
+    "counts",
+    "daily_heads",
     "decision_samples",
+    "deposits",
     "experiment_orders",
     "experiment_sums",
     "experiment_visitors",
     "experiments",
+    "funnel_exits",
+    "funnel_figures",
     "ghosts",
     "invitations",
+    "journeys",
     "login_attempts",
     "metadata",
+    "notices",
     "offer_codes",
     "offer_stocks",
+    "pixel_samples",
+    "postings",
     "recommendation_parts",
     "recommendations",
+    "refunds",
+    "refused_charges",
+    "roll_ups",
     "session_slices",
     "sessions",
     "suppressed",
     "suppression_lists",
     "users",
+    "visitor_panels",
 ]
 
 advertisers = _entity_table("advertisers", None, Column("public_id", String, nullable=False, unique=True))
@@ -151,168 +192,6 @@ Index(
     pictures.c.product_key,
     pictures.c.reason,
     sqlite_where=pictures.c.reason.is_not(None),
-)
-
-budgets = Table(
-    "budgets",
-    metadata,
-    Column("owner_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("day", Integer, primary_key=True, autoincrement=False),
-    Column("cap", BigInteger),
-    Column("daily_cap", BigInteger),  # of the whole-life row: what a new day's row starts with
-    _amount("spent"),
-    _amount("pending"),
-    # Of the whole-life row: its owner's hash chain, how long it is and the digest of its newest entry.
-    Column("entries", BigInteger, nullable=False, default=0, server_default="0"),
-    Column("head", LargeBinary),
-    CheckConstraint("spent >= 0", name="spent_not_negative"),
-    CheckConstraint("pending >= 0", name="pending_not_negative"),
-    CheckConstraint("cap IS NULL OR spent + pending <= cap", name="never_over_the_cap"),
-    sqlite_with_rowid=False,
-)
-
-# Which balances each of the last batches moved; an index of that would be written anew by every charge.
-balance_moves = Table(
-    "balance_moves",
-    metadata,
-    _key("sequence"),  # of the batch
-    Column("owners", String, nullable=False),  # lists, as `as_list` writes them
-    Column("days", String, nullable=False),
-)
-
-charges = Table(
-    "charges",
-    metadata,
-    _key("charge_id"),
-    Column("campaign_key", BigInteger, nullable=False),
-    Column("campaign_version", Integer, nullable=False),
-    Column("advertiser_key", BigInteger, nullable=False),
-    Column("publisher_key", BigInteger, nullable=False),
-    Column("slot_key", BigInteger, nullable=False),
-    Column("creative_key", BigInteger, nullable=False),
-    Column("product_key", BigInteger, nullable=False),
-    Column("audience_key", BigInteger, nullable=False),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("day", Integer, nullable=False),
-    Column("currency", String, nullable=False),
-    Column("amount_micros", BigInteger, nullable=False),
-    Column("publisher_micros", BigInteger, nullable=False),
-    Column("entry", BigInteger, nullable=False),  # its number in its campaign's chain
-    CheckConstraint("amount_micros > 0", name="charge_is_positive"),
-    CheckConstraint(
-        "publisher_micros >= 0 AND publisher_micros <= amount_micros", name="share_within_charge"
-    ),
-)
-Index("charges_by_campaign", charges.c.campaign_key, charges.c.entry, unique=True)
-Index("charges_by_publisher", charges.c.publisher_key, charges.c.at_ms)
-
-refunds = Table(
-    "refunds",
-    metadata,
-    Column("charge_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("refund_id", String, primary_key=True),
-    Column("campaign_key", BigInteger, nullable=False),
-    Column("advertiser_key", BigInteger, nullable=False),
-    Column("publisher_key", BigInteger, nullable=False),
-    Column("slot_key", BigInteger, nullable=False),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("charged_ms", BigInteger, nullable=False),  # when its charge was made
-    Column("day", Integer, nullable=False),  # of its charge, whose budget it gives back
-    Column("currency", String, nullable=False),
-    Column("amount_micros", BigInteger, nullable=False),
-    Column("publisher_micros", BigInteger, nullable=False),
-    Column("reason", String, nullable=False),
-    Column("entry", BigInteger, nullable=False),
-    CheckConstraint("amount_micros > 0", name="refund_is_positive"),
-    CheckConstraint(
-        "publisher_micros >= 0 AND publisher_micros <= amount_micros", name="share_within_refund"
-    ),
-    sqlite_with_rowid=False,
-)
-Index("refunds_by_campaign", refunds.c.campaign_key, refunds.c.entry, unique=True)
-Index("refunds_by_advertiser", refunds.c.advertiser_key, refunds.c.campaign_key, refunds.c.entry)
-Index("refunds_by_publisher", refunds.c.publisher_key, refunds.c.at_ms)
-
-deposits = Table(
-    "deposits",
-    metadata,
-    _key("deposit_key"),
-    Column("advertiser_key", BigInteger, nullable=False),
-    Column("reference", String, nullable=False),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("currency", String, nullable=False),
-    Column("amount_micros", BigInteger, nullable=False),  # below zero: paid back
-    Column("entry", BigInteger, nullable=False),
-)
-Index("deposits_by_reference", deposits.c.advertiser_key, deposits.c.reference, unique=True)
-
-# What is chained besides charges and refunds: caps, deposits, and the seals of an account's days.
-chain_notes = Table(
-    "chain_notes",
-    metadata,
-    Column("owner_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("entry", BigInteger, primary_key=True, autoincrement=False),
-    Column("body", LargeBinary, nullable=False),  # canonical JSON, as it was hashed
-    sqlite_with_rowid=False,
-)
-
-daily_heads = Table(
-    "daily_heads",
-    metadata,
-    Column("owner_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("day", Integer, primary_key=True, autoincrement=False),  # in UTC
-    Column("entries", BigInteger, nullable=False),
-    Column("head", LargeBinary, nullable=False),
-    _amount("spent"),
-    _amount("pending"),
-    Column("sealed_ms", BigInteger, nullable=False),
-    Column("signature", LargeBinary),
-    sqlite_with_rowid=False,
-)
-Index(
-    "daily_heads_unsigned",
-    daily_heads.c.owner_key,
-    daily_heads.c.day,
-    sqlite_where=daily_heads.c.signature.is_(None),
-)
-
-# What an advertiser's own server is to be told; delivered until it has answered, or for so long.
-notices = Table(
-    "notices",
-    metadata,
-    _key("notice_key"),
-    Column("advertiser_key", BigInteger, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("due_ms", BigInteger),  # of the next attempt; none where it is settled
-    Column("status", String, nullable=False),
-)
-Index("notices_due", notices.c.due_ms, sqlite_where=notices.c.due_ms.is_not(None))
-Index("notices_by_advertiser", notices.c.advertiser_key, notices.c.at_ms)
-Index("notices_settled", notices.c.at_ms, sqlite_where=notices.c.due_ms.is_(None))
-
-refused_charges = Table(
-    "refused_charges",
-    metadata,
-    _key("charge_id"),
-    Column("campaign_key", BigInteger, nullable=False, index=True),
-    Column("slot_key", BigInteger, nullable=False, index=True),
-    Column("reason", String, nullable=False),
-    Column("first_seen_ms", BigInteger, nullable=False, index=True),
-    Column("day", Integer, nullable=False),
-    _amount("amount_micros"),
-)
-
-postings = Table(
-    "postings",
-    metadata,
-    Column("sequence", BigInteger, primary_key=True, autoincrement=False),  # of the batch
-    Column("account", String, primary_key=True),
-    Column("currency", String, primary_key=True),
-    Column("amount_micros", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 events = Table(
@@ -461,44 +340,6 @@ consents = Table(
     sqlite_with_rowid=False,
 )
 Index("consents_ended", consents.c.ended_ms, sqlite_where=consents.c.ended_ms.is_not(None))
-
-counts = Table(
-    "counts",
-    metadata,
-    Column("owner_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("name", String, primary_key=True),
-    Column("hour_ms", BigInteger, primary_key=True, autoincrement=False, index=True),
-    Column("n", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-# What became of clicks, for reports; nothing of whose they were.
-arrivals = Table(
-    "arrivals",
-    metadata,
-    Column("advertiser_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("day_ms", BigInteger, primary_key=True, autoincrement=False, index=True),  # of the click, in UTC
-    Column("campaign_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("slot_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("product_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("creative_key", BigInteger, primary_key=True, autoincrement=False),  # 0: a product's click
-    *(_amount(name) for name in FIGURES),
-    sqlite_with_rowid=False,
-)
-
-# Items that pages have named of late, for the doctor; nothing of who looked at them.
-pixel_samples = Table(
-    "pixel_samples",
-    metadata,
-    Column("advertiser_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("event", String, primary_key=True),
-    Column("place", Integer, primary_key=True, autoincrement=False),
-    Column("item_id", String, nullable=False),
-    Column("price_micros", BigInteger),
-    Column("currency", String),
-    Column("at_ms", BigInteger, nullable=False, index=True),
-    sqlite_with_rowid=False,
-)
 
 receipts = Table(
     "receipts",

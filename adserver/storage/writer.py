@@ -5,51 +5,28 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from sqlalchemy import bindparam, func, select
 
 from adserver.domain.identity import KEY_TIME_SHIFT
 from adserver.domain.in_flight import Expected
-from adserver.domain.offer import AddCodes, HandCode, RedeemCode
 from adserver.domain.retention import Retention
-from adserver.domain.suppression import ListVisitors, UnlistOthers
 from adserver.domain.tally import NETWORK, Tally
 from adserver.storage import (
-    arrivals,
-    audience_sizes,
-    cancellations,
-    catalogue,
-    conversions,
-    decision_samples,
-    deposits,
     entities,
     erasure,
-    experiments,
-    funnels,
-    ledger,
-    notices,
-    offers,
-    pictures,
-    pixel,
-    purge,
-    recommendations,
-    refunds,
-    seals,
-    settlement,
-    stats,
-    suppressions,
-    users,
     visitors,
 )
 from adserver.storage.ahead import read_ahead
 from adserver.storage.batch import DEFAULT_RETENTION, Batch
 from adserver.storage.changes import newest_sequence
 from adserver.storage.checkpoint import Checkpoints
+from adserver.storage.handlers import COLD, HOT
 from adserver.storage.migrate import migrate
 from adserver.storage.newest import NewestChange
 from adserver.storage.postbox import UNRECORDED, Finish, Postbox
@@ -59,52 +36,11 @@ from adserver.storage.tables import events
 from adserver.storage.under_way import News, UnderWay
 from adserver.writes import (
     AddCounts,
-    AttemptSucceeded,
-    BeginSession,
-    BeginSlice,
-    CancelConversion,
-    ClaimAttempt,
-    CreditConversion,
-    Deposit,
-    DropLearnt,
-    EndSession,
-    EnterExperiments,
-    ForgetPictures,
     ForgetVisitor,
-    KeepDecisionSample,
-    KeepLearnt,
-    KeepPicture,
-    KeepSamples,
-    KeepSessions,
     Outcome,
-    PurgeAged,
-    PurgeReceipts,
-    Receipt,
-    RecordAd,
-    RecordArrival,
-    RecordDecision,
-    RecordGhost,
-    RefundCharge,
-    RemoveProductsNotIn,
     Result,
-    RetryPictures,
-    RollFunnel,
-    SaveAudienceSizes,
-    SaveEntity,
-    SaveProducts,
-    SealDay,
-    SeenAtSlot,
-    SeeSession,
-    SetPicture,
-    SettleConversion,
-    SettleNotice,
-    SignHeads,
     StoreEvent,
-    TakeLease,
-    TellAdvertiser,
-    TellPreference,
     Together,
-    UseLearnt,
     Withdraw,
     WithReceipt,
     Write,
@@ -135,61 +71,6 @@ _DISK_TROUBLES = (
     sqlite3.SQLITE_BUSY,
 )  # fmt: skip
 
-# Hot writes live in the batch's memory until it is flushed; management writes see and change the file.
-_HOT: dict[type, Callable[[Batch, Any], Outcome]] = {
-    RecordAd: ledger.record_ad,
-    RecordArrival: arrivals.record_arrival,
-    RecordDecision: ledger.record_decision,
-    RecordGhost: experiments.record_ghost,
-    EnterExperiments: experiments.enter_experiments,
-    KeepDecisionSample: decision_samples.keep_decision_sample,
-    CreditConversion: conversions.credit_conversion,
-    SettleConversion: settlement.settle_conversion,
-    AddCounts: stats.add_counts,
-    KeepSamples: pixel.keep_samples,
-    TellPreference: visitors.tell_preference,
-    HandCode: offers.hand_code,
-    RedeemCode: offers.redeem_code,
-    SeenAtSlot: visitors.seen_at_slot,
-}
-_COLD: dict[type, Callable[[Batch, Any], Outcome]] = {
-    SaveEntity: entities.save_entity,
-    Receipt: entities.save_receipt,
-    SaveProducts: catalogue.save_products,
-    RemoveProductsNotIn: catalogue.remove_products_not_in,
-    SetPicture: catalogue.set_picture,
-    TellAdvertiser: notices.tell_advertiser,
-    KeepPicture: pictures.keep_picture,
-    ForgetPictures: pictures.forget_pictures,
-    RetryPictures: pictures.retry_pictures,
-    ForgetVisitor: erasure.forget_visitor,
-    Withdraw: erasure.withdraw,
-    TakeLease: stats.take_lease,
-    PurgeReceipts: entities.purge_receipts,
-    PurgeAged: purge.purge_aged,
-    CancelConversion: cancellations.cancel_conversion,
-    RefundCharge: refunds.refund_charge,
-    Deposit: deposits.deposit,
-    SealDay: seals.seal_day,
-    SignHeads: seals.sign_heads,
-    SettleNotice: notices.settle_notice,
-    AddCodes: offers.add_codes,
-    BeginSession: users.begin_session,
-    SeeSession: users.see_session,
-    EndSession: users.end_session,
-    ClaimAttempt: users.claim_attempt,
-    AttemptSucceeded: users.attempt_succeeded,
-    SaveAudienceSizes: audience_sizes.save_audience_sizes,
-    RollFunnel: funnels.roll_funnel,
-    BeginSlice: recommendations.begin_slice,
-    KeepSessions: recommendations.keep_sessions,
-    KeepLearnt: recommendations.keep_learnt,
-    UseLearnt: recommendations.use_learnt,
-    DropLearnt: recommendations.drop_learnt,
-    ListVisitors: suppressions.list_visitors,
-    UnlistOthers: suppressions.unlist_others,
-}
-
 # After any other outcome a management write leaves nothing behind; a cancellation leaves its note.
 _DONE = (
     Result.SAVED,
@@ -205,7 +86,7 @@ _DONE = (
 
 def _is_hot(write: Write) -> bool:
     inner = write.write if isinstance(write, WithReceipt) else write
-    return type(inner) in _HOT or isinstance(inner, StoreEvent)
+    return type(inner) in HOT or isinstance(inner, StoreEvent)
 
 
 def _is_forgotten(write: Write, outcome: Outcome) -> TypeGuard[ForgetVisitor | Withdraw]:
@@ -366,7 +247,7 @@ class Committer:
             known = entities.receipt_exists(batch, write.receipt)
             outcome = known or self._apply_hot(batch, write.write, resent)
             return known or entities.keep_outcome(batch, write.receipt, outcome)
-        return _HOT[type(write)](batch, write)
+        return HOT[type(write)](batch, write)
 
     def _apply_cold(self, batch: Batch, write: Write) -> Outcome:
         """Management writes: all of a Together or none, the batch flushed; a refusal may have its receipt."""
@@ -378,7 +259,7 @@ class Committer:
         self._connection.execute("SAVEPOINT cold")
         outcome = entities.SAVED
         for part in parts:
-            outcome = _COLD[type(part)](batch, self._forgotten.without(part, batch.new_forgotten))
+            outcome = COLD[type(part)](batch, self._forgotten.without(part, batch.new_forgotten))
             if outcome.result not in _DONE:
                 self._connection.execute("ROLLBACK TO cold")
                 batch.touched_balances = False

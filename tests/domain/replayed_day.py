@@ -7,8 +7,9 @@ import msgspec
 from adserver.domain.budget import Bucket, DaySpan
 from adserver.domain.campaign import Campaign, Pacing
 from adserver.domain.contender import contender_of
-from adserver.domain.decision import Candidate, Decision, Request, hear
+from adserver.domain.decision import Candidate, Decision, Request
 from adserver.domain.decision_sample import is_sampled, read_sample, sample_of
+from adserver.domain.hearing import hear
 from adserver.domain.identity import product_key
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent, PricingModel

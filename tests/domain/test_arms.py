@@ -1,9 +1,10 @@
 """A campaign in an experiment: whoever draws an arm sees what it says, for good, and everybody else all."""
 
 from adserver.domain.contender import contender_of, line_up_of
-from adserver.domain.decision import Candidate, Decision, Heard, NoAd, Together, decide, hear
+from adserver.domain.decision import Candidate, Decision, Heard, NoAd, Together
 from adserver.domain.eligibility import Refusal
 from adserver.domain.experiment import Arm, Entry, Experiment, Subject, arm_of
+from adserver.domain.hearing import decide, hear
 from adserver.domain.holdout import Candidates, heard_for
 from adserver.domain.identity import product_key
 from adserver.domain.membership import Memberships

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from adserver.domain.beside import beyond, decide_beside
 from adserver.domain.campaign import FrequencyCap, Period
 from adserver.domain.catalogue import Product
-from adserver.domain.decision import Candidate, Decision, NoAd, Request, decide
+from adserver.domain.decision import Candidate, Decision, NoAd, Request
 from adserver.domain.eligibility import Refusal
+from adserver.domain.hearing import decide
 from adserver.domain.page import Answered, Page
 from adserver.domain.rivals import are_rivals, rivals_of
 from adserver.domain.visitor import Profile

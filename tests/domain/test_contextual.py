@@ -3,8 +3,9 @@
 import pytest
 
 from adserver.domain.campaign import AudienceCreatives, FrequencyCap, Period, Status
-from adserver.domain.decision import Decision, decide
+from adserver.domain.decision import Decision
 from adserver.domain.eligibility import Refusal
+from adserver.domain.hearing import decide
 from adserver.domain.money import Micros
 from adserver.domain.pricing import CONTEXTUAL, AdEvent, AudienceRate, cheapest_price, price_of
 from adserver.domain.rates import Rates

@@ -9,8 +9,9 @@ from adserver.domain.campaign import AudienceCreatives, Status
 from adserver.domain.catalogue import Availability, Product
 from adserver.domain.choice import choose_products
 from adserver.domain.contender import MESSAGE
-from adserver.domain.decision import Candidate, Decision, NoAd, decide
+from adserver.domain.decision import Candidate, Decision, NoAd
 from adserver.domain.eligibility import Refusal
+from adserver.domain.hearing import decide
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent, AudienceRate, PricingModel
 from adserver.domain.ranking import THROWS

@@ -28,10 +28,11 @@ from adserver.domain.campaign import (
 from adserver.domain.catalogue import Availability, Product
 from adserver.domain.choice import all_choices, first_choices, is_settled
 from adserver.domain.contender import Setting, contender_of, line_up_of
-from adserver.domain.decision import Candidate, Decision, NoAd, Request, Surroundings, Together, decide, hear
+from adserver.domain.decision import Candidate, Decision, NoAd, Request, Surroundings, Together
 from adserver.domain.doings import Doing, packed
 from adserver.domain.eligibility import Balance, Refusal
 from adserver.domain.experiment import Arm, Experiment, Subject
+from adserver.domain.hearing import decide, hear
 from adserver.domain.holdout import heard_for
 from adserver.domain.house_rules import HouseRules
 from adserver.domain.identity import product_key
@@ -39,10 +40,11 @@ from adserver.domain.membership import Memberships
 from adserver.domain.money import Micros
 from adserver.domain.peace import PeacePolicy, bought_ms, peace_of
 from adserver.domain.pricing import AudienceRate, PricingModel
+from adserver.domain.product_choice import PriceBand, ProductChoice
 from adserver.domain.product_set import Members, ProductSet, SetRule
 from adserver.domain.rates import Rates
 from adserver.domain.situation import LAPSED_AFTER_MS, Situation
-from adserver.domain.suggestion import PriceBand, ProductChoice, Suggested
+from adserver.domain.suggestion import Suggested
 from adserver.domain.traffic import FLAT, Traffic
 from adserver.domain.visitor import (
     DAY_MS,

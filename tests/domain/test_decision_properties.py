@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adserver.domain.contender import contender_of
-from adserver.domain.decision import Candidate, Decision, NoAd, decide
+from adserver.domain.decision import Candidate, Decision, NoAd
 from adserver.domain.eligibility import Refusal
+from adserver.domain.hearing import decide
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AudienceRate
 from adserver.domain.visitor import PURCHASE_RETENTION_MS

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from adserver.domain.budget import day_span
 from adserver.domain.campaign import Pacing, Status
-from adserver.domain.decision import Decision, NoAd, decide
+from adserver.domain.decision import Decision, NoAd
 from adserver.domain.eligibility import Refusal
+from adserver.domain.hearing import decide
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel
 from adserver.domain.traffic import (

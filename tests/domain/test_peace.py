@@ -11,8 +11,9 @@ from adserver.domain.burn import Burn, BurnScope, Kind, category_keys, kind_of
 from adserver.domain.campaign import FrequencyCap, Period
 from adserver.domain.catalogue import Product
 from adserver.domain.contender import line_up_of
-from adserver.domain.decision import Candidate, Decision, Together, decide
+from adserver.domain.decision import Candidate, Decision, Together
 from adserver.domain.eligibility import Refusal
+from adserver.domain.hearing import decide
 from adserver.domain.membership import Memberships
 from adserver.domain.peace import (
     DEFAULT_POLICY,

@@ -6,8 +6,9 @@ from adserver.domain.budget import Bucket
 from adserver.domain.campaign import Campaign, Creative, Status
 from adserver.domain.catalogue import Product
 from adserver.domain.contender import contender_of
-from adserver.domain.decision import Candidate, Decision, NoAd, Request, decide
+from adserver.domain.decision import Candidate, Decision, NoAd, Request
 from adserver.domain.eligibility import Balance, Refusal
+from adserver.domain.hearing import decide
 from adserver.domain.identity import product_key
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel, Terms

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from adserver.domain.campaign import Campaign, Pacing, Tier
 from adserver.domain.contender import Setting, contender_of, line_up_of, worths
-from adserver.domain.decision import Candidate, Decision, NoAd, Together, decide
+from adserver.domain.decision import Candidate, Decision, NoAd, Together
 from adserver.domain.eligibility import Balance, Refusal
+from adserver.domain.hearing import decide
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel
 from adserver.domain.ranking import THROWS, Odds, draws, throw_of

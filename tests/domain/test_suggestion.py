@@ -7,17 +7,10 @@ from hypothesis import strategies as st
 from adserver.domain.choice import choose_widely
 from adserver.domain.identity import product_key
 from adserver.domain.money import Micros
+from adserver.domain.product_choice import PriceBand, ProductChoice
 from adserver.domain.recommendation import pack
 from adserver.domain.shop_learning import OF_SHOP, Learnt
-from adserver.domain.suggestion import (
-    Because,
-    PriceBand,
-    ProductChoice,
-    Suggested,
-    Widening,
-    learnt_of,
-    suggested,
-)
+from adserver.domain.suggestion import Because, Suggested, Widening, learnt_of, suggested
 from adserver.domain.visitor import Level, Shop
 from tests.domain.makers import ADVERTISER, NOW_MS, make_catalogue, make_interest, make_product, make_purchase
 

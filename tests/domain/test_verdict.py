@@ -5,8 +5,9 @@ import pytest
 from adserver.domain.advice import CHOSEN, advice_of
 from adserver.domain.campaign import FrequencyCap, Period
 from adserver.domain.contender import line_up_of
-from adserver.domain.decision import Candidate, Decision, Together, hear
+from adserver.domain.decision import Candidate, Decision, Together
 from adserver.domain.eligibility import Refusal
+from adserver.domain.hearing import hear
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel
 from adserver.domain.ranking import THROWS

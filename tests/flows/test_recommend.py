@@ -11,8 +11,9 @@ import pytest
 from adserver.domain.caller import Caller
 from adserver.domain.identity import product_key
 from adserver.domain.money import Micros
+from adserver.domain.product_choice import ProductChoice
 from adserver.domain.shop_learning import OF_SHOP, Learnt
-from adserver.domain.suggestion import Because, ProductChoice
+from adserver.domain.suggestion import Because
 from adserver.domain.token import AdToken
 from adserver.domain.visitor import INTEREST_RETENTION_MS
 from adserver.flows.privacy import Privacy, Reason

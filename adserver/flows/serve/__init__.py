@@ -9,10 +9,7 @@ from adserver.domain.caller import Caller, on_site
 from adserver.domain.catalogue import card_of
 from adserver.domain.click_prefix import allowed_prefix
 from adserver.domain.contender import MESSAGE
-from adserver.domain.decision import (
-    Decision,
-    NoAd,
-)
+from adserver.domain.decision import Decision, NoAd
 from adserver.domain.experiment import HELD_OUT, SHOWN, Entry, holdout_entry
 from adserver.domain.looks import Looks
 from adserver.domain.memory import Memory

@@ -12,22 +12,24 @@ from adserver.domain.catalogue import Product
 from adserver.domain.choice import all_choices, choose_products, first_choices, is_settled
 from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.contender import Contenders, LineUp, line_up_of
-from adserver.domain.decision import Candidate, Decision, Heard, NoAd, Request, Surroundings, Together, hear
+from adserver.domain.decision import Candidate, Decision, Heard, NoAd, Request, Surroundings, Together
 from adserver.domain.decision_sample import is_sampled, sample_of
 from adserver.domain.experiment import is_held_out
+from adserver.domain.hearing import hear
 from adserver.domain.holdout import Candidates, heard_for
 from adserver.domain.house_rules import HouseRules, HouseRulesOf
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.page import NO_PAGE, Page
 from adserver.domain.peace import bought_ms
+from adserver.domain.product_choice import ProductChoice
 from adserver.domain.rivals import rivals_of
 from adserver.domain.sensitive import Sensitive
 from adserver.domain.sightings import profile_of
 from adserver.domain.slot import Site, Slot
 from adserver.domain.slot_counts import is_foreign
 from adserver.domain.snapshot import Snapshot
-from adserver.domain.suggestion import ProductChoice, Suggested, learnt_of, suggested
+from adserver.domain.suggestion import Suggested, learnt_of, suggested
 from adserver.domain.visitor import Profile, Shop
 from adserver.domain.whereabouts import page_at
 from adserver.flows.serve.asked import NOTHING_STATED, ServingPolicy, SlotRequest, Stated

@@ -17,7 +17,7 @@ from adserver.domain.campaign import (
 from adserver.domain.identity import write_id
 from adserver.domain.money import ZERO
 from adserver.domain.pricing import CONVERSION_EVENTS, AudienceRate, PricingModel, ProductMatch, Terms
-from adserver.domain.suggestion import PriceBand, ProductChoice
+from adserver.domain.product_choice import PriceBand, ProductChoice
 from adserver.domain.targeting import NO_TARGETING
 from adserver.flows.manage import Standing
 from adserver.web.schemas.fields import (
@@ -300,7 +300,6 @@ class CampaignAnswer(Strict):
 
 
 def show_campaign(campaign: Campaign, standing: Standing) -> CampaignAnswer:
-    terms = campaign.terms
     return CampaignAnswer(
         id=write_id("cmp", campaign.key),
         advertiser_id=write_id("adv", campaign.advertiser_key),
@@ -308,12 +307,12 @@ def show_campaign(campaign: Campaign, standing: Standing) -> CampaignAnswer:
         status=campaign.status,
         delivery=standing.delivery,
         version=campaign.version,
-        pricing_model=terms.pricing_model,
-        currency=terms.currency,
-        rate_micros=terms.rate_micros,
-        basket_bps=terms.basket_bps,
-        max_charge_micros=terms.max_charge_micros,
-        conversion_event=terms.conversion_event,
+        pricing_model=campaign.terms.pricing_model,
+        currency=campaign.terms.currency,
+        rate_micros=campaign.terms.rate_micros,
+        basket_bps=campaign.terms.basket_bps,
+        max_charge_micros=campaign.terms.max_charge_micros,
+        conversion_event=campaign.terms.conversion_event,
         daily_budget_micros=campaign.daily_budget_micros,
         total_budget_micros=campaign.total_budget_micros,
         starts_at=campaign.starts_at_ms,
@@ -322,17 +321,15 @@ def show_campaign(campaign: Campaign, standing: Standing) -> CampaignAnswer:
         frequency_cap=show_cap(campaign.frequency_cap),
         audiences=_show_audiences(campaign),
         contextual=campaign.contextual,
-        product_set_id=None
-        if campaign.product_set_key is None
-        else write_id("set", campaign.product_set_key),
+        product_set_id=_set_id(campaign),
         burn=show_burn(campaign.burn),
         addresses_buyers=campaign.addresses_buyers,
         products=campaign.products,
         price_band=_show_band(campaign.price_band),
-        click_window_days=terms.click_window_days,
-        view_window_days=terms.view_window_days,
-        bill_post_view=terms.bill_post_view,
-        product_match=terms.product_match,
+        click_window_days=campaign.terms.click_window_days,
+        view_window_days=campaign.terms.view_window_days,
+        bill_post_view=campaign.terms.bill_post_view,
+        product_match=campaign.terms.product_match,
         landing_params=campaign.landing_params,
         fallback_url=campaign.fallback_url,
         targeting=show_targeting(campaign.targeting),
@@ -343,6 +340,10 @@ def show_campaign(campaign: Campaign, standing: Standing) -> CampaignAnswer:
         unbilled_at_cap=standing.unbilled_at_cap,
         created_at=campaign.created_at_ms,
     )
+
+
+def _set_id(campaign: Campaign) -> str | None:
+    return None if campaign.product_set_key is None else write_id("set", campaign.product_set_key)
 
 
 def _show_band(band: PriceBand | None) -> PriceBandBody | None:
