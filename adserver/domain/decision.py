@@ -136,12 +136,14 @@ class Surroundings(msgspec.Struct, frozen=True):
     """What else a decision may ask of what a worker knows.
 
     `members` tells which products are in the campaigns' sets, `suggested` what each shop may show besides
-    reminders, `sizes` how many are in an audience.
+    reminders, `sizes` how many are in an audience. `catalogue` is what audiences ask of products, where the
+    decision may show only some of those.
     """
 
     members: Members = NO_SETS
     suggested: Mapping[int, Suggested] = {}
     sizes: Mapping[int, AudienceSize] = NO_SIZES
+    catalogue: Mapping[int, Product] | None = None
 
 
 NO_SURROUNDINGS = Surroundings()

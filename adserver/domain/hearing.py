@@ -134,7 +134,8 @@ class _Hearing:
         self._sights = Sights(seen, request.now_ms)
         self._aims: dict[Aim, Refusal | None] = {}
         self._sizes = around.sizes
-        self._shelves = Shelves(products, around.members)
+        catalogue = products if around.catalogue is None else around.catalogue
+        self._shelves = Shelves(catalogue, around.members)
         self._standings: dict[tuple[int, bool], Standing] = {}
         self._situations: dict[int, tuple[Situation, ...]] = {}
         self._entries: list[Entry] = []
@@ -435,7 +436,9 @@ class _Hearing:
 
     def _standing(self, candidate: Candidate, audience_key: int) -> Standing:
         """How an audience stands to the visitor; found out once for all campaigns that name it."""
-        narrowed = bool(candidate.contender.list_keys)
+        contender = candidate.contender
+        by_place = contender.aim is not None and contender.campaign.targeting.by_place
+        narrowed = by_place or bool(contender.list_keys)
         known = self._standings.get((audience_key, narrowed))
         if known is not None:
             return known

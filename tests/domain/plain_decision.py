@@ -265,7 +265,9 @@ def _audience(
             continue
         audience = membership.audience
         since_ms = plain_since(audience, happened_at(shop), now_ms, products, sets)
-        narrowed = picks_by_value(audience) or bool(candidate.contender.list_keys)
+        contender = candidate.contender
+        by_place = contender.campaign.targeting.by_place
+        narrowed = picks_by_value(audience) or bool(contender.list_keys) or by_place
         if not since_ms:
             continue
         if narrowed and sizes.get(audience.key, UNCOUNTED).members < 50:

@@ -3,10 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from adserver.domain.catalogue import Product
 from adserver.domain.decision import Decision, NoAd
 from adserver.domain.in_flight import Expected
+from adserver.domain.peace import PeacePolicy
 from adserver.domain.pricing import CONTEXTUAL
+from adserver.domain.shop_learning import Learnt
 from adserver.domain.visitor import Profile
 from adserver.flows.serve import CARDS_OF_IMAGE, ServingPolicy, SlotRequest
 from adserver.flows.serve.asked import Stated
@@ -17,7 +21,7 @@ from pixel.cookie import KeyRing
 from tests.scenarios.words import Misspelt, check_keys
 from tests.scenarios.world import World
 
-OUTCOME_KEYS = {"shows", "cards", "creative", "audience", "situation", "ecpm", "refused", "no_ad"}
+OUTCOME_KEYS = {"shows", "cards", "creative", "audience", "situation", "ecpm", "because", "refused", "no_ad"}
 
 
 class _Writer:
@@ -40,7 +44,7 @@ class _Stores:
 
     def __init__(self, world: World, nothing: Storage) -> None:
         self.writer = _Writer(world)
-        self.profiles = self.catalogue = self
+        self.profiles = self.catalogue = self.suppressions = self.recommendations = self
         self._world = world
         self._nothing = nothing
 
@@ -51,6 +55,12 @@ class _Stores:
         catalogue = self._world.catalogue
         return {key: catalogue[key] for key in keys if key in catalogue}
 
+    def lists_of(self, visitor_key: int) -> frozenset[int]:
+        return frozenset(self._world.lists)
+
+    def learnt(self, advertiser_key: int, keys: Iterable[int]) -> Mapping[int, Learnt]:
+        return {key: self._world.learnt[key] for key in keys if key in self._world.learnt}
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._nothing, name)
 
@@ -59,7 +69,9 @@ def answer(world: World, nothing: Storage) -> Decision | NoAd:
     """The decision for the scenario's slot and browser, at its time and with its dice."""
     given, dice = world.given, world.given.get("dice", 0.5)
     stores = _Stores(world, nothing)
-    policy = ServingPolicy("", given.get("exchange_rates", {}), KeyRing(1, {1: b"c" * 32}))
+    peace = msgspec.convert(given.get("operator", {}), PeacePolicy)
+    check_keys(given.get("operator", {}), set(PeacePolicy.__struct_fields__), "operator")
+    policy = ServingPolicy("", given.get("exchange_rates", {}), KeyRing(1, {1: b"c" * 32}), peace=peace)
     judge = Judge(world.memory, stores, _refresh, lambda: world.now_ms, lambda: dice, policy)  # type: ignore[arg-type]
     said = given.get("said", {})
     check_keys(said, set(Said.__struct_fields__), "said")
@@ -67,10 +79,11 @@ def answer(world: World, nothing: Storage) -> Decision | NoAd:
     slot = world.memory.snapshot.slots[world.slot_key]
     site = world.memory.snapshot.sites[slot.site_key]
     consent = judge.consent(site, ask, world.caller)
+    page = given.get("page", {})
+    check_keys(page, {"keywords", "categories"}, "page")
     image_cards = ask.cards if given.get("image") else 0
-    return judge.judge(
-        slot, site, consent, world.caller, world.now_ms, Stated(image_cards=image_cards)
-    ).answer
+    stated = Stated(page.get("keywords"), page.get("categories"), world.beside(), image_cards)
+    return judge.judge(slot, site, consent, world.caller, world.now_ms, stated).answer
 
 
 def _refresh(*, missing: bool = False) -> None:
@@ -88,6 +101,11 @@ def told(world: World, found: Decision | NoAd) -> dict[str, Any]:
         "cards": [product.item_id for product in found.products],
         "creative": world.names[found.creative.key],
         "audience": audience,
+        "because": {
+            product.item_id: found.because[product.key].name.lower()
+            for product in found.products
+            if product.key in found.because
+        },
         "situation": None if found.situation is None else str(found.situation),
         "ecpm": f"{found.ecpm_micros / 1_000_000:.4f}".rstrip("0").rstrip("."),
         "refused": refused,

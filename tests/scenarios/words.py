@@ -12,7 +12,10 @@ _UNITS_MS = {"second": 1_000, "minute": 60_000, "hour": 3_600_000, "day": 86_400
 _SPAN = r"(?P<count>\d+) (?P<unit>second|minute|hour|day|week)s?"
 _WHEN = re.compile(rf"{_SPAN} ago|in {_SPAN.replace('<', '<in_')}|now")
 _MONEY = re.compile(r"(\d+(?:\.\d{1,6})?) ([A-Z]{3})")
-_DOING = re.compile(r"(?:(?P<times>\d+) times )?(?P<what>[a-z_]+)(?: (?P<whom>.+?))?(?: at (?P<shop>.+))?")
+_DOING = re.compile(
+    r"(?:(?P<times>\d+) times )?(?P<what>[a-z_]+)(?: (?P<whom>.+?))?"
+    r"(?: for (?P<value>\d[\d.]* [A-Z]{3}))?(?: at (?P<shop>.+))?"
+)
 
 
 class Misspelt(ValueError):
@@ -32,6 +35,7 @@ class Doing(NamedTuple):
     what: str
     whom: str
     shop: str | None
+    value: Money | None = None
 
 
 def read_time(text: str, now_ms: int) -> int:
@@ -82,13 +86,14 @@ def read_rate(text: str) -> tuple[PricingModel, Money]:
 
 
 def read_doing(text: str, now_ms: int) -> Doing:
-    """`3 hours ago: add_to_cart boots, scarf at Shop`, `1 day ago: 5 times impression Autumn`."""
+    """`3 hours ago: add_to_cart boots, scarf for 80 EUR at Shop`, `1 day ago: 5 times impression Autumn`."""
     when, colon, rest = text.partition(": ")
     found = _DOING.fullmatch(rest)
     if not colon or found is None:
         raise Misspelt(f"{text!r} is nothing one can do: write it like `3 hours ago: view_item boots`")
     times = int(found["times"] or 1)
-    return Doing(read_time(when, now_ms), times, found["what"], found["whom"] or "", found["shop"])
+    value = None if found["value"] is None else read_money(found["value"])
+    return Doing(read_time(when, now_ms), times, found["what"], found["whom"] or "", found["shop"], value)
 
 
 def check_keys(given: dict[str, Any], known: set[str], where: str) -> None:

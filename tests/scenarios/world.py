@@ -1,14 +1,17 @@
 """A scenario's world out of its JSON: accounts through the API's own schemas, and one browser before a slot."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 from pydantic import BaseModel
 
+from adserver.domain.audience import check
+from adserver.domain.audience_size import AudienceSize
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId, local_day
+from adserver.domain.burn import Kind, kind_of
 from adserver.domain.caller import Caller
 from adserver.domain.campaign import Approval, Creative, Status
 from adserver.domain.catalogue import Product
@@ -16,7 +19,11 @@ from adserver.domain.identity import product_key, write_id
 from adserver.domain.in_flight import Expected
 from adserver.domain.memory import Memory, new_memory
 from adserver.domain.money import ZERO, Micros
+from adserver.domain.page import Answered
 from adserver.domain.pricing import AdEvent
+from adserver.domain.recommendation import pack
+from adserver.domain.retention import Retention
+from adserver.domain.shop_learning import OF_SHOP, Learnt
 from adserver.domain.snapshot import Rates
 from adserver.domain.traffic import FLAT, Traffic
 from adserver.domain.visitor import (
@@ -32,9 +39,12 @@ from adserver.web.schemas.audiences import AudienceDraft
 from adserver.web.schemas.campaigns import CampaignDraft
 from adserver.web.schemas.catalogue import ProductBody
 from adserver.web.schemas.creatives import CreativeDraft
+from adserver.web.schemas.experiments import ExperimentDraft
 from adserver.web.schemas.fields import write_time
 from adserver.web.schemas.inventory import SiteDraft, SlotDraft
 from adserver.web.schemas.product_sets import ProductSetDraft
+from adserver.web.schemas.suppressions import SuppressionListDraft
+from adserver.web.schemas.targeting import TargetingBody
 from pixel.consent import Region
 from pixel.events import Event, EventName, Item
 from tests.scenarios.words import (
@@ -52,11 +62,12 @@ from tests.scenarios.words import (
 NOW = "2026-11-18T11:00:00Z"  # noon in Paris
 VISITOR = 4_242
 CAMPAIGN_KEYS = {"name", "shop", "rate", "creatives", "audiences", "product_set", "spent", "spent_today"} | {
-    "pending", "pending_today", "under_way", "results", "expects",
+    "pending", "pending_today", "under_way", "results", "expects", "targeting",
 }  # fmt: skip
-SHOP_KEYS = {"spent", "spent_today"}
+SHOP_KEYS = {"spent", "spent_today", "learnt"}
 KEYS = {"now", "shops", "products", "product_sets", "audiences", "campaign", "campaigns", "publisher"} | {
     "site", "slot", "visitor", "site_cookie", "browser", "said", "image", "cards", "dice", "exchange_rates",
+    "suppression_lists", "experiments", "beside", "page", "operator", "lot",
 }  # fmt: skip
 _AD_EVENTS = {event.name.lower(): event for event in AdEvent}
 
@@ -73,16 +84,22 @@ class World:
         self.catalogue: dict[int, Product] = {}
         self.under_way: dict[int, Expected] = {}
         self.rates: dict[int, Rates] = {}
+        self.learnt: dict[int, Learnt] = {}
+        self.lists: set[int] = set()  # of suppression, that the visitor is on
         self._keys = itertools.count(1)
         self._found: dict[tuple[str, str], int] = {}
         for shop in given.get("shops", [{}]):
             self._put_shop(shop)
         self._put_products(given.get("products", [{"item": one} for one in ("boots", "scarf", "hat")]))
+        self._learn()
         self._put_rules()
         for campaign in self._campaigns():
             self._put_campaign(campaign)
         self.memory.snapshot.rates = self.rates
         self.slot_key = self._put_places()
+        self._put_aims()
+        self._put_lists()
+        self._put_experiments()
         self.profile = self._profile()
         self.caller = self._caller()
 
@@ -171,13 +188,101 @@ class World:
         for given in self.given.get("audiences", ()):
             shop_key = self._shop_of(given)
             fields = {name: value for name, value in given.items() if name != "shop"}
+            size = fields.pop("size", 0)
             draft = self._read(AudienceDraft, {"advertiser_id": write_id("adv", shop_key)} | fields)
-            self.memory.snapshot.put(replace(draft.audience(), key=self._new("audience", given["name"])))
+            currency = self.memory.snapshot.advertisers[shop_key].currency
+            audience = replace(draft.audience(Retention()), currency=currency)
+            if (flaw := check(audience)) is not None:
+                raise Misspelt(f"the audience {given['name']!r} is refused: {flaw}")
+            key = self._new("audience", given["name"])
+            self.memory.snapshot.put(replace(audience, key=key))
+            self.memory.snapshot.audience_sizes[key] = AudienceSize(size)
         for given in self.given.get("product_sets", ()):
             shop_key = self._shop_of(given)
             fields = {name: value for name, value in given.items() if name != "shop"}
             made = self._read(ProductSetDraft, fields).product_set(shop_key, given["name"])
             self.memory.snapshot.put(replace(made, key=self._new("product set", given["name"])))
+
+    def _learn(self) -> None:
+        """What is learnt of a shop's visits: `near` and `bought_with` by item, and `bestsellers`."""
+        for given in self.given.get("shops", ()):
+            said, shop_key = given.get("learnt", {}), self.key_of("shop", given.get("name", "Shop"))
+            check_keys(said, {"near", "bought_with", "bestsellers"}, "learnt")
+            near, with_it = said.get("near", {}), said.get("bought_with", {})
+            for item in {**near, **with_it}:
+                known = [self._packed(shop_key, one.get(item, ())) for one in (near, with_it)]
+                self.learnt[product_key(shop_key, item)] = Learnt(*known)
+            if "bestsellers" in said:
+                self.learnt[OF_SHOP] = Learnt(self._packed(shop_key, said["bestsellers"]))
+
+    def _packed(self, shop_key: int, items: Sequence[str]) -> bytes:
+        """The first of them is the likeliest."""
+        return pack([product_key(shop_key, one) for one in items], [1 / n for n in range(2, len(items) + 2)])
+
+    def _put_aims(self) -> None:
+        """Targeting may name the site and the publisher, which are made after the campaigns."""
+        snapshot = self.memory.snapshot
+        for given in self._campaigns():
+            if "targeting" in given:
+                said = {name: self._with_ids(name, one) for name, one in given["targeting"].items()}
+                campaign = snapshot.campaigns[self.key_of("campaign", given.get("name", "Autumn"))]
+                targeting = TargetingBody.model_validate(said).targeting()
+                snapshot.put(replace(campaign, targeting=targeting))
+
+    def _with_ids(self, dimension: str, condition: Any) -> Any:
+        """Sites and publishers by their names."""
+        if isinstance(condition, list):
+            return [self._with_ids(dimension, one) for one in condition]
+        prefix = {"sites": "site", "publishers": "pub"}.get(dimension)
+        if prefix is None:
+            return condition
+        keys = [self.key_of(dimension.removesuffix("s"), name) for name in condition["values"]]
+        return condition | {"values": [write_id(prefix, key) for key in keys]}
+
+    def _put_lists(self) -> None:
+        """Suppression lists; the visitor is on each that does not say otherwise."""
+        for given in self.given.get("suppression_lists", ()):
+            check_keys(given, {"name", "shop", "campaigns", "active", "names_the_visitor"}, "a list")
+            campaigns = [write_id("cmp", self.key_of("campaign", one)) for one in given.get("campaigns", ())]
+            fields = {"name": given["name"], "campaign_ids": campaigns, "active": given.get("active", True)}
+            made = SuppressionListDraft.model_validate(fields).suppression_list(self._shop_of(given))
+            key = self._new("suppression list", given["name"])
+            self.memory.snapshot.put(replace(made, key=key))
+            if given.get("names_the_visitor", True):
+                self.lists.add(key)
+
+    def _put_experiments(self) -> None:
+        for given in self.given.get("experiments", ()):
+            campaign = given["campaign"]
+            fields = {"name": "Which", "metric": "click_rate", "visitors_planned": 1000} | given
+            fields["campaign_id"] = write_id("cmp", self.key_of("campaign", fields.pop("campaign")))
+            fields["arms"] = [self._arm(one, campaign) for one in given["arms"]]
+            made = self._read(ExperimentDraft, fields).experiment()
+            self.memory.snapshot.put(replace(made, key=self._new("experiment", fields["name"])))
+
+    def _arm(self, given: Mapping[str, Any], campaign: str) -> dict[str, Any]:
+        fields = dict(given)
+        if "creatives" in fields:
+            keys = [self.key_of(f"creative of {campaign}", one) for one in fields.pop("creatives")]
+            fields["creative_ids"] = [write_id("crv", key) for key in keys]
+        if "audiences" in fields:
+            keys = [self.key_of("audience", one) for one in fields.pop("audiences")]
+            fields["audience_ids"] = [write_id("aud", key) for key in keys]
+        return fields
+
+    def beside(self) -> tuple[Answered, ...]:
+        """What the page's other slots show."""
+        answers = []
+        for given in self.given.get("beside", ()):
+            check_keys(given, {"shows", "cards"}, "beside")
+            key = self.key_of("campaign", given["shows"])
+            shop_key = self.memory.snapshot.campaigns[key].advertiser_key
+            cards = tuple(product_key(shop_key, one) for one in given.get("cards", ()))
+            answers.append(Answered(key, shop_key, self._first_creative(key), cards))
+        return tuple(answers)
+
+    def _first_creative(self, campaign_key: int) -> int:
+        return next((one.key for one in self.memory.snapshot.creatives_of(campaign_key)), 0)
 
     def _campaigns(self) -> list[dict[str, Any]]:
         """Each is `campaign`, which all have in common, with what it says itself."""
@@ -305,20 +410,30 @@ class World:
     def _fold(self, profile: Profile, doing: Doing) -> None:
         items = [one.strip() for one in doing.whom.split(",") if one.strip()]
         shop_key = self._shop_of({} if doing.shop is None else {"shop": doing.shop})
-        if doing.what in _AD_EVENTS:
-            fold_touch(profile, self._touch(doing))
+        if doing.what in _AD_EVENTS or doing.what == "ghost":
+            touch = self._touch(doing)
+            fold_touch(profile, touch, self.memory.snapshot.campaigns[touch.campaign_key].advertiser_key)
         elif doing.what in set(Preference):
             key = product_key(shop_key, items[0]) if items else 0
-            fold_preference(profile, shop_key, Preference(doing.what), key, doing.at_ms)
+            fold_preference(profile, shop_key, Preference(doing.what), key, doing.at_ms, self._kinds)
         elif doing.what in set(EventName):
-            event = Event(EventName(doing.what), items=tuple(map(Item, items)))
-            fold_event(profile, shop_key, event, doing.at_ms)
+            value, currency = doing.value or (None, None)
+            named = tuple(map(Item, items))
+            event = Event(EventName(doing.what), items=named, value_micros=value, currency=currency)
+            fold_event(profile, shop_key, event, doing.at_ms, self._kinds)
         else:
             raise Misspelt(f"nobody can {doing.what!r}: use an event's name, `impression`, `click` or a wish")
 
+    def _kinds(self, keys: Iterable[int]) -> dict[int, Kind]:
+        return {key: kind_of(self.catalogue[key]) for key in keys if key in self.catalogue}
+
     def _touch(self, doing: Doing) -> Touch:
-        key = self.key_of("campaign", doing.whom)
-        return Touch(_AD_EVENTS[doing.what], next(self._keys), key, 1, 0, 0, 0, doing.at_ms)
+        """Of a campaign's first creative, unless another is named: `impression Autumn, Warm`."""
+        campaign, _, creative = doing.whom.partition(", ")
+        key, is_ghost = self.key_of("campaign", campaign), doing.what == "ghost"
+        shown = self.key_of(f"creative of {campaign}", creative) if creative else self._first_creative(key)
+        event = AdEvent.IMPRESSION if is_ghost else _AD_EVENTS[doing.what]
+        return Touch(event, next(self._keys), key, 1, 0, shown, 0, doing.at_ms, ghost=is_ghost)
 
     def _caller(self) -> Caller:
         given = {"origin": "news.example", "region": Region.OPEN} | self.given.get("browser", {})
@@ -329,7 +444,7 @@ class World:
             hour = doing.at_ms // 3_600_000
             seen.append((self.key_of("campaign", doing.whom), hour, doing.times))
         caller = msgspec.convert(given, Caller)
-        key = 0 if self.profile is None else VISITOR
+        key = 0 if self.profile is None else self.given.get("lot", VISITOR)
         return replace(caller, visitor_key=key, seen_here=tuple(seen), seen_site_key=self._site_key())
 
     def _site_key(self) -> int:

@@ -79,7 +79,7 @@ class Fetched(msgspec.Struct, frozen=True):
     def _heard(self, request: Request, products: Mapping[int, Product], dice: float) -> Heard:
         """Where the winner holds the visitor out, its ad is a ghost, and another answers."""
         profile, known = self.viewer.profile, self.known
-        around = Surroundings(known.members, self.besides, known.audience_sizes)
+        around = Surroundings(known.members, self.besides, known.audience_sizes, self.products)
 
         def ask(candidates: Candidates) -> Heard:
             return hear(request, profile, candidates, products, dice, around)
