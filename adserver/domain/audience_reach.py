@@ -9,7 +9,7 @@ import msgspec
 from adserver.domain.audience import Audience
 from adserver.domain.audience_size import AudienceSize
 from adserver.domain.identity import key_of
-from adserver.domain.membership import Membership
+from adserver.domain.membership import NO_SHELVES, Membership, Shelves
 from adserver.domain.visitor import DAY_MS, Profile
 
 REACH_DAYS = 7  # seen at one of our slots today or on one of the six days before, in UTC
@@ -61,13 +61,13 @@ class SizeWarning(StrEnum):
     NOBODY_REACHABLE = "nobody_reachable"
 
 
-Asked = Callable[[Profile, int], bool]
+Asked = Callable[[Profile, int, Shelves], bool]
 
 
 def asked_of(audience: Audience) -> Asked:
     """What tells of each profile at a time whether it belongs to the audience: made once, asked of many."""
     membership = Membership(audience)
-    return lambda profile, now_ms: membership.since_ms(profile, now_ms) > 0
+    return lambda profile, now_ms, shelves: membership.since_ms(profile, now_ms, shelves) > 0
 
 
 def exactly(count: int) -> Share:
@@ -103,23 +103,37 @@ def estimate(found: int, looked_at: int, population: int) -> Share:
     return Share(min(max(round(population * share), least), most), least, most)
 
 
-def sampled(group: tuple[Audience, ...], profiles: Iterable[Profile], panel: Panel, now_ms: int) -> GroupSize:
+def sampled(
+    group: tuple[Audience, ...],
+    profiles: Iterable[Profile],
+    panel: Panel,
+    now_ms: int,
+    shelves: Shelves = NO_SHELVES,
+) -> GroupSize:
     """The size of a group by its advertiser's panel; of no audience: all of its visitors."""
     if not group:
         return GroupSize(exactly(panel.population), exactly(panel.reachable), panel.counted_ms)
     look = _Look(profiles, panel, group[0].advertiser_key)
     asked = [asked_of(audience) for audience in group]
-    members = [one for one in look.profiles if any(belongs(one, now_ms) for belongs in asked)]
+    members = [one for one in look.profiles if any(belongs(one, now_ms, shelves) for belongs in asked)]
     reachable = [one for one in members if is_reachable(one, now_ms)]
     # Whoever came since is not in the panel: it is as of then.
     return GroupSize(look.share(len(members)), look.share(len(reachable)), panel.counted_ms)
 
 
-def shared(one: Audience, other: Audience, profiles: Iterable[Profile], panel: Panel, now_ms: int) -> Share:
+def shared(
+    one: Audience,
+    other: Audience,
+    profiles: Iterable[Profile],
+    panel: Panel,
+    now_ms: int,
+    shelves: Shelves = NO_SHELVES,
+) -> Share:
     """How many visitors are in both of two audiences, by their advertiser's panel."""
     look = _Look(profiles, panel, one.advertiser_key)
     in_one, in_other = asked_of(one), asked_of(other)
-    return look.share(sum(in_one(who, now_ms) and in_other(who, now_ms) for who in look.profiles))
+    asked = (now_ms, shelves)
+    return look.share(sum(in_one(who, *asked) and in_other(who, *asked) for who in look.profiles))
 
 
 class _Look:

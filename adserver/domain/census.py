@@ -7,6 +7,7 @@ import msgspec
 from adserver.domain.audience import Audience
 from adserver.domain.audience_reach import MOST_PANEL, Panel, asked_of, group_key, is_reachable
 from adserver.domain.campaign import Campaign
+from adserver.domain.membership import NO_SHELVES, Shelves
 from adserver.domain.visitor import Profile
 
 NOBODY = (0, 0)
@@ -39,10 +40,10 @@ class Groups:
         self._members = dict.fromkeys(self._masks, 0)
         self._reachable = dict.fromkeys(self._masks, 0)
 
-    def add(self, profile: Profile, is_reached: bool, now_ms: int) -> None:
+    def add(self, profile: Profile, is_reached: bool, now_ms: int, shelves: Shelves) -> None:
         mask, bit = 0, 1
         for belongs in self._asked:
-            if belongs(profile, now_ms):
+            if belongs(profile, now_ms, shelves):
                 mask |= bit
             bit <<= 1
         if not mask:
@@ -76,7 +77,8 @@ class Census:
         self._rows: dict[int, list[int]] = {}
         self._seen: dict[int, tuple[int, int]] = {}  # by advertiser: visitors, and the reachable of them
 
-    def add(self, row: int, profile: Profile, now_ms: int) -> None:
+    def add(self, row: int, profile: Profile, now_ms: int, shelves: Shelves = NO_SHELVES) -> None:
+        """`shelves` hold what rules may ask of the visitor's items."""
         is_reached = is_reachable(profile, now_ms)
         for shop in profile.shops:
             advertiser_key = shop.advertiser_key
@@ -85,7 +87,7 @@ class Census:
             self._draw(advertiser_key, row, visitors)
             groups = self._groups.get(advertiser_key)
             if groups is not None:
-                groups.add(profile, is_reached, now_ms)
+                groups.add(profile, is_reached, now_ms, shelves)
 
     def _draw(self, advertiser_key: int, row: int, before: int) -> None:
         """Each visitor is as likely to be among the panel, however many come after (Vitter's algorithm R)."""

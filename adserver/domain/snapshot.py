@@ -74,7 +74,7 @@ class Snapshot:
         self.members = Members()
         self.pools = Pools()
         self._by_kind: dict[type, dict[int, Any]] = {
-            Audience: self.audiences, Publisher: self.publishers, Site: self.sites, Slot: self.slots,
+            Publisher: self.publishers, Site: self.sites, Slot: self.slots,
         }  # fmt: skip
 
     def put(self, entity: Entity) -> None:
@@ -112,6 +112,10 @@ class Snapshot:
                 self.members.put(entity)
             case Experiment():
                 self._put_experiment(entity)
+            case Audience():
+                if self.audiences.get(entity.key) != entity:
+                    self.audience_sizes.pop(entity.key, None)  # so many it held before
+                self.audiences[entity.key] = entity
             case _:
                 self._by_kind[type(entity)][entity.key] = entity
 

@@ -1,12 +1,12 @@
 """How many visitors an audience holds: a census goes through all profiles, a panel answers what is new."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
 import msgspec
 
-from adserver.domain.audience import Audience
+from adserver.domain.audience import Audience, all_rules
 from adserver.domain.audience_reach import (
     GroupSize,
     Panel,
@@ -17,7 +17,12 @@ from adserver.domain.audience_reach import (
     shared,
 )
 from adserver.domain.campaign import Advertiser, Campaign, Status
+from adserver.domain.catalogue import Product
 from adserver.domain.census import Census, Groups, audience_keys_of
+from adserver.domain.membership import Membership, Shelves
+from adserver.domain.product_set import Members
+from adserver.domain.shelf import Shelf
+from adserver.domain.visitor import Profile
 from adserver.ports import Clock, Stores
 from adserver.writes import Result, SaveAudienceSizes
 
@@ -26,6 +31,7 @@ REST_MS = 20_000  # between two walks at the least
 REST_LENGTHS = 5  # and so many times as long as the walk took: the more there are, the less often
 PAGE = 500
 UNCHANGED_MS = 3_600_000
+MOST_PRODUCTS = 5_000  # kept in memory during a walk, of about a kilobyte each
 SAVED_AT_ONCE = 20  # advertisers: some milliseconds, in which nothing else is written
 
 
@@ -35,6 +41,37 @@ class Overlap(msgspec.Struct, frozen=True):
     one: GroupSize
     other: GroupSize
     both: Share
+
+
+class _Catalogue:
+    """What some audiences' rules ask of visitors' items, read for many visitors at once."""
+
+    def __init__(self, stores: Stores, audiences: Iterable[Audience]) -> None:
+        self._read = stores.catalogue.products
+        self._shelf = Shelf[Product](MOST_PRODUCTS)
+        self._sets = Members()
+        self._asking: dict[int, list[Membership]] = {}  # by advertiser
+        for membership in map(Membership, audiences):
+            if membership.asks_the_catalogue:
+                self._asking.setdefault(membership.audience.advertiser_key, []).append(membership)
+                self._know_sets(stores, membership.audience)
+
+    def shelves(self, profiles: Iterable[Profile]) -> Shelves:
+        """Of all their items; nothing is read where no rule asks."""
+        wanted: dict[int, set[int]] = {}
+        if self._asking:
+            for shop in (shop for profile in profiles for shop in profile.shops):
+                for membership in self._asking.get(shop.advertiser_key, ()):
+                    wanted.setdefault(shop.advertiser_key, set()).update(membership.items_asked(shop))
+        keys = {advertiser_key: sorted(found) for advertiser_key, found in wanted.items()}
+        return Shelves(self._shelf.products(keys, self._read), self._sets)
+
+    def _know_sets(self, stores: Stores, audience: Audience) -> None:
+        named = {rule.items.product_set_key for rule in all_rules(audience) if rule.items is not None}
+        for key in named - {None}:
+            product_set = stores.product_sets.product_set(key or 0)
+            if product_set is not None:
+                self._sets.put(product_set)
 
 
 class CountAudiences:
@@ -49,6 +86,7 @@ class CountAudiences:
         self._clock = clock
         self._dice = dice
         self._census: Census | None = None
+        self._catalogue = _Catalogue(stores, ())
         self._row = 0
         self._began_ms = 0
         self._ended_ms = -REST_MS
@@ -62,8 +100,9 @@ class CountAudiences:
                 return 0
             self._census, self._row, self._began_ms = self._begin(), 0, now_ms
         found = self._stores.audience_sizes.profiles_after(self._row, STRETCH)
+        shelves = self._catalogue.shelves([profile for _, profile in found])
         for row, profile in found:
-            self._census.add(row, profile, now_ms)
+            self._census.add(row, profile, now_ms, shelves)
             self._row = row
         if len(found) < STRETCH:
             self._finish(self._census, now_ms)
@@ -81,10 +120,12 @@ class CountAudiences:
         for campaign in _each(lambda after: stores.campaigns.campaigns(None, after, PAGE)):
             if campaign.advertiser_key in by_advertiser and campaign.status is not Status.ENDED:
                 by_advertiser[campaign.advertiser_key][1].append(campaign)
+        self._catalogue = _Catalogue(stores, (one for known, _ in by_advertiser.values() for one in known))
         return Census({key: Groups(*known) for key, known in by_advertiser.items()}, self._dice)
 
     def _finish(self, census: Census, now_ms: int) -> None:
         self._census, self._ended_ms = None, now_ms
+        self._catalogue = _Catalogue(self._stores, ())
         advertisers = _each(lambda after: self._stores.accounts.advertisers(after, PAGE))
         writes = (SaveAudienceSizes(one.key, *census.counts(one.key, now_ms)) for one in advertisers)
         changed = filter(self._says_something_new, writes)
@@ -105,6 +146,7 @@ class AudienceSizeReports:
     """Reads only. A group that no census has counted yet is read from its advertiser's panel."""
 
     def __init__(self, stores: Stores, clock: Clock) -> None:
+        self._stores = stores
         self._sizes = stores.audience_sizes
         self._audiences = stores.audiences
         self._clock = clock
@@ -135,10 +177,8 @@ class AudienceSizeReports:
             return None
         now_ms = self._clock()
         profiles = self._sizes.profiles_at(panel.rows)
-        both = shared(one, other, profiles, panel, now_ms)
-        return Overlap(
-            sampled((one,), profiles, panel, now_ms), sampled((other,), profiles, panel, now_ms), both
-        )
+        asked = (profiles, panel, now_ms, _Catalogue(self._stores, (one, other)).shelves(profiles))
+        return Overlap(sampled((one,), *asked), sampled((other,), *asked), shared(one, other, *asked))
 
     def _of_group(self, advertiser_key: int, group: tuple[Audience, ...]) -> GroupSize | None:
         key = group_key(group)
@@ -150,8 +190,9 @@ class AudienceSizeReports:
         return None if panel is None else self._of_panel(panel, group)
 
     def _of_panel(self, panel: Panel, group: tuple[Audience, ...]) -> GroupSize:
-        profiles = self._sizes.profiles_at(panel.rows) if group else ()
-        return sampled(group, profiles, panel, self._clock())
+        profiles = self._sizes.profiles_at(panel.rows) if group else []
+        shelves = _Catalogue(self._stores, group).shelves(profiles)
+        return sampled(group, profiles, panel, self._clock(), shelves)
 
 
 def _digest(write: SaveAudienceSizes) -> int:

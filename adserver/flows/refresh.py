@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from adserver.domain.ad_figures import CLICKS, COUNTED, added, delays_by_owner, network_of, rates_of
+from adserver.domain.audience_reach import group_key
 from adserver.domain.budget import local_day
 from adserver.domain.campaign import Campaign
 from adserver.domain.delays import NAMES, USUAL, Delays
@@ -186,8 +187,10 @@ class Refresh:
         self._figures.load(self._snapshot, now_ms)
 
     def load_sizes(self) -> None:
-        """How many belong to each audience, as they were last counted."""
-        self._snapshot.audience_sizes = self._changes.audience_sizes()
+        """How many belong to each audience; of one that was changed since it was counted, nothing is known."""
+        sizes, audiences = self._changes.audience_sizes(), list(self._snapshot.audiences.values())
+        groups = {audience.key: group_key([audience]) for audience in audiences}
+        self._snapshot.audience_sizes = {key: sizes[group] for key, group in groups.items() if group in sizes}
 
     def load_traffic(self, now_ms: int) -> None:
         """What paced campaigns may expect of their day, from all workers' counts of the last week."""

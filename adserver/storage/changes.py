@@ -81,7 +81,7 @@ _BUCKETS_SINCE = prepared(
 
 _AUDIENCE_SIZES = prepared(
     select(
-        audience_sizes.c.audience_key,
+        audience_sizes.c.group_key,
         audience_sizes.c.members,
         audience_sizes.c.counted_ms,
         audience_sizes.c.reachable,
@@ -147,10 +147,8 @@ class SqliteChanges:
         return newest, _named_buckets(self._reader.each(_BUCKETS_SINCE, {"sequence": sequence}))
 
     def audience_sizes(self) -> dict[int, AudienceSize]:
-        """By audience; of one that was changed since the last count, what it was before."""
-        return {
-            audience_key: AudienceSize(*size) for audience_key, *size in self._reader.rows(_AUDIENCE_SIZES)
-        }
+        """By the group that an audience is, as it was when it was counted."""
+        return {group_key: AudienceSize(*size) for group_key, *size in self._reader.rows(_AUDIENCE_SIZES)}
 
     def _newest(self) -> int:
         row = self._reader.row(_NEWEST)

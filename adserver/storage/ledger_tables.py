@@ -1,4 +1,4 @@
-"""The tables of money: balances, charges, notices, and the chain that proves them; others are in tables.py."""
+"""The tables of money: balances, charges, notices, and the chain that proves them; see also tables.py."""
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, String, Table
 

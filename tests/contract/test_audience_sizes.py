@@ -42,7 +42,7 @@ def test_what_was_counted_is_read_by_group_and_by_audience(storage: Storage) -> 
     save(storage, GroupCount(11, VIEWERS, 70, 30), GroupCount(12, 0, 90, 40))
     sizes = {11: AudienceSize(70, NOW_MS, 30), 12: AudienceSize(90, NOW_MS, 40)}
     assert storage.audience_sizes.of_groups([11, 12, 13]) == sizes
-    assert storage.changes.audience_sizes() == {VIEWERS: sizes[11]}
+    assert storage.changes.audience_sizes() == {11: sizes[11]}
     assert storage.audience_sizes.panel(ADVERTISER) == Panel(9, 4, NOW_MS, (1, 2, 3))
     assert storage.audience_sizes.panel(ADVERTISER + 1) is None
 
@@ -52,8 +52,8 @@ def test_a_new_count_takes_the_place_of_the_old_one_and_of_no_other_advertisers(
     save(storage, GroupCount(31, 77, 5, 5), advertiser_key=ADVERTISER + 1)
     save(storage, GroupCount(21, VIEWERS, 71, 31), at_ms=NOW_MS + 1)
     assert set(storage.audience_sizes.of_groups([11, 12, 21, 31])) == {21, 31}
-    assert storage.changes.audience_sizes()[VIEWERS] == AudienceSize(71, NOW_MS + 1, 31)
-    assert CARTERS not in storage.changes.audience_sizes()
+    assert storage.changes.audience_sizes()[21] == AudienceSize(71, NOW_MS + 1, 31)
+    assert 12 not in storage.changes.audience_sizes()
 
 
 # ---- profiles, place by place ----

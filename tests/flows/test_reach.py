@@ -9,14 +9,16 @@ import msgspec
 import pytest
 
 from adserver.domain import census as census_rules
-from adserver.domain.audience import Audience, Rule
+from adserver.domain.audience import Audience, ItemFilter, Rule
 from adserver.domain.audience_reach import GroupSize, Share, exactly
 from adserver.domain.audience_size import AudienceSize
 from adserver.domain.caller import Caller
+from adserver.domain.money import Micros
 from adserver.domain.pricing import AudienceRate
+from adserver.domain.product_set import SetRule
 from adserver.flows import audience_sizes
 from adserver.flows.audience_sizes import AudienceSizeReports, CountAudiences
-from adserver.writes import ForgetVisitor, Result, SeenAtSlot, StoreEvent
+from adserver.writes import ForgetVisitor, Result, SaveProducts, SeenAtSlot, StoreEvent
 from pixel.consent import Region
 from pixel.events import EventName
 from tests.contract.stores import make_accounts, save, save_new
@@ -27,11 +29,14 @@ from tests.domain.makers import (
     DAY_MS,
     HOUR_MS,
     NOW_MS,
+    PRODUCT_SET,
     VIEWERS,
     make_advertiser,
     make_audience,
     make_campaign,
     make_event,
+    make_product,
+    make_product_set,
 )
 from tests.flows.street import READER, VISITOR, Street
 
@@ -187,10 +192,51 @@ def test_a_draft_and_a_changed_audience_are_counted_at_once(shop: Street) -> Non
 def test_workers_hear_of_the_sizes(shop: Street) -> None:
     crowd(shop, 60)
     counting(shop).run()
+    shop.refresh.poll()
     shop.refresh.load_sizes()
     assert shop.memory.snapshot.audience_sizes == {
         VIEWERS: AudienceSize(60, NOW_MS, 20), CARTERS: AudienceSize(30, NOW_MS, 10),
     }  # fmt: skip
+
+
+def test_of_an_audience_that_was_changed_workers_know_no_size_until_it_is_counted(shop: Street) -> None:
+    crowd(shop, 60)
+    counting(shop).run()
+    shop.refresh.poll()
+    shop.refresh.load_sizes()
+    changed = make_audience(exclusions=(Rule(EventName.ADD_TO_CART, 30),), version=2)
+    save(shop.storage, changed)
+    sizes = shop.memory.snapshot.audience_sizes
+    shop.refresh.poll()
+    assert VIEWERS not in sizes and sizes[CARTERS] == AudienceSize(30, NOW_MS, 10)
+    shop.refresh.load_sizes()
+    assert VIEWERS not in shop.memory.snapshot.audience_sizes
+    shop.now_ms += HOUR_MS
+    counting(shop).run()
+    shop.refresh.load_sizes()
+    assert shop.memory.snapshot.audience_sizes[VIEWERS] == AudienceSize(30, shop.now_ms, 10)
+
+
+def test_rules_that_ask_the_catalogue_are_counted_by_it(shop: Street) -> None:
+    said = SetRule(categories=("Shoes",))
+    save_new(shop.storage, make_product_set(said))
+    filters = (
+        ItemFilter(brands=("Stride",)), ItemFilter(categories=("Shoes",)), ItemFilter(product_set_key=PRODUCT_SET)
+    )  # fmt: skip
+    rules = [Rule(EventName.VIEW_ITEM, 30, items=one) for one in filters]
+    rules.append(Rule(EventName.VIEW_ITEM, 30, average_at_least_micros=1))
+    asking = [make_audience(key=1_900 + n, inclusions=(one,), currency="EUR") for n, one in enumerate(rules)]
+    save_new(shop.storage, *asking)
+    crowd(shop, 60)
+    sold = make_product("boots", brand="Stride", product_type="Shoes > Boots")
+    other = make_product("boots", brand="Other", product_type="Hats", price_micros=Micros(0))
+    for product, held in ((sold, exact(60, 20)), (other, exact(0, 0))):
+        shop.storage.writer.commit(SaveProducts(ADVERTISER, (product,)))
+        counting(shop).run()
+        assert reports(shop).of_audiences(asking) == [held] * len(asking)
+        assert [reports(shop).preview(one) for one in asking] == [held] * len(asking)
+        overlap = reports(shop).overlap(asking[0], asking[1])
+        assert overlap is not None and overlap.both == held.members
 
 
 def test_a_walk_goes_in_stretches_and_stands_only_at_its_end(
