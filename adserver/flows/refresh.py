@@ -187,7 +187,7 @@ class Refresh:
         self._figures.load(self._snapshot, now_ms)
 
     def load_sizes(self) -> None:
-        """How many belong to each audience; of one that was changed since it was counted, nothing is known."""
+        """How many belong to each audience; of one that was changed since it was counted, nothing."""
         sizes, audiences = self._changes.audience_sizes(), list(self._snapshot.audiences.values())
         groups = {audience.key: group_key([audience]) for audience in audiences}
         self._snapshot.audience_sizes = {key: sizes[group] for key, group in groups.items() if group in sizes}
