@@ -108,6 +108,28 @@ def test_whoever_is_held_out_is_in_no_experiment_of_that_advertiser(street: Stre
     assert len(street.rows("SELECT * FROM ghosts")) == len(VISITORS) - len(shown)
 
 
+def test_whoever_is_held_out_is_in_no_arm_of_audiences_whether_or_not_it_would_have_been_served(
+    street: Street,
+) -> None:
+    """Else they would be compared in those arms alone whose ads do not win."""
+    rates = (AudienceRate(VIEWERS, None), AudienceRate(CARTERS, None))
+    open_with_two(street, audience_rates=rates)
+    carters = make_audience(EventName.ADD_TO_CART, key=CARTERS)
+    arms = (Arm("viewers", 5_000, (), (VIEWERS,)), Arm("carters", 5_000, (), (CARTERS,)))
+    experiment = make_experiment(subject=Subject.AUDIENCES, arms=arms)
+    save_new(street.storage, make_audience(), carters, experiment)
+    held = make_advertiser(version=2, holdout_bps=5_000, holdout_draw=1, holdout_since_ms=street.now_ms)
+    save(street.storage, held)
+    compared = [visitor for visitor in VISITORS if not is_held_out(visitor, held)]
+    for visitor in VISITORS:
+        street.visit(who(visitor))
+    street.hit(who(VISITORS[0], SHOPPER))
+    sums = street.storage.experiments.sums(EXPERIMENT)
+    assert {arm: one.entered for arm, one in sums.items()} == {
+        number: sum(arm_of(experiment, visitor) == number for visitor in compared) for number in (0, 1)
+    }
+
+
 def test_an_explanation_says_that_it_is_the_holdout_and_leaves_no_trace(street: Street) -> None:
     street.open(frequency_cap=FrequencyCap(1, Period.DAY))
     held = make_advertiser(version=2, holdout_bps=5_000, holdout_draw=1, holdout_since_ms=street.now_ms)

@@ -10,7 +10,7 @@ from adserver.domain.catalogue import card_of
 from adserver.domain.click_prefix import allowed_prefix
 from adserver.domain.contender import MESSAGE
 from adserver.domain.decision import Decision, NoAd
-from adserver.domain.experiment import HELD_OUT, SHOWN, Entry, holdout_entry
+from adserver.domain.experiment import HELD_OUT, SHOWN, Entry, holdout_entry, is_held_out
 from adserver.domain.looks import Looks
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
@@ -392,11 +392,12 @@ class Serve:
             self._writer.submit(write)
 
     def _enter(self, answer: Decision | NoAd, viewer: Viewer, now_ms: int) -> None:
-        """Who is in arms of experiments by this request, whatever came of it."""
+        """Who is in arms of experiments by this request, whatever came of it, but for who is held out."""
         for entry in answer.entries:
             campaign = self._snapshot.campaigns[entry.campaign_key]
             owner, currency = campaign.advertiser_key, campaign.terms.currency
-            self._writer.submit(EnterExperiments(viewer.visitor_key, owner, currency, now_ms, (entry,)))
+            if not is_held_out(viewer.visitor_key, self._snapshot.advertisers[owner]):
+                self._writer.submit(EnterExperiments(viewer.visitor_key, owner, currency, now_ms, (entry,)))
 
     def _keep_sample(self, judged: Judged, slot: Slot, now_ms: int, impression_id: int = 0) -> None:
         """For a replay: the next batch takes it, and nobody waits."""
