@@ -22,6 +22,7 @@ class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     advertiser_key: int
     creative_key: int
     product_keys: tuple[int, ...] = ()
+    impression_id: int = 0
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -84,7 +84,7 @@ def unsealed(text: str, keys: TokenKeys, visitor_key: int, now_ms: int) -> Sheet
 def answers_on(sheet: Sheet) -> tuple[Answered, ...]:
     """What the page shows already, as a decision is told of it."""
     return tuple(
-        Answered(one.campaign_key, one.advertiser_key, one.creative_key, one.product_keys)
+        Answered(one.campaign_key, one.advertiser_key, one.creative_key, one.product_keys, one.impression_id)
         for one in sheet
         if one.campaign_key
     )

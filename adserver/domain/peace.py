@@ -140,9 +140,12 @@ class Sights:
 
 
 def as_if_seen(profile: Profile, answers: Sequence[Answered], now_ms: int) -> Profile:
-    """The profile with what a page's other slots show counted as seen now, though not yet told."""
+    """The profile with what a page's other slots show counted as seen now, where that is not yet told."""
     shown = {one.campaign_key: one for one in profile.shown}
+    told = {touch.impression_id for touch in profile.touches}
     for answer in answers:
+        if answer.impression_id in told:
+            continue
         known = shown.get(answer.campaign_key) or Shown(answer.campaign_key, [])
         creatives = [0] * (len(known.at_ms) - len(known.creative_keys)) + known.creative_keys
         shown[answer.campaign_key] = Shown(

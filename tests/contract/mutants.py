@@ -18,6 +18,7 @@ from adserver.storage import (
     caps,
     conversions,
     deposits,
+    handlers,
     ledger,
     refunds,
     returns,
@@ -163,7 +164,7 @@ def a_trusted_pixels_order_is_billed_again_by_the_server(patch: Patch) -> None:
             _move(batch, write.record, write.record.amount_micros, ZERO)
         return outcome
 
-    patch.setitem(writer._HOT, CreditConversion, again)
+    patch.setitem(handlers.HOT, CreditConversion, again)
 
 
 def event_ids_are_remembered_though_the_transaction_failed(patch: Patch) -> None:
@@ -263,7 +264,7 @@ def a_suspect_click_is_charged(patch: Patch) -> None:
         )
         return record_ad(batch, RecordAd(full))
 
-    patch.setitem(writer._HOT, RecordAd, greedy)
+    patch.setitem(handlers.HOT, RecordAd, greedy)
 
 
 def the_publishers_share_is_not_posted(patch: Patch) -> None:
@@ -327,7 +328,7 @@ def a_deposit_is_booked_again_for_its_reference(patch: Patch) -> None:
         fresh = msgspec.structs.replace(write, reference=f"{write.reference} {write.at_ms}")
         return deposit(batch, fresh)
 
-    patch.setitem(writer._COLD, Deposit, blind)
+    patch.setitem(handlers.COLD, Deposit, blind)
 
 
 def a_prepaid_account_spends_what_it_has_not_paid(patch: Patch) -> None:

@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from adserver.domain import offer as rules
 from adserver.domain.offer import Handed, RedeemCode, Redemption
-from adserver.storage import erasure, offers, writer
+from adserver.storage import erasure, handlers, offers
 from tests.contract.offer_machine import OfferMachine
 
 Patch = pytest.MonkeyPatch
@@ -58,7 +58,7 @@ def the_stock_is_moved_for_repeats_too(patch: Patch) -> None:
         _move(batch, write.pool_key, write.at_ms, total=1, handed=1)
         return outcome
 
-    patch.setitem(writer._HOT, offers.HandCode, counting)
+    patch.setitem(handlers.HOT, offers.HandCode, counting)
 
 
 def an_empty_pool_is_shown(patch: Patch) -> None:

@@ -100,7 +100,8 @@ def as_if_seen(request: Request, profile: Profile | None) -> Profile | None:
     if profile is None:
         return None
     sights = {one.campaign_key: one for one in profile.shown}
-    for one in request.page.answers:
+    told = [touch.impression_id for touch in profile.touches]
+    for one in [one for one in request.page.answers if one.impression_id not in told]:
         was = sights.get(one.campaign_key, Shown(one.campaign_key, [], one.advertiser_key, []))
         padded = [0] * (len(was.at_ms) - len(was.creative_keys)) + was.creative_keys
         sights[one.campaign_key] = msgspec.structs.replace(

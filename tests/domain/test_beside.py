@@ -13,10 +13,15 @@ from adserver.domain.decision import Candidate, Decision, NoAd, Request
 from adserver.domain.eligibility import Refusal
 from adserver.domain.hearing import decide
 from adserver.domain.page import Answered, Page
+from adserver.domain.peace import as_if_seen
+from adserver.domain.pricing import AdEvent
 from adserver.domain.rivals import are_rivals, rivals_of
-from adserver.domain.visitor import Profile
+from adserver.domain.visitor import Profile, fold_touch
 from tests.domain.makers import (
     ADVERTISER,
+    CAMPAIGN,
+    CREATIVE,
+    NOW_MS,
     make_advertiser,
     make_campaign,
     make_candidate,
@@ -26,6 +31,7 @@ from tests.domain.makers import (
     make_profile,
     make_request,
     make_shop,
+    make_touch,
 )
 from tests.domain.test_decision_plainly import World
 
@@ -171,3 +177,12 @@ def test_rivals_are_found_among_many_though_only_one_of_two_says_so() -> None:
     shown = [make_advertiser(key=1, domains=("one.example",))]
     against = make_advertiser(key=99, domains=("loud.example",), competitor_domains=("one.example",))
     assert rivals_of(shown, [*many, against], False) == {99}
+
+
+def test_what_a_page_shows_is_counted_once_whether_or_not_it_was_told_by_now() -> None:
+    """Else an application that adds slots to its page would be left without ads at half of the caps."""
+    profile = Profile(NOW_MS)
+    fold_touch(profile, make_touch(AdEvent.IMPRESSION, impression_id=1, at_ms=NOW_MS - 1), ADVERTISER)
+    page = [Answered(CAMPAIGN, ADVERTISER, CREATIVE, (), impression_id) for impression_id in (1, 2)]
+    (shown,) = as_if_seen(profile, page, NOW_MS).shown
+    assert shown.at_ms == [NOW_MS - 1, NOW_MS]

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adserver.domain.contender import contender_of
+from adserver.domain.contender import Setting, contender_of
 from adserver.domain.decision import Candidate, Decision, NoAd
 from adserver.domain.eligibility import Refusal
 from adserver.domain.hearing import decide
@@ -37,7 +37,7 @@ def dearer(candidate: Candidate, factor: int) -> Candidate:
         terms, rate_micros=Micros(terms.rate_micros * factor), audience_rates=raised
     )
     campaign = msgspec.structs.replace(contender.campaign, terms=terms)
-    kept = (contender.creatives, contender.rates, (), contender.peace, contender.list_keys)
+    kept = (contender.creatives, contender.rates, (), contender.peace, Setting(contender.list_keys))
     made = contender_of(campaign, *kept)
     return msgspec.structs.replace(candidate, contender=made)
 
@@ -53,7 +53,7 @@ def test_raising_ones_rate_never_lowers_ones_chance(world: World, place: int, fa
 
 
 def chance(world: World, candidates: list[Candidate], whose: Candidate) -> float:
-    """The share of throws that it wins; as many as any number of equals up to eight divides."""
+    """The share of 48 dice that it wins."""
     key, throws = whose.contender.campaign.key, [(place + 0.5) / 48 for place in range(48)]
     return sum(wins(world, candidates, key, throw) for throw in throws) / len(throws)
 

@@ -88,7 +88,7 @@ def test_an_old_sheet_is_blank_and_one_of_the_future_too() -> None:
 
 
 def test_a_decision_is_told_of_the_ads_on_it_and_not_of_empty_places() -> None:
-    assert answers_on(SHEET) == (Answered(70, 7, 700, (1, 2)),)
+    assert answers_on(SHEET) == (Answered(70, 7, 700, (1, 2), BOOTS.impression_id),)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from adserver.domain import ranking
 from adserver.domain.eligibility import Refusal
 from adserver.storage.embedded import Storage
 from tests.contract.stores import open_copy
@@ -42,6 +43,12 @@ def played(common: dict[str, Any], case: dict[str, Any], nothing: Storage) -> di
     campaign = common.get("campaign", {}) | own.get("campaign", {})
     world = World(common | own | {"campaign": campaign})
     return told(world, answer(world, nothing))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an ad may be worth is thrown as it is expected: a scenario is read without dice in mind."""
+    monkeypatch.setattr(ranking, "draws", lambda belief, _: [belief.mean] * ranking.THROWS)
 
 
 @pytest.mark.parametrize(("common", "case"), CASES)

@@ -21,10 +21,10 @@ from adserver.domain.memory import Memory, new_memory
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.page import Answered
 from adserver.domain.pricing import AdEvent
+from adserver.domain.rates import Rates
 from adserver.domain.recommendation import pack
 from adserver.domain.retention import Retention
 from adserver.domain.shop_learning import OF_SHOP, Learnt
-from adserver.domain.snapshot import Rates
 from adserver.domain.traffic import FLAT, Traffic
 from adserver.domain.visitor import (
     Preference,
@@ -350,10 +350,8 @@ class World:
         if "under_way" in given:
             self.under_way[key] = Expected(read_money(given["under_way"]).micros, 1.0)
         if "results" in given:
-            self.rates[key] = msgspec.convert(
-                [given["results"].get(name, 0) for name in Rates.__struct_fields__], Rates
-            )
-            check_keys(given["results"], set(Rates.__struct_fields__), "results")
+            check_keys(given["results"], {"impressions", "clicks", "conversions", "views"}, "results")
+            self.rates[key] = Rates(**given["results"])
         if "expects" in given:
             expects = given["expects"]
             check_keys(expects, {"requests_per_day", "cost_of_each"}, "expects")
