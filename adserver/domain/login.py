@@ -88,9 +88,9 @@ def totp_step(secret: bytes, code: str, now_ms: int, used_step: int = 0) -> int 
 
     A code at or before `used_step` has been used. RFC 6238 with SHA-1, as all authenticator apps have it.
     """
-    now = now_ms // 1000 // STEP_SECONDS
+    now, typed = now_ms // 1000 // STEP_SECONDS, code.strip().replace(" ", "").encode()
     for step in (now, now - 1, now + 1):
-        if step > used_step and hmac.compare_digest(totp_code(secret, step), code.strip().replace(" ", "")):
+        if step > used_step and hmac.compare_digest(totp_code(secret, step).encode(), typed):
             return step
     return None
 

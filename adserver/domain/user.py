@@ -13,7 +13,9 @@ MOST_LETTERS = 200  # a longer one would only cost us the hashing
 INVITATION_MS = 7 * DAY_MS
 RECOVERY_CODES = 8
 
-_EMAIL = re.compile(r"[^@\s,;<>\"\\()\[\]]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+_EMAIL = re.compile(
+    r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}"
+)
 _COMMON = re.compile(r"(.)\1*|0?1?2?3456789?0?|(?:password|passwort|motdepasse|qwert[yz]|azerty)\W*\d*\W*")
 
 

@@ -51,6 +51,7 @@ def test_a_code_serves_a_step_early_or_late_and_once_only() -> None:
         assert totp_step(SECRET, f" {code[:3]} {code[3:]} ", at * 30_000) == step
     assert totp_step(SECRET, code, (step + 2) * 30_000) is None
     assert totp_step(SECRET, code, NOW_MS, used_step=step) is None
+    assert totp_step(SECRET, "\u0661\u0662\u0663\u0664\u0665\u0666", NOW_MS) is None
 
 
 @given(failures=st.integers(0, 60), passed=st.integers(0, FORGOTTEN_MS - 1))
@@ -130,6 +131,9 @@ def test_a_password_is_long_and_not_what_everybody_tries(password: str, flaw: Fl
         ("anna\n@example.org", None),
         ("<anna@example.org>", None),
         ("a" * 65 + "@example.org", None),
+        ("o'neil+shop@example.org", "o'neil+shop@example.org"),
+        ("\u0430nna@example.org", None),  # a Cyrillic letter that looks like an a
+        ("an\u200bna@example.org", None),
     ],
 )
 def test_an_address_has_one_form(text: str, normal: str | None) -> None:

@@ -124,6 +124,34 @@ def test_codes_are_asked_for_once_set_up_and_each_serves_once(world: Visiting) -
     assert log_in(world, email, code=recovery[0])[1].status_code == 403
 
 
+def test_who_finds_a_browser_logged_in_puts_no_other_telephone_in_place_of_the_users(world: Visiting) -> None:
+    browser, email = enter(world, "desk@example.org"), "desk@example.org"
+    own, foreign = "A" * 32, "B" * 32
+    step = world.server.clock() // 30_000
+    token = token_of(browser)
+    for secret, status in ((own, 200), (foreign, 422)):
+        fields = {"token": token, "secret": secret, "code": totp_code(b32decode(secret), step)}
+        assert send(browser, "/console/account/codes", **fields).status_code == status
+    assert log_in(world, email, code=totp_code(b32decode(foreign), step + 1))[1].status_code == 403
+    assert log_in(world, email, code="\u0661\u0662\u0663\u0664\u0665\u0666")[1].status_code == 403
+    assert log_in(world, email, code=totp_code(b32decode(own), step + 1))[1].status_code == 303
+
+
+def test_who_forgets_their_own_password_slows_nobody_else_down(world: Visiting) -> None:
+    """Seven users mistake it five times each: more than a network may."""
+    for number in range(7):
+        browser = enter(world, f"forgets{number}@example.org")
+        token = token_of(browser)
+        for _ in range(FREE_ATTEMPTS):
+            tried = send(
+                browser, "/console/account/password", token=token, old="wrong", new="ten old wet boots"
+            )
+            assert tried.status_code == 422
+    sound = enter(world, "sound@example.org")
+    new = {"token": token_of(sound), "old": PASSWORD, "new": "ten old wet boots"}
+    assert send(sound, "/console/account/password", **new).status_code == 303
+
+
 def test_only_an_operator_sees_and_changes_users(world: Visiting) -> None:
     operator = enter(world, "op@example.org")
     page = operator.ask("GET", "/console/network/users").text
