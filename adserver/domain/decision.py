@@ -98,6 +98,10 @@ class Decision(msgspec.Struct, frozen=True):
     propensity: float = 1.0
     rates: Rates = NO_FIGURES
 
+    def because_of(self, product: Product) -> Because:
+        """Why it is shown."""
+        return self.because.get(product.key, Because.REMINDER)
+
     @property
     def refusals(self) -> dict[int, Refusal]:
         """Each other candidate's reason by its key."""

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from adserver.domain.page import Answered
 from adserver.domain.situation import Situation
+from adserver.domain.suggestion import Because
 from adserver.domain.token import TokenKeys
 
 NEW = "new"  # said by a page that has no sheet yet
@@ -46,6 +47,7 @@ class Promised(msgspec.Struct, frozen=True, array_like=True):
     audience_key: int = 0
     situation: Situation | None = None
     test: bool = False
+    because: tuple[Because, ...] = ()  # of each product; of none where all are reminders
 
 
 Sheet = tuple[Promised, ...]

@@ -19,6 +19,7 @@ from adserver.domain.page_sheet import (
     unsealed,
 )
 from adserver.domain.situation import Situation
+from adserver.domain.suggestion import Because
 from adserver.domain.token import TokenKeys
 from tests.domain.makers import NOW_MS
 
@@ -32,6 +33,7 @@ keys = st.integers(0, 2**63 - 1)
 promises = st.builds(
     Promised, keys, st.just(NOW_MS), st.sampled_from((0, VISITOR)), keys, keys, keys, keys, keys,
     st.lists(keys, max_size=6).map(tuple), keys, st.sampled_from((None, *Situation)), st.booleans(),
+    st.lists(st.sampled_from(Because), max_size=6).map(tuple),
 )  # fmt: skip
 
 

@@ -21,9 +21,10 @@ from adserver.flows.recommend import LEARNT_AGAIN_MS, Learn
 from adserver.storage.embedded import Storage, own_storage
 from adserver.writes import ForgetVisitor, SaveProducts
 from pixel.consent import Region
-from tests.contract.stores import save
-from tests.domain.makers import ADVERTISER, CAMPAIGN, make_product, make_slot
+from tests.contract.stores import save, save_new
+from tests.domain.makers import ADVERTISER, CAMPAIGN, SLOT, make_product, make_slot
 from tests.flows.street import READER, SHOPPER, VISITOR, Street
+from tests.flows.test_page_slots import Opened, tokens_in
 
 TRAIL = ("boots", "laces", "wax", "socks", "insoles", "brush")
 HOUR_MS = 3_600_000
@@ -80,6 +81,16 @@ def test_one_view_fills_the_cards_with_what_others_went_on_to(street: Street) ->
     assert learn(street) == 2
     assert shown(street) == ["boots", "laces", "wax", "socks"]
     assert [one.because for one in cards(street)] == [Because.REMINDER, *[Because.SIMILAR] * 3]
+
+
+def test_the_other_slots_of_a_page_say_as_truly_why_they_show_it(street: Street) -> None:
+    walk(street, *TRAIL)
+    learn(street)
+    save_new(street.storage, make_slot(key=801))
+    page = Opened(street, (SLOT, 801))
+    first, second = ([street.read(text) for text in tokens_in(one)] for one in page.served)
+    assert [one.because for one in first] == [Because.REMINDER, *[Because.SIMILAR] * 3]
+    assert [one.because for one in second] == [Because.SIMILAR] * 2
 
 
 def test_a_campaign_of_reminders_shows_nothing_else(street: Street) -> None:

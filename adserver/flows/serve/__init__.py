@@ -21,7 +21,6 @@ from adserver.domain.pricing import BILLED_EVENT, smallest_price
 from adserver.domain.sightings import noted, seconds_needed
 from adserver.domain.slot import OnEmpty, Site, Slot
 from adserver.domain.slot_counts import SlotCounts
-from adserver.domain.suggestion import Because
 from adserver.domain.token import AdToken, Secrets, sign
 from adserver.domain.visitor import was_at_slot
 from adserver.domain.worth import chance_of
@@ -138,8 +137,10 @@ class Serve:
         products = tuple(found[key] for key in promised.product_keys if key in found and found[key].in_stock)
         if creative is None or len(products) < len(promised.product_keys):
             return None
-        audience_key, situation = promised.audience_key, promised.situation
-        answer = Decision(campaign, creative, products, 0.0, {}, audience_key, situation=situation)
+        because = dict(zip(promised.product_keys, promised.because, strict=False))
+        answer = Decision(
+            campaign, creative, products, 0.0, {}, promised.audience_key, (), promised.situation, because
+        )
         return Given(answer, viewer, token_of_promise(promised))
 
     def give(self, ask: SlotRequest, slot: Slot, caller: Caller, now_ms: int, sheet: Sheet = ()) -> Given:
@@ -179,8 +180,9 @@ class Serve:
         for product in answer.products:
             card = card_of(product, token.decided_at_ms)
             fragments.append(self._ready.card(card, look, lazy=lazy and len(fragments) > 1))
-            because = answer.because.get(product.key, Because.REMINDER)
-            carried = msgspec.structs.replace(token, product_key=product.key, because=because)
+            carried = msgspec.structs.replace(
+                token, product_key=product.key, because=answer.because_of(product)
+            )
             texts.append(sign(carried, self._secrets.tokens))
         prefix = allowed_prefix(click_prefix, site.click_prefixes)
         links = [self._link(f"/c?t={text}", prefix) for text in texts]
@@ -236,9 +238,9 @@ class Serve:
         if judged.sample:
             self._keep_sample(judged, slot, now_ms, token.impression_id)
         if answer.products:
-            first = answer.products[0].key
-            because = answer.because.get(first, Because.REMINDER)
-            token = msgspec.structs.replace(token, product_key=first, because=because)
+            first = answer.products[0]
+            because = answer.because_of(first)
+            token = msgspec.structs.replace(token, product_key=first.key, because=because)
         self._note(answer, token, now_ms, image_key(ask, viewer.visitor_key) if ask.embed_key else 0)
         cards = [card_of(product, now_ms) for product in answer.products]
         look = still(self._look(answer), now_ms)

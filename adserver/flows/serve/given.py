@@ -35,6 +35,7 @@ def promise_of(given: Given, slot: Slot, now_ms: int) -> Promised:
         token.audience_key,
         answer.situation,
         token.test,
+        tuple(map(answer.because_of, answer.products)) if answer.because else (),
     )
 
 
