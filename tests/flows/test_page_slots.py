@@ -31,6 +31,7 @@ from tests.domain.makers import (
     make_slot,
 )
 from tests.flows.street import READER, VISITOR, Street
+from tests.flows.test_contextual import returning
 
 ITEMS = ("boots", "scarf", "coat", "belt", "hat", "gloves", "socks", "shirt")
 OTHERS = (801, 802, 803)
@@ -135,6 +136,17 @@ def test_a_promised_document_that_is_loaded_twice_is_one_ad(news: Street) -> Non
     first, second = tokens_in(page.served[3])[0], tokens_in(again)[0]
     assert news.read(first).impression_id == news.read(second).impression_id
     assert [news.see(first), news.see(second)] == [Result.NOT_BILLABLE, Result.REPEATED]
+
+
+def test_all_ads_of_a_page_are_counted_for_whoever_has_no_profile(news: Street) -> None:
+    """The page's frames ask at the same time: of cookies that they bring, only one would stay."""
+    open_rival(news)
+    first = Opened(news, caller=STRANGER)
+    assert len(first.campaigns) == 4  # of the five that one advertiser may show in a day
+    assert [one.set_cookie for one in first.served[1:]] == [None] * 3
+    again = Opened(news, caller=returning(STRANGER, first.served[0]))
+    assert len(again.campaigns) == 1
+    assert Opened(news, caller=returning(STRANGER, again.served[0])).campaigns == []
 
 
 def test_each_slot_is_counted_once(news: Street) -> None:

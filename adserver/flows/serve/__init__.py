@@ -1,5 +1,6 @@
 """An ad goes out: snapshot and profile in, a document or picture with signed links out."""
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import msgspec
@@ -92,13 +93,18 @@ class Serve:
 
         Who does not ask for a promise is told the page's new sheet, on which stand the others that it names.
         """
-        sheet, given = self._sheet(ask, slot, caller, now_ms)
-        if given is None:
-            given = self.give(ask, slot, caller, now_ms, sheet)
+        sheet, kept = self._sheet(ask, slot, caller, now_ms)
+        given = kept or self.give(ask, slot, caller, now_ms, sheet)
         served = self._show(given, ask, slot, caller, now_ms)
+        if kept is not None:  # its ad was counted where it was promised
+            served.set_cookie = None
         if not ask.place:
-            sheet = self._promised(ask, slot, caller, now_ms, (*sheet, promise_of(given, slot, now_ms)))
+            before, sheet = len(sheet), (*sheet, promise_of(given, slot, now_ms))
+            sheet = self._promised(ask, slot, caller, now_ms, sheet)
             served.body = with_sheet(served.body, seal(sheet, self._secrets.tokens))
+            shown = [one.creative_key for one in sheet[before:] if one.campaign_key]
+            site = self._snapshot.sites[slot.site_key]
+            served.set_cookie = self._site_cookie(shown, given.viewer, site, caller, now_ms)
         return served
 
     def _sheet(self, ask: SlotRequest, slot: Slot, caller: Caller, now_ms: int) -> tuple[Sheet, Given | None]:
@@ -163,7 +169,8 @@ class Serve:
             served = self.house(slot)
         else:
             served = self._render(answer, given.token, slot, site, ask.click_prefix)
-        served.set_cookie = self._site_cookie(answer, given.viewer, site, caller, now_ms)
+        shown = [answer.creative.key] if isinstance(answer, Decision) else []
+        served.set_cookie = self._site_cookie(shown, given.viewer, site, caller, now_ms)
         return served
 
     def _render(
@@ -244,7 +251,7 @@ class Serve:
         self._note(answer, token, now_ms, image_key(ask, viewer.visitor_key) if ask.embed_key else 0)
         cards = [card_of(product, now_ms) for product in answer.products]
         look = still(self._look(answer), now_ms)
-        set_cookie = self._site_cookie(answer, viewer, site, caller, now_ms)
+        set_cookie = self._site_cookie([answer.creative.key], viewer, site, caller, now_ms)
         return ServedImage(FORMATS[slot.format_name], look, cards, token, set_cookie)
 
     def image_token(self, ask: SlotRequest, caller: Caller) -> str | None:
@@ -326,18 +333,18 @@ class Serve:
         )
 
     def _site_cookie(
-        self, answer: Decision | NoAd, viewer: Viewer, site: Site, caller: Caller, now_ms: int
+        self, shown: Sequence[int], viewer: Viewer, site: Site, caller: Caller, now_ms: int
     ) -> bytes | None:
-        """Counts an ad for whoever has no profile; leaves where the visitor withdraws."""
+        """Counts ads, by their creatives, for whoever has no profile; leaves where the visitor withdraws."""
         names, seen = names_for(caller.secure), on_site(caller, site.key).seen_here
         if viewer.consent.withdrawn and seen:
             return expire_site(names)
         without_profile = viewer.profile is not None and not viewer.visitor_key
-        if isinstance(answer, NoAd) or not without_profile:
+        if not shown or not without_profile:
             return None
-        keys = {answer.creative.key, *(key for key, _, _ in seen)}
-        periods_ms = {key: self._snapshot.counted_for_ms(key) for key in keys}
-        seen = noted(seen, answer.creative.key, now_ms, periods_ms)
+        periods_ms = {key: self._snapshot.counted_for_ms(key) for key in (*shown, *(one[0] for one in seen))}
+        for creative_key in shown:
+            seen = noted(seen, creative_key, now_ms, periods_ms)
         value = mint_site(seen, site.key, self._policy.cookie_keys)
         return set_site(value, seconds_needed(seen, now_ms, periods_ms), names)
 
