@@ -5,13 +5,15 @@ import random
 import msgspec
 import pytest
 
+from adserver.domain.burn import Burn, BurnScope
 from adserver.domain.campaign import FrequencyCap, Period, Status
 from adserver.domain.decision import Decision
 from adserver.domain.eligibility import Refusal
 from adserver.domain.money import Micros
-from adserver.domain.visitor import Profile
+from adserver.domain.visitor import Profile, Purchase, Shown
 from adserver.flows.serve import Chance, Serve, ServingPolicy, SlotRequest
 from adserver.flows.serve.explain import Explain, Question
+from adserver.writes import SaveProducts
 from pixel.consent import Region
 from pixel.cookie import KeyRing
 from tests.contract.stores import save_new
@@ -23,6 +25,10 @@ from tests.domain.makers import (
     SLOT,
     make_campaign,
     make_creative,
+    make_interest,
+    make_product,
+    make_profile,
+    make_shop,
 )
 from tests.flows.street import READER, VISITOR, Street
 
@@ -96,6 +102,30 @@ def test_a_browser_that_did_not_agree_is_explained_as_one_that_nobody_knows(stre
     foreign = msgspec.structs.replace(READER, origin="thief.example")
     explained = explain_of(street, 0.5).ask_as(ASK, foreign)
     assert explained is not None and explained.verdicts == []
+
+
+def described(street: Street, profile: Profile) -> object:
+    explained = explain_of(street, 0.5).ask(Question(SLOT, profile=profile))
+    assert explained is not None
+    return explained.answer.refusals.get(CAMPAIGN)
+
+
+def test_a_described_visitor_has_seen_ads_of_the_campaigns_advertiser(street: Street) -> None:
+    street.open()
+    profile = make_profile(make_shop(make_interest("boots")))
+    profile.shown = [Shown(CAMPAIGN, [NOW_MS] * 4)]
+    assert described(street, profile) is None
+    profile.shown = [Shown(CAMPAIGN, [NOW_MS] * 5)]
+    assert described(street, profile) is Refusal.ADVERTISER_CAP
+
+
+def test_a_described_visitor_has_bought_things_of_a_kind(street: Street) -> None:
+    street.open(burn=Burn(BurnScope.GROUP, 30))
+    sizes = [make_product(item, item_group_id="boots") for item in ("boots", "boots-41")]
+    street.storage.writer.commit(SaveProducts(ADVERTISER, tuple(sizes)))
+    profile = make_profile(make_shop(make_interest("boots")))
+    profile.shops[0].purchases = [Purchase(make_product("boots-41").key, NOW_MS - DAY_MS)]
+    assert described(street, profile) is Refusal.BURNED
 
 
 def test_whoever_asks_why_leaves_no_count_and_no_record(street: Street) -> None:

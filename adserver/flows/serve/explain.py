@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from adserver.domain.burn import Kind, kind_of
 from adserver.domain.caller import Caller, on_site
 from adserver.domain.campaign import Advertiser
 from adserver.domain.decision import Decision, NoAd
@@ -13,7 +14,7 @@ from adserver.domain.memory import Memory
 from adserver.domain.sightings import profile_of
 from adserver.domain.slot import Slot
 from adserver.domain.verdict import Verdict, verdicts
-from adserver.domain.visitor import Profile
+from adserver.domain.visitor import Profile, Purchase, Shop
 from adserver.flows.serve.asked import CARDS_OF_IMAGE, ServingPolicy, SlotRequest, Stated, stated_in
 from adserver.flows.serve.judge import Fetched, Judge, Viewer
 from adserver.ports import Clock, Refreshed, Stores
@@ -122,7 +123,29 @@ class Explain:
         profile = question.profile
         if question.visitor_key:
             profile = self._profiles.profile(question.visitor_key)
+        elif profile is not None:
+            profile = self._completed(profile)
         return Viewer(ALLOWED, question.visitor_key, profile_of(()) if profile is None else profile)
+
+    def _completed(self, described: Profile) -> Profile:
+        """With what is noted beside each ad and order: whose it was, and what kind of thing was bought."""
+        known = self._memory.snapshot.campaigns
+        shown = [
+            msgspec.structs.replace(one, advertiser_key=known[one.campaign_key].advertiser_key)
+            for one in described.shown
+            if one.campaign_key in known
+        ]
+        shops = [msgspec.structs.replace(shop, purchases=self._of_kinds(shop)) for shop in described.shops]
+        return msgspec.structs.replace(described, shown=shown, shops=shops)
+
+    def _of_kinds(self, shop: Shop) -> list[Purchase]:
+        products = self._judge.products({shop.advertiser_key: [one.product_key for one in shop.purchases]})
+        kinds = {key: kind_of(product) for key, product in products.items()}
+        return [
+            Purchase(one.product_key, one.at_ms, kind.group_key, kind.category_key)
+            for one in shop.purchases
+            for kind in (kinds.get(one.product_key, Kind()),)
+        ]
 
     def _explained(
         self, slot: Slot, fetched: Fetched, dice: float | None, advertiser_key: int | None
