@@ -9,15 +9,19 @@ import msgspec
 from msgspec.structs import replace
 
 from adserver.domain import campaign as rules
+from adserver.domain.audience import all_rules
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId, DaySpan, day_span
 from adserver.domain.campaign import Campaign
+from adserver.domain.census import audience_keys_of
 from adserver.domain.contender import Setting, contender_of
 from adserver.domain.house_rules import HouseRules, HouseRulesOf
 from adserver.domain.money import ZERO, Micros
+from adserver.domain.product_choice import ProductChoice
 from adserver.domain.rates import NO_FIGURES
 from adserver.domain.replay import Estimate, Recorded, Scene, replay
 from adserver.domain.slot import Slot
 from adserver.domain.snapshot import Snapshot
+from adserver.domain.targeting import NO_TARGETING
 from adserver.ports import Catalogue, Clock, DecisionSamples, Refreshed
 
 FEW_SAMPLES = 200
@@ -39,6 +43,9 @@ class Caveat(StrEnum):
     SCHEDULE_LIFTED = "schedule_lifted"
     HIGHER_CAP = "higher_cap"
     ACCOUNT_BUDGET = "account_budget"
+    DETAILED_AUDIENCE = "detailed_audience"
+    TARGETED = "targeted"
+    SUGGESTS = "suggests"
 
 
 CAVEATS = {
@@ -46,6 +53,12 @@ CAVEATS = {
     Caveat.SCHEDULE_LIFTED: "The campaign does not run on this day: it is replayed as if it did.",
     Caveat.HIGHER_CAP: "What it was shown before this day is known of the last few times only.",
     Caveat.ACCOUNT_BUDGET: "The account's own budgets, which its other campaigns spend too, are not counted.",
+    Caveat.DETAILED_AUDIENCE: "Samples do not tell what audiences ask that count events, or ask for items,"
+    " amounts or ads: of those it finds nobody.",
+    Caveat.TARGETED: "Samples do not tell of which country, device, language or page a request was: it is"
+    " replayed as if nothing were known of them.",
+    Caveat.SUGGESTS: "Products that are suggested besides reminders are not replayed: it may be shown"
+    " more often.",
 }
 
 
@@ -175,8 +188,16 @@ class Replay:
             Caveat.SCHEDULE_LIFTED: _running_on(changed, span) is not changed,
             Caveat.HIGHER_CAP: is_raised,
             Caveat.ACCOUNT_BUDGET: has_budget or account.prepaid,
+            Caveat.DETAILED_AUDIENCE: self._asks_for_details(changed),
+            Caveat.TARGETED: changed.targeting != NO_TARGETING,
+            Caveat.SUGGESTS: changed.products is not ProductChoice.REMINDERS,
         }
         return [caveat for caveat, is_so in holds.items() if is_so]
+
+    def _asks_for_details(self, campaign: Campaign) -> bool:
+        """Whether an audience asks for more than when a kind of event came last."""
+        named = (self._snapshot.audiences.get(key) for key in audience_keys_of(campaign))
+        return any(not rule.is_plain for one in named if one is not None for rule in all_rules(one))
 
 
 def _running_on(campaign: Campaign, span: DaySpan) -> Campaign:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, tuple_
 
 from adserver.domain.decision_sample import read_sample
 from adserver.domain.pricing import AdEvent
@@ -23,9 +23,12 @@ _BETWEEN = prepared(
         decision_samples.c.body,
     )
     .where(
-        decision_samples.c.at_ms >= bindparam("since_ms"), decision_samples.c.at_ms < bindparam("until_ms")
+        tuple_(decision_samples.c.at_ms, decision_samples.c.sample_key)
+        > tuple_(bindparam("since_ms"), bindparam("after_key")),
+        decision_samples.c.at_ms < bindparam("until_ms"),
     )
     .order_by(decision_samples.c.at_ms, decision_samples.c.sample_key)
+    .limit(bindparam("most"))
 )
 _ORDERED = prepared(
     select(conversions.c.touch_impression_id).where(
@@ -52,10 +55,11 @@ class SqliteDecisionSamples:
         self._reader = reader
 
     def between(self, since_ms: int, until_ms: int) -> Iterator[list[Recorded]]:
-        """A piece at a time, each with what its ads led to up to now."""
-        rows = self._reader.rows(_BETWEEN, {"since_ms": since_ms, "until_ms": until_ms})
-        for start in range(0, len(rows), AT_ONCE):
-            piece = rows[start : start + AT_ONCE]
+        """A piece at a time, each with what its ads led to up to now; a day's may be very many."""
+        asked: dict[str, object] = {"until_ms": until_ms, "most": AT_ONCE}
+        last: dict[str, object] = {"since_ms": since_ms, "after_key": -1}
+        while piece := self._reader.rows(_BETWEEN, asked | last):
+            last = {"since_ms": piece[-1][1], "after_key": piece[-1][0]}
             led_to = self._led_to([key for key, *_ in piece])
             yield [
                 Recorded(key, at_ms, slot_key, visitor_key, read_sample(body), frozenset(led_to.get(key, ())))

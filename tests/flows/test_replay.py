@@ -11,13 +11,19 @@ import pytest
 from typer.testing import CliRunner
 
 from adserver import __main__
+from adserver.domain.audience import Rule
 from adserver.domain.campaign import Campaign, Pacing, Refusal
 from adserver.domain.decision_sample import MOST_BYTES, ONE_IN, read_sample
 from adserver.domain.identity import write_id
 from adserver.domain.money import Micros
-from adserver.domain.pricing import AdEvent
+from adserver.domain.pricing import AdEvent, AudienceRate
+from adserver.domain.suggestion import ProductChoice
+from adserver.domain.targeting import Condition, Targeting
 from adserver.flows.replay import Caveat, NoReplay, Replay, Replayed
-from tests.domain.makers import CAMPAIGN, DAY_MS, NOW_MS, TODAY
+from adserver.storage import decision_samples
+from pixel.events import EventName
+from tests.contract.stores import save_new
+from tests.domain.makers import CAMPAIGN, DAY_MS, NOW_MS, TODAY, make_audience
 from tests.flows.street import READER, SHOPPER, Street
 
 FIRST = ONE_IN * 10**12 - NOW_MS // DAY_MS % ONE_IN + ONE_IN  # a visitor who is sampled today
@@ -54,7 +60,7 @@ def replay_of(street: Street) -> Replay:
 
 def replayed(street: Street, day: int | None = TODAY, **change: object) -> Replayed:
     def edit(campaign: Campaign) -> Campaign:
-        terms = {name: change[name] for name in ("rate_micros",) if name in change}
+        terms = {name: change[name] for name in ("rate_micros", "audience_rates") if name in change}
         own = {name: value for name, value in change.items() if name not in terms}
         changed = msgspec.structs.replace(campaign, **own)
         return msgspec.structs.replace(changed, terms=msgspec.structs.replace(campaign.terms, **terms))
@@ -102,6 +108,27 @@ def test_a_campaign_that_is_yet_to_come_is_replayed_as_if_it_ran(street: Street)
     found = replayed(street, starts_at_ms=NOW_MS + 9 * DAY_MS)
     assert found.after.deliveries == found.before.deliveries
     assert Caveat.SCHEDULE_LIFTED in found.caveats
+
+
+def test_what_samples_do_not_tell_is_said(street: Street) -> None:
+    often = make_audience(inclusions=(Rule(EventName.VIEW_ITEM, 30, at_least=2),))
+    narrow = Targeting(devices=Condition(included=("mobile",)))
+    changes: dict[Caveat, dict[str, object]] = {
+        Caveat.TARGETED: {"targeting": narrow}, Caveat.SUGGESTS: {"products": ProductChoice.SIMILAR},
+    }  # fmt: skip
+    for caveat, change in changes.items():
+        assert replayed(street, **change).caveats == (Caveat.FEW_SAMPLES, caveat)
+    save_new(street.storage, often)
+    street.refresh.poll()
+    detailed = replayed(street, audience_rates=(AudienceRate(often.key),))
+    assert detailed.caveats == (Caveat.FEW_SAMPLES, Caveat.DETAILED_AUDIENCE)
+
+
+def test_samples_are_read_piece_by_piece(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decision_samples, "AT_ONCE", 7)
+    pieces = list(street.storage.decision_samples.between(0, NOW_MS + DAY_MS))
+    keys = [one.key for piece in pieces for one in piece]
+    assert (len(pieces), len(keys), len(set(keys))) == (9, 60, 60)
 
 
 def test_what_cannot_be_replayed_says_why(street: Street) -> None:
