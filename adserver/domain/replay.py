@@ -7,16 +7,18 @@ from math import inf, sqrt
 
 import msgspec
 
+from adserver.domain.audience_size import AudienceSize
 from adserver.domain.budget import Bucket, DaySpan
 from adserver.domain.catalogue import Product
 from adserver.domain.contender import Contender
-from adserver.domain.decision import Candidate, Request, Surroundings
+from adserver.domain.decision import NO_SIZES, Candidate, Request, Surroundings
 from adserver.domain.decision_sample import ONE_IN, DecisionSample, profile_of_sample
 from adserver.domain.eligibility import Balance, Refusal
 from adserver.domain.hearing import hear
 from adserver.domain.house_rules import HouseRules
 from adserver.domain.membership import Memberships
 from adserver.domain.money import ZERO, Micros
+from adserver.domain.page import NO_PAGE, Page
 from adserver.domain.pricing import BILLED_EVENT, AdEvent, smallest_price
 from adserver.domain.product_set import Members
 from adserver.domain.slot import Slot
@@ -44,7 +46,8 @@ class Recorded(msgspec.Struct, frozen=True):
 class Scene(msgspec.Struct, frozen=True):
     """What stands still while the day is played again: the campaign as it would be, and the world as it is.
 
-    `spent_before` is what the campaign had spent of its total budget when the day began.
+    `spent_before` is what the campaign had spent of its total budget when the day began, `sizes` how many are
+    in an audience, `page_of` what is known of a slot's pages.
     """
 
     contender: Contender
@@ -56,6 +59,8 @@ class Scene(msgspec.Struct, frozen=True):
     rules_at: Callable[[Slot], HouseRules | None]
     day: DaySpan
     spent_before: Micros = ZERO
+    sizes: Mapping[int, AudienceSize] = NO_SIZES
+    page_of: Callable[[Slot], Page] = lambda slot: NO_PAGE
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -115,11 +120,13 @@ class _Day:
     def _meet(self, recorded: Recorded, slot: Slot, *, counts_money: bool) -> _Played:
         scene, sample, campaign = self._scene, recorded.sample, self._scene.contender.campaign
         cards = sample.image_cards or FORMATS[slot.format_name].cards
-        request = Request(slot, cards, sample.image_cards > 0, recorded.at_ms, False, scene.rules_at(slot))
+        image, at_ms, page = sample.image_cards > 0, recorded.at_ms, scene.page_of(slot)
+        request = Request(slot, cards, image, at_ms, False, scene.rules_at(slot), page=page)
         balance = self._balance(recorded.at_ms) if counts_money else _PLENTY
         candidate = Candidate(scene.contender, balance, scene.exchange_rate, scene.audiences)
         profile = self._profile(recorded)
-        heard = hear(request, profile, [candidate], scene.products, sample.dice, Surroundings(scene.members))
+        around = Surroundings(scene.members, sizes=scene.sizes)
+        heard = hear(request, profile, [candidate], scene.products, sample.dice, around)
         refusal = heard.answer.refusals.get(campaign.key)
         if refusal is not None:
             return _Played(recorded, 0.0, str(refusal))

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from adserver.domain import campaign as rules
 from adserver.domain.audience import all_rules
 from adserver.domain.budget import WHOLE_LIFE, Bucket, BucketId, DaySpan, day_span
+from adserver.domain.caller import Caller
 from adserver.domain.campaign import Campaign
 from adserver.domain.census import audience_keys_of
 from adserver.domain.contender import Setting, contender_of
@@ -21,8 +22,10 @@ from adserver.domain.rates import NO_FIGURES
 from adserver.domain.replay import Estimate, Recorded, Scene, replay
 from adserver.domain.slot import Slot
 from adserver.domain.snapshot import Snapshot
-from adserver.domain.targeting import NO_TARGETING
+from adserver.domain.targeting import ANY, Targeting
+from adserver.domain.whereabouts import page_at
 from adserver.ports import Catalogue, Clock, DecisionSamples, Refreshed
+from pixel.consent import Region
 
 FEW_SAMPLES = 200
 Edit = Callable[[Campaign], Campaign]
@@ -44,8 +47,8 @@ class Caveat(StrEnum):
     HIGHER_CAP = "higher_cap"
     ACCOUNT_BUDGET = "account_budget"
     DETAILED_AUDIENCE = "detailed_audience"
-    TARGETED = "targeted"
     SUGGESTS = "suggests"
+    PLACE_UNKNOWN = "place_unknown"
 
 
 CAVEATS = {
@@ -55,11 +58,12 @@ CAVEATS = {
     Caveat.ACCOUNT_BUDGET: "The account's own budgets, which its other campaigns spend too, are not counted.",
     Caveat.DETAILED_AUDIENCE: "Samples do not tell what audiences ask that count events, or ask for items,"
     " amounts or ads: of those it finds nobody.",
-    Caveat.TARGETED: "Samples do not tell of which country, device, language or page a request was: it is"
-    " replayed as if nothing were known of them.",
     Caveat.SUGGESTS: "Products that are suggested besides reminders are not replayed: it may be shown"
     " more often.",
+    Caveat.PLACE_UNKNOWN: "No country, device or language is recorded, nor a page's own words: it is replayed"
+    " as if all of those were addressed.",
 }
+_UNRECORDED = ("countries", "subdivisions", "devices", "languages", "keywords")
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -146,6 +150,7 @@ class Replay:
         setting = Setting(timezone=snapshot.timezone_of(campaign.advertiser_key), of_creatives=believed)
         rates = believed.get(campaign.key, NO_FIGURES)
         running = _running_on(campaign, span)
+        running = replace(running, targeting=_anywhere(running.targeting))
         contender = contender_of(running, snapshot.creatives_of(campaign.key), rates, setting=setting)
         interests = {
             key
@@ -164,6 +169,8 @@ class Replay:
             self._rules(),
             span,
             self._spent_before(campaign.key, span),
+            snapshot.audience_sizes,
+            lambda slot: page_at(Caller(Region.OPEN), snapshot.sites[slot.site_key], None, None, ()),
         )
 
     def _rules(self) -> Callable[[Slot], HouseRules | None]:
@@ -189,8 +196,8 @@ class Replay:
             Caveat.HIGHER_CAP: is_raised,
             Caveat.ACCOUNT_BUDGET: has_budget or account.prepaid,
             Caveat.DETAILED_AUDIENCE: self._asks_for_details(changed),
-            Caveat.TARGETED: changed.targeting != NO_TARGETING,
             Caveat.SUGGESTS: changed.products is not ProductChoice.REMINDERS,
+            Caveat.PLACE_UNKNOWN: _anywhere(changed.targeting) != changed.targeting,
         }
         return [caveat for caveat, is_so in holds.items() if is_so]
 
@@ -198,6 +205,11 @@ class Replay:
         """Whether an audience asks for more than when a kind of event came last."""
         named = (self._snapshot.audiences.get(key) for key in audience_keys_of(campaign))
         return any(not rule.is_plain for one in named if one is not None for rule in all_rules(one))
+
+
+def _anywhere(targeting: Targeting) -> Targeting:
+    """As far as a sample tells where it was: on which site, of what categories, and when."""
+    return replace(targeting, **dict.fromkeys(_UNRECORDED, ANY))
 
 
 def _running_on(campaign: Campaign, span: DaySpan) -> Campaign:

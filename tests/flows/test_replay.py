@@ -17,13 +17,13 @@ from adserver.domain.decision_sample import MOST_BYTES, ONE_IN, read_sample
 from adserver.domain.identity import write_id
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent, AudienceRate
-from adserver.domain.suggestion import ProductChoice
+from adserver.domain.product_choice import ProductChoice
 from adserver.domain.targeting import Condition, Targeting
 from adserver.flows.replay import Caveat, NoReplay, Replay, Replayed
 from adserver.storage import decision_samples
 from pixel.events import EventName
 from tests.contract.stores import save_new
-from tests.domain.makers import CAMPAIGN, DAY_MS, NOW_MS, TODAY, make_audience
+from tests.domain.makers import CAMPAIGN, DAY_MS, NOW_MS, SITE, TODAY, make_audience
 from tests.flows.street import READER, SHOPPER, Street
 
 FIRST = ONE_IN * 10**12 - NOW_MS // DAY_MS % ONE_IN + ONE_IN  # a visitor who is sampled today
@@ -112,12 +112,8 @@ def test_a_campaign_that_is_yet_to_come_is_replayed_as_if_it_ran(street: Street)
 
 def test_what_samples_do_not_tell_is_said(street: Street) -> None:
     often = make_audience(inclusions=(Rule(EventName.VIEW_ITEM, 30, at_least=2),))
-    narrow = Targeting(devices=Condition(included=("mobile",)))
-    changes: dict[Caveat, dict[str, object]] = {
-        Caveat.TARGETED: {"targeting": narrow}, Caveat.SUGGESTS: {"products": ProductChoice.SIMILAR},
-    }  # fmt: skip
-    for caveat, change in changes.items():
-        assert replayed(street, **change).caveats == (Caveat.FEW_SAMPLES, caveat)
+    suggests = replayed(street, products=ProductChoice.SIMILAR)
+    assert suggests.caveats == (Caveat.FEW_SAMPLES, Caveat.SUGGESTS)
     save_new(street.storage, often)
     street.refresh.poll()
     detailed = replayed(street, audience_rates=(AudienceRate(often.key),))
@@ -129,6 +125,15 @@ def test_samples_are_read_piece_by_piece(street: Street, monkeypatch: pytest.Mon
     pieces = list(street.storage.decision_samples.between(0, NOW_MS + DAY_MS))
     keys = [one.key for piece in pieces for one in piece]
     assert (len(pieces), len(keys), len(set(keys))) == (9, 60, 60)
+
+
+def test_targeting_is_replayed_as_far_as_a_sample_tells_the_place(street: Street) -> None:
+    elsewhere = replayed(street, targeting=Targeting(sites=Condition((), (write_id("site", SITE),))))
+    assert elsewhere.after.refused == {"site_not_targeted": 60 * ONE_IN}
+    here = replayed(street, targeting=Targeting(sites=Condition((write_id("site", SITE),))))
+    assert here.after == here.before and Caveat.PLACE_UNKNOWN not in here.caveats
+    in_france = replayed(street, targeting=Targeting(countries=Condition(("FR",))))
+    assert in_france.after == in_france.before and Caveat.PLACE_UNKNOWN in in_france.caveats
 
 
 def test_what_cannot_be_replayed_says_why(street: Street) -> None:
