@@ -6,7 +6,7 @@ from functools import partial
 
 import msgspec
 
-from adserver.domain.campaign import Advertiser
+from adserver.domain.experiment import is_held_out
 from adserver.domain.funnel import FORM, SHOP, Group, Told, keys_of, roll, was_exposed
 from adserver.domain.funnel_report import ExitRow, StepRow, exits_of, rows_of
 from adserver.domain.identity import first_key_at, minted_ms
@@ -24,27 +24,17 @@ USUAL_DAYS = 30
 MOST_DAYS = COUNT_RETENTION_MS // DAY_MS
 MOST_EXITS = 500
 
-IsHeldOut = Callable[[int, Advertiser], bool]
-
-
-def nobody_is_held_out(visitor_key: int, advertiser: Advertiser) -> bool:
-    """Where there is no holdout."""
-    return False
-
 
 class RollUpFunnel:
     """A job: events by their keys, as far as all before them are known. Any number may run, at any time."""
 
-    def __init__(
-        self, stores: Stores, parties: Parties, clock: Clock, is_held_out: IsHeldOut = nobody_is_held_out
-    ) -> None:
+    def __init__(self, stores: Stores, parties: Parties, clock: Clock) -> None:
         self._funnels = stores.funnels
         self._profiles = stores.profiles
         self._accounts = stores.accounts
         self._writer = stores.writer
         self._parties = parties
         self._clock = clock
-        self._is_held_out = is_held_out
 
     def run(self) -> int:
         """Take in what came since the last time; how many events that were."""
@@ -79,7 +69,7 @@ class RollUpFunnel:
             touches = profile.touches if profile is not None else ()
             if was_exposed(touches, partial(self._terms, one.advertiser_key), one.at_ms):
                 return Group.EXPOSED
-            if advertiser is not None and self._is_held_out(one.visitor_key, advertiser):
+            if advertiser is not None and is_held_out(one.visitor_key, advertiser):
                 return Group.HELD_OUT
             return Group.OTHERS
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adserver.domain.caller import Caller
-from adserver.domain.campaign import Advertiser
+from adserver.domain.experiment import is_held_out
 from adserver.domain.funnel import FORM, SHOP, STEP_OF_EVENT, Group, Step
 from adserver.domain.funnel_report import OTHER, Figures
 from adserver.flows import funnel
@@ -20,21 +20,17 @@ from adserver.parties import Parties
 from adserver.writes import StoreEvent
 from pixel.consent import Region
 from pixel.events import EventName
-from tests.contract.stores import make_accounts, save_new
-from tests.domain.makers import ADVERTISER, DAY_MS, HOUR_MS, NOW_MS, make_event
+from tests.contract.stores import make_accounts, save, save_new
+from tests.domain.makers import ADVERTISER, DAY_MS, HOUR_MS, NOW_MS, make_advertiser, make_event
 from tests.flows.street import VISITOR, Street
 
 TODAY = date(2026, 11, 18)
 TODAY_MS = NOW_MS - NOW_MS % DAY_MS
 
 
-def rolling(street: Street, held_out: tuple[int, ...] = ()) -> RollUpFunnel:
+def rolling(street: Street) -> RollUpFunnel:
     parties = Parties(street.memory, street.storage.campaigns, street.refresh.poll)
-
-    def is_held_out(visitor_key: int, advertiser: Advertiser) -> bool:
-        return visitor_key in held_out
-
-    return RollUpFunnel(street.storage, parties, lambda: street.now_ms + SETTLED_MS + 1, is_held_out)
+    return RollUpFunnel(street.storage, parties, lambda: street.now_ms + SETTLED_MS + 1)
 
 
 def report(street: Street, first: date = TODAY, last: date = TODAY) -> FunnelReport:
@@ -86,7 +82,9 @@ def test_an_ad_of_another_advertiser_exposes_nobody(street: Street) -> None:
 
 def test_whoever_is_held_out_is_told_apart(street: Street) -> None:
     street.open()
-    rolling(street, held_out=(VISITOR,)).run()
+    draws = (make_advertiser(version=2, holdout_bps=5_000, holdout_draw=draw) for draw in range(1, 99))
+    save(street.storage, next(one for one in draws if is_held_out(VISITOR, one)))
+    rolling(street).run()
     assert groups(street, Step.VIEW) == {Group.HELD_OUT: 1}
 
 
