@@ -25,6 +25,23 @@ def heard_for(
     return heard
 
 
+def with_all_ghosts(tried: Sequence[Heard]) -> Heard:
+    """The last of several answers, with what was held out on the way to it: of each advertiser the first."""
+    last, ghosts = tried[-1].answer, {}
+    for heard in tried:
+        for ghost in heard.answer.ghosts:
+            ghosts.setdefault(ghost.campaign.advertiser_key, ghost)
+    if len(ghosts) == len(last.ghosts):
+        return tried[-1]
+    said = dict.fromkeys((ghost.campaign.key for ghost in ghosts.values()), Refusal.HOLDOUT)
+    before = tuple(ghosts.values())
+    if isinstance(last, NoAd):
+        answer: Decision | NoAd = msgspec.structs.replace(last, refusals=last.refusals | said, ghosts=before)
+    else:
+        answer = msgspec.structs.replace(last, judged=last.judged | said, ghosts=before)
+    return msgspec.structs.replace(tried[-1], answer=answer)
+
+
 def without(candidates: Candidates, advertiser_key: int) -> list[Candidate | Together]:
     """All but an advertiser's."""
     return [one for one in candidates if _owner(one) != advertiser_key]

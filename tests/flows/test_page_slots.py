@@ -9,6 +9,7 @@ import pytest
 from adserver.domain.blocks import Blocks
 from adserver.domain.caller import Caller, Place
 from adserver.domain.campaign import FrequencyCap, Period
+from adserver.domain.experiment import HELD_OUT, is_held_out
 from adserver.domain.identity import write_id
 from adserver.domain.money import Micros
 from adserver.domain.page_sheet import NEW, PROMISE_VALID_MS
@@ -158,6 +159,23 @@ def test_each_slot_is_counted_once(news: Street) -> None:
 def test_another_campaign_is_shown_before_the_same_one_again(news: Street) -> None:
     open_rival(news)
     assert Opened(news).campaigns == [CAMPAIGN, RIVALS_CAMPAIGN, CAMPAIGN, CAMPAIGN]
+
+
+def test_whose_ad_would_stand_beside_another_is_compared_though_that_one_comes_again_instead(
+    news: Street,
+) -> None:
+    """In both groups alike: else nobody who is held out would be found on pages of several slots."""
+    draws = [{"holdout_bps": 5_000, "holdout_draw": draw, "holdout_since_ms": 1} for draw in range(99)]
+    held = next(one for one in draws if is_held_out(VISITOR, make_advertiser(key=RIVAL, **one)))
+    open_rival(news, **held)
+    news.change(key=RIVALS_CAMPAIGN, advertiser_key=RIVAL, contextual=True, rate_micros=Micros(1_000))
+    assert Opened(news, (SLOT, 801)).campaigns == [CAMPAIGN, CAMPAIGN]
+    news.look()
+    ghosts = news.rows("SELECT campaign_key, slot_key FROM ghosts")
+    assert ghosts == [(RIVALS_CAMPAIGN, 801)]
+    compared = news.rows(f"SELECT arm FROM experiment_visitors WHERE advertiser_key = {RIVAL}")
+    assert compared == [(HELD_OUT,)]
+    assert news.counted(RIVALS_CAMPAIGN)["refused_holdout"] == 1
 
 
 def test_a_cap_holds_across_a_page(news: Street) -> None:

@@ -16,7 +16,7 @@ from adserver.domain.decision import Candidate, Decision, Heard, NoAd, Request, 
 from adserver.domain.decision_sample import is_sampled, sample_of
 from adserver.domain.experiment import is_held_out
 from adserver.domain.hearing import hear
-from adserver.domain.holdout import Candidates, heard_for
+from adserver.domain.holdout import Candidates, heard_for, with_all_ghosts
 from adserver.domain.house_rules import HouseRules, HouseRulesOf
 from adserver.domain.memory import Memory
 from adserver.domain.money import ZERO, Micros
@@ -74,7 +74,7 @@ class Fetched(msgspec.Struct, frozen=True):
             return tried[-1].answer
 
         decide_beside(self.request, self.products, answered)
-        return tried[-1]
+        return with_all_ghosts(tried)
 
     def _heard(self, request: Request, products: Mapping[int, Product], dice: float) -> Heard:
         """Where the winner holds the visitor out, its ad is a ghost, and another answers."""
