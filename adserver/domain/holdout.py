@@ -27,7 +27,8 @@ def heard_for(
 
 def with_all_ghosts(tried: Sequence[Heard]) -> Heard:
     """The last of several answers, with what was held out on the way to it: of each advertiser the first."""
-    last, ghosts = tried[-1].answer, {}
+    last = tried[-1].answer
+    ghosts: dict[int, Decision] = {}
     for heard in tried:
         for ghost in heard.answer.ghosts:
             ghosts.setdefault(ghost.campaign.advertiser_key, ghost)
