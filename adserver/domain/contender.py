@@ -55,7 +55,8 @@ class Contender(msgspec.Struct, frozen=True):
     Before `from_ms` and from `until_ms` on, the campaign itself stands against every request: it is always
     so where the two are the same. `page_bid` is for whoever sees it for the page alone. `products_key` tells
     what it has to show: all of its advertiser's, or below zero a set's. Its creatives are ranked by `odds`,
-    and it by the best of them where it pays for clicks or orders; `views` are thrown where it pays for views.
+    and it by the best of them where it pays for clicks or orders; `views` are thrown where it pays for views,
+    and in an experiment's arm, whatever it pays for, the same as in all others.
     """
 
     campaign: Campaign
@@ -131,7 +132,10 @@ def _trial(
     rates: Rates,
     rest: tuple[Peace, Setting, Aim | None],
 ) -> Trial:
-    """In an arm of audiences whoever belongs to any arm's is compared, and so enters before it is judged."""
+    """In an arm of audiences whoever belongs to any arm's is compared, and so enters before it is judged.
+
+    Arms of creatives are all worth what the campaign is: else the one that is clicked more would win more.
+    """
     arms = []
     for number, arm in enumerate(experiment.arms):
         entry = Entry(experiment.key, number, campaign.key)
@@ -139,7 +143,11 @@ def _trial(
             arms.append(_contender(_among(campaign, arm.audience_keys), creatives, rates, *rest))
         else:
             shown = [one for one in creatives if one.key in arm.creative_keys]
-            arms.append(msgspec.structs.replace(_contender(campaign, shown, rates, *rest), entry=entry))
+            made = _contender(campaign, shown, rates, *rest)
+            worth = made.views
+            if made.by_creative:
+                worth = odds_of(campaign.terms.pricing_model, campaign.key, rates)
+            arms.append(msgspec.structs.replace(made, entry=entry, views=worth))
     return Trial(experiment, tuple(arms))
 
 

@@ -136,7 +136,9 @@ def _in_arm(
         named, entry = experiment.arms[arm], Entry(experiment.key, arm, campaign.key)
         if experiment.subject is not Subject.AUDIENCES:
             creatives = [one for one in contender.creatives if one.key in named.creative_keys]
-            return _made_of(candidate, campaign, creatives), entry
+            in_arm = _made_of(candidate, campaign, creatives)
+            marked = msgspec.structs.replace(in_arm.contender, entry=entry)
+            return msgspec.structs.replace(in_arm, contender=marked), entry
         stands = refusal(campaign, contender.creatives, False, now_ms) is None
         shop = profile.shop(campaign.advertiser_key) if profile is not None else None
         belongs = (
@@ -368,7 +370,10 @@ def _priced(
 
 
 def _thrown(candidate: Candidate, weight: float, shown: _Shown) -> _Thrown:
-    """What it is worth in each throw of the rate that its model pays for; a creative's own for clicks."""
+    """What it is worth in each throw of the rate that its model pays for; a creative's own for clicks.
+
+    In an arm of creatives it is the campaign's, so that no arm is worth more than another.
+    """
     audience_key, creative, chosen, situation, because = shown
     contender = candidate.contender
     campaign, rates = contender.campaign, contender.rates
@@ -384,11 +389,12 @@ def _thrown(candidate: Candidate, weight: float, shown: _Shown) -> _Thrown:
         rates=rates,
     )
     own = contender.odds[creative.key].throws()
+    in_arm = contender.entry is not None
     factors = {
         PricingModel.CPM: [1.0] * THROWS,
         PricingModel.VCPM: Odds(campaign.key, rates.view).throws(),
-        PricingModel.CPC: own,
-        PricingModel.CPA: own,
+        PricingModel.CPC: Odds(campaign.key, rates.click).throws() if in_arm else own,
+        PricingModel.CPA: Odds(campaign.key, rates.click, rates.order).throws() if in_arm else own,
     }[campaign.terms.pricing_model]
     stake = stake_micros(campaign, audience_key)
     return _Thrown(decision, own, [stake * one * weight for one in factors])

@@ -1,6 +1,8 @@
 """A campaign in an experiment: whoever draws an arm sees what it says, for good, and everybody else all."""
 
-from adserver.domain.contender import contender_of, line_up_of
+import pytest
+
+from adserver.domain.contender import Setting, contender_of, line_up_of
 from adserver.domain.decision import Candidate, Decision, Heard, NoAd, Together
 from adserver.domain.eligibility import Refusal
 from adserver.domain.experiment import Arm, Entry, Experiment, Subject, arm_of
@@ -8,7 +10,8 @@ from adserver.domain.hearing import decide, hear
 from adserver.domain.holdout import Candidates, heard_for
 from adserver.domain.identity import product_key
 from adserver.domain.membership import Memberships
-from adserver.domain.pricing import AudienceRate
+from adserver.domain.pricing import AudienceRate, PricingModel
+from adserver.domain.ranking import THROWS
 from adserver.domain.snapshot import Rates, Snapshot
 from adserver.domain.visitor import Interest, Level, Shop
 from pixel.events import EventName
@@ -96,6 +99,30 @@ def test_an_arm_of_which_nothing_may_be_shown_refuses_by_name_and_nobody_enters_
     visitor = next(one for one in VISITORS if arm_of(experiment, one) == 1)
     answer = asked(visitor, experiment)
     assert (answer.refusals, answer.entries) == ({CAMPAIGN: Refusal.NO_CREATIVE}, ())
+
+
+@pytest.mark.parametrize("model", [PricingModel.CPC, PricingModel.CPA])
+def test_both_arms_win_the_same_throws_however_their_creatives_are_clicked(model: PricingModel) -> None:
+    """Else the arm that is clicked more would be seen in more places, and others would be compared in it."""
+    arms = (Arm("one", 5_000, (BLUE.key,)), Arm("two", 5_000, (RED.key, GREEN.key)))
+    experiment = make_experiment(arms=arms)
+    figures = {BLUE.key: Rates(9_000, 20, 1), RED.key: Rates(9_000, 90, 9), GREEN.key: Rates(9_000, 9)}
+    terms = {"pricing_model": model, "rate_micros": 200_000}
+    contender = contender_of(
+        make_campaign(**terms), (BLUE, RED, GREEN), Rates(27_000, 119, 10), (experiment,),
+        setting=Setting(of_creatives=figures),
+    )  # fmt: skip
+    rival = make_candidate(make_campaign(key=71, **terms), rates=Rates(27_000, 119, 10))
+    candidates = [Candidate(contender, make_balance(), 1.0), rival]
+    visitors = [next(one for one in VISITORS if arm_of(experiment, one) == arm) for arm in (0, 1)]
+    won = []
+    for visitor in visitors:
+        request, products = make_request(visitor_key=visitor), make_catalogue(make_product())
+        answers = [
+            decide(request, make_profile(), candidates, products, throw / THROWS) for throw in range(THROWS)
+        ]
+        won.append([throw for throw, answer in enumerate(answers) if answer.entries])
+    assert won[0] == won[1] and 0 < len(won[0]) < THROWS
 
 
 def test_an_arm_of_audiences_is_for_its_own_and_all_who_belong_to_any_are_compared() -> None:
