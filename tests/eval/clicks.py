@@ -25,7 +25,8 @@ def read_log(path: Path) -> tuple[Sessions, int]:
         file.seek(0)
         for row in csv.DictReader(file, delimiter=delimiter):
             try:
-                found.setdefault(row[SESSION], []).append((float(row[TIME]), row[ITEM]))
+                click = float(row[TIME]), row[ITEM]
+                found.setdefault(row[SESSION], []).append(click)
             except KeyError:
                 raise SystemExit(f"{path}: its first line must name {SESSION}, {ITEM} and {TIME}") from None
             except (TypeError, ValueError):

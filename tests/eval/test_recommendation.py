@@ -38,7 +38,7 @@ def test_clicks_are_taken_in_the_order_of_their_times(tmp_path: Path) -> None:
 
 
 def test_rows_that_are_no_clicks_are_counted(tmp_path: Path) -> None:
-    options = write_logs(tmp_path, HEAD + "1\ta\t1\n1\tb\t2\n1\tc\tnever\n1\n", HEAD + "2\ta\t3\n2\tb\t4\n")
+    options = write_logs(tmp_path, HEAD + "1\ta\t1\n1\tb\t2\n1\tc\tnever\n9\n", HEAD + "2\ta\t3\n2\tb\t4\n")
     assert named(run(options), "ours HR@20").note == "2 rows were no clicks"
 
 
