@@ -47,7 +47,8 @@ class Scene(msgspec.Struct, frozen=True):
     """What stands still while the day is played again: the campaign as it would be, and the world as it is.
 
     `spent_before` is what the campaign had spent of its total budget when the day began, `sizes` how many are
-    in an audience, `page_of` what is known of a slot's pages.
+    in an audience, `page_of` what is known of a slot's pages, `siblings` all campaigns of its advertiser, which
+    holds some visitors out.
     """
 
     contender: Contender
@@ -61,6 +62,8 @@ class Scene(msgspec.Struct, frozen=True):
     spent_before: Micros = ZERO
     sizes: Mapping[int, AudienceSize] = NO_SIZES
     page_of: Callable[[Slot], Page] = lambda slot: NO_PAGE
+    siblings: frozenset[int] = frozenset()
+    holds_out: Callable[[int], bool] = lambda visitor_key: False
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -128,6 +131,8 @@ class _Day:
         around = Surroundings(scene.members, sizes=scene.sizes)
         heard = hear(request, profile, [candidate], scene.products, sample.dice, around)
         refusal = heard.answer.refusals.get(campaign.key)
+        if refusal is None and scene.holds_out(recorded.visitor_key):
+            refusal = Refusal.HOLDOUT
         if refusal is not None:
             return _Played(recorded, 0.0, str(refusal))
         offer = heard.offers[0]
@@ -147,9 +152,15 @@ class _Day:
         before = [at for one in profile.shown if one.campaign_key == key for at in one.at_ms]
         times = [at for at in before if at < self._scene.day.start_ms]
         times += self._shown.get(recorded.visitor_key, [])
-        others = [one for one in profile.shown if one.campaign_key != key]
-        profile.shown = [*others, Shown(key, times)] if times else others
+        others = [self._owned(one) for one in profile.shown if one.campaign_key != key]
+        profile.shown = [*others, self._owned(Shown(key, times))] if times else others
         return profile
+
+    def _owned(self, shown: Shown) -> Shown:
+        """With its advertiser, whose cap counts all of its campaigns."""
+        advertiser_key = self._scene.contender.campaign.advertiser_key
+        is_own = shown.campaign_key in self._scene.siblings
+        return msgspec.structs.replace(shown, advertiser_key=advertiser_key) if is_own else shown
 
     def _deliver(self, recorded: Recorded, audience_key: int, chance: float) -> None:
         price = smallest_price(self._scene.contender.campaign.terms, audience_key)

@@ -15,8 +15,10 @@ from adserver.domain.caller import Caller
 from adserver.domain.campaign import Campaign
 from adserver.domain.census import audience_keys_of
 from adserver.domain.contender import Setting, contender_of
+from adserver.domain.experiment import is_held_out
 from adserver.domain.house_rules import HouseRules, HouseRulesOf
 from adserver.domain.money import ZERO, Micros
+from adserver.domain.peace import DEFAULT_POLICY, PeacePolicy, peace_of
 from adserver.domain.product_choice import ProductChoice
 from adserver.domain.rates import NO_FIGURES
 from adserver.domain.replay import Estimate, Recorded, Scene, replay
@@ -90,6 +92,7 @@ class Replay:
         clock: Clock,
         ranking_rates: Mapping[str, float],
         refresh: Refreshed,
+        peace: PeacePolicy = DEFAULT_POLICY,
     ) -> None:
         self._snapshot = snapshot
         self._samples = samples
@@ -97,6 +100,7 @@ class Replay:
         self._clock = clock
         self._ranking_rates = ranking_rates
         self._refresh = refresh
+        self._peace = peace
 
     def run(
         self,
@@ -149,9 +153,10 @@ class Replay:
         believed = snapshot.believed(campaign.advertiser_key)
         setting = Setting(timezone=snapshot.timezone_of(campaign.advertiser_key), of_creatives=believed)
         rates = believed.get(campaign.key, NO_FIGURES)
-        running = _running_on(campaign, span)
+        running, owner = _running_on(campaign, span), snapshot.advertisers[campaign.advertiser_key]
         running = replace(running, targeting=_anywhere(running.targeting))
-        contender = contender_of(running, snapshot.creatives_of(campaign.key), rates, setting=setting)
+        peace, creatives = peace_of(running, owner, self._peace), snapshot.creatives_of(campaign.key)
+        contender = contender_of(running, creatives, rates, (), peace, setting)
         interests = {
             key
             for one in recorded
@@ -171,6 +176,10 @@ class Replay:
             self._spent_before(campaign.key, span),
             snapshot.audience_sizes,
             lambda slot: page_at(Caller(Region.OPEN), snapshot.sites[slot.site_key], None, None, ()),
+            frozenset(
+                key for key, one in list(snapshot.campaigns.items()) if one.advertiser_key == owner.key
+            ),
+            lambda visitor_key: is_held_out(visitor_key, owner),
         )
 
     def _rules(self) -> Callable[[Slot], HouseRules | None]:

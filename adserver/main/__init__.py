@@ -258,8 +258,9 @@ class Server:
         storage, snapshot = self.storage, self.memory.snapshot
         rates = self.settings.ranking_rates
         replay = Replay(
-            snapshot, storage.decision_samples, storage.catalogue, self.clock, rates, self.refresh.if_stale
-        )
+            snapshot, storage.decision_samples, storage.catalogue, self.clock, rates, self.refresh.if_stale,
+            self.settings.peace,
+        )  # fmt: skip
         return Decisions(self.explain, CountRefusals(storage.stats, self.clock), replay)
 
     def _explain(self) -> Explain:

@@ -139,7 +139,8 @@ def replay_database(
         refresh = Refresh(snapshot, ports.changes, ports.stats, ports)
         refresh.load(clock())
         samples, rates = ports.decision_samples, settings.ranking_rates
-        replay = Replay(snapshot, samples, ports.catalogue, clock, rates, refresh.if_stale)
+        peace = settings.peace
+        replay = Replay(snapshot, samples, ports.catalogue, clock, rates, refresh.if_stale, peace)
         return replay.run(campaign_key, edit, day, tell)
 
 

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from adserver import __main__
 from adserver.domain.audience import Rule
-from adserver.domain.campaign import Campaign, Pacing, Refusal
+from adserver.domain.campaign import Campaign, FrequencyCap, Pacing, Period, Refusal
 from adserver.domain.decision_sample import MOST_BYTES, ONE_IN, read_sample
+from adserver.domain.experiment import is_held_out
 from adserver.domain.identity import write_id
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent, AudienceRate
@@ -23,7 +24,16 @@ from adserver.flows.replay import Caveat, NoReplay, Replay, Replayed
 from adserver.storage import decision_samples
 from pixel.events import EventName
 from tests.contract.stores import save_new
-from tests.domain.makers import CAMPAIGN, DAY_MS, NOW_MS, SITE, TODAY, make_audience
+from tests.domain.makers import (
+    ADVERTISER,
+    CAMPAIGN,
+    DAY_MS,
+    NOW_MS,
+    SITE,
+    TODAY,
+    make_advertiser,
+    make_audience,
+)
 from tests.flows.street import READER, SHOPPER, Street
 
 FIRST = ONE_IN * 10**12 - NOW_MS // DAY_MS % ONE_IN + ONE_IN  # a visitor who is sampled today
@@ -134,6 +144,15 @@ def test_targeting_is_replayed_as_far_as_a_sample_tells_the_place(street: Street
     assert here.after == here.before and Caveat.PLACE_UNKNOWN not in here.caveats
     in_france = replayed(street, targeting=Targeting(countries=Condition(("FR",))))
     assert in_france.after == in_france.before and Caveat.PLACE_UNKNOWN in in_france.caveats
+
+
+def test_an_advertisers_cap_and_its_holdout_are_replayed(street: Street) -> None:
+    snapshot = street.memory.snapshot
+    snapshot.advertisers[ADVERTISER] = make_advertiser(frequency_cap=FrequencyCap(1, Period.DAY))
+    assert replayed(street).after.refused == {"advertiser_cap": 30 * ONE_IN}
+    held = snapshot.advertisers[ADVERTISER] = make_advertiser(holdout_bps=5_000, holdout_draw=1)
+    held_out = sum(is_held_out(visitor, held) for visitor in SAMPLED)
+    assert replayed(street).after.refused == {"holdout": 2 * held_out * ONE_IN} != {"holdout": 0}
 
 
 def test_what_cannot_be_replayed_says_why(street: Street) -> None:
