@@ -57,7 +57,7 @@ class Town(Visiting):
         )  # fmt: skip
         campaign = self.change(
             "POST", "/campaigns", advertiser_id=shop["id"], name="Lamps", pricing_model="cpc",
-            rate_micros=100_000, status="active",
+            rate_micros=1_000, status="active",  # so little that no throw of its clicks brings it first
         )  # fmt: skip
         self.change(
             "POST", "/creatives", campaign_id=campaign["id"], template="cards", brand={"name": "Sudhaus"}
