@@ -47,8 +47,8 @@ class Scene(msgspec.Struct, frozen=True):
     """What stands still while the day is played again: the campaign as it would be, and the world as it is.
 
     `spent_before` is what the campaign had spent of its total budget when the day began, `sizes` how many are
-    in an audience, `page_of` what is known of a slot's pages, `siblings` all campaigns of its advertiser, which
-    holds some visitors out.
+    in an audience, `page_of` what is known of a slot's pages, `siblings` all campaigns of its advertiser,
+    which holds some visitors out.
     """
 
     contender: Contender
