@@ -117,6 +117,14 @@ _KEEP_PART = prepared(
         index_elements=["advertiser_key", "version", "part"], set_={"body": _part_row.excluded.body}
     )
 )
+_KEPT_PARTS = prepared(
+    select(func.count())
+    .select_from(recommendation_parts)
+    .where(
+        recommendation_parts.c.advertiser_key == bindparam("advertiser_key"),
+        recommendation_parts.c.version == bindparam("version"),
+    )
+)
 _others = (
     select(recommendation_parts.c.version, recommendation_parts.c.part)
     .where(
@@ -199,7 +207,13 @@ def keep_learnt(batch: Batch, write: KeepLearnt) -> Outcome:
 
 
 def use_learnt(batch: Batch, write: UseLearnt) -> Outcome:
-    """Workers hear of it as of a change of the catalogue, and ask anew."""
+    """Workers hear of it as of a change of the catalogue, and ask anew.
+
+    Not where another run, which ended meanwhile, has taken some of its parts for left-overs.
+    """
+    of_version = {"advertiser_key": write.advertiser_key, "version": write.version}
+    if batch.connection.execute(_KEPT_PARTS, of_version).fetchone() != (write.parts,):
+        return Outcome(Result.CONFLICT)
     row = {"changed": write.learnt_of} | {
         name: getattr(write, name) for name in ("advertiser_key", "version", "parts", "learnt_of")
     }

@@ -173,3 +173,12 @@ def test_old_sessions_leave_and_their_shops_are_learnt_of_without_them(storage: 
     assert storage.writer.commit(PurgeAged(Aged.SESSIONS, NOW_MS, 5)).figure == 1
     assert len(storage.recommendations.sessions(ADVERTISER)) == 1
     assert storage.recommendations.outdated(1) == [(ADVERTISER, 3)]
+
+
+def test_what_another_run_has_taken_for_left_overs_is_not_used(storage: Storage) -> None:
+    storage.writer.commit(KeepLearnt(ADVERTISER, 2, ((0, _encode({4: HAT})),)))
+    use(storage, 3, {0: {4: HAT}})
+    storage.writer.commit(DropLearnt(ADVERTISER, 100))
+    storage.writer.commit(KeepLearnt(ADVERTISER, 2, ((1, _encode({5: HAT})),)))
+    assert storage.writer.commit(UseLearnt(ADVERTISER, 2, 2, 9)).result is Result.CONFLICT
+    assert storage.recommendations.learnt(ADVERTISER, [4]) == {4: HAT}
