@@ -147,12 +147,13 @@ def test_targeting_is_replayed_as_far_as_a_sample_tells_the_place(street: Street
 
 
 def test_an_advertisers_cap_and_its_holdout_are_replayed(street: Street) -> None:
-    snapshot = street.memory.snapshot
+    snapshot, known = street.memory.snapshot, street.memory.snapshot.advertisers[ADVERTISER]
     snapshot.advertisers[ADVERTISER] = make_advertiser(frequency_cap=FrequencyCap(1, Period.DAY))
     assert replayed(street).after.refused == {"advertiser_cap": 30 * ONE_IN}
     held = snapshot.advertisers[ADVERTISER] = make_advertiser(holdout_bps=5_000, holdout_draw=1)
     held_out = sum(is_held_out(visitor, held) for visitor in SAMPLED)
     assert replayed(street).after.refused == {"holdout": 2 * held_out * ONE_IN} != {"holdout": 0}
+    snapshot.advertisers[ADVERTISER] = known
 
 
 def test_what_cannot_be_replayed_says_why(street: Street) -> None:

@@ -16,6 +16,7 @@ from tests.web.api import (
     advertiser_body,
     campaign_body,
     cards_body,
+    message_body,
     product_body,
     site_body,
     slot_body,
@@ -44,12 +45,10 @@ class Street:
         self.slot = api.make("/slots", slot_body(site))["id"]
         self.key = api.make_key(Scope.ADVERTISER, self.shops[0])
 
-    def doings(self) -> dict[str, Any]:
-        return {
-            "events": [
-                {"advertiser_id": shop, "event": "view_item", "item_ids": ["boots"]} for shop in self.shops
-            ]
-        }
+    def doings(self, *shops: str) -> dict[str, Any]:
+        """Boots were looked at there, or at both."""
+        seen = {"event": "view_item", "item_ids": ["boots"]}
+        return {"events": [{"advertiser_id": shop} | seen for shop in shops or self.shops]}
 
     def explain(self, key: str | None = None, **more: Any) -> dict[str, Any]:
         asked = {"slot_id": self.slot, "profile": self.doings(), "dice": 0.5} | more
@@ -77,17 +76,56 @@ def test_an_operator_is_told_of_every_candidate_with_its_score(street: Street) -
     assert (told["counts"], told["propensity"]) == ({"chosen": 1, "outranked": 1}, 1.0)
 
 
-def test_an_advertiser_is_told_of_its_own_and_of_others_the_number(street: Street) -> None:
-    told = street.explain(street.key)
+def test_an_advertiser_is_told_of_its_own_and_of_others_nothing(street: Street) -> None:
+    """Not even how many there are: it would learn at which other shops a visitor was."""
+    rival = street.api.make("/advertisers", advertiser_body(name="Third", domains=["third.example"]))["id"]
+    body = campaign_body(rival, name="Third", rate_micros=400_000, contextual=True)
+    campaign = street.api.make("/campaigns", body)["id"]
+    street.api.make("/creatives", message_body(campaign, link="https://third.example/form"))
+    told = street.explain(street.key, profile=street.doings(street.shops[0]))
+    street.api.call("PATCH", f"/campaigns/{campaign}", {"status": "paused"})
     assert [one["campaign_id"] for one in told["candidates"]] == [street.campaigns[0]]
-    assert told["counts"] == {"chosen": 1, "outranked": 1}
+    assert told["counts"] == {"outranked": 1}
     assert (told["filled"], told["campaign_id"], told["creative_id"], told["item_ids"]) == (
         True,
         None,
         None,
         [],
     )
-    assert street.campaigns[1] not in str(told) and "2.0000" not in str(told)
+    assert campaign not in str(told) and "Third" not in str(told) and "2.0000" not in str(told)
+
+
+def test_an_advertiser_describes_nobody_who_was_at_anothers_shop(street: Street) -> None:
+    for profile in (street.doings(), {"shown": [{"campaign_id": street.campaigns[1]}]}):
+        asked = {"slot_id": street.slot, "profile": profile}
+        assert street.api.call("POST", "/decisions/explain", asked, street.key).status_code == 404
+
+
+FRENCH = {"country": "fr", "subdivisions": ["FR-IDF"], "device": "mobile", "language": "FR"}
+ABOUT_RAIN = {"keywords": ["Rain  coat"], "categories": ["Weather > Rain"]}
+
+
+@pytest.mark.parametrize(
+    ("dimension", "value", "unknown"),
+    [
+        ("countries", "FR", "country_unknown"),
+        ("subdivisions", "FR-IDF", "subdivision_unknown"),
+        ("devices", "mobile", "device_unknown"),
+        ("languages", "fr", "language_unknown"),
+        ("keywords", "rain coat", "keyword_unknown"),
+        ("categories", "weather", "category_unknown"),
+    ],
+)
+def test_where_a_described_page_is_looked_at_is_asked_of_as_a_real_ones(
+    street: Street, dimension: str, value: str, unknown: str
+) -> None:
+    campaign = f"/campaigns/{street.campaigns[1]}"
+    targeting = {dimension: {"operand": "in", "values": [value]}}
+    assert street.api.call("PATCH", campaign, {"targeting": targeting}).status_code == 200
+    known, blank = street.explain(page=FRENCH | ABOUT_RAIN), street.explain()
+    street.api.call("PATCH", campaign, {"targeting": None})
+    assert known["campaign_id"] == street.campaigns[1]
+    assert blank["counts"] == {"chosen": 1, unknown: 1}
 
 
 def test_nobody_known_is_told_why_the_accounts_campaigns_stay_away(street: Street) -> None:
@@ -136,6 +174,11 @@ def test_nothing_is_counted_for_who_asks(street: Street) -> None:
         ({"profile": {"loves": ["boots"]}}, 422),
         ({"visitor": {"advertiser_id": "adv_0000000000001", "id": "x"}}, 404),
         ({"unknown": 1}, 422),
+        ({"page": {"country": "UK"}}, 422),
+        ({"page": {"subdivisions": ["FR-IDF"]}}, 422),
+        ({"page": {"device": "fridge"}}, 422),
+        ({"page": {"keywords": ["anna@example.org"]}}, 422),
+        ({"profile": {"events": [{"advertiser_id": "adv_0000000000001", "event": "view_item"}]}}, 404),
         ({"advertiser_id": "adv_0000000000001"}, 404),
     ],
 )
@@ -202,6 +245,16 @@ def test_hours_that_are_none_are_refused(street: Street, period: dict[str, str])
     assert asked.status_code == 422
 
 
+def test_hours_that_run_backwards_are_told_what_to_do(street: Street) -> None:
+    asked = street.api.call(
+        "GET", f"/campaigns/{street.campaigns[0]}/refusals", params={"from": "2026-10-01T00:00:00Z"}
+    ).json()
+    assert (asked["code"], asked["detail"]) == (
+        "bad_hours",
+        "Let `from` be before `to`, and 31 days at most.",
+    )
+
+
 def test_nobody_reads_anothers_refusals(street: Street) -> None:
     path = f"/campaigns/{street.campaigns[1]}/refusals"
     assert street.api.call("GET", path, key=street.key).status_code == 404
@@ -225,6 +278,10 @@ def test_a_change_is_replayed_for_its_owner_and_nothing_is_changed(street: Stree
     assert street.api.call("GET", f"/campaigns/{campaign}").json() == before
     empty = street.api.call("POST", path, change | {"day": "2026-11-01"}, street.key)
     assert (empty.status_code, empty.json()["code"]) == (409, "no_samples")
+    dollars = street.api.make("/advertisers", advertiser_body(name="Dollars", currency="USD"))["id"]
+    foreign = street.api.make("/campaigns", campaign_body(dollars))["id"]
+    unrated = street.api.call("POST", f"/campaigns/{foreign}/replay", change)
+    assert (unrated.status_code, unrated.json()["code"]) == (409, "no_exchange_rate")
     other = f"/campaigns/{street.campaigns[1]}/replay"
     assert street.api.call("POST", other, change, street.key).status_code == 404
 

@@ -326,7 +326,8 @@ CASES: list[tuple[str, int, Ask]] = [
     ("occurred_at_out_of_range", 422, conversion(occurred_at="2026-11-18T11:11:41Z")),
 ]
 # Told by the writer, or caught before a handler: see below; test_api_shapes for currencies, _settle for files,
-# test_shop_hooks and test_postback for what is signed, test_orders_of_visitors for visitors.
+# test_shop_hooks and test_postback for what is signed, test_orders_of_visitors for visitors, test_api_experiments
+# for arms, test_api_decisions for refusals counted by the hour and for replays.
 ELSEWHERE = {
     "conflict",
     "unrecorded",
@@ -343,6 +344,18 @@ ELSEWHERE = {
     "codes_are_made",
     "bad_codes",
     "too_many_codes",
+    "arms_too_few",
+    "arm_twice",
+    "shares_exceed_all",
+    "arm_says_nothing",
+    "arms_alike",
+    "unknown_in_arm",
+    "offers_alike",
+    "experiment_ends_first",
+    "experiment_overlaps",
+    "bad_hours",
+    "no_samples",
+    "no_exchange_rate",
 }
 
 

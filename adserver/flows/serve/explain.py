@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from adserver.domain.burn import Kind, kind_of
-from adserver.domain.caller import Caller, on_site
+from adserver.domain.caller import Caller, Place, on_site
 from adserver.domain.campaign import Advertiser
 from adserver.domain.decision import Decision, NoAd
 from adserver.domain.eligibility import Refusal
@@ -20,8 +20,22 @@ from adserver.flows.serve.judge import Fetched, Judge, Viewer
 from adserver.ports import Clock, Refreshed, Stores
 from pixel.consent import Basis, Consent, Region
 from pixel.cookie import visitor_behind
+from pixel.events import Device
 
 ALLOWED = Consent(Basis.OPEN_REGION, True, True, True, True, True)
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """Where and by what a described page is looked at, and what it says of itself; None for unknown."""
+
+    place: Place | None = None
+    device: Device | None = None
+    language: str | None = None
+    keywords: str | None = None
+    categories: str | None = None
+
+
+NOWHERE = Looked()
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -40,6 +54,7 @@ class Question(msgspec.Struct, frozen=True):
     at_ms: int | None = None
     dice: float | None = None
     advertiser_key: int | None = None
+    looked: Looked = NOWHERE
 
 
 class Explained(msgspec.Struct, frozen=True):
@@ -93,8 +108,16 @@ class Explain:
             return None
         at_ms = self._clock() if question.at_ms is None else question.at_ms
         site = self._memory.snapshot.sites[slot.site_key]
-        stated = Stated(image_cards=CARDS_OF_IMAGE if question.image else 0)
-        caller = Caller(Region.OPEN, test=question.test)
+        looked = question.looked
+        cards = CARDS_OF_IMAGE if question.image else 0
+        stated = Stated(looked.keywords, looked.categories, image_cards=cards)
+        caller = Caller(
+            Region.OPEN,
+            test=question.test,
+            place=looked.place,
+            device=looked.device,
+            language=looked.language,
+        )
         viewer = self._viewer(question)
         with self._turn:
             fetched = self._judge.fetch_for(viewer, slot, site, caller, at_ms, stated)

@@ -8,7 +8,13 @@ from adserver.web.auth import ADVERTISERS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
-from adserver.web.schemas.decisions import ExplainedAnswer, QuestionBody, VisitorBody, show_explained
+from adserver.web.schemas.decisions import (
+    ExplainedAnswer,
+    ProfileBody,
+    QuestionBody,
+    VisitorBody,
+    show_explained,
+)
 
 router = APIRouter(prefix="/decisions", tags=["decisions"], dependencies=[ADVERTISERS_ONLY])
 
@@ -17,9 +23,11 @@ router = APIRouter(prefix="/decisions", tags=["decisions"], dependencies=[ADVERT
 def explain_decision(asked: QuestionBody, flows: CurrentFlows, caller: CurrentCaller) -> Response:
     """The decision that the slot would get, by the same code, with a verdict on each candidate.
 
-    Nothing is shown, counted or charged. Operators are told of all candidates; an advertiser's key of
-    its own, and of the others how many there were of each verdict.
+    Nothing is shown, counted or charged. Operators are told of all candidates, an advertiser's key of its
+    own; it describes no doings at another's shop, so that nobody tries out how others' campaigns stand.
     """
+    if asked.profile is not None:
+        _own(flows, caller, asked.profile)
     visitor_key = 0 if asked.visitor is None else _visitor(flows, caller, asked.visitor)
     account = caller.reach.owner_key if not caller.reach.is_operator else asked.advertiser_id
     if asked.advertiser_id is not None:
@@ -29,6 +37,14 @@ def explain_decision(asked: QuestionBody, flows: CurrentFlows, caller: CurrentCa
     if explained is None:
         raise Problem("not_found")
     return answer(show_explained(explained, explain.advertisers, caller.reach.advertiser))
+
+
+def _own(flows: Flows, caller: Caller, profile: ProfileBody) -> None:
+    """Whether all accounts and campaigns that are named exist for the caller."""
+    for key in {one.advertiser_id for one in profile.events}:
+        found(flows.manage.accounts.advertiser(caller.reach, key))
+    for key in {one.campaign_id for one in profile.shown}:
+        found(flows.manage.campaigns.campaign(caller.reach, key))
 
 
 def _visitor(flows: Flows, caller: Caller, told: VisitorBody) -> int:

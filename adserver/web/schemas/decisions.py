@@ -4,16 +4,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from adserver.domain.advice import advice_of
+from adserver.domain.caller import Place
 from adserver.domain.campaign import Advertiser
 from adserver.domain.decision import Decision
 from adserver.domain.identity import write_id
+from adserver.domain.page import MOST_CATEGORIES, MOST_KEYWORDS
 from adserver.domain.pricing import CONTEXTUAL
 from adserver.domain.verdict import Score, Verdict
 from adserver.domain.visitor import MOST_SHOWN, Profile, Shown, fold_event
-from adserver.flows.serve.explain import Explained, Question
+from adserver.flows.serve.explain import Explained, Looked, Question
 from adserver.web.schemas.catalogue import ItemId
 from adserver.web.schemas.fields import (
     AdvertiserId,
@@ -24,7 +27,8 @@ from adserver.web.schemas.fields import (
     SlotId,
     Strict,
 )
-from pixel.events import Event, EventName, Item
+from adserver.web.schemas.targeting import value_from
+from pixel.events import Device, Event, EventName, Item
 
 MOST_DOINGS = 200
 MOST_VERDICTS = 500
@@ -63,6 +67,44 @@ class ProfileBody(Strict):
         return profile
 
 
+def _spelled(dimension: str) -> AfterValidator:
+    """As a campaign's targeting spells it."""
+    return AfterValidator(lambda text: value_from(dimension, text))
+
+
+Text = Annotated[str, Field(min_length=1, max_length=120)]
+Country = Annotated[Text, _spelled("countries")]
+Subdivision = Annotated[Text, _spelled("subdivisions")]
+Language = Annotated[Text, _spelled("languages")]
+Category = Annotated[Text, _spelled("categories")]
+Keyword = Annotated[Text, _spelled("keywords")]
+
+
+class PageBody(Strict):
+    """Where and by what the page is looked at, and what its publisher says of it; left out: nobody knows."""
+
+    country: Country | None = None
+    subdivisions: list[Subdivision] = Field(
+        default_factory=list, max_length=2, description="of the country: GB-ENG, and GB-WBK within it"
+    )
+    device: Device | None = None
+    language: Language | None = None
+    categories: list[Category] = Field(default_factory=list, max_length=MOST_CATEGORIES)
+    keywords: list[Keyword] = Field(default_factory=list, max_length=MOST_KEYWORDS)
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> "PageBody":
+        if any(one[:2] != self.country for one in self.subdivisions):
+            raise PydanticCustomError("bad_subdivision", "Name the `country` that the subdivisions are of")
+        return self
+
+    def looked(self) -> Looked:
+        regions = [one.partition("-")[2] for one in self.subdivisions]
+        place = None if self.country is None else Place(self.country, *regions)
+        words, categories = ",".join(self.keywords), ",".join(self.categories)
+        return Looked(place, self.device, self.language, words or None, categories or None)
+
+
 class VisitorBody(Strict):
     """Somebody by the id that an advertiser knows them by, which `GET /m/id` told its page."""
 
@@ -76,6 +118,7 @@ class QuestionBody(Strict):
     slot_id: SlotId
     visitor: VisitorBody | None = None
     profile: ProfileBody | None = None
+    page: PageBody = Field(default_factory=PageBody)
     image: Flag = Field(default=False, description="whether the slot stands as a picture")
     test: Flag = Field(default=False, description="as for a browser that its owner has excluded")
     at: GivenTime | None = Field(default=None, description="left out: now")
@@ -89,7 +132,15 @@ class QuestionBody(Strict):
         at_ms = now_ms if self.at is None else self.at
         profile = None if self.profile is None else self.profile.profile(at_ms)
         return Question(
-            self.slot_id, visitor_key, profile, self.image, self.test, self.at, self.dice, advertiser_key
+            self.slot_id,
+            visitor_key,
+            profile,
+            self.image,
+            self.test,
+            self.at,
+            self.dice,
+            advertiser_key,
+            self.page.looked(),
         )
 
 
@@ -130,7 +181,7 @@ class ExplainedAnswer(Strict):
     audience_id: str | None
     propensity: float | None = Field(description="how probable this answer was before the dice were thrown")
     candidates: list[VerdictAnswer] = Field(description="those you may see, the chosen one first")
-    counts: dict[str, int] = Field(description="of all accounts' candidates, by verdict")
+    counts: dict[str, int] = Field(description="of all that you may see, by verdict")
 
 
 Reaches = Callable[[int], bool]
@@ -139,7 +190,7 @@ Reaches = Callable[[int], bool]
 def show_explained(
     explained: Explained, advertisers: Mapping[int, Advertiser], reaches: Reaches
 ) -> ExplainedAnswer:
-    """Of accounts that the caller does not reach, only numbers."""
+    """Of accounts that the caller does not reach, nothing: where else a visitor was is not its to know."""
     answer, verdicts = explained.answer, explained.verdicts
     own = [one for one in verdicts if reaches(one.campaign.advertiser_key)]
     winner = next((one.score for one in verdicts if one.refusal is None), None)
@@ -161,7 +212,7 @@ def show_explained(
         audience_id=None if chosen is None else _audience(chosen.audience_key),
         propensity=None if chosen is None else explained.propensity,
         candidates=[shown(one) for one in own[:MOST_VERDICTS]],
-        counts=dict(Counter(CHOSEN if one.refusal is None else str(one.refusal) for one in verdicts)),
+        counts=dict(Counter(CHOSEN if one.refusal is None else str(one.refusal) for one in own)),
     )
 
 

@@ -96,12 +96,13 @@ def _read(name: str, said: Said) -> Condition:
     if len({body.operand for body in bodies}) < len(bodies):
         raise PydanticCustomError("operand_twice", "Give `in` and `not_in` once each, with all their values")
     values = {
-        body.operand: tuple(dict.fromkeys(_value(name, text) for text in body.values)) for body in bodies
+        body.operand: tuple(dict.fromkeys(value_from(name, text) for text in body.values)) for body in bodies
     }
     return Condition(values.get(Operand.IN, ()), values.get(Operand.NOT_IN, ()))
 
 
-def _value(name: str, text: str) -> str:
+def value_from(name: str, text: str) -> str:
+    """A dimension's value in the spelling that is compared; a flaw of it is told with what was meant."""
     read = read_value(name, text)
     if not isinstance(read, BadValue):
         return read
