@@ -83,7 +83,7 @@ def test_an_advertiser_is_told_of_its_own_and_of_others_nothing(street: Street) 
     campaign = street.api.make("/campaigns", body)["id"]
     street.api.make("/creatives", message_body(campaign, link="https://third.example/form"))
     told = street.explain(street.key, profile=street.doings(street.shops[0]))
-    street.api.call("PATCH", f"/campaigns/{campaign}", {"status": "paused"})
+    street.api.call("PATCH", f"/campaigns/{campaign}", {"contextual": False})  # no candidate any more
     assert [one["campaign_id"] for one in told["candidates"]] == [street.campaigns[0]]
     assert told["counts"] == {"outranked": 1}
     assert (told["filled"], told["campaign_id"], told["creative_id"], told["item_ids"]) == (
