@@ -48,6 +48,9 @@ class User(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     totp_secret: str | None = None  # of the time-based codes that are asked for beside the password
     totp_used_step: int = 0  # the newest code that was taken: none serves twice
     recovery_digests: tuple[str, ...] = ()
+    code_taken_key: int = (
+        0  # drawn when a code is taken, so that two who send it at once differ, and one fails
+    )
     disabled_at_ms: int | None = None
     version: int = 1
     created_at_ms: int = 0

@@ -218,15 +218,16 @@ class Login:
 
     def _take_code(self, user: User, code: str) -> User | None:
         """The user once the code is spent, so that nobody uses it again; None where it is wrong."""
+        taken_key = self._mint_key()
         step = totp_step(b32decode(user.totp_secret or ""), code, self._clock(), user.totp_used_step)
         if step is not None:
-            kept = self._keep(replace(user, totp_used_step=step))
+            kept = self._keep(replace(user, totp_used_step=step, code_taken_key=taken_key))
         else:
             digest = digest_of(code.strip().lower())
             if digest not in user.recovery_digests:
                 return None
             left = tuple(one for one in user.recovery_digests if one != digest)
-            kept = self._keep(replace(user, recovery_digests=left))
+            kept = self._keep(replace(user, recovery_digests=left, code_taken_key=taken_key))
         return kept if isinstance(kept, User) else None
 
     def _is_password_of(self, user: User, password: str) -> bool:

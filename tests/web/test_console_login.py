@@ -3,6 +3,7 @@
 import re
 from base64 import b32decode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -37,6 +38,24 @@ def test_an_invitation_lets_somebody_in_once(world: Visiting) -> None:
     assert first.ask("GET", "/console").status_code == 200
     assert send(second, link, name="Eve", password=PASSWORD).status_code == 404
     assert second.ask("GET", "/console").headers["location"] == "/console/login?next=/console"
+
+
+def test_an_invitation_and_a_code_serve_one_of_many_who_send_them_at_once(world: Visiting) -> None:
+    path, email = invitation(world, "race@example.org"), "race@example.org"
+
+    def accept(name: str) -> int:
+        return send(world.browser(**OWN), path, name=name, password=PASSWORD).status_code
+
+    with ThreadPoolExecutor(4) as four:
+        assert sorted(four.map(accept, "ABCD")) == [303, 404, 404, 404]
+    browser, secret = log_in(world, email)[0], "C" * 32
+    step = world.server.clock() // 30_000
+    first, second = (totp_code(b32decode(secret), step + later) for later in (0, 1))
+    set_up = send(browser, "/console/account/codes", token=token_of(browser), secret=secret, code=first)
+    assert set_up.status_code == 200
+    with ThreadPoolExecutor(4) as four:
+        tried = four.map(lambda _: log_in(world, email, code=second)[1].status_code, range(4))
+        assert sorted(tried) == [303, 403, 403, 403]
 
 
 def test_the_cookie_is_for_this_host_and_no_script(world: Visiting) -> None:
