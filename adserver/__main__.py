@@ -249,8 +249,8 @@ def doctor(as_json: Json = False) -> None:
 @app.command()
 def invite(email: str, as_json: Json = False) -> None:
     """Make a link with which EMAIL becomes an operator of the console, or chooses another password."""
-    from adserver.domain.user import Grant, Role
-    from adserver.flows.users import Invited
+    from adserver.domain.user import Flaw, Grant, Role
+    from adserver.flows.users import Invited, Why
     from adserver.main import open_storage, system_clock, users_beside
 
     settings = _settings()
@@ -258,7 +258,11 @@ def invite(email: str, as_json: Json = False) -> None:
     invited = users_beside(storage, system_clock()).invite(None, email, (Grant(Role.OPERATOR),))
     storage.close()
     if not isinstance(invited, Invited):
-        typer.echo(f"no link was made: {invited.value}", err=True)
+        words = {
+            Flaw.BAD_EMAIL: "that is no e-mail address; write it like you@example.org, in plain letters",
+            Why.NOT_KEPT: "nothing could be written; see whether the disk is full, and repeat",
+        }
+        typer.echo(f"no link was made: {words.get(invited, invited.value)}", err=True)
         raise typer.Exit(1)
     link = f"{settings.base_url}/console/welcome/{invited.text}"
     hint = "It works once, within seven days. Open it in a browser that reaches this server."
