@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from adserver.domain import ranking
 from adserver.domain.eligibility import Refusal
 from adserver.storage.embedded import Storage
 from tests.contract.stores import open_copy
+from tests.domain.untried import try_nothing
 from tests.scenarios.asking import answer, differences, told
 from tests.scenarios.words import Misspelt, check_keys
 from tests.scenarios.world import World
@@ -47,8 +47,8 @@ def played(common: dict[str, Any], case: dict[str, Any], nothing: Storage) -> di
 
 @pytest.fixture(autouse=True)
 def _nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an ad may be worth is thrown as it is expected: a scenario is read without dice in mind."""
-    monkeypatch.setattr(ranking, "draws", lambda belief, _: [belief.mean] * ranking.THROWS)
+    """A scenario is read without throws in mind."""
+    try_nothing(monkeypatch)
 
 
 @pytest.mark.parametrize(("common", "case"), CASES)
