@@ -35,7 +35,7 @@ audit: $(VENV)/.runtime ## recompute every balance from the charges; fails unles
 # --- check ---
 
 # What kills servers or puts them under load wants the machine for itself; all other tests go two at a time.
-ALONE := $(patsubst %,tests/simulation/test_%.py,approval budget_end budget_race crash durability notices outages overload pacing)
+ALONE := tests/simulation
 
 .PHONY: test
 test: lint typecheck tools ## lint, import contracts, types, then every test
