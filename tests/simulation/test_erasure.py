@@ -153,8 +153,10 @@ def random_bytes_of(browser: Browser) -> bytes:
 
 
 def as_row_number(number: int) -> bytes:
-    """A number of 57 to 63 bits as SQLite writes a row's own: seven bits a byte, and eight in the ninth."""
-    assert number >> 56
+    """As SQLite writes a row's own number: seven bits a byte, and eight in the ninth."""
+    if not number >> 56:  # one key in 128 is so short
+        places = range((number.bit_length() - 1) // 7 * 7, -1, -7)
+        return bytes([(number >> shift & 0x7F) | (0x80 if shift else 0) for shift in places])
     return bytes([*((number >> shift & 0x7F) | 0x80 for shift in range(57, 7, -7)), number & 0xFF])
 
 

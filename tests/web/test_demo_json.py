@@ -92,16 +92,18 @@ def test_each_campaign_alone_fills_every_slot(demo: RunningDemo, model: str) -> 
     visitor.close()
 
 
-def test_the_three_campaigns_take_turns_and_each_is_charged_in_its_own_way(demo: RunningDemo) -> None:
+def test_the_three_campaigns_are_all_shown_and_each_is_charged_in_its_own_way(demo: RunningDemo) -> None:
     before, visitor = demo.spent(), visitor_who_viewed(demo, demo.told["products"][1])
     slot_id = next(iter(demo.told["slots"]))
-    for _ in range(5):
+    for _ in range(40):  # each is tried, in no order; and none is so unlucky in most of the 64 throws
         token = token_in(visitor.get(f"/slot/{slot_id}").text)
         visitor.get("/i", params={"t": token})
         visitor.get("/c", params={"t": token}, follow_redirects=False)
         order = {"name": "purchase", "transaction_id": token[:12], "value": 79, "currency": "EUR"}
         items = [{"item_id": demo.told["products"][-1]}]
         visitor.post("/m/e", json={"m": demo.told["merchant"], "events": [{**order, "items": items}]})
+        if all(demo.spent()[model] > before[model] for model in before):
+            break
     until(lambda: all(demo.spent()[model] > before[model] for model in before))
     visitor.close()
 
