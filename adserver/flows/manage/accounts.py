@@ -1,6 +1,7 @@
 """Advertisers and publishers: the operator opens accounts, their owners change what is theirs."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -13,6 +14,8 @@ from adserver.flows.manage.checks import dated_hold, owner_may, sound_advertiser
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why, until_settled
 from adserver.writes import Scope
 
+T = TypeVar("T")
+
 
 class ManageAccounts:
     def __init__(self, desk: Desk) -> None:
@@ -21,6 +24,20 @@ class ManageAccounts:
     def advertiser(self, reach: Reach, key: int) -> Advertiser | Refused:
         found = self._desk.accounts.advertiser(key) if reach.advertiser(key) else None
         return NOT_FOUND if found is None else found
+
+    def listed(
+        self, reach: Reach, advertiser_key: int | None, read: Callable[[int | None], list[T]]
+    ) -> list[T] | Refused:
+        """What `read` has of the advertiser; of all that the caller reaches where none is named."""
+        if advertiser_key is None and not reach.is_operator:
+            advertiser_key = reach.owner_key if reach.scope is Scope.ADVERTISER else None
+            if advertiser_key is None:
+                return []
+        if advertiser_key is not None:
+            owner = self.advertiser(reach, advertiser_key)
+            if isinstance(owner, Refused):
+                return owner
+        return read(advertiser_key)
 
     def advertisers(self, reach: Reach, after: int, limit: int) -> list[Advertiser]:
         if reach.is_operator:

@@ -8,7 +8,6 @@ from adserver.domain.audience import Audience, all_rules, check, days_kept_inste
 from adserver.domain.campaign import Advertiser, Refusal
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why, until_settled
-from adserver.writes import Scope
 
 
 class ManageAudiences:
@@ -25,15 +24,8 @@ class ManageAudiences:
         self, reach: Reach, advertiser_key: int | None, after: int, limit: int
     ) -> list[Audience] | Refused:
         """The advertiser's audiences; of all that the caller reaches where none is named."""
-        if advertiser_key is None and not reach.is_operator:
-            advertiser_key = reach.owner_key if reach.scope is Scope.ADVERTISER else None
-            if advertiser_key is None:
-                return []
-        if advertiser_key is not None:
-            owner = self._accounts.advertiser(reach, advertiser_key)
-            if isinstance(owner, Refused):
-                return owner
-        return self._desk.audiences.audiences(advertiser_key, after, limit)
+        read = self._desk.audiences.audiences
+        return self._accounts.listed(reach, advertiser_key, lambda owner_key: read(owner_key, after, limit))
 
     def create(
         self, reach: Reach, draft: Audience, receipt_of: ReceiptOf[Audience] | None = None

@@ -14,7 +14,6 @@ from adserver.domain.money import Micros
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.checks import sound_campaign, sound_creative
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why, until_settled
-from adserver.writes import Scope
 
 MEDIA = "/media/"
 MOST_CREATIVES = 500  # of a campaign, looked at for one that is approved
@@ -43,15 +42,8 @@ class ManageCampaigns:
         self, reach: Reach, advertiser_key: int | None, after: int, limit: int
     ) -> list[Campaign] | Refused:
         """The advertiser's campaigns; of all that the caller reaches where none is named."""
-        if advertiser_key is None and not reach.is_operator:
-            advertiser_key = reach.owner_key if reach.scope is Scope.ADVERTISER else None
-            if advertiser_key is None:
-                return []
-        if advertiser_key is not None:
-            owner = self._accounts.advertiser(reach, advertiser_key)
-            if isinstance(owner, Refused):
-                return owner
-        return self._desk.campaigns.campaigns(advertiser_key, after, limit)
+        read = self._desk.campaigns.campaigns
+        return self._accounts.listed(reach, advertiser_key, lambda owner_key: read(owner_key, after, limit))
 
     def create(
         self,

@@ -12,7 +12,6 @@ from adserver.domain.visitor import DAY_MS
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.campaigns import ManageCampaigns
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, until_settled
-from adserver.writes import Scope
 
 MONTH_MS = 30 * DAY_MS
 MOST_AT_ONCE = 500
@@ -32,15 +31,8 @@ class ManageExperiments:
         self, reach: Reach, advertiser_key: int | None, after: int, limit: int
     ) -> list[Experiment] | Refused:
         """The advertiser's experiments; of all that the caller reaches where none is named."""
-        if advertiser_key is None and not reach.is_operator:
-            advertiser_key = reach.owner_key if reach.scope is Scope.ADVERTISER else None
-            if advertiser_key is None:
-                return []
-        if advertiser_key is not None:
-            owner = self._accounts.advertiser(reach, advertiser_key)
-            if isinstance(owner, Refused):
-                return owner
-        return self._desk.experiments.experiments(advertiser_key, after, limit)
+        read = self._desk.experiments.experiments
+        return self._accounts.listed(reach, advertiser_key, lambda owner_key: read(owner_key, after, limit))
 
     def create(
         self, reach: Reach, draft: Experiment, receipt_of: ReceiptOf[Experiment] | None = None

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from adserver.domain.offer import AddCodes, OfferPool, PoolKind, Stock, code_key, sound_code
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why, until_settled
-from adserver.writes import Result, Scope
+from adserver.writes import Result
 
 ADDED_AT_ONCE = 1_000  # codes: some milliseconds, in which nothing else is written
 
@@ -47,15 +47,8 @@ class ManageOffers:
         self, reach: Reach, advertiser_key: int | None, after: int, limit: int
     ) -> list[OfferPool] | Refused:
         """The advertiser's pools; of all that the caller reaches where none is named."""
-        if advertiser_key is None and not reach.is_operator:
-            advertiser_key = reach.owner_key if reach.scope is Scope.ADVERTISER else None
-            if advertiser_key is None:
-                return []
-        if advertiser_key is not None:
-            owner = self._accounts.advertiser(reach, advertiser_key)
-            if isinstance(owner, Refused):
-                return owner
-        return self._desk.offers.pools(advertiser_key, after, limit)
+        read = self._desk.offers.pools
+        return self._accounts.listed(reach, advertiser_key, lambda owner_key: read(owner_key, after, limit))
 
     def stocks(self, pools: Sequence[OfferPool]) -> list[Stock]:
         """How the codes of each pool stand now, in their order."""
