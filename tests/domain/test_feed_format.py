@@ -67,7 +67,7 @@ def zipped() -> bytes:
         (b"", FeedRefusal.EMPTY),
         (b"\xef\xbb\xbf \r\n", FeedRefusal.EMPTY),
         (b"\0" * 5_000, FeedRefusal.EMPTY),
-        (gzip.compress(b""), FeedRefusal.EMPTY),
+        (gzip.compress(b"", mtime=0), FeedRefusal.EMPTY),
         (zipped(), FeedRefusal.ARCHIVE),
         (b"%PDF-1.7 ...", FeedRefusal.ARCHIVE),
         (b"<!DOCTYPE html>\n<html><body>Log in</body></html>", FeedRefusal.WEB_PAGE),
