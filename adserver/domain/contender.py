@@ -115,7 +115,7 @@ def contender_of(
     peace: Peace | None = None,
     setting: Setting = PLAIN,
 ) -> Contender:
-    """The campaign made ready; `decide` judges it as if it were reckoned anew each time.
+    """The campaign made ready; `hear` judges it as if it were reckoned anew each time.
 
     A creative of which nothing is known apart is believed to be as its campaign.
     """

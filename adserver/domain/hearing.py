@@ -65,23 +65,6 @@ _MISSED = {miss: Refusal(miss.value) for miss in Miss}
 _PURCHASE = EventName.PURCHASE  # looked up once: a member's name takes an enum eight times as long as this
 
 
-def decide(
-    request: Request,
-    profile: Profile | None,
-    candidates: Sequence[Candidate | Together],
-    products: Mapping[int, Product],
-    dice: float,
-    around: Surroundings = NO_SURROUNDINGS,
-) -> Decision | NoAd:
-    """Of the eligible campaigns of the highest tier the one that is thrown the highest worth, or NoAd.
-
-    `profile` is None where nothing may be remembered of the visitor.
-    `products` holds the catalogue's entries for the profile's interests. `dice` in [0, 1) chooses one of the
-    throws that were made in advance, breaks ties and, hashed with a campaign's key, paces that campaign.
-    """
-    return hear(request, profile, candidates, products, dice, around).answer
-
-
 def hear(
     request: Request,
     profile: Profile | None,
@@ -90,7 +73,12 @@ def hear(
     dice: float,
     around: Surroundings = NO_SURROUNDINGS,
 ) -> Heard:
-    """The same decision, with what it was chosen from."""
+    """Of the eligible campaigns of the highest tier the one that is thrown the highest worth; or NoAd.
+
+    `profile` is None where nothing may be remembered of the visitor.
+    `products` holds the catalogue's entries for the profile's interests. `dice` in [0, 1) chooses one of the
+    throws that were made in advance, breaks ties and, hashed with a campaign's key, paces that campaign.
+    """
     hearing = _Hearing(request, profile, products, dice, around)
     offers = hearing.offers(candidates)
     if not offers:

@@ -6,7 +6,7 @@ from adserver.domain.contender import Setting, contender_of, line_up_of
 from adserver.domain.decision import Candidate, Decision, Heard, NoAd, Together
 from adserver.domain.eligibility import Refusal
 from adserver.domain.experiment import Arm, Entry, Experiment, Subject, arm_of
-from adserver.domain.hearing import decide, hear
+from adserver.domain.hearing import hear
 from adserver.domain.holdout import Candidates, heard_for
 from adserver.domain.identity import product_key
 from adserver.domain.membership import Memberships
@@ -15,6 +15,7 @@ from adserver.domain.ranking import THROWS
 from adserver.domain.snapshot import Rates, Snapshot
 from adserver.domain.visitor import Interest, Level, Shop
 from pixel.events import EventName
+from tests.domain.deciding import decide
 from tests.domain.makers import (
     ADVERTISER,
     CAMPAIGN,

@@ -11,12 +11,12 @@ from adserver.domain.campaign import FrequencyCap, Period
 from adserver.domain.catalogue import Product
 from adserver.domain.decision import Candidate, Decision, NoAd, Request
 from adserver.domain.eligibility import Refusal
-from adserver.domain.hearing import decide
 from adserver.domain.page import Answered, Page
 from adserver.domain.peace import as_if_seen
 from adserver.domain.pricing import AdEvent
 from adserver.domain.rivals import are_rivals, rivals_of
 from adserver.domain.visitor import Profile, fold_touch
+from tests.domain.deciding import decide
 from tests.domain.makers import (
     ADVERTISER,
     CAMPAIGN,

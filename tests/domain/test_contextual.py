@@ -5,13 +5,13 @@ import pytest
 from adserver.domain.campaign import AudienceCreatives, FrequencyCap, Period, Status
 from adserver.domain.decision import Decision
 from adserver.domain.eligibility import Refusal
-from adserver.domain.hearing import decide
 from adserver.domain.money import Micros
 from adserver.domain.pricing import CONTEXTUAL, AdEvent, AudienceRate, cheapest_price, price_of
 from adserver.domain.rates import Rates
 from adserver.domain.visitor import Profile, Shown
 from adserver.flows.refresh import worth_of
 from pixel.events import EventName
+from tests.domain.deciding import decide
 from tests.domain.makers import (
     ADVERTISER,
     CAMPAIGN,

@@ -11,7 +11,6 @@ from adserver.domain.choice import choose_products
 from adserver.domain.contender import MESSAGE
 from adserver.domain.decision import Candidate, Decision, NoAd
 from adserver.domain.eligibility import Refusal
-from adserver.domain.hearing import decide
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent, AudienceRate, PricingModel
 from adserver.domain.ranking import THROWS
@@ -20,6 +19,7 @@ from adserver.domain.situation import form_is_open
 from adserver.domain.visitor import Level, Profile, Shop
 from adserver.domain.worth import chance_of, ecpm_micros
 from pixel.events import EventName
+from tests.domain.deciding import decide
 from tests.domain.makers import (
     ADVERTISER,
     CAMPAIGN,

@@ -32,7 +32,7 @@ from adserver.domain.decision import Candidate, Decision, NoAd, Request, Surroun
 from adserver.domain.doings import Doing, packed
 from adserver.domain.eligibility import Balance, Refusal
 from adserver.domain.experiment import Arm, Experiment, Subject
-from adserver.domain.hearing import decide, hear
+from adserver.domain.hearing import hear
 from adserver.domain.holdout import heard_for
 from adserver.domain.house_rules import HouseRules
 from adserver.domain.identity import product_key
@@ -60,6 +60,7 @@ from adserver.domain.visitor import (
 )
 from pixel.events import EventName
 from tests.domain import plain_decision
+from tests.domain.deciding import decide
 from tests.domain.makers import (
     NOW_MS,
     make_advertiser,

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from adserver.domain.contender import Setting, contender_of
 from adserver.domain.decision import Candidate, Decision, NoAd
 from adserver.domain.eligibility import Refusal
-from adserver.domain.hearing import decide
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AudienceRate
 from adserver.domain.visitor import PURCHASE_RETENTION_MS
+from tests.domain.deciding import decide
 from tests.domain.makers import NOW_MS, make_balance
 from tests.domain.test_decision_plainly import World
 

@@ -10,7 +10,6 @@ from adserver.domain.budget import day_span
 from adserver.domain.campaign import Pacing, Status
 from adserver.domain.decision import Decision, NoAd
 from adserver.domain.eligibility import Refusal
-from adserver.domain.hearing import decide
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel
 from adserver.domain.traffic import (
@@ -29,6 +28,7 @@ from adserver.domain.traffic import (
     remaining_share,
 )
 from adserver.flows.refresh import COUNTERS
+from tests.domain.deciding import decide
 from tests.domain.makers import (
     DAY_MS,
     NOW_MS,

@@ -13,7 +13,6 @@ from adserver.domain.catalogue import Product
 from adserver.domain.contender import line_up_of
 from adserver.domain.decision import Candidate, Decision, Together
 from adserver.domain.eligibility import Refusal
-from adserver.domain.hearing import decide
 from adserver.domain.membership import Memberships
 from adserver.domain.peace import (
     DEFAULT_POLICY,
@@ -39,6 +38,7 @@ from adserver.domain.visitor import (
 )
 from pixel.events import EventName
 from pixel.site_cookie import MOST_SEEN
+from tests.domain.deciding import decide
 from tests.domain.makers import (
     ADVERTISER,
     CAMPAIGN,

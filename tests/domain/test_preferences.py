@@ -8,7 +8,6 @@ from adserver.domain.catalogue import Product
 from adserver.domain.contender import contender_of
 from adserver.domain.decision import Candidate, Decision, NoAd, Request
 from adserver.domain.eligibility import Balance, Refusal
-from adserver.domain.hearing import decide
 from adserver.domain.identity import product_key
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel, Terms
@@ -24,6 +23,7 @@ from adserver.domain.visitor import (
 )
 from creatives.card import Brand
 from pixel.events import Event, EventName, Item
+from tests.domain.deciding import decide
 
 NOW_MS = 1_795_000_000_000
 SHOP = 7

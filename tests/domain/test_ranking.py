@@ -13,11 +13,11 @@ from adserver.domain.campaign import Campaign, Pacing, Tier
 from adserver.domain.contender import Setting, contender_of, line_up_of, worths
 from adserver.domain.decision import Candidate, Decision, NoAd, Together
 from adserver.domain.eligibility import Balance, Refusal
-from adserver.domain.hearing import decide
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel
 from adserver.domain.ranking import THROWS, Odds, draws, throw_of
 from adserver.domain.rates import Belief, Rates
+from tests.domain.deciding import decide
 from tests.domain.makers import (
     make_balance,
     make_bucket,
