@@ -1,6 +1,8 @@
 """Somebody who works in the console: invited, logged in, and sending its forms."""
 
 import re
+from html.parser import HTMLParser
+from typing import Any
 
 import httpx
 
@@ -10,6 +12,7 @@ from adserver.main import users_beside
 from tests.web.visiting import OWN, Browser, Visiting
 
 PASSWORD = "four old wet boots"
+_TAG = re.compile(r"<[^>]*>")
 _TOKEN = re.compile(r'name="token" value="([0-9a-f]+)"')
 
 
@@ -44,3 +47,36 @@ def token_of(browser: Browser) -> str:
     found = _TOKEN.search(browser.ask("GET", "/console/account").text)
     assert found is not None
     return found[1]
+
+
+class Figures(HTMLParser):
+    """The figures of a page: where the API tells the same, and what they are to a program."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str, str]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = {name: value or "" for name, value in attrs}
+        if tag == "data" and "data-api" in told:
+            self.found.append((told["data-api"], told["data-path"], told["value"]))
+
+
+def check_figures(world: Visiting, page: str) -> int:
+    """Every figure of a page is what the API answers; how many there are."""
+    answers: dict[str, Any] = {}
+    figures = Figures(page).found
+    for api, path, value in figures:
+        if api not in answers:
+            answers[api] = world.change("GET", api.removeprefix("/api/v1"))
+        told = answers[api]
+        for step in path.split("/"):
+            told = told[int(step)] if isinstance(told, list) else told[step]
+        assert str(told) == value, (api, path)
+    return len(figures)
+
+
+def words_of(page: str) -> str:
+    """What a reader sees of a page."""
+    return " ".join(_TAG.sub("", page).split())

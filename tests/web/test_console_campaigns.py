@@ -8,8 +8,9 @@ import pytest
 from adserver.domain.delivery import Delivery
 from adserver.domain.identity import read_id
 from adserver.domain.user import Grant, Role
-from adserver.web.console.campaigns import BadAmount, amount_of, state_in_words
-from tests.web.console import enter, submit
+from adserver.web.console.campaigns import state_in_words
+from adserver.web.console.figures import BadAmount, amount_of
+from tests.web.console import check_figures, enter, submit, words_of
 from tests.web.visiting import Browser, Visiting
 
 
@@ -40,7 +41,11 @@ def test_who_has_one_account_begins_with_its_campaigns(world: Visiting, owner: B
     page = owner.ask("GET", campaigns(world)).text
     assert "Autumn" in page
     assert "Serving" in page
-    assert "of €50.00" in page
+    assert "of €50.00" in words_of(page)
+
+
+def test_every_figure_is_the_apis(world: Visiting, owner: Browser) -> None:
+    assert check_figures(world, owner.ask("GET", campaigns(world)).text) >= 2
 
 
 def test_a_campaign_is_paused_and_resumed_in_one_click(world: Visiting, owner: Browser) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,7 +14,9 @@ from adserver.web.console.visit import Desk, Elsewhere, NotOurs, go_elsewhere, r
 
 __all__ = ["HANDLERS", "Desk", "addresses", "router"]
 
-ASSETS = {"console.css": "text/css", "console.js": "text/javascript", "mark.svg": "image/svg+xml"}
+KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+TEMPLATES = files("adserver.web") / "templates" / "console"
+ASSETS = sorted(one.name for one in TEMPLATES.iterdir() if Path(one.name).suffix in KINDS)
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
     Elsewhere: go_elsewhere,
     NotOurs: refuse_form,
@@ -22,9 +25,9 @@ HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, An
 
 def _asset(name: str) -> Callable[[], Response]:
     """A file of ours, asked for again after each upgrade only."""
-    body = (files("adserver.web") / "templates" / "console" / name).read_bytes()
+    body = (TEMPLATES / name).read_bytes()
     headers = {"Cache-Control": "public, max-age=600", "X-Content-Type-Options": "nosniff"}
-    return lambda: Response(body, media_type=ASSETS[name], headers=headers)
+    return lambda: Response(body, media_type=KINDS[Path(name).suffix], headers=headers)
 
 
 def router() -> APIRouter:

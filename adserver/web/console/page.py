@@ -2,6 +2,7 @@
 
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from io import BytesIO
 from typing import Any
 
@@ -28,10 +29,17 @@ HEADERS = {
 
 @cache
 def translations(language: str) -> Translations:
-    """The console's words in a language; English is what the templates say."""
-    catalogue = files("adserver.web.console") / "words" / f"{language}.po"
-    if not catalogue.is_file():
+    """The console's words in a language, of all its catalogues; English is what the templates say."""
+    rooms = files("adserver.web.console") / "words" / language
+    if not rooms.is_dir():
         return Translations()
+    first, *others = (_compiled(one, language) for one in sorted(rooms.iterdir(), key=lambda one: one.name))
+    for other in others:
+        first.merge(other)
+    return first
+
+
+def _compiled(catalogue: Traversable, language: str) -> Translations:
     compiled = BytesIO()
     with catalogue.open("rb") as text:
         write_mo(compiled, read_po(text, locale=language))

@@ -15,6 +15,7 @@ from adserver.flows.manage import Manage
 from adserver.flows.users import ManageUsers
 from adserver.ports import Accounts, Clock
 from adserver.web.caller import Callers, read_head
+from adserver.web.console.navigation import sections
 from adserver.web.console.page import HEADERS, language_of, page
 from adserver.web.privacy_routes import is_own_form
 
@@ -48,7 +49,8 @@ class Visit(msgspec.Struct, frozen=True):
         return user.is_operator or any(Grant(role, owner_key) in user.grants for role in roles)
 
     def page(self, template: str, *, status: int = 200, **words: object) -> Response:
-        return page(template, self.language, status=status, visit=self, **words)
+        bar = sections(self.path, self.may, self.language)
+        return page(template, self.language, status=status, visit=self, sections=bar, **words)
 
 
 class Elsewhere(Exception):
