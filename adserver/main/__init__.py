@@ -22,7 +22,7 @@ from adserver.flows.draw import Draw
 from adserver.flows.funnel import FunnelReports, RollUpFunnel
 from adserver.flows.hold_consent import HoldConsent
 from adserver.flows.login import Login
-from adserver.flows.manage import Manage
+from adserver.flows.manage import KeyCalls, Manage
 from adserver.flows.measure import Measure
 from adserver.flows.notify import Notify
 from adserver.flows.picture import FetchPictures, PictureReports
@@ -78,7 +78,7 @@ from adserver.web.flows import Decisions, books_of
 from adserver.web.gallery import Gallery
 from adserver.web.hot import Checks, Files, Flows, Hot
 from adserver.web.pulse import Pulse
-from adserver.writes import AddCounts, KeepSamples, Outcome, Result, Scope
+from adserver.writes import Access, AddCounts, KeepSamples, Outcome, Result, Scope
 from pixel.assets import tag_script
 from pixel.consent import Region
 from pixel.cookie import KeyRing
@@ -229,6 +229,7 @@ class Server:
             media=storage.media,
             payments=storage.payments,
             pending=storage.pending,
+            key_calls=KeyCalls(storage.stats, self.memory.tally),
             clock=self.clock,
             mint_key=partial(secrets.randbelow, MOST_KEY),
             mint_secret=partial(secrets.token_urlsafe, 32),
@@ -341,7 +342,7 @@ class Server:
     def _is_staff_key(self, text: str) -> bool:
         """Whether a bearer's text is an operator's key, who may ask what became of a request."""
         key = self.manage.keys.identify(text)
-        return key is not None and key.scope is Scope.OPERATOR
+        return key is not None and key.scope is Scope.OPERATOR and key.access is not Access.EVENTS
 
     def _jobs(self) -> list[jobs.Job]:
         return jobs.table(

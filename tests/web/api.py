@@ -27,7 +27,7 @@ from adserver.flows.draw import GIF, Drawn
 from adserver.flows.feed import ImportFeed
 from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
-from adserver.flows.manage import Manage, Reach
+from adserver.flows.manage import KeyCalls, Manage, Reach
 from adserver.flows.notify import Notify
 from adserver.flows.picture import PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
@@ -51,7 +51,16 @@ from adserver.ports import FetchRefused, FrameNotDrawn
 from adserver.storage.embedded import own_storage
 from adserver.web.app import make_app
 from adserver.web.flows import Decisions, books_of
-from adserver.writes import AdRecord, ApiKey, Conversion, CreditConversion, RecordAd, Scope, StoreEvent
+from adserver.writes import (
+    AddCounts,
+    AdRecord,
+    ApiKey,
+    Conversion,
+    CreditConversion,
+    RecordAd,
+    Scope,
+    StoreEvent,
+)
 from creatives.card import Card, Look
 from creatives.fonts import uncovered
 from creatives.formats import Format
@@ -130,7 +139,8 @@ class Api:
             memory, self.storage, self.clock, self.secrets, RelayPolicy(PARTIES),
             collect, self.convert.convert,
         )  # fmt: skip
-        self.manage = self._manage()
+        self.tally = memory.tally
+        self.manage = self._manage(memory)
         self.pictures = PictureDecoder(children=1)  # begun when the first picture comes
         self.importer = ImportFeed(
             writer=self.storage.writer,
@@ -197,7 +207,7 @@ class Api:
         )
         return Decisions(explain, CountRefusals(self.storage.stats, clock), replay)
 
-    def _manage(self) -> Manage:
+    def _manage(self, memory: Memory) -> Manage:
         storage = self.storage
         return Manage(
             writer=storage.writer,
@@ -216,6 +226,7 @@ class Api:
             media=storage.media,
             payments=storage.payments,
             pending=storage.pending,
+            key_calls=KeyCalls(storage.stats, memory.tally),
             clock=self.clock,
             mint_key=lambda: secrets.randbelow(2**63),
             mint_secret=lambda: secrets.token_urlsafe(32),
@@ -236,6 +247,11 @@ class Api:
 
     def clock(self) -> int:
         return self.now_ms
+
+    def report_counts(self) -> None:
+        """What a worker does each second."""
+        hour_ms = self.now_ms - self.now_ms % 3_600_000
+        self.storage.writer.commit(AddCounts(self.tally.take(hour_ms)))
 
     def close(self) -> None:
         self._wait(self._client.aclose())

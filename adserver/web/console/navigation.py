@@ -118,10 +118,14 @@ def _listed(area: str, language: str) -> Sequence[tuple[str, str, tuple[Role, ..
     listed: dict[str, Sequence[tuple[str, str, tuple[Role, ...]]]] = {
         "shop": [
             ("/campaigns", words("Campaigns"), _ADVERTISER),
+            ("/keys", words("API keys"), _WEBMASTER),
         ],
-        "publisher": [],
+        "publisher": [
+            ("/keys", words("API keys"), _PUBLISHER),
+        ],
         "network": [
             ("/users", words("Users"), _OPERATOR),
+            ("/keys", words("API keys"), _OPERATOR),
         ],
     }
     return listed[area]
