@@ -52,6 +52,7 @@ from adserver.main.beside import (
     examine_installation,
     imports_beside,
     imports_of,
+    network_of,
     read_geo,
     replay_database,
     sole_storage,
@@ -133,6 +134,7 @@ class Server:
         self.refresh = Refresh(self.memory.snapshot, storage.changes, storage.stats, storage.writer)
         self.refresh.load(self.clock())
         self.refresh.load_traffic(self.clock())
+        self.network = network_of(settings, storage, self.clock)
         self._make_flows()
         self.draw = Draw(storage.media, self.pictures, storage.frames, edition_of(settings.fonts))
         self.complete_pictures = CompletePictures(storage.media, self.decoder)
@@ -300,6 +302,7 @@ class Server:
             upload=Upload(self.storage.media, self.decoder),
             preview=Preview(self.storage.catalogue, self.draw, self.clock),
             redeem=self.redeem,
+            network=self.network,
             books=books_of(self.storage, self.signer, self.clock, settings.timezone),
             decisions=self._decisions(),
             base_url=settings.base_url,
@@ -320,8 +323,8 @@ class Server:
             storage.writer, storage.users, storage.sessions, Argon2(), self.clock, self.mint_key, mint_secret
         )
         return Desk(
-            login, users_beside(storage, self.clock), self.manage, storage.accounts, callers, self.clock,
-            self.settings.base_url,
+            login, users_beside(storage, self.clock), self.manage, self.network, storage.accounts, callers,
+            self.clock, self.settings.base_url,
         )  # fmt: skip
 
     def _callers(self) -> Callers:

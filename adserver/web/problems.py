@@ -88,6 +88,7 @@ PROBLEMS = {
     "unrecorded": Kind(503, "Nothing can be made durable now", "Repeat in a few seconds."),
     "unknown_owner": Kind(422, "There is no such account", "Name an advertiser or publisher that exists."),
     "unknown_currency": Kind(422, "There is no such currency", "Use an ISO 4217 code such as EUR."),
+    "unknown_country": Kind(422, "There is no such country", "Use an ISO 3166 code such as FR."),
     "unknown_timezone": Kind(422, "There is no such time zone", "Use an IANA name such as Europe/Paris."),
     "bad_period": Kind(
         422, "There is no such period", "Let `from` be no later than `to`, and 400 days at most."

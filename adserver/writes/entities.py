@@ -9,6 +9,7 @@ from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import Feed
 from adserver.domain.experiment import Experiment
 from adserver.domain.imports import Import
+from adserver.domain.network import Network
 from adserver.domain.offer import OfferPool
 from adserver.domain.product_set import ProductSet
 from adserver.domain.shop_hook import ShopHook
@@ -68,6 +69,7 @@ Entity = (
     | ShopHook
     | User
     | Invitation
+    | Network
     | SuppressionList
 )
 

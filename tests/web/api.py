@@ -16,6 +16,7 @@ from adserver.domain.fetching import Download
 from adserver.domain.identity import read_id, write_id
 from adserver.domain.memory import Memory, new_memory
 from adserver.domain.money import Micros
+from adserver.domain.network import Running
 from adserver.domain.pricing import AdEvent
 from adserver.domain.token import LANDED, AdToken, Secrets, TokenKeys, sign
 from adserver.flows.arrivals import ArrivalReports
@@ -28,6 +29,7 @@ from adserver.flows.feed import ImportFeed
 from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
 from adserver.flows.manage import KeyCalls, Manage, Reach
+from adserver.flows.network import ManageNetwork
 from adserver.flows.notify import Notify
 from adserver.flows.picture import PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
@@ -66,6 +68,7 @@ from creatives.fonts import uncovered
 from creatives.formats import Format
 from creatives.frame import png_of, splice
 from creatives.gif import draw_frame, message_frame
+from pixel.consent import Region
 from pixel.cookie import KeyRing
 from pixel.events import Event, EventName
 
@@ -109,6 +112,9 @@ class DrawnHere:
         if self.fails:
             raise FrameNotDrawn("the child has died")
         return [uncovered(text) for text in texts]
+
+
+RUNNING = Running(base_url=BASE_URL, default_region=Region.STRICT, timezone=NETWORK_ZONE, folder="/data")
 
 
 class Api:
@@ -184,6 +190,9 @@ class Api:
             postback=Postback(self.storage.accounts, self.clock, self.convert.convert, b"p" * 32),
             upload=Upload(self.storage.media, self.pictures),
             preview=Preview(self.storage.catalogue, self.drawing, self.clock),
+            network=ManageNetwork(
+                self.storage.writer, self.storage.networks, self.clock, RUNNING, lambda: ()
+            ),
             redeem=Redeem(memory, self.storage, self.clock, self.secrets),
             books=books_of(self.storage, HeadSigner(b"s" * 32), self.clock, NETWORK_ZONE),
             decisions=self._decisions(memory),

@@ -44,6 +44,8 @@ OPERATORS_ONLY = {
     ("POST", "/advertisers"),
     ("POST", "/publishers"),
     ("GET", "/identity"),
+    ("GET", "/network"),
+    ("PATCH", "/network"),
     ("GET", "/keys"),
     ("POST", "/keys"),
     ("DELETE", "/keys/{key_id}"),
@@ -168,6 +170,7 @@ def bodies(of: World) -> dict[Route, object]:
         ("POST", "/deposits"): {"advertiser_id": of.advertiser, "amount_micros": 1, "reference": "B-1"},
         ("POST", "/advertisers"): advertiser_body(),
         ("POST", "/publishers"): {"name": "Mine"},
+        ("PATCH", "/network"): {"name": "Mine now"},
         ("POST", "/keys"): {"name": "Mine", "scope": "operator"},
     }
 

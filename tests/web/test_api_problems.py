@@ -330,6 +330,7 @@ CASES: list[tuple[str, int, Ask]] = [
 # for arms, test_api_decisions for refusals counted by the hour and for replays.
 ELSEWHERE = {
     "narrow_key",
+    "unknown_country",
     "key_over",
     "already_past",
     "events_of_whom",

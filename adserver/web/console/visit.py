@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from adserver.domain.user import Grant, Role
 from adserver.flows.login import Login, SignedIn
 from adserver.flows.manage import Manage
+from adserver.flows.network import ManageNetwork
 from adserver.flows.users import ManageUsers
 from adserver.ports import Accounts, Clock
 from adserver.web.caller import Callers, read_head
@@ -31,6 +32,7 @@ class Desk(msgspec.Struct, frozen=True):
     login: Login
     users: ManageUsers
     manage: Manage
+    network: ManageNetwork
     accounts: Accounts
     callers: Callers
     clock: Clock
