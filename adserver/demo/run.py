@@ -15,7 +15,9 @@ from adserver.config import Settings
 from adserver.demo.front import stand_in_front
 from adserver.demo.seed import World, world_in
 from adserver.demo.server import DemoServer
-from adserver.main import sole_storage
+from adserver.domain.user import Grant, Role
+from adserver.flows.users import Invited
+from adserver.main import sole_storage, users_beside
 from adserver.processes import listen, run_worker
 from pixel.consent import Region
 
@@ -80,17 +82,29 @@ def _announce(server: DemoServer, world: World, kept: Path | None, as_json: bool
     if as_json:
         sys.stdout.write(json.dumps(world.shown(base_url)) + "\n")
     else:
-        sys.stdout.write(_where_to_click(base_url, world, kept))
+        sys.stdout.write(_where_to_click(base_url, world, kept, _invitation(server)))
     sys.stdout.flush()
 
 
-def _where_to_click(base_url: str, world: World, kept: Path | None) -> str:
+def _invitation(server: DemoServer) -> str:
+    """The way into the console; in a folder that was kept it leads to the same user again."""
+    users = users_beside(server.storage, server.clock)
+    invited = users.invite(None, "operator@demo.example", (Grant(Role.OPERATOR),))
+    assert isinstance(invited, Invited), invited
+    return f"{server.settings.base_url}/console/welcome/{invited.text}"
+
+
+def _where_to_click(base_url: str, world: World, kept: Path | None, link: str) -> str:
     port = base_url.rsplit(":", 1)[1]
     folder = f"kept in {kept}" if kept else "thrown away when you press Ctrl-C; keep it with --data FOLDER"
     return f"""
   The demo is ready. Begin here:
 
     {base_url}/demo/story        the story: what is heard, remembered, decided and charged
+
+  or in the console, where you run the network:
+
+    {link}
 
   and walk through it in other tabs:
 

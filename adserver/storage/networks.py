@@ -5,12 +5,19 @@ from sqlalchemy import Select, exists, literal_column, select
 from adserver.domain.network import NETWORK_KEY, Check, Network
 from adserver.storage.entities import entity
 from adserver.storage.sqlite import Reader, prepared
-from adserver.storage.tables import campaigns, conversions, counts, decisions, events, products
+from adserver.storage.tables import advertisers, campaigns, conversions, counts, decisions, events, products
 
 # Each stops at the first row; of clicks there is no index but their counts, campaign by campaign.
 _clicked = (counts.c.owner_key == campaigns.c.key) & (counts.c.name == literal_column("'clicks'"))
+# Of pages whose visitors have allowed nothing, only this shows that the tag fires.
+_rejected = (
+    (counts.c.owner_key == advertisers.c.key)
+    & (counts.c.name >= literal_column("'rejected_'"))
+    & (counts.c.name < literal_column("'rejected`'"))  # the letter after
+)
+_heard = exists(select(events.c.event_key)) | exists(select(advertisers.c.key).join(counts, _rejected))
 _REACHED: dict[Check, Select[tuple[bool]]] = {
-    Check.TAG: select(exists(select(events.c.event_key))),
+    Check.TAG: select(_heard),
     Check.PRODUCTS: select(exists(select(products.c.key))),
     Check.CAMPAIGN: select(exists(select(campaigns.c.key))),
     Check.AD: select(exists(select(decisions.c.impression_id))),
