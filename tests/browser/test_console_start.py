@@ -53,7 +53,7 @@ def test_from_an_empty_database_to_a_tag_that_is_heard(server: RunningServer, an
     page.fill("#accounts [action$=publisher] [name=name]", "Press")
     page.fill("#accounts [action$=publisher] [name=domain]", "press.example")
     page.click("#accounts [action$=publisher] button.main")
-    assert page.locator(".steps > .done").count() == 5
+    assert page.locator(".stages > .done").count() == 5
     assert "/slot.js" in page.inner_text("#embed")
     public_id = page.inner_text("#tag").split("'init', '")[1].split("'")[0]
     assert page.locator("[data-check=tag].done").count() == 0
