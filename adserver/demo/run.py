@@ -40,10 +40,11 @@ def run_demo(port: int, data: Path | None, as_json: bool) -> None:
         world = world_in(server)
         server.refresh.poll()
         server.application = stand_in_front(server, world)
+        said = _said(server, world, folder if data else None, as_json)
         thread = threading.Thread(target=server.runner.run, name="jobs", daemon=True)
         thread.start()
         try:
-            run_worker(server, listener, lambda: _announce(server, world, folder if data else None, as_json))
+            run_worker(server, listener, lambda: _announce(said))
         finally:
             server.runner.stop()
             thread.join()
@@ -77,12 +78,16 @@ def _settings(folder: Path, port: int) -> Settings:
     )
 
 
-def _announce(server: DemoServer, world: World, kept: Path | None, as_json: bool) -> None:
+def _said(server: DemoServer, world: World, kept: Path | None, as_json: bool) -> str:
+    """What is printed once it is ready; made before, since nothing can be written from its event loop."""
     base_url = server.settings.base_url
     if as_json:
-        sys.stdout.write(json.dumps(world.shown(base_url)) + "\n")
-    else:
-        sys.stdout.write(_where_to_click(base_url, world, kept, _invitation(server)))
+        return json.dumps(world.shown(base_url)) + "\n"
+    return _where_to_click(base_url, world, kept, _invitation(server))
+
+
+def _announce(said: str) -> None:
+    sys.stdout.write(said)
     sys.stdout.flush()
 
 

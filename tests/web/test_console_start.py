@@ -1,8 +1,11 @@
 """The first run: five steps from an empty database, each kept at once, and a list that ticks itself."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from adserver.config import Settings
@@ -192,3 +195,14 @@ def test_a_network_of_no_strict_law_is_told_what_silence_means(world: Visiting, 
     page = words_of(operator.ask("GET", START).text)
     assert "No European law applies there." in page
     assert "ADSERVER_DEFAULT_REGION" not in page
+
+
+def test_the_demo_prints_a_way_into_the_console(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "adserver", "demo", "--port", "0", "--data", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        try:
+            link = next(line.strip() for line in demo.stdout if "/console/welcome/" in line)
+            assert "operator@demo.example" in httpx.get(link).text
+        finally:
+            demo.terminate()
