@@ -15,7 +15,9 @@ from adserver.config import Settings
 from adserver.demo.front import stand_in_front
 from adserver.demo.seed import World, world_in
 from adserver.demo.server import DemoServer
-from adserver.main import sole_storage
+from adserver.domain.user import Grant, Role
+from adserver.flows.users import Invited
+from adserver.main import sole_storage, users_beside
 from adserver.processes import listen, run_worker
 from pixel.consent import Region
 
@@ -38,10 +40,11 @@ def run_demo(port: int, data: Path | None, as_json: bool) -> None:
         world = world_in(server)
         server.refresh.poll()
         server.application = stand_in_front(server, world)
+        said = _said(server, world, folder if data else None, as_json)
         thread = threading.Thread(target=server.runner.run, name="jobs", daemon=True)
         thread.start()
         try:
-            run_worker(server, listener, lambda: _announce(server, world, folder if data else None, as_json))
+            run_worker(server, listener, lambda: _announce(said))
         finally:
             server.runner.stop()
             thread.join()
@@ -75,22 +78,38 @@ def _settings(folder: Path, port: int) -> Settings:
     )
 
 
-def _announce(server: DemoServer, world: World, kept: Path | None, as_json: bool) -> None:
+def _said(server: DemoServer, world: World, kept: Path | None, as_json: bool) -> str:
+    """What is printed once it is ready; made before, since nothing can be written from its event loop."""
     base_url = server.settings.base_url
     if as_json:
-        sys.stdout.write(json.dumps(world.shown(base_url)) + "\n")
-    else:
-        sys.stdout.write(_where_to_click(base_url, world, kept))
+        return json.dumps(world.shown(base_url)) + "\n"
+    return _where_to_click(base_url, world, kept, _invitation(server))
+
+
+def _announce(said: str) -> None:
+    sys.stdout.write(said)
     sys.stdout.flush()
 
 
-def _where_to_click(base_url: str, world: World, kept: Path | None) -> str:
+def _invitation(server: DemoServer) -> str:
+    """The way into the console; in a folder that was kept it leads to the same user again."""
+    users = users_beside(server.storage, server.clock)
+    invited = users.invite(None, "operator@demo.example", (Grant(Role.OPERATOR),))
+    assert isinstance(invited, Invited), invited
+    return f"{server.settings.base_url}/console/welcome/{invited.text}"
+
+
+def _where_to_click(base_url: str, world: World, kept: Path | None, link: str) -> str:
     port = base_url.rsplit(":", 1)[1]
     folder = f"kept in {kept}" if kept else "thrown away when you press Ctrl-C; keep it with --data FOLDER"
     return f"""
   The demo is ready. Begin here:
 
     {base_url}/demo/story        the story: what is heard, remembered, decided and charged
+
+  or in the console, where you run the network:
+
+    {link}
 
   and walk through it in other tabs:
 

@@ -22,7 +22,7 @@ from adserver.flows.draw import Draw
 from adserver.flows.funnel import FunnelReports, RollUpFunnel
 from adserver.flows.hold_consent import HoldConsent
 from adserver.flows.login import Login
-from adserver.flows.manage import Manage
+from adserver.flows.manage import KeyCalls, Manage
 from adserver.flows.measure import Measure
 from adserver.flows.notify import Notify
 from adserver.flows.picture import FetchPictures, PictureReports
@@ -52,6 +52,7 @@ from adserver.main.beside import (
     examine_installation,
     imports_beside,
     imports_of,
+    network_of,
     read_geo,
     replay_database,
     sole_storage,
@@ -78,7 +79,7 @@ from adserver.web.flows import Decisions, books_of
 from adserver.web.gallery import Gallery
 from adserver.web.hot import Checks, Files, Flows, Hot
 from adserver.web.pulse import Pulse
-from adserver.writes import AddCounts, KeepSamples, Outcome, Result, Scope
+from adserver.writes import Access, AddCounts, KeepSamples, Outcome, Result, Scope
 from pixel.assets import tag_script
 from pixel.consent import Region
 from pixel.cookie import KeyRing
@@ -133,6 +134,7 @@ class Server:
         self.refresh = Refresh(self.memory.snapshot, storage.changes, storage.stats, storage.writer)
         self.refresh.load(self.clock())
         self.refresh.load_traffic(self.clock())
+        self.network = network_of(settings, storage, self.clock)
         self._make_flows()
         self.draw = Draw(storage.media, self.pictures, storage.frames, edition_of(settings.fonts))
         self.complete_pictures = CompletePictures(storage.media, self.decoder)
@@ -229,6 +231,7 @@ class Server:
             media=storage.media,
             payments=storage.payments,
             pending=storage.pending,
+            key_calls=KeyCalls(storage.stats, self.memory.tally),
             clock=self.clock,
             mint_key=partial(secrets.randbelow, MOST_KEY),
             mint_secret=partial(secrets.token_urlsafe, 32),
@@ -299,6 +302,7 @@ class Server:
             upload=Upload(self.storage.media, self.decoder),
             preview=Preview(self.storage.catalogue, self.draw, self.clock),
             redeem=self.redeem,
+            network=self.network,
             books=books_of(self.storage, self.signer, self.clock, settings.timezone),
             decisions=self._decisions(),
             base_url=settings.base_url,
@@ -319,8 +323,8 @@ class Server:
             storage.writer, storage.users, storage.sessions, Argon2(), self.clock, self.mint_key, mint_secret
         )
         return Desk(
-            login, users_beside(storage, self.clock), self.manage, storage.accounts, callers, self.clock,
-            self.settings.base_url,
+            login, users_beside(storage, self.clock), self.manage, self.network, storage.accounts, callers,
+            self.clock, self.settings.base_url,
         )  # fmt: skip
 
     def _callers(self) -> Callers:
@@ -341,7 +345,7 @@ class Server:
     def _is_staff_key(self, text: str) -> bool:
         """Whether a bearer's text is an operator's key, who may ask what became of a request."""
         key = self.manage.keys.identify(text)
-        return key is not None and key.scope is Scope.OPERATOR
+        return key is not None and key.scope is Scope.OPERATOR and key.access is not Access.EVENTS
 
     def _jobs(self) -> list[jobs.Job]:
         return jobs.table(

@@ -14,12 +14,14 @@ from adserver.config import Settings
 from adserver.domain.campaign import Refusal
 from adserver.domain.feed_file import FeedLimits
 from adserver.domain.installation import Installation
+from adserver.domain.network import Running
 from adserver.domain.retention import Retention
 from adserver.domain.snapshot import Snapshot
 from adserver.domain.tally import Tally
 from adserver.flows.feed import ImportFeed
 from adserver.flows.imports import RunImports
 from adserver.flows.manage.keys import PREFIX, digest_of
+from adserver.flows.network import ManageNetwork
 from adserver.flows.refresh import Refresh
 from adserver.flows.replay import Edit, NoReplay, Replay, Replayed
 from adserver.flows.users import ManageUsers
@@ -93,6 +95,26 @@ def read_geo(settings: Settings) -> GeoFile | None:
         return GeoFile(settings.geoip_path)
     except GeoUnreadable as fault:
         raise SystemExit(f"adserver: ADSERVER_GEOIP_PATH: {fault}") from None
+
+
+def network_of(settings: Settings, storage: Storage, clock: Clock) -> ManageNetwork:
+    """With what only the environment decides, for pages that say so."""
+    folder = settings.database_path.parent.absolute()
+    running = Running(
+        base_url=settings.base_url,
+        default_region=settings.default_region,
+        timezone=settings.timezone,
+        folder=str(folder),
+        has_region_file=settings.geoip_path is not None,
+        tcf_vendor_id=settings.tcf_vendor_id,
+    )
+    return ManageNetwork(
+        storage.writer,
+        storage.networks,
+        clock,
+        running,
+        lambda: tuple(sorted(map(str, folder.glob("*.mmdb")))),
+    )
 
 
 def tell_region(settings: Settings) -> None:

@@ -5,6 +5,7 @@ from adserver.ports.catalogue import Catalogue, Feeds, Media, PictureBook
 from adserver.ports.experiments import Experiments
 from adserver.ports.imports import PLAIN, ImportFiles, Imports, Order, Part
 from adserver.ports.money import Ledger, Origins, Payments, Payouts, Proofs, Seals, Statements
+from adserver.ports.network import Networks
 from adserver.ports.orders import Conversions, Offers, Pending
 from adserver.ports.outside import Fetcher, FetchRefused, FrameNotDrawn, Frames, Geo, Heard, Pictures, Signer
 from adserver.ports.recommendations import Recommendations, Visits
@@ -52,6 +53,7 @@ __all__ = [
     "Keys",
     "Ledger",
     "Media",
+    "Networks",
     "Notices",
     "Offers",
     "Order",

@@ -7,6 +7,7 @@ from adserver.ports.catalogue import Catalogue, Feeds, Media, PictureBook
 from adserver.ports.experiments import Experiments
 from adserver.ports.imports import ImportFiles, Imports
 from adserver.ports.money import Ledger, Origins, Payments, Payouts, Proofs, Seals, Statements
+from adserver.ports.network import Networks
 from adserver.ports.orders import Conversions, Offers, Pending
 from adserver.ports.recommendations import Recommendations, Visits
 from adserver.ports.running import Changes, Notices, Stats, Vitals
@@ -44,6 +45,8 @@ class Stores(Protocol):
     def users(self) -> Users: ...
     @property
     def sessions(self) -> Sessions: ...
+    @property
+    def networks(self) -> Networks: ...
     @property
     def catalogue(self) -> Catalogue: ...
     @property

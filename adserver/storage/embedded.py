@@ -28,6 +28,7 @@ from adserver.storage.import_files import ImportFolder
 from adserver.storage.imports import SqliteImports
 from adserver.storage.ledger import SqliteLedger
 from adserver.storage.media import MediaFolder
+from adserver.storage.networks import SqliteNetworks
 from adserver.storage.newest import NewestChange
 from adserver.storage.notices import SqliteNotices
 from adserver.storage.offers import SqliteOffers
@@ -67,6 +68,7 @@ class Storage:
         self.keys = SqliteKeys(self.reader)
         self.users = SqliteUsers(self.reader)
         self.sessions = SqliteSessions(self.reader)
+        self.networks = SqliteNetworks(self.reader)
         self.catalogue = SqliteCatalogue(self.reader)
         self.product_sets = SqliteProductSets(self.reader)
         self.suppressions = SqliteSuppressions(self.reader)

@@ -20,6 +20,7 @@ from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import Feed
 from adserver.domain.experiment import Experiment
 from adserver.domain.imports import Import
+from adserver.domain.network import Network
 from adserver.domain.offer import OfferPool
 from adserver.domain.pricing import Terms
 from adserver.domain.product_set import ProductSet
@@ -43,6 +44,7 @@ from adserver.storage.tables import (
     feeds,
     imports,
     invitations,
+    networks,
     offer_pools,
     product_sets,
     publishers,
@@ -74,6 +76,7 @@ _TABLES: dict[type, tuple[Table, tuple[str, ...]]] = {
     OfferPool: (offer_pools, ("advertiser_key",)),
     User: (users, ("email",)),
     Invitation: (invitations, ("digest",)),
+    Network: (networks, ()),
     Experiment: (experiments, ("advertiser_key",)),
     SuppressionList: (suppression_lists, ("advertiser_key",)),
 }

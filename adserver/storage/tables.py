@@ -60,7 +60,7 @@ from adserver.storage.recommendation_tables import (
 )
 from adserver.storage.replay_tables import decision_samples
 from adserver.storage.suppression_tables import suppressed, suppression_lists
-from adserver.storage.user_tables import console_sessions, invitations, login_attempts, users
+from adserver.storage.user_tables import console_sessions, invitations, login_attempts, networks, users
 
 __all__ = [
     "arrivals",
@@ -85,6 +85,7 @@ __all__ = [
     "journeys",
     "login_attempts",
     "metadata",
+    "networks",
     "notices",
     "offer_codes",
     "offer_stocks",

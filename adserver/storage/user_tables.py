@@ -6,6 +6,7 @@ from adserver.storage.columns import entity_table, metadata
 
 users = entity_table("users", None, Column("email", String, nullable=False, unique=True))
 invitations = entity_table("invitations", None, Column("digest", String, nullable=False, unique=True))
+networks = entity_table("networks")  # one row: what the operator has told of it
 console_sessions = Table(
     "console_sessions",
     metadata,

@@ -19,6 +19,7 @@ from adserver.flows.convert import Convert
 from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage
+from adserver.flows.network import ManageNetwork
 from adserver.flows.notify import Notify
 from adserver.flows.picture import PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
@@ -71,6 +72,9 @@ from adserver.web.api import (
 from adserver.web.api import (
     imports as import_routes,
 )
+from adserver.web.api import (
+    network as network_routes,
+)
 from adserver.web.flows import Books, Decisions, Flows
 from adserver.web.gate import API, OPEN, Gate
 from adserver.web.problems import Problem, answer_fault, answer_http, answer_invalid, answer_problem
@@ -109,6 +113,7 @@ RESOURCES = (
     publishers,
     sites,
     slots,
+    network_routes,
     keys,
     conversions,
     refunds,
@@ -145,6 +150,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     postback: Postback,
     preview: Preview,
     redeem: Redeem,
+    network: ManageNetwork,
     books: Books,
     decisions: Decisions,
     upload: Upload,
@@ -174,6 +180,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         postback=postback,
         preview=preview,
         redeem=redeem,
+        network=network,
         books=books,
         decisions=decisions,
         upload=upload,

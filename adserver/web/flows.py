@@ -13,6 +13,7 @@ from adserver.flows.convert import Convert
 from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage
+from adserver.flows.network import ManageNetwork
 from adserver.flows.notify import Notify
 from adserver.flows.picture import PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
@@ -80,6 +81,7 @@ class Flows(msgspec.Struct, frozen=True):
     postback: Postback
     preview: Preview
     redeem: Redeem
+    network: ManageNetwork
     books: Books
     decisions: Decisions
     upload: Upload

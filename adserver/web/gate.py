@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adserver.web.auth import bearer_text, caller_of
 from adserver.web.problems import HEADERS, problem_response
-from adserver.writes import ApiKey
+from adserver.writes import Access, ApiKey
 
 API = "/api/v1"
 OPEN = frozenset({f"{API}/openapi.json", f"{API}/docs"})
@@ -20,6 +20,10 @@ FILE_PATH = re.compile(
     rf"{API}/(?:advertisers/[^/]+/media|offer-pools/[^/]+/codes"
     r"|advertisers/[^/]+/suppression-lists/[^/]+/visitors)"
 )
+
+READING = frozenset({"GET", "HEAD"})
+TELLING = frozenset({("POST", f"{API}/events"), ("POST", f"{API}/conversions")})
+SECRETS = re.compile(rf"{API}/advertisers/[^/]+/(?:postback|webhook)")  # whoever knows them can tell orders
 
 
 class Gate:
@@ -47,10 +51,16 @@ class Gate:
             return
         headers = Headers(scope=scope)
         is_open = path in OPEN or HOOK_PATH.fullmatch(path) is not None
-        if not is_open and not await self._admit(scope, headers):
+        key = None if is_open else await self._key(headers)
+        if not is_open and key is None:
             refusal = problem_response("unauthenticated", {"WWW-Authenticate": "Bearer"})
             await refusal(scope, receive, send)
             return
+        if key is not None:
+            if not may(key.access, scope["method"], path):
+                await problem_response("narrow_key")(scope, receive, send)
+                return
+            scope.setdefault("state", {})["caller"] = caller_of(key)
         most = self._most_bytes(path)
         if _declared_length(headers) > most:
             await problem_response("body_too_large")(scope, receive, send)
@@ -62,14 +72,17 @@ class Gate:
             return self._most_feed_bytes
         return self._most_file_bytes if FILE_PATH.fullmatch(path) else self._most_body_bytes
 
-    async def _admit(self, scope: Scope, headers: Headers) -> bool:
-        """Whether the key is known; keys are read from the database, so off the event loop."""
+    async def _key(self, headers: Headers) -> ApiKey | None:
+        """Keys are read from the database, so off the event loop."""
         text = bearer_text(headers.get("authorization"))
-        key = await run_in_threadpool(self._identify, text) if text is not None else None
-        if key is None:
-            return False
-        scope.setdefault("state", {})["caller"] = caller_of(key)
-        return True
+        return await run_in_threadpool(self._identify, text) if text is not None else None
+
+
+def may(access: Access, method: str, path: str) -> bool:
+    """Whether a key of that access may ask this at all; what its scope reaches, the routes decide."""
+    if access is Access.READ:
+        return method in READING and SECRETS.fullmatch(path) is None
+    return access is Access.FULL or (method, path) in TELLING
 
 
 def _declared_length(headers: Headers) -> int:

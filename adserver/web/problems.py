@@ -36,6 +36,14 @@ PROBLEMS = {
         401, "Who is asking?", "Send `Authorization: Bearer rt_live_...` with a key that was not revoked."
     ),
     "forbidden": Kind(403, "Not with this key", "Ask the operator, who alone may do this."),
+    "narrow_key": Kind(
+        403, "This key may do less", "Its `access` is `read` or `events`: use a key whose access is `full`."
+    ),
+    "key_over": Kind(409, "The key is over", "It was revoked or has expired; make another."),
+    "already_past": Kind(422, "That time is past", "Give an `expires_at` that is still to come, or null."),
+    "events_of_whom": Kind(
+        422, "Whose events?", "A key for `events` is an advertiser's: name it in `owner_id`."
+    ),
     "not_found": Kind(404, "There is no such thing", "Check the address and the ids; you see your own only."),
     "method_not_allowed": Kind(405, "Not this method", "See the methods in the `Allow` header."),
     "conflict": Kind(409, "Someone else was changing it", "Read it again, then repeat your change."),
@@ -80,6 +88,7 @@ PROBLEMS = {
     "unrecorded": Kind(503, "Nothing can be made durable now", "Repeat in a few seconds."),
     "unknown_owner": Kind(422, "There is no such account", "Name an advertiser or publisher that exists."),
     "unknown_currency": Kind(422, "There is no such currency", "Use an ISO 4217 code such as EUR."),
+    "unknown_country": Kind(422, "There is no such country", "Use an ISO 3166 code such as FR."),
     "unknown_timezone": Kind(422, "There is no such time zone", "Use an IANA name such as Europe/Paris."),
     "bad_period": Kind(
         422, "There is no such period", "Let `from` be no later than `to`, and 400 days at most."

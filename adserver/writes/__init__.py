@@ -14,7 +14,7 @@ from adserver.writes.catalogue import (
     SaveProducts,
     SetPicture,
 )
-from adserver.writes.entities import ApiKey, Entity, SaveEntity, Scope, SettleNotice, TellAdvertiser
+from adserver.writes.entities import Access, ApiKey, Entity, SaveEntity, Scope, SettleNotice, TellAdvertiser
 from adserver.writes.events import AddCounts, KeepSamples, RecordArrival, StoreEvent
 from adserver.writes.experiments import EnterExperiments, RecordGhost
 from adserver.writes.money import Deposit, RefundCharge, SealDay, SignHeads
@@ -108,6 +108,7 @@ Write = (
 
 
 __all__ = [
+    "Access",
     "AdRecord",
     "AddCounts",
     "Aged",

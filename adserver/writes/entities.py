@@ -9,6 +9,7 @@ from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import Feed
 from adserver.domain.experiment import Experiment
 from adserver.domain.imports import Import
+from adserver.domain.network import Network
 from adserver.domain.offer import OfferPool
 from adserver.domain.product_set import ProductSet
 from adserver.domain.shop_hook import ShopHook
@@ -25,6 +26,14 @@ class Scope(StrEnum):
     PUBLISHER = "publisher"
 
 
+class Access(StrEnum):
+    """How much an API key may do of what its scope reaches."""
+
+    FULL = "full"
+    READ = "read"  # changes nothing, and is told no secret with which it could
+    EVENTS = "events"  # tells events and orders, as a shop's own server does, and reads nothing
+
+
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """An API key as it is kept: the SHA-256 of its text, never the text."""
 
@@ -35,6 +44,12 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     name: str = ""
     created_at_ms: int = 0
     revoked_at_ms: int | None = None
+    access: Access = Access.FULL
+    expires_at_ms: int | None = None
+    hint: str = ""  # the first letters of its text, by which people tell keys apart
+
+    def is_open(self, now_ms: int) -> bool:
+        return self.revoked_at_ms is None and (self.expires_at_ms is None or now_ms < self.expires_at_ms)
 
 
 Entity = (
@@ -54,6 +69,7 @@ Entity = (
     | ShopHook
     | User
     | Invitation
+    | Network
     | SuppressionList
 )
 

@@ -33,8 +33,12 @@ def demo_in(folder: Path) -> Iterator[RunningDemo]:
 
 
 def invited(demo: RunningDemo, email: str) -> str:
+    return invited_at(demo.folder, demo.url, email)
+
+
+def invited_at(data: Path, url: str, email: str) -> str:
     """The link that the operator's command prints, beside the running server."""
-    environment = {**os.environ, "ADSERVER_DATA_DIR": str(demo.folder), "ADSERVER_BASE_URL": demo.url}
+    environment = {**os.environ, "ADSERVER_DATA_DIR": str(data), "ADSERVER_BASE_URL": url}
     command = [sys.executable, "-m", "adserver", "invite", email, "--json"]
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
     return str(json.loads(done.stdout)["link"])

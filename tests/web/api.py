@@ -16,6 +16,7 @@ from adserver.domain.fetching import Download
 from adserver.domain.identity import read_id, write_id
 from adserver.domain.memory import Memory, new_memory
 from adserver.domain.money import Micros
+from adserver.domain.network import Running
 from adserver.domain.pricing import AdEvent
 from adserver.domain.token import LANDED, AdToken, Secrets, TokenKeys, sign
 from adserver.flows.arrivals import ArrivalReports
@@ -27,7 +28,8 @@ from adserver.flows.draw import GIF, Drawn
 from adserver.flows.feed import ImportFeed
 from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
-from adserver.flows.manage import Manage, Reach
+from adserver.flows.manage import KeyCalls, Manage, Reach
+from adserver.flows.network import ManageNetwork
 from adserver.flows.notify import Notify
 from adserver.flows.picture import PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
@@ -51,12 +53,22 @@ from adserver.ports import FetchRefused, FrameNotDrawn
 from adserver.storage.embedded import own_storage
 from adserver.web.app import make_app
 from adserver.web.flows import Decisions, books_of
-from adserver.writes import AdRecord, ApiKey, Conversion, CreditConversion, RecordAd, Scope, StoreEvent
+from adserver.writes import (
+    AddCounts,
+    AdRecord,
+    ApiKey,
+    Conversion,
+    CreditConversion,
+    RecordAd,
+    Scope,
+    StoreEvent,
+)
 from creatives.card import Card, Look
 from creatives.fonts import uncovered
 from creatives.formats import Format
 from creatives.frame import png_of, splice
 from creatives.gif import draw_frame, message_frame
+from pixel.consent import Region
 from pixel.cookie import KeyRing
 from pixel.events import Event, EventName
 
@@ -102,6 +114,9 @@ class DrawnHere:
         return [uncovered(text) for text in texts]
 
 
+RUNNING = Running(base_url=BASE_URL, default_region=Region.STRICT, timezone=NETWORK_ZONE, folder="/data")
+
+
 class Api:
     """The app on one event loop in a thread of its own, so that tests may call it from many threads."""
 
@@ -130,7 +145,8 @@ class Api:
             memory, self.storage, self.clock, self.secrets, RelayPolicy(PARTIES),
             collect, self.convert.convert,
         )  # fmt: skip
-        self.manage = self._manage()
+        self.tally = memory.tally
+        self.manage = self._manage(memory)
         self.pictures = PictureDecoder(children=1)  # begun when the first picture comes
         self.importer = ImportFeed(
             writer=self.storage.writer,
@@ -174,6 +190,9 @@ class Api:
             postback=Postback(self.storage.accounts, self.clock, self.convert.convert, b"p" * 32),
             upload=Upload(self.storage.media, self.pictures),
             preview=Preview(self.storage.catalogue, self.drawing, self.clock),
+            network=ManageNetwork(
+                self.storage.writer, self.storage.networks, self.clock, RUNNING, lambda: ()
+            ),
             redeem=Redeem(memory, self.storage, self.clock, self.secrets),
             books=books_of(self.storage, HeadSigner(b"s" * 32), self.clock, NETWORK_ZONE),
             decisions=self._decisions(memory),
@@ -197,7 +216,7 @@ class Api:
         )
         return Decisions(explain, CountRefusals(self.storage.stats, clock), replay)
 
-    def _manage(self) -> Manage:
+    def _manage(self, memory: Memory) -> Manage:
         storage = self.storage
         return Manage(
             writer=storage.writer,
@@ -216,6 +235,7 @@ class Api:
             media=storage.media,
             payments=storage.payments,
             pending=storage.pending,
+            key_calls=KeyCalls(storage.stats, memory.tally),
             clock=self.clock,
             mint_key=lambda: secrets.randbelow(2**63),
             mint_secret=lambda: secrets.token_urlsafe(32),
@@ -236,6 +256,11 @@ class Api:
 
     def clock(self) -> int:
         return self.now_ms
+
+    def report_counts(self) -> None:
+        """What a worker does each second."""
+        hour_ms = self.now_ms - self.now_ms % 3_600_000
+        self.storage.writer.commit(AddCounts(self.tally.take(hour_ms)))
 
     def close(self) -> None:
         self._wait(self._client.aclose())

@@ -11,6 +11,7 @@ from adserver.flows.manage.desk import Desk, Reach, ReceiptOf, Refused, Why
 from adserver.flows.manage.experiments import ManageExperiments
 from adserver.flows.manage.hooks import ManageHooks, NewHook
 from adserver.flows.manage.inventory import ManageInventory
+from adserver.flows.manage.key_calls import KeyCalls
 from adserver.flows.manage.keys import ManageKeys, NewKey
 from adserver.flows.manage.money import ManageMoney, OrderName, RefundWish
 from adserver.flows.manage.offers import Flaw, ManageOffers, Uploaded
@@ -40,6 +41,7 @@ from adserver.ports import (
 
 __all__ = [
     "Flaw",
+    "KeyCalls",
     "Manage",
     "NewHook",
     "NewKey",
@@ -78,6 +80,7 @@ class Manage:
         media: Media,
         payments: Payments,
         pending: Pending,
+        key_calls: KeyCalls,
         clock: Clock,
         mint_key: Callable[[], int],
         mint_secret: Callable[[], str],
@@ -103,6 +106,7 @@ class Manage:
             media=media,
             payments=payments,
             pending=pending,
+            key_calls=key_calls,
             clock=clock,
             mint_key=mint_key,
             mint_secret=mint_secret,
@@ -124,5 +128,4 @@ class Manage:
         self.conversions = ManageConversions(desk, self.accounts)
         self.money = ManageMoney(desk, self.accounts, self.campaigns)
         self.offers = ManageOffers(desk, self.accounts)
-        self.hooks = ManageHooks(desk, self.accounts)
-        self.keys = ManageKeys(desk)
+        self.hooks, self.keys = ManageHooks(desk, self.accounts), ManageKeys(desk)

@@ -12,6 +12,7 @@ from adserver.domain.campaign import Refusal
 from adserver.domain.experiment import Flaw as ExperimentFlaw
 from adserver.domain.product_set import SetRefusal
 from adserver.domain.retention import Retention
+from adserver.flows.manage.key_calls import KeyCalls
 from adserver.ports import (
     Accounts,
     Audiences,
@@ -75,6 +76,9 @@ class Why(StrEnum):
     TOO_MANY_LISTS = "too_many_lists"
     NOBODY_NAMED = "nobody_named"
     TIER_IS_OPERATORS = "tier_is_operators"
+    KEY_OVER = "key_over"
+    ALREADY_PAST = "already_past"
+    EVENTS_OF_WHOM = "events_of_whom"
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -125,6 +129,7 @@ class Desk:
     media: Media
     payments: Payments
     pending: Pending
+    key_calls: KeyCalls
     clock: Clock
     mint_key: Callable[[], int]
     mint_secret: Callable[[], str]

@@ -22,7 +22,6 @@ from adserver.web.console.visit import (
     without_session,
 )
 
-NETWORK_NAME = "adserver"
 HOME = "/console"
 SECOND_MS = 1_000
 
@@ -104,7 +103,7 @@ def speak(desk: CurrentDesk, visit: CurrentVisit, form: OwnForm) -> Response:
 def codes(desk: CurrentDesk, visit: CurrentVisit, form: OwnForm) -> Response:
     """Without a code: the secret to put into an app. With one: codes are asked for from now on."""
     user, secret = visit.signed_in.user, form.get("secret", "") or desk.login.start_codes()
-    link = totp_link(secret, user.email, NETWORK_NAME)
+    link = totp_link(secret, user.email, visit.network)
     if "code" not in form:
         return _account(visit, 200, secret=secret, link=link)
     confirmed = desk.login.confirm_codes(visit.signed_in, secret, form["code"])

@@ -41,21 +41,22 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """What frames a page: whose it is, the other accounts of its reader, and its neighbours."""
+    """What frames a page: the network, whose page it is, its reader's other accounts, and its neighbours."""
 
+    network: str
     account: str
     places: Sequence[Place]
     sections: Sequence[Section]
 
 
-def frame_of(accounts: Accounts, user: User, path: str, may: May, language: str) -> Frame:
+def frame_of(network: str, accounts: Accounts, user: User, path: str, may: May, language: str) -> Frame:
     """An operator, who has all accounts, finds them on a page of their own instead of in each page's head."""
     area, owner_id = _account_in(path)
     account, owner_key = "", read_id(_OWNERS[area], owner_id) if area in _OWNERS else None
     if owner_key is not None and may(*_AREA, owner_key=owner_key):
         account = _name(accounts, area, owner_key) or ""
     listed = [] if user.is_operator else places_of(accounts, user, may, language, path)
-    return Frame(account, listed, sections(path, may, language))
+    return Frame(network, account, listed, sections(path, may, language))
 
 
 def places_of(accounts: Accounts, user: User, may: May, language: str, path: str = "") -> list[Place]:
@@ -118,10 +119,14 @@ def _listed(area: str, language: str) -> Sequence[tuple[str, str, tuple[Role, ..
     listed: dict[str, Sequence[tuple[str, str, tuple[Role, ...]]]] = {
         "shop": [
             ("/campaigns", words("Campaigns"), _ADVERTISER),
+            ("/keys", words("API keys"), _WEBMASTER),
         ],
-        "publisher": [],
+        "publisher": [
+            ("/keys", words("API keys"), _PUBLISHER),
+        ],
         "network": [
             ("/users", words("Users"), _OPERATOR),
+            ("/keys", words("API keys"), _OPERATOR),
         ],
     }
     return listed[area]

@@ -8,10 +8,12 @@ from fastapi.responses import Response
 from adserver.domain.campaign import Advertiser
 from adserver.domain.slot import Publisher
 from adserver.domain.user import Flaw, Grant, Role, User
+from adserver.flows.network import Progress
 from adserver.flows.users import Invited, Why
 from adserver.ports import Accounts
 from adserver.web.console.navigation import Place, first_address, places_of
 from adserver.web.console.page import translations
+from adserver.web.console.start import START, check_names
 from adserver.web.console.visit import OPERATORS_ONLY, CurrentDesk, CurrentVisit, Desk, OwnForm, Visit, see
 
 ACCOUNTS_AT_ONCE = 500
@@ -35,12 +37,12 @@ def role_names(language: str) -> dict[str, str]:
 @router.get("")
 def home(desk: CurrentDesk, visit: CurrentVisit) -> Response:
     """The accounts that are the visitor's; where there is but one, its first page at once."""
-    user, words = visit.signed_in.user, role_names(visit.language)
+    user = visit.signed_in.user
     if not user.is_operator:
         places = places_of(desk.accounts, user, visit.may, visit.language)
         if len(places) == 1 and places[0].address is not None:
             return see(places[0].address)
-        return visit.page("home.html", places=places, roles=words)
+        return _home(visit, places, None)
     advertisers, publishers = _accounts(desk.accounts)
     named = [("shop", one.key, one.name, Role.ADVERTISER) for one in advertisers]
     named += [("publisher", one.key, one.name, Role.PUBLISHER) for one in publishers]
@@ -48,7 +50,18 @@ def home(desk: CurrentDesk, visit: CurrentVisit) -> Response:
         Place(name, role, first_address(area, key, visit.may, visit.language))
         for area, key, name, role in named
     ]
-    return visit.page("home.html", places=places, roles=words)
+    network = desk.network.network()
+    if not places and not network.version:
+        return see(START)  # an operator's first visit
+    return _home(visit, places, None if network.hides_checks else desk.network.progress())
+
+
+def _home(visit: Visit, places: list[Place], progress: Progress | None) -> Response:
+    """`progress` is that of an operator's network, as long as it is looked at."""
+    names = check_names(visit.language)
+    return visit.page(
+        "home.html", places=places, roles=role_names(visit.language), progress=progress, checks=names
+    )
 
 
 @router.get("/network/users", dependencies=[OPERATORS_ONLY])

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from adserver.web.console.page import language_of, page
@@ -38,6 +39,6 @@ async def _page(request: Request, status: int) -> Response:
     """After a fault nobody is looked up: what is broken may be the database."""
     visit = await someone(request) if status < FAULT else None
     if visit is not None:
-        return visit.page("trouble.html", status=status, code=status)
+        return await run_in_threadpool(visit.page, "trouble.html", status=status, code=status)
     language = language_of(None, request.headers.get("accept-language", ""))
     return page("trouble.html", language, status=status, code=status, visit=None)

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from adserver.domain.user import Grant, Role
 from adserver.flows.login import Login, SignedIn
 from adserver.flows.manage import Manage
+from adserver.flows.network import ManageNetwork
 from adserver.flows.users import ManageUsers
 from adserver.ports import Accounts, Clock
 from adserver.web.caller import Callers, read_head
@@ -22,6 +23,7 @@ from adserver.web.privacy_routes import is_own_form
 
 MOST_FORM_BYTES = 65_536
 LOGIN = "/console/login"
+UNNAMED = "adserver"  # a network whose operator has not told its name
 SESSION_SECONDS = 30 * 86_400
 
 
@@ -31,6 +33,7 @@ class Desk(msgspec.Struct, frozen=True):
     login: Login
     users: ManageUsers
     manage: Manage
+    network: ManageNetwork
     accounts: Accounts
     callers: Callers
     clock: Clock
@@ -44,6 +47,7 @@ class Visit(msgspec.Struct, frozen=True):
     language: str
     path: str
     accounts: Accounts
+    network: str
     done: str = ""  # what the form before has done, as `see` told this page
 
     def may(self, *roles: Role, owner_key: int | None = None) -> bool:
@@ -53,7 +57,7 @@ class Visit(msgspec.Struct, frozen=True):
 
     def page(self, template: str, *, status: int = 200, **words: object) -> Response:
         user = self.signed_in.user
-        frame = frame_of(self.accounts, user, self.path, self.may, self.language)
+        frame = frame_of(self.network, self.accounts, user, self.path, self.may, self.language)
         return page(template, self.language, status=status, visit=self, frame=frame, **words)
 
 
@@ -114,12 +118,17 @@ def without_session(answer: Response, request: Request) -> Response:
 async def someone(request: Request) -> Visit | None:
     """Who is logged in; None for nobody."""
     text = request.cookies.get(cookie_name(is_secure(request)), "")
-    signed_in = await run_in_threadpool(desk_of(request).login.who, text) if text else None
+    return await run_in_threadpool(_look_up, request, text) if text else None
+
+
+def _look_up(request: Request, text: str) -> Visit | None:
+    desk, done = desk_of(request), request.query_params.get("done", "")
+    signed_in = desk.login.who(text)
     if signed_in is None:
         return None
     language = language_of(signed_in.user.language, "")
-    accounts, done = desk_of(request).accounts, request.query_params.get("done", "")
-    return Visit(signed_in, language, request.url.path, accounts, done)
+    network = desk.network.network().name or UNNAMED
+    return Visit(signed_in, language, request.url.path, desk.accounts, network, done)
 
 
 async def _visit(request: Request) -> Visit:

@@ -32,6 +32,7 @@ from adserver.web.schemas.fields import (
     Currency,
     Domains,
     Flag,
+    GivenTime,
     LandingParams,
     Link,
     Name,
@@ -49,7 +50,7 @@ from adserver.web.schemas.peace import (
     show_cap,
     with_peace,
 )
-from adserver.writes import ApiKey, Scope
+from adserver.writes import Access, ApiKey, Scope
 
 Timezone = Annotated[str, Field(max_length=64, description="IANA zone", examples=["Europe/Paris"])]
 ValidationDays = Annotated[int, Field(strict=True, ge=0, le=90)]
@@ -309,6 +310,8 @@ class KeyDraft(Strict):
     name: Name
     scope: Scope
     owner_id: str | None = Field(default=None, description="the advertiser or publisher; none for operators")
+    access: Access = Field(default=Access.FULL, description="how much it may do of what its scope reaches")
+    expires_at: GivenTime | None = None
 
     @model_validator(mode="after")
     def _the_owner_is_of_the_scope(self) -> Self:
@@ -323,7 +326,15 @@ class KeyDraft(Strict):
         return None if prefix is None or self.owner_id is None else read_id(prefix, self.owner_id)
 
     def key(self) -> ApiKey:
-        return ApiKey(key=0, digest="", scope=self.scope, owner_key=self._owner_key(), name=self.name)
+        return ApiKey(
+            key=0,
+            digest="",
+            scope=self.scope,
+            owner_key=self._owner_key(),
+            name=self.name,
+            access=self.access,
+            expires_at_ms=self.expires_at,
+        )
 
 
 class KeyAnswer(Strict):
@@ -331,22 +342,32 @@ class KeyAnswer(Strict):
     name: str
     scope: Literal["operator", "advertiser", "publisher"]
     owner_id: str | None
+    access: Access
+    hint: str = Field(description="the first letters of its text")
     created_at: ShownTime
+    expires_at: ShownTime | None
     revoked_at: ShownTime | None
+    last_used_at: ShownTime | None = Field(
+        default=None, description="the hour of its last request; null where there was none in 90 days"
+    )
     secret: str | None = Field(
         default=None, description="the key's text; only in the first answer to its POST, kept nowhere"
     )
 
 
-def show_key(key: ApiKey) -> KeyAnswer:
+def show_key(key: ApiKey, last_used_ms: int | None = None) -> KeyAnswer:
     prefix = OWNER_PREFIX.get(key.scope)
     return KeyAnswer(
         id=write_id("key", key.key),
         name=key.name,
         scope=key.scope.value,
         owner_id=write_id(prefix, key.owner_key) if prefix and key.owner_key is not None else None,
+        access=key.access,
+        hint=key.hint,
         created_at=key.created_at_ms,
+        expires_at=key.expires_at_ms,
         revoked_at=key.revoked_at_ms,
+        last_used_at=last_used_ms,
     )
 
 

@@ -17,7 +17,7 @@ document.querySelector("header nav [aria-current=page]")?.scrollIntoView({ block
 document.addEventListener("click", async (event) => {
   const open = document.querySelector("details.switch[open]");
   if (open && !open.contains(event.target)) open.open = false;
-  const button = event.target.closest("[data-copy]");
+  const button = event.target.closest('[data-copy^="#"]');
   if (!button) return;
   const source = document.querySelector(button.dataset.copy);
   try {

@@ -1,0 +1,80 @@
+"""What advertisers do every day takes few clicks from log-in."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page
+
+from adserver.domain.user import Role
+from tests.browser.console_walk import PASSWORD, Person, demo_in, invited
+from tests.creatives.gallery import chromium
+from tests.running_demo import RunningDemo
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+EMAIL = "owner@shop.example"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
+    with demo_in(Path(tmp_path_factory.mktemp("demo"))) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="module")
+def owner(demo: RunningDemo) -> Iterator[Page]:
+    """Somebody with one account, who logs out."""
+    with chromium() as browser:
+        link = _advertiser(demo, browser)
+        owner = Person(browser, link)
+        owner.page.get_by_text("Log out").click()
+        yield owner.page
+        owner.leave()
+
+
+def _advertiser(demo: RunningDemo, browser: Browser) -> str:
+    operator = Person(browser, invited(demo, "operator@example.org"))
+    link = operator.invites(EMAIL, Role.ADVERTISER, demo.told["advertiser_id"])
+    operator.leave()
+    return link
+
+
+class Clicks:
+    """Counts from the page on which a log-in ends."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.count = 0
+        page.context.clear_cookies()
+        page.goto("/console/login")
+        page.fill("[name=email]", EMAIL)
+        page.fill("[name=password]", PASSWORD)
+        page.click("button.main")
+        page.wait_for_url("**/campaigns")
+
+    def click(self, place: Locator) -> None:
+        place.first.click()
+        self.count += 1
+
+    def row(self, name: str) -> Locator:
+        return self.page.locator(".campaigns li", has_text=name)
+
+
+def test_a_campaign_is_paused_in_one_click(demo: RunningDemo, owner: Page) -> None:
+    name = str(demo.campaign("cpc")["name"])
+    task = Clicks(owner)
+    task.click(task.row(name).get_by_text("Pause", exact=True))
+    task.row(name).get_by_text("Paused by you").wait_for()
+    assert (demo.campaign("cpc")["status"], task.count) == ("paused", 1)
+
+
+def test_a_budget_is_raised_in_two(demo: RunningDemo, owner: Page) -> None:
+    known = demo.campaign("cpm")
+    task = Clicks(owner)
+    row = task.row(str(known["name"]))
+    task.click(row.locator("summary"))
+    row.locator("[name=daily]").fill("2000")
+    task.click(row.locator(".row button.main"))
+    task.row(str(known["name"])).get_by_text("of €2,000.00").wait_for()
+    assert (demo.campaign("cpm")["daily_budget_micros"], task.count) == (2_000_000_000, 2)
