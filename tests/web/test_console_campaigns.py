@@ -103,6 +103,7 @@ def test_anothers_campaign_is_not_reached_through_ones_own_account(world: Visiti
     )
     answer = submit(owner, f"{campaigns(world)}/{theirs['id']}/resume")
     assert answer.status_code == 409
+    assert "There is no such thing." in words_of(answer.text)
     assert next(one for one in world.listed("/campaigns") if one["id"] == theirs["id"])["status"] == "draft"
 
 

@@ -16,7 +16,6 @@ from adserver.web.console.figures import BadAmount, amount_of, price, typed
 from adserver.web.console.owners import Id, reach_of, shop_of
 from adserver.web.console.page import translations
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Desk, Elsewhere, OwnForm, Visit, see
-from adserver.web.problems import PROBLEMS
 from adserver.writes import Result
 
 AT_ONCE = 500
@@ -100,8 +99,7 @@ def _page(advertiser: Advertiser, desk: Desk, visit: Visit, status: int, **words
     standings = desk.manage.campaigns.standings(found)
     lines = [_line(one, how, visit.language) for one, how in zip(found, standings, strict=True)]
     shop = write_id("adv", advertiser.key)
-    problem = PROBLEMS.get(str(words.get("no")))
-    told: dict[str, object] = {"no": None, "figure": "", "problem": problem}
+    told: dict[str, object] = {"no": None, "figure": ""}
     return visit.page(
         "campaigns.html", status=status, shop=shop, advertiser=advertiser, lines=lines, **(told | words)
     )

@@ -1,6 +1,6 @@
 """Templates become the console's pages, in the reader's language, under a policy without inline code."""
 
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from io import BytesIO
@@ -11,6 +11,8 @@ from babel.messages.pofile import read_po
 from babel.support import Translations
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from adserver.web.console.says import said
 
 LANGUAGES = {"en": "English", "fr": "Français", "it": "Italiano"}
 HEADERS = {
@@ -59,7 +61,8 @@ def _environment(language: str) -> Environment:
     )
     words: Any = environment
     words.install_gettext_translations(translations(language), newstyle=True)
-    environment.globals |= {"language": language, "languages": LANGUAGES}
+    in_words = partial(said, translations(language).gettext)
+    environment.globals |= {"language": language, "languages": LANGUAGES, "said": in_words}
     return environment
 
 
