@@ -19,6 +19,7 @@ FEED_PATH = re.compile(rf"{API}/advertisers/[^/]+/feeds/[^/]+/import")
 FILE_PATH = re.compile(
     rf"{API}/(?:advertisers/[^/]+/media|offer-pools/[^/]+/codes"
     r"|advertisers/[^/]+/suppression-lists/[^/]+/visitors)"
+    r"|/console/shop/[^/]+/conversions/file"
 )
 
 

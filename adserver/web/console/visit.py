@@ -8,6 +8,7 @@ import msgspec
 from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from adserver.domain.user import Grant, Role
 from adserver.flows.login import Login, SignedIn
@@ -20,6 +21,7 @@ from adserver.web.console.page import HEADERS, language_of, page
 from adserver.web.privacy_routes import is_own_form
 
 MOST_FORM_BYTES = 65_536
+MOST_FIELDS = 20  # beside a file
 LOGIN = "/console/login"
 SESSION_SECONDS = 30 * 86_400
 
@@ -148,12 +150,43 @@ OwnForm = Annotated[dict[str, str], Depends(_own_form)]
 
 async def _fields(request: Request) -> dict[str, str]:
     """The fields of a form, in UTF-8; nothing of one that is too large."""
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await _parts(request)
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > MOST_FORM_BYTES:
             return {}
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+async def _parts(request: Request) -> dict[str, str]:
+    """The fields of a form with a file in it, and the file's bytes as `bytes_of` reads them.
+
+    The gate bounds the whole.
+    """
+    reader = MultiPartParser(
+        request.headers,
+        request.stream(),
+        max_files=1,
+        max_fields=MOST_FIELDS,
+        max_part_size=MOST_FORM_BYTES,
+    )
+    try:
+        form = await reader.parse()
+    except MultiPartException:
+        return {}
+    fields = {
+        name: value if isinstance(value, str) else (await value.read()).decode("utf-8", "surrogateescape")
+        for name, value in form.multi_items()
+    }
+    await form.close()
+    return fields
+
+
+def bytes_of(text: str) -> bytes:
+    """A file that came in a form, as it was."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def see(address: str) -> Response:

@@ -118,11 +118,11 @@ def _rows(reader: "Reader", header: list[str]) -> Rows | BadFile:
             continue  # an empty line, as editors leave at the end
         if len(rows) == MOST_ROWS:
             return BadFile("too_many_rows", reader.line_num)
-        rows.append(_row(reader.line_num, header, cells))
+        rows.append(read_row(reader.line_num, header, cells))
     return rows
 
 
-def _row(line: int, header: list[str], cells: list[str]) -> Row | BadRow | Undecided:
+def read_row(line: int, header: Sequence[str], cells: Sequence[str]) -> Row | BadRow | Undecided:
     if len(cells) != len(header):
         return BadRow(line, "")
     named = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if name not in BESIDE}
