@@ -44,6 +44,7 @@ class Visit(msgspec.Struct, frozen=True):
     signed_in: SignedIn
     language: str
     path: str
+    done: str = ""  # what the form before has done, as `see` told this page
 
     def may(self, *roles: Role, owner_key: int | None = None) -> bool:
         """Whether one of the roles is theirs for an account; an operator has them all."""
@@ -116,7 +117,7 @@ async def someone(request: Request) -> Visit | None:
     if signed_in is None:
         return None
     language = language_of(signed_in.user.language, "")
-    return Visit(signed_in, language, request.url.path)
+    return Visit(signed_in, language, request.url.path, request.query_params.get("done", ""))
 
 
 async def _visit(request: Request) -> Visit:
@@ -189,8 +190,9 @@ def bytes_of(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def see(address: str) -> Response:
-    return RedirectResponse(address, 303, headers=HEADERS)
+def see(address: str, done: str = "") -> Response:
+    """Another page, which says what was `done` in the words of done.html."""
+    return RedirectResponse(f"{address}?done={done}" if done else address, 303, headers=HEADERS)
 
 
 def only(*roles: Role) -> Callable[[Visit], None]:
