@@ -7,14 +7,17 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from adserver.domain.identity import read_id
 from adserver.domain.statement import month_of, months_before
 from adserver.domain.user import Grant, Role
+from adserver.flows.seal import Seal
+from tests.domain.makers import DAY_MS
 from tests.shared_data import PROJECT
 from tests.web.billing import PRICE, Billed
 from tests.web.console import Figures, check_figures, enter, send, submit, words_of
@@ -49,7 +52,7 @@ def operator(world: Visiting) -> Browser:
 
 
 def this_month(world: Visiting) -> str:
-    return f"{datetime.fromtimestamp(world.server.clock() / 1000, UTC):%Y-%m}"
+    return f"{datetime.fromtimestamp(world.server.clock() / 1000, ZoneInfo('Europe/Paris')):%Y-%m}"
 
 
 def values(page: str) -> dict[str, int]:
@@ -196,9 +199,31 @@ def test_the_downloads_are_replayed_by_the_script_that_is_offered(
     assert subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, timeout=30).returncode == 1
 
 
-def test_the_script_is_the_one_of_the_documentation() -> None:
-    offered = (PROJECT / "adserver/web/templates/console/replay.txt").read_text()
+@pytest.mark.parametrize("name", ["replay", "signatures"])
+def test_a_script_is_the_one_of_the_documentation(owner: Browser, name: str) -> None:
+    offered = owner.ask("GET", f"/console/{name}.py").text
     assert f"```python\n{offered}```" in (PROJECT / "docs/proof.md").read_text()
+
+
+def test_a_sealed_day_is_shown_and_its_signature_holds(
+    world: Visiting, billed: Billed, owner: Browser, tmp_path: Path
+) -> None:
+    charge, server = billed.click(), world.server
+    Seal(world.storage.writer, world.storage.seals, server.signer, lambda: server.clock() + DAY_MS).run()
+    page = owner.ask("GET", f"{billed.shop}/proof?of={world.campaign}&charge={charge}").text
+    assert check_figures(world, page) >= 8
+    assert "their signature holds it" in page
+    for name, address in (
+        ("signatures.py", "/console/signatures.py"),
+        ("proof.json", f"{billed.shop}/proof/{world.campaign}/proof.json"),
+    ):
+        (tmp_path / name).write_bytes(owner.ask("GET", address).content)
+    command = [sys.executable, "signatures.py", "proof.json"]
+    done = subprocess.run(command, check=True, cwd=tmp_path, capture_output=True, timeout=30)
+    assert done.stdout.decode().startswith("1 signed days")
+    signed = owner.ask("GET", f"{billed.shop}/money/{this_month(world)}").text
+    assert json.loads((tmp_path / "proof.json").read_text())["heads"][0]["head"] in page
+    assert "as they were sealed" in signed
 
 
 def test_one_charge_is_checked_with_its_refund(world: Visiting, billed: Billed, owner: Browser) -> None:

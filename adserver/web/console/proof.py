@@ -27,7 +27,6 @@ DAYS_SHOWN = 14
 
 router = APIRouter(prefix="/console/shop/{shop}/proof", include_in_schema=False)
 scripts = APIRouter(prefix="/console", include_in_schema=False)
-REPLAY = (files("adserver.web") / "templates" / "console" / "replay.txt").read_text()
 Asked = Annotated[str, Query()]
 
 
@@ -70,10 +69,25 @@ def proof(
 
 
 @scripts.get("/replay.py")
-def script() -> Response:
+def replay() -> Response:
     """What recomputes a chain, for everybody."""
-    headers = {"Content-Disposition": 'attachment; filename="replay.py"', "X-Content-Type-Options": "nosniff"}
-    return Response(REPLAY, media_type="text/x-python; charset=utf-8", headers=headers)
+    return _script("replay")
+
+
+@scripts.get("/signatures.py")
+def signatures() -> Response:
+    """What checks the signatures of a proof, for everybody."""
+    return _script("signatures")
+
+
+def _script(name: str) -> Response:
+    """As the documentation has it; no .py file, since it is none of ours to import."""
+    body = (files("adserver.web") / "templates" / "console" / f"{name}.txt").read_bytes()
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}.py"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(body, media_type="text/x-python; charset=utf-8", headers=headers)
 
 
 @router.get("/{owner}/proof.json")
