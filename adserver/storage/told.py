@@ -63,7 +63,7 @@ _told = select(
     _seen(AdEvent.CLICK),
 ).where(_of_advertiser)
 _newest_first = (
-    _told.where(*_in_time, _place < _after)
+    _told.where(*_in_time, _place < _after, _once)
     .order_by(
         conversions.c.arrived_at_ms.desc(),
         conversions.c.conversion_key.desc(),
@@ -71,27 +71,28 @@ _newest_first = (
     )
     .limit(bindparam("most"))
 )
-_ALL = prepared(_newest_first.where(_once))
-_OF_STATE = prepared(_newest_first.where(conversions.c.state == bindparam("state")))
-# Those that approve themselves first come first; by the index of what is pending, however much is settled.
-_PENDING = prepared(
+ALL = prepared(_newest_first)
+OF_STATE = prepared(_newest_first.where(conversions.c.state == bindparam("state")))
+# Those that approve themselves first come first; by the index of what is pending, however much is settled,
+# since that of arrivals is of what is not superseded, which is not said here.
+PENDING = prepared(
     _told.where(
         *_in_time, _place > _after, conversions.c.state == literal_column(f"'{Result.PENDING.value}'")
     )
     .order_by(conversions.c.arrived_at_ms, conversions.c.conversion_key, conversions.c.by_server)
     .limit(bindparam("most"))
 )
-_ONE = prepared(_told.where(conversions.c.conversion_key == bindparam("conversion_key"), _once))
+ONE = prepared(_told.where(conversions.c.conversion_key == bindparam("conversion_key"), _once))
 
 
 def told(reader: Reader, advertiser_key: int, asked: Asked) -> list[Told]:
     """By arrival, newest first; what is pending oldest first."""
     if asked.key is not None:
-        rows = reader.rows(_ONE, {"advertiser_key": advertiser_key, "conversion_key": asked.key})
+        rows = reader.rows(ONE, {"advertiser_key": advertiser_key, "conversion_key": asked.key})
     else:
         pending = asked.state == Result.PENDING
         after = asked.after or (_EARLIEST if pending else _LATEST)
-        statement = _PENDING if pending else _OF_STATE if asked.state else _ALL
+        statement = PENDING if pending else OF_STATE if asked.state else ALL
         parameters = {
             "advertiser_key": advertiser_key,
             "from_ms": asked.from_ms,

@@ -1,6 +1,7 @@
 """Conversions in the console: approved and declined by hand or by file, and all of them with their fate."""
 
 import csv
+import html
 import io
 import re
 from collections.abc import Iterator
@@ -192,6 +193,22 @@ def test_every_figure_is_the_apis_and_what_is_reserved_the_ledgers(
     assert int(reserved) == billed.ledger()["pending"]
     assert check_figures(world, owner.ask("GET", f"{billed.shop}/conversions/all").text) >= 2
     assert check_figures(world, owner.ask("GET", f"{billed.shop}/conversions/all?state=taken").text) >= 2
+
+
+def test_more_than_a_page_of_them_go_on_where_the_page_before_ended(
+    world: Visiting, billed: Billed, owner: Browser
+) -> None:
+    made = {billed.order(f"P-{number}", 1_000) for number in range(55)}
+    seen: list[str] = []
+    address = f"{billed.shop}/conversions"
+    while address:
+        page = owner.ask("GET", address).text
+        assert check_figures(world, page) >= 3
+        seen += re.findall(r'name="pick-(cnv_\w+)"', page)
+        more = re.findall(r'class="button" href="([^"]+cursor[^"]+)"', page)
+        address = html.unescape(more[0]) if more else ""
+    assert made <= set(seen)
+    assert len(seen) == len(set(seen))
 
 
 PAGES = ["", "/all", "/waiting.csv"]

@@ -223,7 +223,7 @@ def test_a_sealed_day_is_shown_and_its_signature_holds(
     assert done.stdout.decode().startswith("1 signed days")
     signed = owner.ask("GET", f"{billed.shop}/money/{this_month(world)}").text
     assert json.loads((tmp_path / "proof.json").read_text())["heads"][0]["head"] in page
-    assert "as they were sealed" in signed
+    assert "as they were last sealed" in signed
 
 
 def test_one_charge_is_checked_with_its_refund(world: Visiting, billed: Billed, owner: Browser) -> None:
