@@ -68,7 +68,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 def world(api: Api) -> World:
     world = World(api)
     world.approvable, world.declinable = reserve(api, world), reserve(api, world)
-    sell(api, world, "R-7")
+    world.charge = sell(api, world, "R-7")
     world.experiment = api.make("/experiments", untried(api, world))["id"]
     world.untried = untried(api, world)
     api.storage.writer.commit(make_sample(at_ms=NOW_MS - DAY_MS))
@@ -226,6 +226,7 @@ def ask(api: Api, route: Route, of: World, key: str) -> Any:
         "pool_id": of.pool,
         "list_id": of.suppression_list,
         "conversion_id": of.approvable if path.endswith("/approve") else of.declinable,
+        "charge_id": of.charge,
         "key_id": "key_0000000000000",
         "month": "2026-11",
         "name": "320x50.gif",
