@@ -19,7 +19,6 @@ FEED_PATH = re.compile(rf"{API}/advertisers/[^/]+/feeds/[^/]+/import")
 FILE_PATH = re.compile(
     rf"{API}/(?:advertisers/[^/]+/media|offer-pools/[^/]+/codes"
     r"|advertisers/[^/]+/suppression-lists/[^/]+/visitors)"
-    r"|/console/shop/[^/]+/conversions/file"
 )
 
 

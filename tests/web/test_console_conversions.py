@@ -153,6 +153,19 @@ def test_a_bad_file_changes_nothing_and_says_why(billed: Billed, owner: Browser,
     assert 'role="alert"' in answer.text
 
 
+def test_a_file_that_is_too_large_is_refused_and_only_who_is_logged_in_sends_any(
+    world: Visiting, billed: Billed, owner: Browser
+) -> None:
+    assert send_file(owner, f"{billed.shop}/conversions/file", b"x" * 4_000_001).status_code == 413
+    too_many = "order_id,decision,reason\n" + "R,approve,\n" * 10_001
+    answer = send_file(owner, f"{billed.shop}/conversions/file", too_many.encode())
+    assert (answer.status_code, "10,000" in answer.text) == (422, True)
+    stranger = world.browser(**OWN)
+    files = {"file": ("a.csv", b"x")}
+    refused = stranger.ask("POST", "/console/login", data={"email": "owner@shop.example"}, files=files)
+    assert "owner@shop.example" not in refused.text
+
+
 def test_a_file_without_the_forms_token_is_not_read(billed: Billed, owner: Browser) -> None:
     one, path = billed.order("T-1"), f"{billed.shop}/conversions/file"
     content = f"conversion_id,decision,reason\n{one},approve,\n".encode()

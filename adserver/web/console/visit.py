@@ -1,6 +1,6 @@
 """Who looks at a page of the console: a session cookie becomes a Visit, and a form is known to be our own."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Annotated
 from urllib.parse import parse_qsl, quote
 
@@ -22,6 +22,7 @@ from adserver.web.console.page import HEADERS, language_of, page
 from adserver.web.privacy_routes import is_own_form
 
 MOST_FORM_BYTES = 65_536
+MOST_UPLOAD_BYTES = 4_000_000
 MOST_FIELDS = 20  # beside a file
 LOGIN = "/console/login"
 SESSION_SECONDS = 30 * 86_400
@@ -143,7 +144,11 @@ async def strangers_form(request: Request) -> dict[str, str]:
 
 
 async def _own_form(request: Request, visit: CurrentVisit) -> dict[str, str]:
-    fields = await strangers_form(request)
+    """Of somebody who is logged in; it may bring a file."""
+    if not is_own_form(request):
+        raise NotOurs
+    with_file = request.headers.get("content-type", "").startswith("multipart/form-data")
+    fields = await (_parts(request) if with_file else _fields(request))
     if fields.pop("token", "") != visit.signed_in.form_token:
         raise NotOurs
     return fields
@@ -153,26 +158,27 @@ StrangersForm = Annotated[dict[str, str], Depends(strangers_form)]
 OwnForm = Annotated[dict[str, str], Depends(_own_form)]
 
 
+async def _bounded(request: Request, most_bytes: int) -> AsyncGenerator[bytes, None]:
+    """The body as it comes, as long as it is not too large."""
+    seen = 0
+    async for part in request.stream():
+        seen += len(part)
+        if seen > most_bytes:
+            raise HTTPException(413)
+        yield part
+
+
 async def _fields(request: Request) -> dict[str, str]:
     """The fields of a form, in UTF-8."""
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return await _parts(request)
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_FORM_BYTES:
-            raise HTTPException(413)
+    body = b"".join([part async for part in _bounded(request, MOST_FORM_BYTES)])
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 async def _parts(request: Request) -> dict[str, str]:
-    """The fields of a form with a file in it, and the file's bytes as `bytes_of` reads them.
-
-    The gate bounds the whole.
-    """
+    """The fields of a form with a file in it, and the file's bytes as `bytes_of` reads them."""
     reader = MultiPartParser(
         request.headers,
-        request.stream(),
+        _bounded(request, MOST_UPLOAD_BYTES),
         max_files=1,
         max_fields=MOST_FIELDS,
         max_part_size=MOST_FORM_BYTES,
