@@ -15,6 +15,7 @@ OLDEST_SERVER_ORDER_MS = 7 * DAY_MS
 CLOCK_TOLERANCE_MS = 5 * 60_000
 MOST_UNVERIFIED_ORDERS = 5  # of browsers, for one ad: nobody reserves a budget away by inventing orders
 CANCELLED = "cancelled"  # why an order costs nothing that was taken back before it came
+LATEST_MS = 2**62
 LEAD_WINDOW_MS = 30 * DAY_MS  # leads without an id: one of a visitor in this time
 
 
@@ -68,6 +69,47 @@ class PendingConversion(msgspec.Struct, frozen=True, array_like=True):
     currency: str | None
     arrived_at_ms: int
     visitor_key: int
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True):
+    """An order or lead as its advertiser reads it: what became of it, by which ad, and what it cost.
+
+    `state` is "new" until it is attributed; the times are those of the ad it was credited to, where known.
+    """
+
+    key: int
+    by_server: bool
+    trusted: bool
+    event: EventName
+    state: str
+    reason: str
+    campaign_key: int
+    amount_micros: Micros
+    refunded_micros: Micros
+    value_micros: Micros | None
+    currency: str | None  # of the value
+    occurred_at_ms: int
+    arrived_at_ms: int
+    impression_ms: int | None
+    click_ms: int | None
+
+    @property
+    def place(self) -> "Place":
+        return self.arrived_at_ms, self.key, self.by_server
+
+
+Place = tuple[int, int, bool]  # of an order in a list by arrival
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """Which orders and leads are asked for: of a state, told in [from, to), or one by its key."""
+
+    state: str | None = None
+    from_ms: int = 0
+    to_ms: int = LATEST_MS
+    key: int | None = None
+    after: Place | None = None
+    limit: int
 
 
 def conversion_key(secret: bytes, advertiser_key: int, event: EventName, reference: str) -> int:

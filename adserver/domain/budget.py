@@ -71,6 +71,12 @@ def local_day(at_ms: int, timezone: str) -> int:
     return day_span(at_ms, timezone).day
 
 
+def days_span(first: date, last: date, timezone: str) -> tuple[int, int]:
+    """Local days as instants, the last one included: [start, end)."""
+    zone = ZoneInfo(timezone)
+    return _first_second(first, zone) * 1000, _first_second(last + timedelta(days=1), zone) * 1000
+
+
 def day_before(day: int) -> int:
     """The date before, both as yyyymmdd."""
     before = date(day // 10_000, day // 100 % 100, day % 100) - timedelta(days=1)

@@ -31,6 +31,15 @@ class DailyHead(msgspec.Struct, frozen=True, array_like=True):
     signature: bytes | None = None
 
 
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where a charge, or a refund of it, stands in the chain of its campaign."""
+
+    advertiser_key: int
+    campaign_key: int
+    entry: int
+    at_ms: int
+
+
 def shown_head(head: DailyHead, owner: str) -> dict[str, object]:
     """The head in the words that are signed; `owner` is the id of its campaign or account."""
     return {

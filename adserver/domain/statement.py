@@ -63,6 +63,14 @@ def months_until(at_ms: int, month: Month, timezone: str) -> list[Month]:
     return found
 
 
+def months_before(at_ms: int, month: Month, most: int, timezone: str) -> list[Month]:
+    """The month and those before it, newest first, back to the one that holds `at_ms`; at most so many."""
+    found = [month]
+    while at_ms < found[-1].start_ms and len(found) < most:
+        found.append(month_with(found[-1].start_ms - 1, timezone))
+    return found
+
+
 def _first_instant(year: int, number: int, timezone: str) -> int:
     noon = datetime(year, number, 1, 12, tzinfo=ZoneInfo(timezone))
     return day_span(int(noon.timestamp()) * 1000, timezone).start_ms

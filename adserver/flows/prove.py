@@ -37,6 +37,10 @@ class Prove:
     def public_key(self) -> bytes:
         return self._signer.public_key
 
+    def standing(self, owner_key: int) -> Standing:
+        """How the owner's balance and chain are now."""
+        return self._proofs.standing(owner_key)
+
     def proof(self, owner_key: int, since: int | None) -> Proof:
         """The newest signed heads, or those from a day (yyyymmdd) on."""
         if since is None:

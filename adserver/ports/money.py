@@ -6,7 +6,7 @@ from typing import Protocol
 from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.money import Micros
 from adserver.domain.payment import Payment, Refund
-from adserver.domain.proof import DailyHead, Standing
+from adserver.domain.proof import DailyHead, Place, Standing
 from adserver.domain.statement import CampaignSums, Line, Month, Origin, SlotSums, Tally, Unbilled
 
 
@@ -34,6 +34,7 @@ class Proofs(Protocol):
     def newest_heads(self, owner_key: int, limit: int) -> list[DailyHead]: ...
     def heads_between(self, owner_key: int, since: int, until: int, limit: int) -> list[DailyHead]: ...
     def entries(self, owner_key: int, after: int, until: int) -> list[bytes]: ...
+    def places(self, charge_id: int) -> list[Place]: ...
 
 
 class Seals(Protocol):

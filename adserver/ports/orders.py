@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from adserver.domain.attribution import PendingConversion
+from adserver.domain.attribution import Asked, PendingConversion, Told
 from adserver.domain.offer import Handed, OfferPool, Stock
 from adserver.writes import Conversion
 
@@ -28,8 +28,9 @@ class Offers(Protocol):
 
 
 class Pending(Protocol):
-    """Conversions that wait for the advertiser's word."""
+    """Conversions that wait for the advertiser's word, and what became of them all."""
 
+    def told(self, advertiser_key: int, asked: Asked) -> list[Told]: ...
     def reported(self, conversion_key: int) -> PendingConversion | None: ...
     def conversions(
         self, advertiser_key: int, until_ms: int, after: int, limit: int

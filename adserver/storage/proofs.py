@@ -2,11 +2,11 @@
 
 import heapq
 
-from sqlalchemy import BindParameter, bindparam, func, literal_column, select
+from sqlalchemy import BindParameter, bindparam, func, literal_column, select, union_all
 
 from adserver.domain.budget import WHOLE_LIFE
 from adserver.domain.chain import GENESIS, charge_entry, refund_entry
-from adserver.domain.proof import DailyHead, Standing
+from adserver.domain.proof import DailyHead, Place, Standing
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import budgets, campaigns, chain_notes, charges, daily_heads, refunds
 
@@ -82,6 +82,16 @@ _NOTES = prepared(
     )
     .order_by(chain_notes.c.entry)
 )
+_PLACES = prepared(
+    union_all(
+        *(
+            select(*(table.c[name] for name in Place.__struct_fields__)).where(
+                table.c.charge_id == bindparam("charge_id")
+            )
+            for table in (charges, refunds)
+        )
+    ).order_by("entry")
+)
 
 
 class SqliteProofs:
@@ -118,3 +128,7 @@ class SqliteProofs:
         given_back = ((row[0], refund_entry(*row)) for row in self._reader.rows(_REFUNDS, asked))
         noted = ((row[0], row[1]) for row in self._reader.rows(_NOTES, asked))
         return [body for _, body in heapq.merge(charged, given_back, noted)]
+
+    def places(self, charge_id: int) -> list[Place]:
+        """Of a charge and its refunds, in their order; nothing where there is no such charge."""
+        return [Place(*row) for row in self._reader.rows(_PLACES, {"charge_id": charge_id})]

@@ -3,12 +3,13 @@
 import msgspec
 from sqlalchemy import bindparam, literal_column, select, update
 
-from adserver.domain.attribution import PendingConversion
+from adserver.domain.attribution import Asked, PendingConversion, Told
 from adserver.domain.money import ZERO, Micros
 from adserver.storage.batch import Batch
 from adserver.storage.ledger import charge_id, take
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import conversions
+from adserver.storage.told import told
 from adserver.writes import AdRecord, Outcome, Result, SettleConversion
 
 _by_browser = conversions.c.by_server == literal_column("0")
@@ -83,6 +84,9 @@ class SqlitePending:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
+
+    def told(self, advertiser_key: int, asked: Asked) -> list[Told]:
+        return told(self._reader, advertiser_key, asked)
 
     def reported(self, conversion_key: int) -> PendingConversion | None:
         """What a browser reported, settled meanwhile or not."""

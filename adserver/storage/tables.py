@@ -313,6 +313,12 @@ Index(
     conversions.c.campaign_key,
     sqlite_where=conversions.c.visitor_key != 0,
 )
+Index(
+    "conversions_by_arrival",
+    conversions.c.advertiser_key,
+    conversions.c.arrived_at_ms,
+    sqlite_where=conversions.c.state != "superseded",
+)
 Index("conversions_by_age", conversions.c.arrived_at_ms, sqlite_where=conversions.c.visitor_key != 0)
 
 # Proof that a visitor was erased, by a digest that nobody can turn back into their cookie.

@@ -22,9 +22,9 @@ def cell(value: object) -> str | int:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def lines(rows: Iterable[Sequence[object]]) -> bytes:
+def lines(rows: Iterable[Sequence[object]], delimiter: str = ",") -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerows([cell(value) for value in row] for row in rows)
+    csv.writer(text, delimiter=delimiter).writerows([cell(value) for value in row] for row in rows)
     return text.getvalue().encode()
 
 

@@ -1,8 +1,11 @@
 """What a browser's order reserved is billed or set free, once, whatever is asked and however often."""
 
+import re
+
 import pytest
 
 from adserver.domain.money import Micros
+from adserver.storage import told
 from adserver.storage.audit import audit
 from adserver.storage.embedded import Storage
 from adserver.writes import Result, SettleConversion
@@ -100,3 +103,15 @@ def test_pending_orders_are_listed_with_what_they_reserve_until_settled(reserved
     assert reserved.pending.conversions(ADVERTISER, NOW_MS, -1, 10) == []
     assert reserved.pending.reported(100) is not None
     assert reserved.pending.reported(404) is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [(told.PENDING, "conversions_pending"), (told.OF_STATE, "conversions_by_arrival")],
+)
+def test_orders_are_listed_by_an_index_and_what_is_pending_by_its_own(
+    storage: Storage, statement: str, index: str
+) -> None:
+    names = dict.fromkeys(re.findall(r":(\w+)", statement), 1)
+    plan = [row[3] for row in storage.reader.rows(f"EXPLAIN QUERY PLAN {statement}", names)]
+    assert plan[0].startswith(f"SEARCH conversions USING INDEX {index}"), plan

@@ -402,6 +402,7 @@ class World:
         path = f"/advertisers/{self.advertiser}/products/{self.item}"
         assert api.call("PUT", path, product_body()).status_code == 200
         self.approvable = self.declinable = ""  # pending conversions, where a test has made some
+        self.charge = ""  # likewise
         self.experiment = ""  # likewise; and what another would be made of
         self.untried: dict[str, object] = {}
         self.approvable_import = self.rejectable_import = ("", "")  # likewise: a feed, its import that waits

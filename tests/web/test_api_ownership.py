@@ -76,7 +76,7 @@ def full_world(api: Api) -> World:
     """One in which every route finds something."""
     world = World(api)
     world.approvable, world.declinable = reserve(api, world), reserve(api, world)
-    sell(api, world, "R-7")
+    world.charge = sell(api, world, "R-7")
     world.experiment = api.make("/experiments", untried(api, world))["id"]
     world.untried = untried(api, world)
     api.storage.writer.commit(make_sample(at_ms=NOW_MS - DAY_MS))
@@ -235,6 +235,7 @@ def ask(api: Api, route: Route, of: World, key: str) -> Any:
         "pool_id": of.pool,
         "list_id": of.suppression_list,
         "conversion_id": of.approvable if path.endswith("/approve") else of.declinable,
+        "charge_id": of.charge,
         "key_id": "key_0000000000000",
         "month": "2026-11",
         "name": "320x50.gif",

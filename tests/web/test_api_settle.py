@@ -83,6 +83,17 @@ def test_a_file_settles_by_the_shops_own_ids(api: Api, world: World) -> None:
     assert standing(api, world) == (1_000, 0)
 
 
+def test_a_spreadsheets_file_is_read_with_its_semicolons_and_what_is_undecided_waits(
+    api: Api, world: World
+) -> None:
+    good, bad, waits = (reserve(api, world) for _ in range(3))
+    head = "conversion_id;decision;reason;campaign;kind;value;value_currency;cost;clicked;arrived;approves_itself"
+    rows = [f"{good};Approve;;a;b;1,5;EUR;2;c;d;e", f"{bad};decline;sent back;;;;;;;;", f"{waits};;;;;;;;;;"]
+    response = send(api, world, "\r\n".join([head, *rows, ";;;;;;;;;;"]))
+    assert results(response) == [(2, "taken"), (3, "declined"), (4, "undecided")]
+    assert standing(api, world) == (1_000, 1_000)
+
+
 def test_each_row_that_cannot_be_settled_says_why_and_the_others_are(api: Api, world: World) -> None:
     done, waits = reserve(api, world), reserve(api, world)
     key = world.advertiser_key
@@ -128,7 +139,7 @@ def test_each_row_that_cannot_be_settled_says_why_and_the_others_are(api: Api, w
         "conversion_id,decision,reason,reason\n",
         "conversion_id,decision,reason,note\n",
         "Conversion_id,decision,reason\n",
-        "conversion_id;decision;reason\n",
+        "conversion_id|decision|reason\n",
         b"conversion_id,decision,reason\n\xff\xfe",
         'conversion_id,decision,reason\n"open,approve,\n',
         'conversion_id,decision,reason\n"a"b,approve,\n',

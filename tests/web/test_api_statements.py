@@ -324,3 +324,33 @@ def test_a_statement_carries_the_signed_days_of_its_month(api: Api, booked: Worl
     assert (head, told["public_key"]) == (proven, get(api, "/proof-key")["public_key"])
     assert told["campaigns"][0]["head"]["day"] == head["day"] == 20261217
     assert get(api, advertisers(booked, "2026-11"))["heads"] == []
+
+
+def test_one_charge_is_told_with_its_refund_its_entries_and_the_head_that_holds_them(
+    api: Api, booked: World
+) -> None:
+    charge_id = write_id("chg", 1 << 2 | 2)
+    path = f"/advertisers/{booked.advertiser}/charges/{charge_id}"
+    told = get(api, path, booked.advertiser_key)
+    assert [(line["kind"], line["amount_micros"]) for line in told["lines"]] == [
+        ("charge", 25 * CENT),
+        ("refund", 5 * CENT),
+    ]
+    assert told["head"] is None
+    Seal(api.storage.writer, api.storage.seals, HeadSigner(b"s" * 32), api.clock).run()
+    told = get(api, path, booked.advertiser_key)
+    export = api.call("GET", f"/campaigns/{booked.campaign}/entries", params={"format": "ndjson"})
+    chain = export.text.splitlines()
+    assert told["entries"] == [chain[line["entry"] - 1] for line in told["lines"]]
+    proof = get(api, f"/campaigns/{booked.campaign}/proof")
+    assert told["head"] == proof["heads"][0]
+
+
+def test_anothers_charge_does_not_exist(api: Api, booked: World) -> None:
+    other = World(api, "B")
+    charge_id = write_id("chg", 1 << 2 | 2)
+    for owner, key in ((other.advertiser, other.advertiser_key), (other.advertiser, None)):
+        answer = api.call("GET", f"/advertisers/{owner}/charges/{charge_id}", key=key)
+        assert answer.status_code == 404
+    for odd in ("chg_0000000000000", "nonsense"):
+        assert api.call("GET", f"/advertisers/{booked.advertiser}/charges/{odd}").status_code == 404

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from adserver.domain.attribution import PendingConversion, conversion_key
+from adserver.domain.attribution import Asked, PendingConversion, Told, conversion_key
 from adserver.domain.visitor import DAY_MS
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, Refused, Why
@@ -41,6 +41,17 @@ class ManageConversions:
         if isinstance(owner, Refused):
             return owner
         return self._desk.pending.conversions(advertiser_key, self._desk.clock(), after, limit)
+
+    def told(self, reach: Reach, advertiser_key: int, asked: Asked) -> list[Told] | Refused:
+        """The advertiser's orders and leads, whoever told them, and what became of each."""
+        owner = self._accounts.advertiser(reach, advertiser_key)
+        if isinstance(owner, Refused):
+            return owner
+        return self._desk.pending.told(advertiser_key, asked)
+
+    def key_of(self, advertiser_key: int, event: EventName, reference: str) -> int:
+        """Of an order or lead, by the name that its shop gave it."""
+        return conversion_key(self._desk.order_secret, advertiser_key, event, reference)
 
     def settle(self, reach: Reach, key: int, *, approve: bool, reason: str) -> PendingConversion | Refused:
         """Bill a pending conversion, or set its reserve free."""
@@ -86,7 +97,7 @@ class ManageConversions:
         """Of a browser's order that is this advertiser's."""
         key = wish.conversion_key
         if key is None:
-            key = conversion_key(self._desk.order_secret, advertiser_key, wish.event, wish.reference)
+            key = self.key_of(advertiser_key, wish.event, wish.reference)
         found = self._desk.pending.reported(key)
         return key if found is not None and found.advertiser_key == advertiser_key else None
 

@@ -1,6 +1,11 @@
 """Statements of a month: an advertiser's, down to the event, and a publisher's payout."""
 
-from adserver.flows.statement.advertiser import AdvertiserStatement, AdvertiserStatements, CampaignPart
+from adserver.flows.statement.advertiser import (
+    AdvertiserStatement,
+    AdvertiserStatements,
+    CampaignPart,
+    ProvenCharge,
+)
 from adserver.flows.statement.named import NamedLine, Ports
 from adserver.flows.statement.publisher import (
     PayoutTotal,
@@ -16,6 +21,7 @@ __all__ = [
     "NamedLine",
     "PayoutTotal",
     "Ports",
+    "ProvenCharge",
     "PublisherStatement",
     "PublisherStatements",
     "SlotPart",

@@ -5,17 +5,20 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from adserver.domain.budget import day_span
 from adserver.domain.campaign import Advertiser
 from adserver.domain.money import Micros
 from adserver.domain.payment import Payment
 from adserver.domain.proof import DailyHead
-from adserver.domain.statement import CampaignSums, Line, Month, Sums, Tally, month_of, total
+from adserver.domain.proof import Place as ChainPlace
+from adserver.domain.statement import CampaignSums, Line, Month, Sums, Tally, month_of, month_with, total
 from adserver.flows.statement.named import NamedLine, Names, Ports
 from adserver.ports import Clock, Proofs, Statements
 
 CAMPAIGNS_AT_ONCE = 200
 LINES_AT_ONCE = 500
 MOST_HEADS = 31  # of a month
+LAST_DAY = 99_991_231
 
 Place = tuple[int, int]  # a campaign's key and an entry of its chain
 FIRST: Place = (-1, 0)
@@ -40,6 +43,17 @@ class AdvertiserStatement(msgspec.Struct, frozen=True):
     deposits: list[Payment]
     balance: Micros | None  # deposits less what was charged, at the month's end; of prepaid accounts
     heads: list[DailyHead]
+
+
+class ProvenCharge(msgspec.Struct, frozen=True):
+    """A charge and its refunds: each as a line of a statement, and as it stands in the chain.
+
+    `head` is the first signed one that holds them all; None while no such day is sealed.
+    """
+
+    lines: list[NamedLine]
+    entries: list[bytes]
+    head: DailyHead | None
 
 
 class AdvertiserStatements:
@@ -81,6 +95,26 @@ class AdvertiserStatements:
         shown = lines[:limit]
         place = (shown[-1].campaign_key, shown[-1].entry) if len(lines) > limit else None
         return names.lines(shown, month, ZoneInfo(advertiser.timezone)), place
+
+    def charge(self, advertiser: Advertiser, charge_id: int) -> ProvenCharge | None:
+        """One charge of the account with all that proves it."""
+        places = self._proofs.places(charge_id)
+        if not places or places[0].advertiser_key != advertiser.key:
+            return None
+        names, zone = Names(self._names), ZoneInfo(advertiser.timezone)
+        lines, entries = [], []
+        for place in places:
+            month = month_with(place.at_ms, advertiser.timezone)
+            line = self._statements.lines(place.campaign_key, month, place.entry - 1, 1)
+            lines += names.lines(line, month, zone)
+            entries += self._proofs.entries(place.campaign_key, place.entry - 1, place.entry)
+        return ProvenCharge(lines, entries, self._head_over(places[-1]))
+
+    def _head_over(self, place: ChainPlace) -> DailyHead | None:
+        """What an approval books later than its day is in the head of a few days after, at the most."""
+        since = day_span(place.at_ms, "UTC").day
+        heads = self._proofs.heads_between(place.campaign_key, since, LAST_DAY, MOST_HEADS)
+        return next((head for head in heads if head.entries >= place.entry), None)
 
     def pieces(self, advertiser: Advertiser, year: int, number: int) -> Iterator[list[NamedLine]]:
         """All lines of the month, a piece at a time."""

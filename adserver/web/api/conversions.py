@@ -1,6 +1,5 @@
 """/api/v1/conversions: orders told by the advertiser's own server, and its word on those of browsers."""
 
-from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -9,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from adserver.domain.attribution import may_have_occurred
 from adserver.flows.convert import credited
-from adserver.flows.manage import Manage, Refused, Settled
+from adserver.flows.manage import Manage, Refused
 from adserver.web.api.answers import Page, each, found, key_from, known, page, problems
 from adserver.web.auth import ADVERTISERS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentFlows, CurrentManage
@@ -31,13 +30,11 @@ from adserver.web.schemas.conversions import (
 )
 from adserver.web.schemas.settlements import (
     BadFile,
-    BadRow,
     FileAnswer,
-    Row,
-    RowAnswer,
     SettleQuery,
+    answer_rows,
     read_rows,
-    show_rows,
+    wishes_of,
 )
 from adserver.writes import Answered, Outcome, Receipt
 
@@ -108,15 +105,8 @@ def _settle_file(manage: Manage, caller: Caller, advertiser_key: int, body: byte
     rows = read_rows(body)
     if isinstance(rows, BadFile):
         raise Problem(rows.code, line=rows.line)
-    wishes = [row.wish for row in rows if isinstance(row, Row)]
-    settled = iter(found(manage.conversions.settle_many(caller.reach, advertiser_key, wishes)))
-    return answer(show_rows([_row(row, settled) for row in rows]))
-
-
-def _row(row: Row | BadRow, settled: Iterator[Settled]) -> RowAnswer:
-    if isinstance(row, BadRow):
-        return RowAnswer(line=row.line, result="bad_row", column=row.column or None)
-    return RowAnswer(line=row.line, result=next(settled).value)
+    settled = found(manage.conversions.settle_many(caller.reach, advertiser_key, wishes_of(rows)))
+    return answer(answer_rows(rows, settled))
 
 
 @router.get("", response_model=Page[PendingAnswer], responses=problems())

@@ -102,14 +102,14 @@ def _proof(flows: Flows, key: int, owner: str, currency: str, asked: ProofQuery)
 
 def _entries(flows: Flows, key: int, owner: str, asked: EntriesQuery) -> Response:
     if asked.format == "ndjson":
-        return _export(flows, key, owner)
+        return export_of(flows, key, owner)
     entries, until = flows.books.prove.entries(key, asked.cursor, asked.limit)
     cursor = b"null" if until is None else b'"%s"' % write_id("cur", until).encode()
     body = b'{"items":[%s],"next_cursor":%s}' % (b",".join(entries), cursor)
     return Response(body, media_type="application/json")
 
 
-def _export(flows: Flows, key: int, owner: str) -> Response:
+def export_of(flows: Flows, key: int, owner: str) -> StreamingResponse:
     """The chain as it stands now, and in the headers the head that it must come to."""
     export = flows.books.prove.export(key)
 

@@ -17,6 +17,7 @@ from adserver.web.once import answer
 from adserver.web.problems import Problem
 from adserver.web.schemas.statements import (
     CampaignRow,
+    ChargeAnswer,
     LineAnswer,
     Lines,
     LinesQuery,
@@ -29,6 +30,7 @@ from adserver.web.schemas.statements import (
     line_places,
     payout_line_places,
     read_place,
+    show_charge,
     show_line,
     show_payout,
     show_payout_line,
@@ -99,6 +101,21 @@ def list_statement_lines(
     after = read_place(asked.cursor, line_places, FIRST)
     lines, place = statements.page(advertiser, year, number, after, asked.limit)
     return answer(Lines[LineAnswer](items=list(map(show_line, lines)), next_cursor=write_place(place)))
+
+
+@router.get(
+    "/advertisers/{advertiser_id}/charges/{charge_id}",
+    response_model=ChargeAnswer,
+    responses=problems(),
+    dependencies=[ADVERTISERS_ONLY],
+)
+def get_charge(advertiser_id: str, charge_id: str, flows: CurrentFlows, caller: CurrentCaller) -> Response:
+    """One charge with its refunds: what it came from, its entries in the chain, the head that holds them."""
+    advertiser = _advertiser(flows, caller, advertiser_id)
+    proven = flows.books.advertisers.charge(advertiser, key_from("chg", charge_id))
+    if proven is None:
+        raise Problem("not_found")
+    return answer(show_charge(proven))
 
 
 @router.get(_OF_PUBLISHER, response_model=PayoutAnswer, responses=problems(), dependencies=[PUBLISHERS_ONLY])

@@ -1,7 +1,7 @@
 """Numbers, money and times as a page writes them, and money as people type it."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -46,6 +46,12 @@ def moment(at_ms: int, timezone: str, language: str) -> str:
 def day(at_ms: int, timezone: str, language: str) -> str:
     at = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(timezone))
     return format_date(at.date(), "medium", locale=locale_for(language))
+
+
+def date_of(yyyymmdd: int, language: str) -> str:
+    """A date that is kept as a number."""
+    found = date(yyyymmdd // 10_000, yyyymmdd // 100 % 100, yyyymmdd % 100)
+    return format_date(found, "medium", locale=locale_for(language))
 
 
 def amount_of(text: str, language: str) -> Micros | None:

@@ -1,6 +1,6 @@
 """Who looks at a page of the console: a session cookie becomes a Visit, and a form is known to be our own."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Annotated
 from urllib.parse import parse_qsl, quote
 
@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from adserver.domain.user import Grant, Role
 from adserver.flows.login import Login, SignedIn
@@ -22,6 +23,8 @@ from adserver.web.console.page import HEADERS, language_of, page
 from adserver.web.privacy_routes import is_own_form
 
 MOST_FORM_BYTES = 65_536
+MOST_UPLOAD_BYTES = 4_000_000
+MOST_FIELDS = 20  # beside a file
 LOGIN = "/console/login"
 UNNAMED = "adserver"  # a network whose operator has not told its name
 SESSION_SECONDS = 30 * 86_400
@@ -150,7 +153,11 @@ async def strangers_form(request: Request) -> dict[str, str]:
 
 
 async def _own_form(request: Request, visit: CurrentVisit) -> dict[str, str]:
-    fields = await strangers_form(request)
+    """Of somebody who is logged in; it may bring a file."""
+    if not is_own_form(request):
+        raise NotOurs
+    with_file = request.headers.get("content-type", "").startswith("multipart/form-data")
+    fields = await (_parts(request) if with_file else _fields(request))
     if fields.pop("token", "") != visit.signed_in.form_token:
         raise NotOurs
     return fields
@@ -160,14 +167,46 @@ StrangersForm = Annotated[dict[str, str], Depends(strangers_form)]
 OwnForm = Annotated[dict[str, str], Depends(_own_form)]
 
 
+async def _bounded(request: Request, most_bytes: int) -> AsyncGenerator[bytes, None]:
+    """The body as it comes, as long as it is not too large."""
+    seen = 0
+    async for part in request.stream():
+        seen += len(part)
+        if seen > most_bytes:
+            raise HTTPException(413)
+        yield part
+
+
 async def _fields(request: Request) -> dict[str, str]:
     """The fields of a form, in UTF-8."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_FORM_BYTES:
-            raise HTTPException(413)
+    body = b"".join([part async for part in _bounded(request, MOST_FORM_BYTES)])
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+async def _parts(request: Request) -> dict[str, str]:
+    """The fields of a form with a file in it, and the file's bytes as `bytes_of` reads them."""
+    reader = MultiPartParser(
+        request.headers,
+        _bounded(request, MOST_UPLOAD_BYTES),
+        max_files=1,
+        max_fields=MOST_FIELDS,
+        max_part_size=MOST_FORM_BYTES,
+    )
+    try:
+        form = await reader.parse()
+    except MultiPartException:
+        return {}
+    fields = {
+        name: value if isinstance(value, str) else (await value.read()).decode("utf-8", "surrogateescape")
+        for name, value in form.multi_items()
+    }
+    await form.close()
+    return fields
+
+
+def bytes_of(text: str) -> bytes:
+    """A file that came in a form, as it was."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def see(address: str, done: str = "") -> Response:

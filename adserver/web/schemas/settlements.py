@@ -2,12 +2,13 @@
 
 import csv
 import io
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import msgspec
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from adserver.flows.manage import Wish
+from adserver.flows.manage import Settled, Wish
 from adserver.web.schemas.campaigns import ConversionEvent
 from adserver.web.schemas.conversions import Reference
 from adserver.web.schemas.fields import AdvertiserId, ConversionId, Reason, Strict
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 10_000
 _NEEDED = {"decision", "reason"}
+# What stands beside the decision in the file that is downloaded, to decide by; nobody reads it again.
+BESIDE = ("campaign", "kind", "value", "value_currency", "cost", "clicked", "arrived", "approves_itself")
 _HEADERS = (
     _NEEDED | {"conversion_id"},
     _NEEDED | {"order_id"},
@@ -39,9 +42,22 @@ class BadRow(msgspec.Struct, frozen=True):
     column: str
 
 
+class Undecided(msgspec.Struct, frozen=True):
+    """A row whose decision was left empty: it waits still."""
+
+    line: int
+
+
 class Row(msgspec.Struct, frozen=True):
     line: int
     wish: Wish
+
+
+Rows = list[Row | BadRow | Undecided]
+
+
+def _lower(given: object) -> object:
+    return given.lower() if isinstance(given, str) else given
 
 
 def _none_if_empty(given: object) -> object:
@@ -58,7 +74,7 @@ class _RowBody(Strict):
     event: Annotated[ConversionEvent, BeforeValidator(lambda given: given or EventName.PURCHASE)] = (
         EventName.PURCHASE
     )
-    decision: Literal["approve", "decline"]
+    decision: Annotated[Literal["approve", "decline"], BeforeValidator(_lower)]
     reason: Annotated[Reason | None, BeforeValidator(_none_if_empty)]
 
     @model_validator(mode="after")
@@ -77,37 +93,41 @@ class _RowBody(Strict):
         )
 
 
-def read_rows(body: bytes) -> list[Row | BadRow] | BadFile:
+def read_rows(body: bytes) -> Rows | BadFile:
     """Each row with its line, or what is wrong with it; BadFile where the file itself cannot be read."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         return BadFile("bad_csv", 1)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    head = text.partition("\n")[0]
+    delimiter = ";" if ";" in head and "," not in head else ","  # as spreadsheets of half of Europe write it
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
-        if set(header) not in _HEADERS or len(set(header)) < len(header):
+        if set(header) - set(BESIDE) not in _HEADERS or len(set(header)) < len(header):
             return BadFile("bad_csv", 1)
         return _rows(reader, header)
     except csv.Error:
         return BadFile("bad_csv", reader.line_num)
 
 
-def _rows(reader: "Reader", header: list[str]) -> list[Row | BadRow] | BadFile:
-    rows: list[Row | BadRow] = []
+def _rows(reader: "Reader", header: list[str]) -> Rows | BadFile:
+    rows: Rows = []
     for cells in reader:
-        if not cells:
+        if not any(cells):
             continue  # an empty line, as editors leave at the end
         if len(rows) == MOST_ROWS:
             return BadFile("too_many_rows", reader.line_num)
-        rows.append(_row(reader.line_num, header, cells))
+        rows.append(read_row(reader.line_num, header, cells))
     return rows
 
 
-def _row(line: int, header: list[str], cells: list[str]) -> Row | BadRow:
+def read_row(line: int, header: Sequence[str], cells: Sequence[str]) -> Row | BadRow | Undecided:
     if len(cells) != len(header):
         return BadRow(line, "")
-    named = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+    named = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if name not in BESIDE}
+    if not named["decision"]:
+        return Undecided(line)
     try:
         return Row(line, _RowBody.model_validate(named).wish())
     except ValidationError as error:
@@ -119,13 +139,31 @@ class RowAnswer(Strict):
     """What became of one row; `bad_row` says in `column` what is wrong, if it is one column."""
 
     line: int = Field(description="of the file, where the row ends; the header is line 1")
-    result: Literal["taken", "declined", "not_pending", "not_found", "bad_row", "unrecorded"]
+    result: Literal["taken", "declined", "undecided", "not_pending", "not_found", "bad_row", "unrecorded"]
     column: str | None = None
 
 
 class FileAnswer(Strict):
     rows: list[RowAnswer]
     counts: dict[str, int] = Field(description="how often each result came up")
+
+
+def wishes_of(rows: Rows) -> list[Wish]:
+    return [row.wish for row in rows if isinstance(row, Row)]
+
+
+def answer_rows(rows: Rows, settled: Sequence[Settled]) -> "FileAnswer":
+    """What became of each row; `settled` are the outcomes of the wishes in their order."""
+    outcomes = iter(settled)
+    return show_rows([_answer_row(row, outcomes) for row in rows])
+
+
+def _answer_row(row: Row | BadRow | Undecided, outcomes: Iterator[Settled]) -> RowAnswer:
+    if isinstance(row, BadRow):
+        return RowAnswer(line=row.line, result="bad_row", column=row.column or None)
+    if isinstance(row, Undecided):
+        return RowAnswer(line=row.line, result="undecided")
+    return RowAnswer.model_validate({"line": row.line, "result": next(outcomes).value})
 
 
 def show_rows(rows: list[RowAnswer]) -> FileAnswer:

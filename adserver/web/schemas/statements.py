@@ -18,6 +18,7 @@ from adserver.flows.statement import (
     CampaignPart,
     NamedLine,
     PayoutTotal,
+    ProvenCharge,
     PublisherStatement,
     SlotPart,
 )
@@ -259,6 +260,24 @@ def _audience_id(key: int) -> str | None:
     if key == CONTEXTUAL:
         return "contextual"
     return write_id("aud", key) if key else None
+
+
+class ChargeAnswer(Strict):
+    """A charge and then its refunds; `entries` are the very texts that the chain's digests are of."""
+
+    lines: list[LineAnswer]
+    entries: list[str]
+    head: HeadAnswer | None = Field(
+        description="the campaign's first signed head that holds them; null until such a day is sealed"
+    )
+
+
+def show_charge(proven: ProvenCharge) -> ChargeAnswer:
+    return ChargeAnswer(
+        lines=[show_line(line) for line in proven.lines],
+        entries=[entry.decode() for entry in proven.entries],
+        head=show_head(proven.head) if proven.head else None,
+    )
 
 
 # ---- a publisher's month ----
