@@ -1,6 +1,7 @@
 """Statements of a month: an advertiser's, down to the event, and a publisher's payout."""
 
 from adserver.flows.statement.advertiser import AdvertiserStatement, AdvertiserStatements, CampaignPart
+from adserver.flows.statement.earnings import Earnings, PublisherMonth, SlotMonth
 from adserver.flows.statement.named import NamedLine, Ports
 from adserver.flows.statement.publisher import (
     PayoutTotal,
@@ -13,10 +14,13 @@ __all__ = [
     "AdvertiserStatement",
     "AdvertiserStatements",
     "CampaignPart",
+    "Earnings",
     "NamedLine",
     "PayoutTotal",
     "Ports",
+    "PublisherMonth",
     "PublisherStatement",
     "PublisherStatements",
+    "SlotMonth",
     "SlotPart",
 ]

@@ -58,7 +58,7 @@ async def get_preview(
     shown = await run_in_threadpool(_shown, flows, caller, creative_id, wish)
     try:
         return await anyio.to_thread.run_sync(
-            _drawn, flows.preview, shown, format_name, kind, limiter=flows.preview_turns
+            drawn, flows.preview, shown, format_name, kind, limiter=flows.preview_turns
         )
     except FrameNotDrawn:
         raise Problem("not_drawn") from None
@@ -73,7 +73,8 @@ def _shown(flows: Flows, caller: Caller, creative_id: str, wish: PreviewWish) ->
     return shown
 
 
-def _drawn(preview: Preview, shown: Shown, format_name: str, kind: str) -> Response:
+def drawn(preview: Preview, shown: Shown, format_name: str, kind: str) -> Response:
+    """In one size, or as the sheet of all where the size is none."""
     if format_name not in FORMATS:
         return Response(preview.sheet(shown), media_type="image/png")
     format_ = FORMATS[format_name]

@@ -50,8 +50,13 @@ def _listed(area: str, language: str) -> Sequence[tuple[str, str, tuple[Role, ..
         "shop": [
             ("/campaigns", words("Campaigns"), _ADVERTISER),
         ],
-        "publisher": [],
+        "publisher": [
+            ("/sites", words("Sites and slots"), _PUBLISHER),
+            ("/earnings", words("Earnings"), _PUBLISHER),
+            ("/approvals", words("Approvals"), _PUBLISHER),
+        ],
         "network": [
+            ("/approvals", words("Approvals"), _OPERATOR),
             ("/users", words("Users"), _OPERATOR),
         ],
     }

@@ -57,7 +57,7 @@ def home(desk: CurrentDesk, visit: CurrentVisit) -> Response:
         or (visit.signed_in.user.is_operator and role is Role.ADVERTISER)
     ]
     places += [
-        Place(one.name, Role.PUBLISHER, None)
+        Place(one.name, Role.PUBLISHER, f"/console/publisher/{write_id('pub', one.key)}/sites")
         for one in publishers
         if visit.may(Role.PUBLISHER, owner_key=one.key)
     ]
