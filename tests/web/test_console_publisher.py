@@ -281,7 +281,7 @@ def test_an_advertisers_ad_is_looked_at_as_it_is_shown(world: Visiting, owner: B
         "GET", f"/api/v1/publishers/{publisher}/creatives/{creative}/preview/300x250.html"
     )
     assert api.text == look.text
-    for other in (f"{creative}/301x1.html", f"{creative}/300x250.gif", "crv_0000000000000/300x250.html"):
+    for other in (f"{creative}/301x1.html", f"{creative}/300x250.svg", "crv_0000000000000/300x250.html"):
         path = other.replace("/", "/preview/", 1)
         told = world.operator.ask("GET", f"/api/v1/publishers/{publisher}/creatives/{path}")
         assert told.status_code == 404

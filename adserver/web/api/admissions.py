@@ -6,15 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from adserver.flows.preview import NoPreview, Wish
+from adserver.flows.preview import NoPreview, Shown, Wish
 from adserver.web.api.answers import Page, each, found, key_from, page, problems
-from adserver.web.api.previews import drawn
-from adserver.web.auth import PUBLISHERS_ONLY, CurrentCaller
-from adserver.web.flows import CurrentFlows, CurrentManage
+from adserver.web.api.previews import pictured
+from adserver.web.auth import PUBLISHERS_ONLY, Caller, CurrentCaller
+from adserver.web.flows import CurrentFlows, CurrentManage, Flows
 from adserver.web.problems import Problem
 from adserver.web.schemas.admissions import AskingAnswer, show_asking
 from adserver.web.schemas.fields import Paging
-from creatives.formats import FORMATS
 
 router = APIRouter(prefix="/publishers", tags=["publishers"], dependencies=[PUBLISHERS_ONLY])
 
@@ -35,18 +34,20 @@ def list_asking(
 @router.get(
     "/{publisher_id}/creatives/{creative_id}/preview/{name}",
     response_class=Response,
-    responses={200: {"content": {"text/html": {}}}, **problems(409)},
+    responses={200: {"content": {"image/gif": {}, "image/png": {}, "text/html": {}}}, **problems(409, 503)},
 )
-def preview_asking(
+async def preview_asking(
     publisher_id: str, creative_id: str, name: str, flows: CurrentFlows, caller: CurrentCaller
 ) -> Response:
-    """`{format}.html`, such as 300x250.html: how one of these ads looks; it reports to nobody."""
-    format_name = name.removesuffix(".html")
-    if format_name == name or format_name not in FORMATS:
-        raise Problem("not_found")
+    """How one of these ads looks: `300x250.html`, `.gif`, `.png`, ..., or `sheet.png`."""
+    return await pictured(flows, lambda: _shown(flows, caller, publisher_id, creative_id), name)
+
+
+def _shown(flows: Flows, caller: Caller, publisher_id: str, creative_id: str) -> Shown:
     key, creative_key = key_from("pub", publisher_id), key_from("crv", creative_id)
-    live, advertiser_key = found(flows.manage.inventory.admissions.creative(caller.reach, key, creative_key))
+    asked = flows.manage.inventory.admissions.creative(caller.reach, key, creative_key)
+    live, advertiser_key = found(asked)
     shown = flows.preview.shown(live, advertiser_key, Wish())
     if isinstance(shown, NoPreview):
         raise Problem(shown.value)
-    return drawn(flows.preview, shown, format_name, "html")
+    return shown

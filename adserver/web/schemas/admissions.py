@@ -14,7 +14,7 @@ class AskingCreative(Strict):
     campaign_id: str
     template: Template
     brand: str
-    preview: str = Field(description="add `/300x250.html` or another size")
+    preview: str = Field(description="add `/300x250.html`, `.gif`, `.png`, ..., or `/sheet.png`")
 
 
 class AskingAnswer(Strict):
