@@ -10,9 +10,10 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
 from adserver.web.console import approvals, campaigns, earnings, entering, people, sites, slots
+from adserver.web.console.trouble import in_pages
 from adserver.web.console.visit import Desk, Elsewhere, NotOurs, go_elsewhere, refuse_form
 
-__all__ = ["HANDLERS", "Desk", "addresses", "router"]
+__all__ = ["HANDLERS", "Desk", "addresses", "in_pages", "router"]
 
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 TEMPLATES = files("adserver.web") / "templates" / "console"
