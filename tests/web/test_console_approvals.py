@@ -56,7 +56,7 @@ def test_several_are_approved_at_once(world: Visiting, operator: Browser, shop: 
     assert "shop.example" in page
     ticks = {one["id"]: one["content_hash"] for one in both}
     done = submit(operator, QUEUE, word="approve", standing="pending", **ticks)
-    assert done.headers["location"] == f"{QUEUE}?standing=pending"
+    assert done.headers["location"] == f"{QUEUE}?standing=pending&done=saved"
     assert [told(world, one)["approval"] for one in both] == ["approved", "approved"]
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
 
+import httpx
 import pytest
 
 from adserver.domain.admission import Admission
@@ -65,6 +66,11 @@ def page(browser: Browser, path: str) -> str:
     return str(answer.text)
 
 
+def slot_in(answer: httpx.Response) -> str:
+    """The id of the slot whose page is the answer."""
+    return str(answer.headers["location"]).partition("?")[0].rsplit("/", 1)[1]
+
+
 # ---- sites and slots ----
 
 
@@ -81,12 +87,12 @@ def test_a_site_and_a_slot_are_added_and_changed(world: Visiting, owner: Browser
     site_id = made.headers["location"].split("/sites/")[1].split("/")[0]
     assert world.change("GET", f"/sites/{site_id}")["domains"] == ["sports.example", "scores.example"]
     made = submit(owner, f"{root}/sites/{site_id}/slots", **SLOT | {"floor": "0.80", "currency": "EUR"})
-    slot = world.change("GET", f"/slots/{made.headers['location'].rsplit('/', 1)[1]}")
+    slot = world.change("GET", f"/slots/{slot_in(made)}")
     assert (slot["width"], slot["height"], slot["on_empty"]) == (300, 600, "collapse")
     assert (slot["floor_cpm_micros"], slot["currency"]) == (800_000, "EUR")
     change = {"name": "Below", "on_empty": "passback", "floor": "", "blocked_advertisers": "rival.example"}
     done = submit(owner, f"{root}/slots/{slot['id']}", **change, separate_competitors="on")
-    assert done.headers["location"] == f"{root}/slots/{slot['id']}"
+    assert done.headers["location"] == f"{root}/slots/{slot['id']}?done=saved"
     changed = world.change("GET", f"/slots/{slot['id']}")
     assert (changed["name"], changed["floor_cpm_micros"], changed["currency"]) == ("Below", 0, None)
     assert (changed["blocked_advertisers"], changed["separate_competitors"]) == (["rival.example"], True)
@@ -260,7 +266,7 @@ def test_an_advertiser_waits_is_let_in_and_is_kept_out(world: Visiting, owner: B
     steps = (("approve", "approved", "Approved by you"), ("refuse", "refused", "Refused by you"))
     for word, admission, says in steps:
         done = submit(owner, f"{root}/approvals", word=word, **{world.advertiser: "on"})
-        assert done.headers["location"] == f"{root}/approvals"
+        assert done.headers["location"] == f"{root}/approvals?done=saved"
         assert asking(world, root) == admission
         assert says in page(owner, f"{root}/approvals")
         seen = owner.ask("GET", f"{root}/slots/{world.slot}/seen/shopper").headers["x-slot"]

@@ -84,7 +84,9 @@ def judge(visit: CurrentVisit, flows: CurrentFlows, form: OwnForm) -> Response:
         refuse = partial(reviews.reject, OPERATOR, reason=reason, withdraw=word == "withdraw")
         judged = [refuse(key or 0, seen) for key, seen in chosen.items()]
     no = next((name_of(one) for one in judged if isinstance(one, Refused)), "")
-    return _queue(visit, flows, standing, "", 409, no, form) if no else see(f"{NETWORK}?standing={standing}")
+    if no:
+        return _queue(visit, flows, standing, "", 409, no, form)
+    return see(f"{NETWORK}?standing={standing}&done=saved")
 
 
 @router.get("/network/approvals/{creative}/{size}", dependencies=[OPERATORS_ONLY])
@@ -173,7 +175,7 @@ def say(
     said = flows.manage.inventory.admissions.say(reach_of(owner), owner.key, chosen, wanted=wanted)
     if isinstance(said, Refused):
         return _asking(visit, flows, owner, "", 409, name_of(said))
-    return see(f"{root_of(owner)}/approvals")
+    return see(f"{root_of(owner)}/approvals", "saved")
 
 
 @router.post("/publisher/{publisher}/approvals/blocks")
@@ -196,7 +198,7 @@ def block(
     changed = flows.manage.accounts.change_publisher(reach_of(owner), owner.key, partial(_with, change))
     if isinstance(changed, Refused):
         return _asking(visit, flows, owner, "", 409, name_of(changed), form)
-    return see(f"{root_of(owner)}/approvals")
+    return see(f"{root_of(owner)}/approvals", "saved")
 
 
 def _with(change: PublisherChange, publisher: Publisher) -> Publisher:

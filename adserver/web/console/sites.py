@@ -55,7 +55,7 @@ def create_site(
     made = flows.manage.inventory.create_site(reach_of(owner), draft.site())
     if isinstance(made, Refused):
         return _page(visit, owner, None, form, 422, name_of(made))
-    return see(f"{root_of(owner)}/sites/{write_id('site', made.key)}/slots/new")
+    return see(f"{root_of(owner)}/sites/{write_id('site', made.key)}/slots/new", "made")
 
 
 @router.get("/sites/{site}")
@@ -79,7 +79,7 @@ def change_site(
     changed = flows.manage.inventory.change_site(reach_of(owner), known.key, change.edit)
     if isinstance(changed, Refused):
         return _page(visit, owner, known, form, 422, name_of(changed))
-    return see(f"{root_of(owner)}/sites")
+    return see(f"{root_of(owner)}/sites", "saved")
 
 
 def root_of(publisher: Publisher) -> str:

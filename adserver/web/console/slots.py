@@ -72,7 +72,7 @@ def create_slot(
     made = flows.manage.inventory.create_slot(reach_of(owner), draft.slot())
     if isinstance(made, Refused):
         return _form(visit, place, form, 422, name_of(made))
-    return see(f"{root_of(owner)}/slots/{write_id('slot', made.key)}")
+    return see(f"{root_of(owner)}/slots/{write_id('slot', made.key)}", "made")
 
 
 @router.get("/slots/{slot}")
@@ -145,7 +145,7 @@ def change_slot(
     changed = flows.manage.inventory.change_slot(reach, place.slot.key, change.edit)
     if isinstance(changed, Refused):
         return _form(visit, place, form, 422, name_of(changed))
-    return see(f"{root_of(place.publisher)}/slots/{slot}")
+    return see(f"{root_of(place.publisher)}/slots/{slot}", "saved")
 
 
 @router.post("/slots/{slot}/ad-manager")
@@ -160,7 +160,7 @@ def count_clicks(
 
     if AD_MANAGER_CLICKS not in place.site.click_prefixes:
         flows.manage.inventory.change_site(reach_of(place.publisher), place.site.key, edit)
-    return see(f"{root_of(place.publisher)}/slots/{slot}")
+    return see(f"{root_of(place.publisher)}/slots/{slot}", "saved")
 
 
 def _place(flows: Flows, publisher: Publisher, slot: str) -> Place:
