@@ -16,6 +16,7 @@ from adserver.domain.validity import NOT_BILLED
 from adserver.flows.serve.try_slot import Eyes
 from adserver.web.console.publisher_words import (
     admission_in_words,
+    amount,
     eyes_in_words,
     not_billed_in_words,
     on_empty_in_words,
@@ -365,3 +366,13 @@ def test_everything_that_has_a_name_has_words() -> None:
     assert set(admission_in_words("en")) == set(Admission)
     assert set(eyes_in_words("en")) == set(Eyes)
     assert set(on_empty_in_words("en")) == set(OnEmpty)
+
+
+def test_less_than_a_cent_is_not_nothing() -> None:
+    assert [amount(micros, "EUR", "en") for micros in (0, 2_520, -2_520, 10_000, 1_234_000_000)] == [
+        "€0.00",
+        "€0.00252",
+        "-€0.00252",
+        "€0.01",
+        "€1,234.00",
+    ]

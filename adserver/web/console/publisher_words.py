@@ -1,9 +1,11 @@
 """What a publisher's pages say: why something was not done, and what the names of the trade mean."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from babel.dates import format_skeleton
+from babel.numbers import format_currency
 from pydantic import ValidationError
 
 from adserver.domain.admission import Admission
@@ -13,6 +15,8 @@ from adserver.flows.serve.try_slot import Eyes
 from adserver.web.console.figures import number, price
 from adserver.web.console.page import translations
 from creatives.price import locale_for
+
+CENT_MICROS = 10_000
 
 
 def name_of(no: Refused | ValidationError) -> str:
@@ -70,9 +74,9 @@ def on_empty_in_words(language: str) -> dict[OnEmpty, tuple[str, str]]:
 def eyes_in_words(language: str) -> dict[Eyes, str]:
     words = translations(language).gettext
     return {
-        Eyes.SHOPPER: words("Somebody who was in the shops"),
-        Eyes.STRANGER: words("Somebody who gave no consent"),
-        Eyes.NOBODY: words("When there is no ad"),
+        Eyes.SHOPPER: words("A shopper"),
+        Eyes.STRANGER: words("Without consent"),
+        Eyes.NOBODY: words("No ad"),
     }
 
 
@@ -112,9 +116,17 @@ def written(language: str) -> dict[str, Any]:
     """How a template writes figures."""
     return {
         "number": lambda value: number(value, language),
-        "price": lambda micros, currency: price(micros, currency, language),
+        "price": lambda micros, currency: amount(micros, currency, language),
         "month_name": lambda year, month: month_name(year, month, language),
     }
+
+
+def amount(micros: int, currency: str, language: str) -> str:
+    """A share of one ad is less than a cent: then to the last digit, since it is not nothing."""
+    if abs(micros) >= CENT_MICROS or not micros:
+        return price(micros, currency, language)
+    exact = Decimal(micros).scaleb(-6)
+    return format_currency(exact, currency, locale=locale_for(language), decimal_quantization=False)
 
 
 def month_name(year: int, month: int, language: str) -> str:
