@@ -100,7 +100,7 @@ def test_from_an_empty_account_to_an_ad_on_a_page(
     page.select_option("[name=currency]", "EUR")
     page.click("main button.main")
     page.wait_for_url("**/slots/**")
-    root, slot = page.url.partition("/slots/")[0], page.url.partition("?")[0]
+    root, slot = page.url.partition("/sites/")[0], page.url.partition("?")[0]
     frame = page.frame_locator(".stage iframe")
     frame.locator("a[href]").first.wait_for()
     codes = codes_on(page)

@@ -92,8 +92,8 @@ def test_a_site_and_a_slot_are_added_and_changed(world: Visiting, owner: Browser
     assert (slot["width"], slot["height"], slot["on_empty"]) == (300, 600, "collapse")
     assert (slot["floor_cpm_micros"], slot["currency"]) == (800_000, "EUR")
     change = {"name": "Below", "on_empty": "passback", "floor": "", "blocked_advertisers": "rival.example"}
-    done = submit(owner, f"{root}/slots/{slot['id']}", **change, separate_competitors="on")
-    assert done.headers["location"] == f"{root}/slots/{slot['id']}?done=saved"
+    done = submit(owner, f"{root}/sites/slots/{slot['id']}", **change, separate_competitors="on")
+    assert done.headers["location"] == f"{root}/sites/slots/{slot['id']}?done=saved"
     changed = world.change("GET", f"/slots/{slot['id']}")
     assert (changed["name"], changed["floor_cpm_micros"], changed["currency"]) == ("Below", 0, None)
     assert (changed["blocked_advertisers"], changed["separate_competitors"]) == (["rival.example"], True)
@@ -152,17 +152,17 @@ def test_a_slot_that_cannot_be_is_asked_again(
 
 
 def test_the_codes_are_the_apis(world: Visiting, owner: Browser, root: str) -> None:
-    text = unescape(page(owner, f"{root}/slots/{world.slot}"))
+    text = unescape(page(owner, f"{root}/sites/slots/{world.slot}"))
     for code in world.change("GET", f"/slots/{world.slot}")["embed"].values():
         assert unescape(code) in unescape(text)
 
 
 def test_ad_manager_is_let_count_clicks_once(world: Visiting, owner: Browser, root: str) -> None:
     for _ in range(2):
-        submit(owner, f"{root}/slots/{world.slot}/ad-manager")
+        submit(owner, f"{root}/sites/slots/{world.slot}/ad-manager")
     site = world.change("GET", f"/sites/{world.site}")
     assert site["click_prefixes"] == ["https://adclick.g.doubleclick.net/"]
-    assert "Ad Manager counts the clicks" in page(owner, f"{root}/slots/{world.slot}")
+    assert "Ad Manager counts the clicks" in page(owner, f"{root}/sites/slots/{world.slot}")
 
 
 # ---- how a slot looks ----
@@ -175,7 +175,7 @@ def test_a_slot_is_looked_at_with_other_eyes_and_nothing_is_counted(
     world: Visiting, owner: Browser, root: str, eyes: str, slot: str
 ) -> None:
     before = counted(world)
-    seen = owner.ask("GET", f"{root}/slots/{world.slot}/seen/{eyes}")
+    seen = owner.ask("GET", f"{root}/sites/slots/{world.slot}/seen/{eyes}")
     assert (seen.headers["x-slot"], seen.status_code) == (slot, 200)
     assert "frame-ancestors 'self'" in seen.headers["content-security-policy"]
     assert "connect-src 'self'" not in seen.headers["content-security-policy"] or slot == "empty"
@@ -198,7 +198,7 @@ def this_month(world: Visiting) -> str:
 
 def test_a_test_visitor_sees_what_has_no_budget_left(world: Visiting, owner: Browser, root: str) -> None:
     world.change("PATCH", f"/campaigns/{world.campaign}", daily_budget_micros=1)
-    seen = owner.ask("GET", f"{root}/slots/{world.slot}/seen/shopper")
+    seen = owner.ask("GET", f"{root}/sites/slots/{world.slot}/seen/shopper")
     world.change("PATCH", f"/campaigns/{world.campaign}", daily_budget_micros=None)
     assert seen.headers["x-slot"] == "filled"
 
@@ -210,7 +210,7 @@ def test_the_page_says_what_becomes_of_an_empty_place(
     world: Visiting, owner: Browser, root: str, wish: str, says: str
 ) -> None:
     slot = world.change("POST", "/slots", site_id=world.site, name=wish, width=300, height=250, on_empty=wish)
-    assert says in unescape(page(owner, f"{root}/slots/{slot['id']}?as=nobody"))
+    assert says in unescape(page(owner, f"{root}/sites/slots/{slot['id']}?as=nobody"))
 
 
 # ---- what was earned ----
@@ -222,7 +222,7 @@ def test_every_figure_is_the_apis(world: Visiting, owner: Browser, root: str) ->
     assert check_figures(world, page(owner, f"{root}/sites")) >= 2
     assert check_figures(world, page(owner, f"{root}/earnings")) >= 12
     assert check_figures(world, page(owner, f"{root}/earnings/{month}")) >= 8
-    assert check_figures(world, page(owner, f"{root}/slots/{world.slot}")) >= 5
+    assert check_figures(world, page(owner, f"{root}/sites/slots/{world.slot}")) >= 5
 
 
 @pytest.mark.usefixtures("shown")
@@ -270,7 +270,7 @@ def test_an_advertiser_waits_is_let_in_and_is_kept_out(world: Visiting, owner: B
         assert done.headers["location"] == f"{root}/approvals?done=saved"
         assert asking(world, root) == admission
         assert says in page(owner, f"{root}/approvals")
-        seen = owner.ask("GET", f"{root}/slots/{world.slot}/seen/shopper").headers["x-slot"]
+        seen = owner.ask("GET", f"{root}/sites/slots/{world.slot}/seen/shopper").headers["x-slot"]
         assert (seen == "filled") == (word == "approve")
     submit(owner, f"{root}/approvals/blocks", blocked_categories="Food > Wine")
     assert asking(world, root) == "refused"  # a tick holds until it is taken back
@@ -310,9 +310,9 @@ def paths(world: Visiting, root: str) -> list[tuple[str, str]]:
         ("GET", f"{root}/sites"), ("GET", f"{root}/sites/new"), ("POST", f"{root}/sites"),
         ("GET", f"{root}/sites/{world.site}"), ("POST", f"{root}/sites/{world.site}"),
         ("GET", f"{root}/sites/{world.site}/slots/new"), ("POST", f"{root}/sites/{world.site}/slots"),
-        ("GET", f"{root}/slots/{world.slot}"), ("POST", f"{root}/slots/{world.slot}"),
-        ("GET", f"{root}/slots/{world.slot}/change"), ("GET", f"{root}/slots/{world.slot}/seen/shopper"),
-        ("POST", f"{root}/slots/{world.slot}/ad-manager"), ("GET", f"{root}/earnings"),
+        ("GET", f"{root}/sites/slots/{world.slot}"), ("POST", f"{root}/sites/slots/{world.slot}"),
+        ("GET", f"{root}/sites/slots/{world.slot}/change"), ("GET", f"{root}/sites/slots/{world.slot}/seen/shopper"),
+        ("POST", f"{root}/sites/slots/{world.slot}/ad-manager"), ("GET", f"{root}/earnings"),
         ("GET", f"{root}/earnings/{month}"), ("GET", f"{root}/earnings/{month}/slots.csv"),
         ("GET", f"{root}/earnings/{month}/events.csv"), ("GET", f"{root}/approvals"),
         ("POST", f"{root}/approvals"), ("POST", f"{root}/approvals/blocks"),
@@ -340,9 +340,13 @@ def test_anothers_slot_is_not_reached_through_ones_own_account(world: Visiting) 
     browser = enter(world, "third@example.org", Grant(Role.PUBLISHER, read_id("pub", other)))
     operator = enter(world, "operator@example.org")
     for who in (browser, operator):
-        for path in (f"/sites/{world.site}", f"/slots/{world.slot}", f"/slots/{world.slot}/seen/shopper"):
+        for path in (
+            f"/sites/{world.site}",
+            f"/sites/slots/{world.slot}",
+            f"/sites/slots/{world.slot}/seen/shopper",
+        ):
             assert who.ask("GET", mine + path).headers["location"] == f"{mine}/sites"
-        for path in (f"/sites/{world.site}/slots", f"/slots/{world.slot}", f"/sites/{world.site}"):
+        for path in (f"/sites/{world.site}/slots", f"/sites/slots/{world.slot}", f"/sites/{world.site}"):
             assert submit(who, mine + path, **SLOT).headers["location"] == f"{mine}/sites"
 
 
@@ -376,3 +380,37 @@ def test_less_than_a_cent_is_not_nothing() -> None:
         "€0.01",
         "€1,234.00",
     ]
+
+
+def test_pages_of_other_domains_are_told_of(world: Visiting) -> None:
+    account = world.change("POST", "/publishers", name="Moved")["id"]
+    root = f"/console/publisher/{account}"
+    site = world.change("POST", "/sites", publisher_id=account, name="M", domains=["old.example"])["id"]
+    slot = world.change("POST", "/slots", site_id=site, name="s", width=300, height=250)["id"]
+    owner = enter(world, "moved@example.org", Grant(Role.PUBLISHER, read_id("pub", account)))
+    for host, says in (("old.example", "Never with an ad"), ("new.example", "add its domain to the site")):
+        world.browser().ask("GET", f"/slot/{slot}", headers={"Referer": f"https://{host}/"})
+        world.server.report_counts()
+        world.storage.writer.commit(AddCounts(()))
+        text = unescape(page(owner, f"{root}/sites/slots/{slot}"))
+        assert says in text
+        assert check_figures(world, text) >= 4
+    told = world.change("GET", f"/publishers/{account}/earnings/{this_month(world)}")
+    assert (told["requests"], told["foreign"], told["fills"]) == (2, 1, 0)
+
+
+def test_ads_for_the_page_are_seen_by_a_stranger(world: Visiting, owner: Browser, root: str) -> None:
+    campaign = world.change(
+        "POST", "/campaigns", advertiser_id=world.advertiser, name="Page", pricing_model="cpc",
+        rate_micros=500_000, contextual=True,
+    )["id"]  # fmt: skip
+    message = {"headline": "Rain is coming", "body": "Boots", "button": "See"}
+    world.change(
+        "POST", "/creatives", campaign_id=campaign, template="message", brand={"name": "N"}, message=message,
+        link="https://shop.example/a",
+    )  # fmt: skip
+    world.change("PATCH", f"/campaigns/{campaign}", status="active")
+    seen = owner.ask("GET", f"{root}/sites/slots/{world.slot}/seen/stranger")
+    world.change("PATCH", f"/campaigns/{campaign}", status="paused")
+    assert seen.headers["x-slot"] == "filled"
+    assert "Rain is coming" in seen.text

@@ -11,8 +11,8 @@ from adserver.flows.statement.publisher import PublisherStatement, PublisherStat
 from adserver.ports import Inventory, Stats
 
 AT_ONCE = 500
-COUNTED = ("requests", "fills", "impressions", "viewable_impressions", "clicks")
-_BY_REASON = {f"{name}_{reason}": reason for name in COUNTED[2:] for reason in NOT_BILLED}
+COUNTED = ("requests", "foreign", "fills", "impressions", "viewable_impressions", "clicks")
+_BY_REASON = {f"{name}_{reason}": reason for name in COUNTED[3:] for reason in NOT_BILLED}
 
 
 class SlotMonth(msgspec.Struct, frozen=True):

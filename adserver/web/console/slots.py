@@ -72,10 +72,10 @@ def create_slot(
     made = flows.manage.inventory.create_slot(reach_of(owner), draft.slot())
     if isinstance(made, Refused):
         return _form(visit, place, form, 422, name_of(made))
-    return see(f"{root_of(owner)}/slots/{write_id('slot', made.key)}", "made")
+    return see(f"{root_of(owner)}/sites/slots/{write_id('slot', made.key)}", "made")
 
 
-@router.get("/slots/{slot}")
+@router.get("/sites/slots/{slot}")
 def slot_page(
     publisher: Id,
     slot: Id,
@@ -111,7 +111,7 @@ def slot_page(
     )
 
 
-@router.get("/slots/{slot}/seen/{eyes}")
+@router.get("/sites/slots/{slot}/seen/{eyes}")
 def seen(
     publisher: Id, slot: Id, eyes: Id, desk: CurrentDesk, visit: CurrentVisit, flows: CurrentFlows
 ) -> Response:
@@ -121,14 +121,14 @@ def seen(
     return seen_with(flows, place.slot, Eyes(eyes) if eyes in frozenset(Eyes) else Eyes.SHOPPER)
 
 
-@router.get("/slots/{slot}/change")
+@router.get("/sites/slots/{slot}/change")
 def edit_slot(
     publisher: Id, slot: Id, desk: CurrentDesk, visit: CurrentVisit, flows: CurrentFlows
 ) -> Response:
     return _form(visit, _place(flows, publisher_of(desk, visit, publisher), slot), {}, 200)
 
 
-@router.post("/slots/{slot}")
+@router.post("/sites/slots/{slot}")
 def change_slot(
     publisher: Id, slot: Id, desk: CurrentDesk, visit: CurrentVisit, flows: CurrentFlows, form: OwnForm
 ) -> Response:
@@ -145,10 +145,10 @@ def change_slot(
     changed = flows.manage.inventory.change_slot(reach, place.slot.key, change.edit)
     if isinstance(changed, Refused):
         return _form(visit, place, form, 422, name_of(changed))
-    return see(f"{root_of(place.publisher)}/slots/{slot}", "saved")
+    return see(f"{root_of(place.publisher)}/sites/slots/{slot}", "saved")
 
 
-@router.post("/slots/{slot}/ad-manager")
+@router.post("/sites/slots/{slot}/ad-manager")
 def count_clicks(
     publisher: Id, slot: Id, desk: CurrentDesk, visit: CurrentVisit, flows: CurrentFlows, form: OwnForm
 ) -> Response:
@@ -160,7 +160,7 @@ def count_clicks(
 
     if AD_MANAGER_CLICKS not in place.site.click_prefixes:
         flows.manage.inventory.change_site(reach_of(place.publisher), place.site.key, edit)
-    return see(f"{root_of(place.publisher)}/slots/{slot}", "saved")
+    return see(f"{root_of(place.publisher)}/sites/slots/{slot}", "saved")
 
 
 def _place(flows: Flows, publisher: Publisher, slot: str) -> Place:

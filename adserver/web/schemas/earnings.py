@@ -10,6 +10,7 @@ from adserver.web.schemas.fields import Strict
 
 class Traffic(Strict):
     requests: int
+    foreign: int = Field(description="of these, from pages that are of none of the site's domains: no ad")
     fills: int
     impressions: int
     viewable_impressions: int
