@@ -80,7 +80,10 @@ def filled_in(code: str) -> str:
 def shows_an_ad(page: Page, name: str) -> bool:
     if name == "image":
         picture = page.locator("img")
-        return bool(picture.evaluate("(one) => one.decode().then(() => one.naturalWidth === one.width)"))
+        assert picture.evaluate("(one) => one.decode().then(() => one.naturalWidth === one.width)")
+        link = page.locator("a").get_attribute("href")
+        landed = page.request.get(str(link), max_redirects=0)
+        return "rtclid=" in landed.headers["location"]  # the house's has none
     page.frame_locator("iframe").locator("a[href]").first.wait_for()
     return page.frame_locator("iframe").locator("body.house").count() == 0
 

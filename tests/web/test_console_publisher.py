@@ -10,7 +10,7 @@ import pytest
 
 from adserver.domain.admission import Admission
 from adserver.domain.identity import read_id
-from adserver.domain.slot import OnEmpty
+from adserver.domain.slot import OnEmpty, Slot
 from adserver.domain.user import Grant, Role
 from adserver.domain.validity import NOT_BILLED
 from adserver.flows.serve.try_slot import Eyes
@@ -21,6 +21,7 @@ from adserver.web.console.publisher_words import (
     not_billed_in_words,
     on_empty_in_words,
 )
+from adserver.web.schemas.inventory import show_slot
 from adserver.writes import AddCounts
 from tests.web.console import check_figures, enter, send, submit, words_of
 from tests.web.visiting import Browser, Visiting
@@ -414,3 +415,9 @@ def test_ads_for_the_page_are_seen_by_a_stranger(world: Visiting, owner: Browser
     world.change("PATCH", f"/campaigns/{campaign}", status="paused")
     assert seen.headers["x-slot"] == "filled"
     assert "Rain is coming" in seen.text
+
+
+def test_ad_manager_tells_consent_to_whom_it_can_name() -> None:
+    slot = Slot(key=1, site_key=2, name="s", width=300, height=250)
+    code = show_slot(slot, "https://cards.example", 812).embed.ad_manager
+    assert "&amp;gdpr=${GDPR}&amp;gdpr_consent=${GDPR_CONSENT_812}" in code

@@ -40,7 +40,7 @@ OPERATOR = Reach(Scope.OPERATOR)
 _reason = TypeAdapter(Line)
 
 router = APIRouter(prefix="/console", include_in_schema=False)
-Place = Annotated[str, Query(max_length=100)]
+Place = Annotated[str, Query()]
 
 
 class Waiting(msgspec.Struct, frozen=True):
