@@ -17,3 +17,8 @@ def basis_points_of(amount: Micros, basis_points: int) -> Micros:
 def part_of_share(share: int, whole: int, part: int) -> Micros:
     """What of a share belongs to a part of the whole, rounded down: shares of growing parts never shrink."""
     return Micros(share * part // whole)
+
+
+def per_thousand(amount: Micros, count: int) -> Micros | None:
+    """What a thousand of them are worth where `count` came to `amount`, rounded down; None of none."""
+    return Micros(amount * 1_000 // count) if count else None

@@ -62,7 +62,9 @@ class SlotCounts:
             tally.add(slot.key, f"consent_{consent.basis}")
         if caller.site_cookie_flaw:
             tally.add(slot.key, f"site_cookie_{caller.site_cookie_flaw}")
-        if caller.robot is None and not is_foreign(caller, site):
+        if is_foreign(caller, site):
+            tally.add(slot.key, "foreign")  # its code stands where its publisher has named no domain
+        elif caller.robot is None:
             kind = kind_in_slot(caller, consent, bool(caller.seen_here))
             count_request(tally, Side.SLOT, kind, caller, slot.key, site.publisher_key)
             self._memory.count_answer(site.key, caller, consent.basis, now_ms)

@@ -30,6 +30,10 @@ class Suspicion(StrEnum):
     STRANGERS = "strangers"  # one of very many visitors of one network that nobody has seen before
 
 
+# Every reason for which an ad's event is counted apart; see flows/bill.py.
+NOT_BILLED = ("test", "robot", "prefetch", "too_soon", "elsewhere", *Suspicion)
+
+
 class Limits(msgspec.Struct, frozen=True):
     """The operator's limits, of each worker; 0 for none."""
 

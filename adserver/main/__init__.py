@@ -42,6 +42,7 @@ from adserver.flows.replay import Replay
 from adserver.flows.seal import Seal
 from adserver.flows.serve import Chance, Serve, ServingPolicy
 from adserver.flows.serve.explain import Explain
+from adserver.flows.serve.try_slot import TrySlot
 from adserver.flows.shops import Shops
 from adserver.flows.upload import Upload
 from adserver.main.beside import (
@@ -264,7 +265,8 @@ class Server:
             snapshot, storage.decision_samples, storage.catalogue, self.clock, rates, self.refresh.if_stale,
             self.settings.peace,
         )  # fmt: skip
-        return Decisions(self.explain, CountRefusals(storage.stats, self.clock), replay)
+        try_slot = TrySlot(self.explain, storage.catalogue, snapshot, self.refresh.if_stale)
+        return Decisions(self.explain, CountRefusals(storage.stats, self.clock), replay, try_slot)
 
     def _explain(self) -> Explain:
         policy, parties = self.serving_policy(), derived_key(self.keys, b"parties")
@@ -306,6 +308,7 @@ class Server:
             books=books_of(self.storage, self.signer, self.clock, settings.timezone),
             decisions=self._decisions(),
             base_url=settings.base_url,
+            tcf_vendor_id=settings.tcf_vendor_id,
             visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),
             console_desk=self._console(callers),
         )

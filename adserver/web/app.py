@@ -32,6 +32,7 @@ from adserver.flows.shops import Shops
 from adserver.flows.upload import Upload
 from adserver.web import console, docs, hot, privacy_routes
 from adserver.web.api import (
+    admissions,
     advertisers,
     arrivals,
     audiences,
@@ -40,6 +41,7 @@ from adserver.web.api import (
     conversions,
     creatives,
     deposits,
+    earnings,
     events,
     experiments,
     feeds,
@@ -62,6 +64,7 @@ from adserver.web.api import (
     reference_prices,
     refunds,
     sites,
+    slot_trials,
     slots,
     statements,
     suppression_lists,
@@ -112,9 +115,12 @@ RESOURCES = (
     offer_pools,
     offers,
     publishers,
+    admissions,
+    earnings,
     sites,
     slots,
     network_routes,
+    slot_trials,
     keys,
     conversions,
     orders,
@@ -157,6 +163,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     decisions: Decisions,
     upload: Upload,
     base_url: str,
+    tcf_vendor_id: int | None = None,
     visitor_pages: APIRouter | None = None,
     console_desk: console.Desk | None = None,
     most_body_bytes: int = MOST_BODY_BYTES,
@@ -187,6 +194,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         decisions=decisions,
         upload=upload,
         base_url=base_url,
+        tcf_vendor_id=tcf_vendor_id,
         import_turns=CapacityLimiter(MOST_IMPORTS_AT_ONCE),
     )
     _add_routes(app, visitor_pages)

@@ -26,8 +26,9 @@ from adserver.flows.refusals import CountRefusals
 from adserver.flows.relay import Relay
 from adserver.flows.replay import Replay
 from adserver.flows.serve.explain import Explain
+from adserver.flows.serve.try_slot import TrySlot
 from adserver.flows.shops import Shops
-from adserver.flows.statement import AdvertiserStatements, Ports, PublisherStatements
+from adserver.flows.statement import AdvertiserStatements, Earnings, Ports, PublisherStatements
 from adserver.flows.upload import Upload
 from adserver.ports import Clock, Signer, Stores
 
@@ -42,15 +43,18 @@ class Books(msgspec.Struct, frozen=True):
     prove: Prove
     advertisers: AdvertiserStatements
     publishers: PublisherStatements
+    earnings: Earnings
 
 
 def books_of(stores: Stores, signer: Signer, clock: Clock, timezone: str) -> Books:
     """`timezone` is the network's, in which publishers are paid."""
     names = Ports(stores.accounts, stores.campaigns, stores.inventory, stores.catalogue, stores.origins)
+    publishers = PublisherStatements(stores.payouts, names, clock, timezone)
     return Books(
         Prove(stores.proofs, signer),
         AdvertiserStatements(stores.statements, stores.proofs, names, clock),
-        PublisherStatements(stores.payouts, names, clock, timezone),
+        publishers,
+        Earnings(publishers, stores.inventory, stores.stats),
     )
 
 
@@ -60,6 +64,7 @@ class Decisions(msgspec.Struct, frozen=True):
     explain: Explain
     refusals: CountRefusals
     replay: Replay
+    try_slot: TrySlot
 
 
 class Flows(msgspec.Struct, frozen=True):
@@ -86,6 +91,7 @@ class Flows(msgspec.Struct, frozen=True):
     decisions: Decisions
     upload: Upload
     base_url: str
+    tcf_vendor_id: int | None  # ours on the IAB's vendor list, by which ad managers tell consent
     import_turns: CapacityLimiter
     upload_turns: CapacityLimiter = msgspec.field(default_factory=lambda: CapacityLimiter(UPLOADS_AT_ONCE))
     preview_turns: CapacityLimiter = msgspec.field(default_factory=lambda: CapacityLimiter(PREVIEWS_AT_ONCE))

@@ -5,6 +5,8 @@
   function image(address) { new Image().src = address; }
 
   function send(address) {
+    // A preview reports to nobody.
+    if (!address) return;
     if (window.fetch && window.Request && "keepalive" in Request.prototype) {
       // no-cors: a sandboxed frame has an opaque origin, and the answer is of no interest.
       fetch(address, { method: "POST", mode: "no-cors", keepalive: true }).catch(function () { image(address); });
@@ -25,16 +27,16 @@
 
   // Half of the pixels, in a visible document, for one second without a break (MRC).
   function judge() {
-    if (!observer || ratio < 0.5 || document.visibilityState !== "visible") { stop(); return; }
-    if (!timer) { timer = setTimeout(second, 1000); }
+    if (!observer || ratio < 0.5 || document.visibilityState !== "visible") { return stop(); }
+    timer = timer || setTimeout(second, 1000);
   }
 
   function second() {
     timer = 0;
     var late = observer.takeRecords();
     if (late.length) { seen(late); }
-    if (ratio < 0.5 || document.visibilityState !== "visible" || closed()) { return; }
-    if (late.some(function (entry) { return entry.intersectionRatio < 0.5; })) { return; }
+    if (ratio < 0.5 || document.visibilityState !== "visible" || closed() ||
+      late.some(function (entry) { return entry.intersectionRatio < 0.5; })) { return; }
     stop();
     observer.disconnect();
     observer = null;

@@ -43,6 +43,7 @@ from adserver.flows.relay import Relay, RelayPolicy
 from adserver.flows.replay import Replay
 from adserver.flows.serve import ServingPolicy
 from adserver.flows.serve.explain import Explain
+from adserver.flows.serve.try_slot import TrySlot
 from adserver.flows.shops import Shops
 from adserver.flows.upload import Upload
 from adserver.outside.clock import KeyMint
@@ -214,7 +215,8 @@ class Api:
         replay = Replay(
             memory.snapshot, self.storage.decision_samples, self.storage.catalogue, clock, {}, refresh
         )
-        return Decisions(explain, CountRefusals(self.storage.stats, clock), replay)
+        try_slot = TrySlot(explain, self.storage.catalogue, memory.snapshot, refresh)
+        return Decisions(explain, CountRefusals(self.storage.stats, clock), replay, try_slot)
 
     def _manage(self, memory: Memory) -> Manage:
         storage = self.storage

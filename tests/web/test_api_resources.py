@@ -116,6 +116,8 @@ def test_a_slot_comes_with_the_codes_to_paste(api: Api, world: World) -> None:
         "image": f'<a href="https://cards.example/slot/{world.slot}/click?n=KEY">'
         f'<img src="https://cards.example/slot/{world.slot}.gif?n=KEY" width="300" height="250" '
         'alt="Advertisement"></a>',
+        "ad_manager": f'<iframe src="https://cards.example/slot/{world.slot}?click=%%CLICK_URL_ESC%%&amp;'
+        'cb=%%CACHEBUSTER%%" width="300" height="250" title="Advertisement" style="border:0"></iframe>',
     }
 
 
@@ -128,6 +130,8 @@ def test_a_slot_without_a_size_of_its_own_fills_its_place_and_has_no_picture(api
         "iframe": f'<iframe src="https://cards.example/slot/{slot["id"]}" '
         'title="Advertisement" style="border:0;width:100%;height:250px"></iframe>',
         "image": None,
+        "ad_manager": f'<iframe src="https://cards.example/slot/{slot["id"]}?click=%%CLICK_URL_ESC%%&amp;'
+        'cb=%%CACHEBUSTER%%" title="Advertisement" style="border:0;width:100%;height:250px"></iframe>',
     }
     assert api.call("GET", f"/slots/{slot['id']}").json() == slot
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from adserver.domain.retention import Retention
 from adserver.flows.manage.accounts import ManageAccounts
+from adserver.flows.manage.admissions import Asking
 from adserver.flows.manage.audiences import ManageAudiences
 from adserver.flows.manage.campaigns import ManageCampaigns, Standing
 from adserver.flows.manage.conversions import ManageConversions, Settled, Wish
@@ -40,6 +41,7 @@ from adserver.ports import (
 )
 
 __all__ = [
+    "Asking",
     "Flaw",
     "KeyCalls",
     "Manage",

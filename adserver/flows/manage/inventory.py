@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from adserver.domain.slot import Site, Slot
 from adserver.flows.manage.accounts import ManageAccounts
+from adserver.flows.manage.admissions import ManageAdmissions
 from adserver.flows.manage.checks import dated_hold, sound_site, sound_slot
 from adserver.flows.manage.desk import NOT_FOUND, Desk, Reach, ReceiptOf, Refused, Why
 from adserver.writes import Scope
@@ -15,6 +16,7 @@ class ManageInventory:
     def __init__(self, desk: Desk, accounts: ManageAccounts) -> None:
         self._desk = desk
         self._accounts = accounts
+        self.admissions = ManageAdmissions(desk, accounts)
 
     def site(self, reach: Reach, key: int) -> Site | Refused:
         found = self._desk.inventory.site(key)
@@ -69,6 +71,10 @@ class ManageInventory:
         if isinstance(site, Refused):
             return site
         return self._desk.inventory.slots(site_key, after, limit)
+
+    def slots_of_all(self, reach: Reach, limit: int) -> list[Slot]:
+        """The network's slots, for the operator."""
+        return self._desk.inventory.slots(None, -1, limit) if reach.is_operator else []
 
     def create_slot(
         self, reach: Reach, draft: Slot, receipt_of: ReceiptOf[Slot] | None = None

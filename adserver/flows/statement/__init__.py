@@ -6,6 +6,7 @@ from adserver.flows.statement.advertiser import (
     CampaignPart,
     ProvenCharge,
 )
+from adserver.flows.statement.earnings import Earnings, PublisherMonth, SlotMonth
 from adserver.flows.statement.named import NamedLine, Ports
 from adserver.flows.statement.publisher import (
     PayoutTotal,
@@ -18,11 +19,14 @@ __all__ = [
     "AdvertiserStatement",
     "AdvertiserStatements",
     "CampaignPart",
+    "Earnings",
     "NamedLine",
     "PayoutTotal",
     "Ports",
     "ProvenCharge",
+    "PublisherMonth",
     "PublisherStatement",
     "PublisherStatements",
+    "SlotMonth",
     "SlotPart",
 ]

@@ -1,5 +1,6 @@
 """/api/v1/creatives/{id}/preview: how a creative looks in every size, before anybody is shown it."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import anyio
@@ -52,13 +53,18 @@ async def get_preview(
 
     It is what a slot would send, except that it reports to nobody, and that cards lead to their products.
     """
+    return await pictured(flows, lambda: _shown(flows, caller, creative_id, wish), name)
+
+
+async def pictured(flows: Flows, shown_of: Callable[[], Shown], name: str) -> Response:
+    """What is shown, as the file that `name` asks for."""
     format_name, _, kind = name.rpartition(".")
     if name != SHEET and (format_name not in FORMATS or kind not in ("html", *_TYPES)):
         raise Problem("not_found")
-    shown = await run_in_threadpool(_shown, flows, caller, creative_id, wish)
+    shown = await run_in_threadpool(shown_of)
     try:
         return await anyio.to_thread.run_sync(
-            _drawn, flows.preview, shown, format_name, kind, limiter=flows.preview_turns
+            drawn, flows.preview, shown, format_name, kind, limiter=flows.preview_turns
         )
     except FrameNotDrawn:
         raise Problem("not_drawn") from None
@@ -73,7 +79,8 @@ def _shown(flows: Flows, caller: Caller, creative_id: str, wish: PreviewWish) ->
     return shown
 
 
-def _drawn(preview: Preview, shown: Shown, format_name: str, kind: str) -> Response:
+def drawn(preview: Preview, shown: Shown, format_name: str, kind: str) -> Response:
+    """In one size, or as the sheet of all where the size is none."""
     if format_name not in FORMATS:
         return Response(preview.sheet(shown), media_type="image/png")
     format_ = FORMATS[format_name]

@@ -17,7 +17,7 @@ router = APIRouter(prefix="/slots", tags=["slots"], dependencies=[PUBLISHERS_ONL
 
 
 def _show(flows: Flows, slot: Slot) -> SlotAnswer:
-    return show_slot(slot, flows.base_url)
+    return show_slot(slot, flows.base_url, flows.tcf_vendor_id)
 
 
 @router.get("", response_model=Page[SlotAnswer], responses=problems())

@@ -53,7 +53,7 @@ def _publisher(flows: Flows, caller: CurrentCaller, publisher_id: str) -> Publis
     return found(flows.manage.accounts.publisher(caller.reach, key_from("pub", publisher_id)))
 
 
-def _month(text: str) -> tuple[int, int]:
+def read_month_of(text: str) -> tuple[int, int]:
     month = read_month(text)
     if month is None:
         raise Problem("bad_month")
@@ -72,7 +72,7 @@ def get_statement(
 ) -> Response:
     """A month (`yyyy-mm`, in the advertiser's zone) by campaign; `format=csv` has its campaigns as rows."""
     advertiser = _advertiser(flows, caller, advertiser_id)
-    statement = flows.books.advertisers.statement(advertiser, *_month(month))
+    statement = flows.books.advertisers.statement(advertiser, *read_month_of(month))
     if asked.format == "csv":
         return sheet_of(CampaignRow, [campaign_rows(advertiser, statement)], f"{advertiser_id}-{month}")
     return answer(show_statement(advertiser, statement, flows.books.prove.public_key))
@@ -92,7 +92,7 @@ def list_statement_lines(
     asked: Annotated[LinesQuery, Query()],
 ) -> Response:
     """Each charge and refund of the month with what it came from; `format=csv` has them all."""
-    advertiser, (year, number) = _advertiser(flows, caller, advertiser_id), _month(month)
+    advertiser, (year, number) = _advertiser(flows, caller, advertiser_id), read_month_of(month)
     statements = flows.books.advertisers
     if asked.format == "csv":
         pieces = statements.pieces(advertiser, year, number)
@@ -128,7 +128,7 @@ def get_payout(
 ) -> Response:
     """A month (`yyyy-mm`, in the network's zone) by slot, and what is to be paid out."""
     publisher = _publisher(flows, caller, publisher_id)
-    statement = flows.books.publishers.statement(publisher, *_month(month))
+    statement = flows.books.publishers.statement(publisher, *read_month_of(month))
     to_operator = caller.reach.is_operator
     if asked.format == "csv":
         rows = slot_rows(statement, to_operator=to_operator)
@@ -151,7 +151,7 @@ def list_payout_lines(
     asked: Annotated[LinesQuery, Query()],
 ) -> Response:
     """Each share that was earned or went back in the month, by time; `format=csv` has them all."""
-    publisher, (year, number) = _publisher(flows, caller, publisher_id), _month(month)
+    publisher, (year, number) = _publisher(flows, caller, publisher_id), read_month_of(month)
     show = partial(show_payout_line, to_operator=caller.reach.is_operator)
     payouts = flows.books.publishers
     if asked.format == "csv":

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
-from adserver.web.console import campaigns, conversions, entering, keys, money, people, proof, start
+from adserver.web.console import approvals, campaigns, conversions, earnings, entering, keys, money, people, proof, sites, slots, start
 from adserver.web.console.trouble import in_pages
 from adserver.web.console.visit import Desk, Elsewhere, NotOurs, go_elsewhere, refuse_form
 
@@ -33,7 +33,7 @@ def _asset(name: str) -> Callable[[], Response]:
 
 def router() -> APIRouter:
     routes = APIRouter(include_in_schema=False)
-    for room in (entering, people, campaigns, keys, start, conversions, money, proof):
+    for room in (entering, people, campaigns, keys, start, conversions, money, proof, sites, slots, earnings, approvals):
         routes.include_router(room.router)
     routes.include_router(proof.scripts)
     for name in ASSETS:

@@ -125,9 +125,13 @@ def _listed(area: str, language: str) -> Sequence[tuple[str, str, tuple[Role, ..
             ("/keys", words("API keys"), _WEBMASTER),
         ],
         "publisher": [
+            ("/sites", words("Sites and slots"), _PUBLISHER),
+            ("/earnings", words("Earnings"), _PUBLISHER),
+            ("/approvals", words("Approvals"), _PUBLISHER),
             ("/keys", words("API keys"), _PUBLISHER),
         ],
         "network": [
+            ("/approvals", words("Approvals"), _OPERATOR),
             ("/users", words("Users"), _OPERATOR),
             ("/keys", words("API keys"), _OPERATOR),
         ],
