@@ -8,12 +8,14 @@ from fastapi import Depends, Request
 
 from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.audience_sizes import AudienceSizeReports
+from adserver.flows.campaign_days import CampaignDays
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
 from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage
 from adserver.flows.notify import Notify
+from adserver.flows.outlook import Outlooks
 from adserver.flows.picture import PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
@@ -59,6 +61,8 @@ class Decisions(msgspec.Struct, frozen=True):
     explain: Explain
     refusals: CountRefusals
     replay: Replay
+    days: CampaignDays
+    outlooks: Outlooks
 
 
 class Flows(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from adserver.domain.pricing import AdEvent
 from adserver.domain.token import LANDED, AdToken, Secrets, TokenKeys, sign
 from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.audience_sizes import AudienceSizeReports
+from adserver.flows.campaign_days import CampaignDays
 from adserver.flows.collect import Collect, CollectPolicy
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
@@ -29,6 +30,7 @@ from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage, Reach
 from adserver.flows.notify import Notify
+from adserver.flows.outlook import Outlooks
 from adserver.flows.picture import PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
@@ -195,7 +197,11 @@ class Api:
         replay = Replay(
             memory.snapshot, self.storage.decision_samples, self.storage.catalogue, clock, {}, refresh
         )
-        return Decisions(explain, CountRefusals(self.storage.stats, clock), replay)
+        days, outlooks = (
+            CampaignDays(self.storage.stats, clock),
+            Outlooks(memory.snapshot, self.storage, clock),
+        )
+        return Decisions(explain, CountRefusals(self.storage.stats, clock), replay, days, outlooks)
 
     def _manage(self) -> Manage:
         storage = self.storage

@@ -12,6 +12,7 @@ from adserver.flows.manage.experiments import ManageExperiments
 from adserver.flows.manage.hooks import ManageHooks, NewHook
 from adserver.flows.manage.inventory import ManageInventory
 from adserver.flows.manage.keys import ManageKeys, NewKey
+from adserver.flows.manage.launches import Launch, Launched, ManageLaunches
 from adserver.flows.manage.money import ManageMoney, OrderName, RefundWish
 from adserver.flows.manage.offers import Flaw, ManageOffers, Uploaded
 from adserver.flows.manage.product_sets import ManageProductSets
@@ -40,6 +41,8 @@ from adserver.ports import (
 
 __all__ = [
     "Flaw",
+    "Launch",
+    "Launched",
     "Manage",
     "NewHook",
     "NewKey",
@@ -111,7 +114,7 @@ class Manage:
             retention=retention,
             approves_all=approves_all,
         )
-        self.clock = clock
+        self.clock, self._desk = clock, desk
         self.accounts = ManageAccounts(desk)
         self.audiences = ManageAudiences(desk, self.accounts)
         self.campaigns = ManageCampaigns(desk, self.accounts)
@@ -126,3 +129,7 @@ class Manage:
         self.offers = ManageOffers(desk, self.accounts)
         self.hooks = ManageHooks(desk, self.accounts)
         self.keys = ManageKeys(desk)
+
+    @property
+    def launches(self) -> ManageLaunches:
+        return ManageLaunches(self._desk, self.accounts, self.audiences, self.campaigns)
