@@ -1,6 +1,6 @@
 """Templates become the console's pages, in the reader's language, under a policy without inline code."""
 
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from io import BytesIO
@@ -11,6 +11,8 @@ from babel.messages.pofile import read_po
 from babel.support import Translations
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from adserver.web.console.figures import number, price, share
 
 LANGUAGES = {"en": "English", "fr": "Français", "it": "Italiano"}
 HEADERS = {
@@ -60,6 +62,11 @@ def _environment(language: str) -> Environment:
     words: Any = environment
     words.install_gettext_translations(translations(language), newstyle=True)
     environment.globals |= {"language": language, "languages": LANGUAGES}
+    environment.filters |= {
+        "number": partial(number, language=language),
+        "share": partial(share, language=language),
+        "price": partial(price, language=language),
+    }
     return environment
 
 
