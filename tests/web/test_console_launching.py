@@ -128,6 +128,7 @@ def test_the_preview_shows_the_shops_own_products(world: Visiting, owner: Browse
     for wrong in ("template=cards", "template=hologram&brand=x", "template=cards&brand=x&primary=red;}"):
         refused = owner.ask("GET", f"{pages(world)}/look/300x250?{wrong}")
         assert "Waxed boots" not in refused.text and refused.status_code == 200
+        assert "frame-ancestors 'self'" in refused.headers["content-security-policy"]
     assert "Waxed boots" not in owner.ask("GET", f"{pages(world)}/look/1x1?template=cards&brand=x").text
 
 

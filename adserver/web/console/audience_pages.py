@@ -96,7 +96,7 @@ def _page(
         shop=shop,
         advertiser=advertiser,
         audiences=[(write_id("aud", one.key), one, size) for one, size in zip(own, sizes, strict=True)],
-        presets=[(str(one), ": ".join(preset_in_words(one, visit.language))) for one in READY_MADE],
+        presets=[(str(one), " · ".join(preset_in_words(one, visit.language))) for one in READY_MADE],
         form=form,
         counted=None if counted is None else flows.audience_sizes.preview(counted),
         has_counted=counted is not None,

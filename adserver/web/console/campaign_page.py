@@ -14,13 +14,12 @@ from adserver.domain.delivery import Delivery
 from adserver.domain.identity import read_id, write_id
 from adserver.domain.user import Role
 from adserver.flows.manage import Refused
-from adserver.flows.preview import NoPreview, Wish
+from adserver.web.console.ad_frames import frame, unseen
 from adserver.web.console.campaign_change import change_in, fields_of
 from adserver.web.console.campaign_words import model_in_words, problem_in_words
 from adserver.web.console.campaigns import Changed, campaign_of, lines_of, raise_step
 from adserver.web.console.figures import day, moment, price
 from adserver.web.console.owners import Id, reach_of, shop_of
-from adserver.web.console.page import HEADERS
 from adserver.web.console.reading import Reading, country_names
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, OwnForm, Visit, see
 from adserver.web.console.why_not import likeliest, reasons_of
@@ -114,14 +113,9 @@ def look(
     advertiser = shop_of(desk, visit, shop, Role.ADVERTISER)
     found = campaign_of(flows, reach_of(advertiser), shop, campaign)
     ad = flows.manage.campaigns.creative(reach_of(advertiser), read_id("crv", creative) or 0)
-    if isinstance(ad, Refused) or ad.campaign_key != found.key or name not in FORMATS:
-        return visit.page("campaign_unseen.html", flaw=problem_in_words("not_found", visit.language))
-    shown = flows.preview.shown(ad, advertiser.key, Wish())
-    if isinstance(shown, NoPreview):
-        return visit.page("campaign_unseen.html", flaw=problem_in_words(str(shown), visit.language))
-    document = flows.preview.document(shown, FORMATS[name])
-    policy = {"Content-Security-Policy": document.content_security_policy, "X-Frame-Options": "SAMEORIGIN"}
-    return Response(document.body, media_type="text/html", headers=HEADERS | policy)
+    if isinstance(ad, Refused) or ad.campaign_key != found.key:
+        return unseen(visit, problem_in_words("not_found", visit.language))
+    return frame(flows, visit, ad, advertiser.key, name)
 
 
 def _refused(

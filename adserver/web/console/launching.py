@@ -13,7 +13,7 @@ from adserver.domain.identity import read_id, write_id
 from adserver.domain.pricing import AudienceRate, PricingModel
 from adserver.domain.user import Role
 from adserver.flows.manage import Launch, Refused
-from adserver.flows.preview import NoPreview, Wish
+from adserver.web.console.ad_frames import frame, unseen
 from adserver.web.console.campaign_words import model_in_words, preset_in_words, problem_in_words
 from adserver.web.console.campaigns import all_campaigns
 from adserver.web.console.launch_form import (
@@ -26,7 +26,6 @@ from adserver.web.console.launch_form import (
     outlook_in,
 )
 from adserver.web.console.owners import Id, reach_of, shop_of
-from adserver.web.console.page import HEADERS
 from adserver.web.console.reading import Reading
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, OwnForm, Visit, see
 from adserver.web.flows import CurrentFlows, Flows
@@ -83,18 +82,9 @@ def look(
     advertiser = shop_of(desk, visit, shop, Role.ADVERTISER)
     reading = Reading(dict(request.query_params), visit.language)
     body = look_in(reading)
-    creative = None if body is None or name not in FORMATS else body.creative_of(0)
-    shown = (
-        NoPreview.NOTHING_TO_SHOW
-        if creative is None
-        else flows.preview.shown(creative, advertiser.key, Wish())
-    )
-    if isinstance(shown, NoPreview):
-        flaw = next(iter(reading.flaws.values()), problem_in_words(str(shown), visit.language))
-        return visit.page("campaign_unseen.html", flaw=flaw)
-    document = flows.preview.document(shown, FORMATS[name])
-    policy = {"Content-Security-Policy": document.content_security_policy, "X-Frame-Options": "SAMEORIGIN"}
-    return Response(document.body, media_type="text/html", headers=HEADERS | policy)
+    if body is None:
+        return unseen(visit, next(iter(reading.flaws.values())))
+    return frame(flows, visit, body.creative_of(0), advertiser.key, name)
 
 
 def _wish(flows: Flows, advertiser: Advertiser, draft: LaunchDraft) -> Launch:
