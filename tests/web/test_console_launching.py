@@ -211,3 +211,19 @@ def test_a_wrong_audience_is_not_made(
     form = {"name": "Boots", "preset": "cart_abandoners", "days": "", "deed": "make"}
     answer = submit(owner, f"/console/shop/{world.advertiser}/audiences", **form | {field: typed})
     assert (answer.status_code, world.listed("/audiences")) == (status, before)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"preset.high_cart_value": "on"}, {"preset.nonsense": "on"}, {"model": "cpa", "event": "page_view"},
+        {"countries": "FR," * 900}, {"name": "\x00"}, {"name": "\u202eretniW"}, {"offer": "pool", "pool": "pool_2s"},
+        {"rate": "9" * 30}, {"starts": "0001-01-01"}, {"body": "x" * 70_000}, {"link": "javascript:alert(1)"},
+        {f"audience.aud_{number}": "on" for number in range(30)}, {"brand": "<script>alert(1)</script>"},
+    ],
+)  # fmt: skip
+def test_whoever_sends_odd_forms_is_answered(world: Visiting, owner: Browser, more: dict[str, str]) -> None:
+    for deed in ("show", "draft"):
+        answer = submit(owner, f"{pages(world)}/new", **FILLED | more | {"deed": deed})
+        assert answer.status_code in (200, 303, 403, 409, 422)
+        assert "<script>alert" not in answer.text

@@ -11,8 +11,9 @@ from adserver.domain.situation import Situation
 from adserver.web.console.campaign_words import preset_in_words
 from adserver.web.console.figures import typed
 from adserver.web.console.reading import Reading, country_names, date_in, end_of, first_of
+from adserver.web.prospects import READY_MADE
 from adserver.web.schemas.audiences import AudienceDraft
-from adserver.web.schemas.campaigns import CampaignDraft
+from adserver.web.schemas.campaigns import MOST_NAMED, CampaignDraft
 from adserver.web.schemas.creatives import CreativeBody
 from adserver.web.schemas.launches import LaunchDraft, OutlookQuery
 from creatives.card import Brand
@@ -142,6 +143,8 @@ def _campaign(reading: Reading, advertiser: Advertiser) -> dict[str, object]:
         "audiences": [{"audience_id": one} for one in reading.ticked("audience.")],
         "product_set_id": reading.text("product_set") or None,
     }
+    if len(reading.ticked("audience.")) + len(presets_in(reading)) > MOST_NAMED:
+        reading.flaws["audiences"] = reading.said("audiences")
     if not given["rate_micros"]:
         reading.flaws.setdefault("rate", reading.said("rate"))
     if reading.text("model") == PricingModel.CPA and reading.text("event"):
@@ -153,7 +156,7 @@ def _campaign(reading: Reading, advertiser: Advertiser) -> dict[str, object]:
 
 
 def presets_in(reading: Reading) -> list[Preset]:
-    return [Preset(name) for name in reading.ticked("preset.") if name in frozenset(Preset)]
+    return [preset for preset in READY_MADE if f"preset.{preset}" in reading.form]
 
 
 def outlook_in(reading: Reading) -> OutlookQuery | None:

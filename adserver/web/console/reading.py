@@ -18,12 +18,15 @@ from creatives.price import locale_for
 
 NOON = time(12)
 Body = TypeVar("Body", bound=BaseModel)
-_FIELD_OF = {  # of a schema's, by the last part of where its flaw is
-    "rate_micros": "rate", "daily_budget_micros": "daily", "total_budget_micros": "total",
-    "starts_at": "starts", "ends_at": "ends", "product_set_id": "product_set", "impressions": "cap",
-    "amount_micros": "off", "percent": "off", "pool": "pool", "targeting": "countries",
-    "brand": "brand", "headline": "headline", "body": "body", "button": "button", "link": "link",
-    "primary": "primary", "accent": "accent", "code": "code", "name": "name", "audiences": "audiences",
+_FIELD_OF = {  # a schema's, by the last part of where the flaw is
+    "name": "name", "pricing_model": "model", "rate_micros": "rate", "conversion_event": "event",
+    "daily_budget_micros": "daily", "total_budget_micros": "total", "starts_at": "starts", "ends_at": "ends",
+    "pacing": "pacing", "impressions": "cap", "per": "cap_per", "audiences": "audiences",
+    "targeting": "countries", "product_set_id": "product_set", "retention_days": "days",
+    "item_ids": "item_ids", "categories": "categories", "brands": "brands",
+    "template": "template", "brand": "brand", "primary": "primary", "accent": "accent", "theme": "theme",
+    "headline": "headline", "body": "body", "button": "button", "link": "link",
+    "offer": "off", "amount_micros": "off", "percent": "off", "pool": "pool", "code": "code",
 }  # fmt: skip
 
 
@@ -106,6 +109,7 @@ class Reading:
         return {
             "name": words("Give it a name of at most 100 letters."),
             "brand": words("Give your brand's name, of at most 100 letters."),
+            "audiences": words("Choose at most 20 audiences that are there."),
             "rate": words("Say what you pay: a price above zero."),
             "primary": words("That is no colour. Write it like #1f3a5f."),
             "accent": words("That is no colour. Write it like #1f3a5f."),

@@ -1,8 +1,9 @@
 """Launches and outlooks as JSON: all of a campaign at once, and what to expect of it."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from adserver.domain.audience import ItemFilter
 from adserver.domain.audience_presets import Preset
@@ -16,11 +17,18 @@ from adserver.flows.campaign_days import CampaignDay
 from adserver.flows.manage import Launched, Standing
 from adserver.web.schemas.audience_sizes import SizeAnswer, show_size
 from adserver.web.schemas.audiences import AudienceAnswer, AudienceDraft, show_audience
-from adserver.web.schemas.campaigns import CampaignAnswer, CampaignDraft, show_campaign
+from adserver.web.schemas.campaigns import MOST_NAMED, CampaignAnswer, CampaignDraft, show_campaign
 from adserver.web.schemas.creatives import CreativeAnswer, CreativeBody, show_creative
 from adserver.web.schemas.fields import AudienceId, Name, ShownTime, Strict
 
-MOST_AUDIENCES = 20
+
+def _ready_made(preset: Preset) -> Preset:
+    if preset is Preset.HIGH_CART_VALUE:
+        raise PydanticCustomError("threshold", "`high_cart_value` needs a threshold; make the audience first")
+    return preset
+
+
+ReadyMade = Annotated[Preset, AfterValidator(_ready_made)]
 _MONEY = Annotated[int, Field(ge=1, le=LARGEST)]
 
 
@@ -29,7 +37,13 @@ class LaunchDraft(Strict):
 
     campaign: CampaignDraft
     creative: CreativeBody
-    audiences: list[AudienceDraft] = Field(default_factory=list, max_length=MOST_AUDIENCES)
+    audiences: list[AudienceDraft] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _addresses_no_more_than_a_campaign_may(self) -> Self:
+        if len(self.audiences) + len(self.campaign.audiences) > MOST_NAMED:
+            raise PydanticCustomError("too_long", "A campaign has 20 audiences at most")
+        return self
 
 
 class LaunchAnswer(Strict):
@@ -78,8 +92,8 @@ class OutlookQuery(Strict):
     rate_micros: _MONEY
     daily_budget_micros: _MONEY | None = None
     total_budget_micros: _MONEY | None = None
-    audience_ids: list[AudienceId] = Field(default=[], max_length=MOST_AUDIENCES)
-    presets: list[Preset] = Field(default=[], max_length=MOST_AUDIENCES)
+    audience_ids: list[AudienceId] = Field(default=[], max_length=MOST_NAMED)
+    presets: list[ReadyMade] = Field(default=[], max_length=MOST_NAMED)
     targeted: bool = Field(default=False, description="whether it leaves any country, device, ... out")
 
     def campaign_for(self, advertiser: Advertiser) -> Campaign:
