@@ -1,11 +1,14 @@
 """What every test may ask for, and the rule that nothing is skipped unseen."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from adserver.storage import migrate
+from tests.new_database import lay_out
 from tests.shared_data import MISSING, SHARED_DATA
 
 # A busy machine is no failure; where CI=true the same examples are tried each time, so that no test flickers.
@@ -21,3 +24,11 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(MISSING)
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session", autouse=True)
+def databases_are_copied() -> Iterator[None]:
+    """Alembic takes a tenth of a second for what is the same a thousand times; its own tests run it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrate, "_run_alembic", lay_out)
+        yield

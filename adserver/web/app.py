@@ -122,9 +122,9 @@ RESOURCES = (
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
     Problem: answer_problem,
-    HTTPException: answer_http,
-    RequestValidationError: answer_invalid,
-    Exception: answer_fault,
+    HTTPException: console.in_pages(answer_http),
+    RequestValidationError: console.in_pages(answer_invalid),
+    Exception: console.in_pages(answer_fault),
     **console.HANDLERS,
 }
 

@@ -61,7 +61,7 @@ def test_a_campaign_from_its_first_idea_to_its_end(demo: RunningDemo, browser: B
     page.select_option("[name=template]", "cards")
     page.fill("[name=daily]", "20")
     page.get_by_text("Start it").click()
-    page.wait_for_url("**?new=1")
+    page.wait_for_url("**?done=made")
     assert "Waiting for approval" in page.inner_text(".state")
     assert "Ask whoever runs the network" in page.inner_text("#why")
     page.goto(pages(demo))
@@ -72,7 +72,7 @@ def test_a_campaign_from_its_first_idea_to_its_end(demo: RunningDemo, browser: B
     row.get_by_text("Winter").click()
     page.get_by_text("End it", exact=True).click()
     page.get_by_text("End it for good").click()
-    page.wait_for_url("**?saved=1")
+    page.wait_for_url("**?done=saved")
     assert page.inner_text(".state") == "Ended"
     assert said == []
     page.context.close()

@@ -6,6 +6,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -13,8 +14,10 @@ from sqlalchemy import create_engine
 
 from adserver.domain.approval import Reviewed, live_version
 from adserver.domain.campaign import Approval
+from adserver.storage import migrate as migrating
 from adserver.storage.embedded import own_storage
 from adserver.storage.migrate import NEWEST_VERSION, migrate, version_of
+from tests.new_database import by_alembic
 from tests.shared_data import PROJECT
 
 MIGRATE_AND_DIE = """
@@ -37,6 +40,11 @@ from adserver.storage.embedded import own_storage
 own_storage(Path(sys.argv[1])).close()
 print("alembic" in sys.modules)
 """
+
+
+@pytest.fixture(autouse=True)
+def alembic_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrating, "_run_alembic", by_alembic)
 
 
 def test_the_newest_version_is_the_last_of_the_line() -> None:

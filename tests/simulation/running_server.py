@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import httpx
 
+from tests.new_database import lay_out
 from tests.shared_data import PROJECT
 
 START_SECONDS = 40.0
@@ -81,7 +82,9 @@ class RunningServer:
 
     def start(self) -> None:
         """Start it, and wait until it takes traffic."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.database_path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.database_path.exists():
+            lay_out(self.database_path)
         command = [*self.behind, *program("serve", "--port", str(self.port), "--workers", str(self.workers))]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

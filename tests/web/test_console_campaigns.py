@@ -113,6 +113,7 @@ def test_anothers_campaign_is_not_reached_through_ones_own_account(world: Visiti
     )
     answer = submit(owner, f"{campaigns(world)}/{theirs['id']}/resume")
     assert answer.status_code == 409
+    assert "There is no such thing." in words_of(answer.text)
     assert next(one for one in world.listed("/campaigns") if one["id"] == theirs["id"])["status"] == "draft"
 
 
@@ -225,7 +226,7 @@ def test_only_what_differs_is_changed(world: Visiting, owner: Browser) -> None:
     before = told(world)
     form = {"version": str(before["version"]), "name": "Autumn", "rate": "0.5", "devices": "1"}
     done = submit(owner, f"{page_of(world)}/change", **form)
-    assert done.headers["location"] == f"{page_of(world)}?saved=1"
+    assert done.headers["location"] == f"{page_of(world)}?done=saved"
     assert told(world) == before
     wished = {
         "name": "Late autumn", "rate": "0.75", "ends": "2030-01-31", "pacing": "even", "cap": "3",

@@ -8,6 +8,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from adserver.web.console.page import LANGUAGES, language_of, translations
+from adserver.web.console.says import said as said_of
+from adserver.web.problems import PROBLEMS
 
 WEB = Path(__file__).parents[2] / "adserver" / "web"
 TEMPLATES = [("templates/console/**.html", "jinja2.ext.babel_extract"), ("console/**.py", "python")]
@@ -18,7 +20,8 @@ PLACES = re.compile(r"%\((\w+)\)s")
 def said() -> set[str]:
     options = {"templates/console/**.html": {"trim_blocks": "true"}}
     found = extract_from_dir(WEB, TEMPLATES, options, keywords=KEYWORDS)
-    return {one[2] if isinstance(one[2], str) else one[2][0] for one in found}
+    refusals = {text for kind in PROBLEMS.values() for text in (kind.title, kind.detail)}
+    return {one[2] if isinstance(one[2], str) else one[2][0] for one in found} | refusals
 
 
 @pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {"en"}))
@@ -33,6 +36,15 @@ def test_every_word_is_translated_and_none_is_left_over(language: str) -> None:
         ids, texts = ([part] if isinstance(part, str) else list(part) for part in (one.id, one.string))
         assert all(texts), one.id
         assert {*PLACES.findall(" ".join(texts))} == {*PLACES.findall(" ".join(ids))}, one.id
+
+
+def test_a_refusal_is_told_in_the_readers_language_with_its_figure() -> None:
+    told = said_of(translations("fr").gettext, "below_spent", "12 € <b>")
+    assert told.title == "Il y a déjà plus de dépensé"
+    assert told.detail == "Laissez au moins 12 € &lt;b&gt; : c&#39;est dépensé ou réservé."
+    assert said_of(translations("it").gettext, "bad_sale_price").title == "Nessuno sconto"
+    english = said_of(translations("en").gettext, "cpm_not_exact")
+    assert english.detail == "Give <code>rate_micros</code> in multiples of 1,000."
 
 
 def test_plurals_follow_the_language() -> None:

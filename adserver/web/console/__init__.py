@@ -18,9 +18,10 @@ from adserver.web.console import (
     launching,
     people,
 )
+from adserver.web.console.trouble import in_pages
 from adserver.web.console.visit import Desk, Elsewhere, NotOurs, go_elsewhere, refuse_form
 
-__all__ = ["HANDLERS", "Desk", "addresses", "router"]
+__all__ = ["HANDLERS", "Desk", "addresses", "in_pages", "router"]
 
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 TEMPLATES = files("adserver.web") / "templates" / "console"

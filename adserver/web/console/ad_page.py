@@ -63,7 +63,7 @@ def save(
     if isinstance(saved, Refused):
         problem = problem_in_words(str(saved.reason), visit.language)
         return _page(flows, advertiser, visit, found, ad, form, status=409, problem=problem)
-    return see(f"/console/shop/{shop}/campaigns/{campaign}?saved=1")
+    return see(f"/console/shop/{shop}/campaigns/{campaign}", "saved")
 
 
 def _saved(

@@ -52,7 +52,7 @@ def make(shop: Id, flows: CurrentFlows, desk: CurrentDesk, visit: CurrentVisit, 
         return _page(flows, advertiser, visit, form, status=409, problem=problem)
     if counts:
         return _page(flows, advertiser, visit, form, counted=done)
-    return see(f"/console/shop/{shop}/audiences")
+    return see(f"/console/shop/{shop}/audiences", "made")
 
 
 def _wished(flows: Flows, advertiser: Advertiser, reading: Reading) -> Audience | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import Response
 from msgspec.structs import replace
 
@@ -44,13 +44,10 @@ class Ad(msgspec.Struct, frozen=True):
 
 
 @router.get("/{campaign}")
-def one(
-    request: Request, shop: Id, campaign: Id, flows: CurrentFlows, desk: CurrentDesk, visit: CurrentVisit
-) -> Response:
+def one(shop: Id, campaign: Id, flows: CurrentFlows, desk: CurrentDesk, visit: CurrentVisit) -> Response:
     advertiser = shop_of(desk, visit, shop, Role.ADVERTISER)
     found = campaign_of(flows, reach_of(advertiser), shop, campaign)
-    done = next((name for name in ("new", "saved") if name in request.query_params), "")
-    return _page(flows, advertiser, visit, found, done=done)
+    return _page(flows, advertiser, visit, found)
 
 
 @router.post("/{campaign}/change")
@@ -77,7 +74,7 @@ def change(
             return _refused(flows, advertiser, visit, found, form, "changed_meanwhile")
         if isinstance(changed, Refused):
             return _refused(flows, advertiser, visit, found, form, str(changed.reason), changed.figure)
-    return see(f"/console/shop/{shop}/campaigns/{campaign}?saved=1")
+    return see(f"/console/shop/{shop}/campaigns/{campaign}", "saved")
 
 
 @router.get("/{campaign}/end")
@@ -101,7 +98,7 @@ def end(
         problem = problem_in_words(str(ended.reason), visit.language)
         told = {"shop": shop, "id": campaign, "campaign": found, "problem": problem}
         return visit.page("campaign_end.html", status=409, **told)
-    return see(f"/console/shop/{shop}/campaigns/{campaign}?saved=1")
+    return see(f"/console/shop/{shop}/campaigns/{campaign}", "saved")
 
 
 @router.get("/{campaign}/look/{creative}/{name}")
@@ -142,7 +139,6 @@ def _page(
     (line,) = lines_of(flows, advertiser, [(campaign, standing)], language)
     usual = {
         "form": fields_of(campaign, advertiser, language), "flaws": {}, "problem": "", "below_spent": "",
-        "done": "",
     }  # fmt: skip
     return visit.page(
         "campaign.html",

@@ -1,13 +1,14 @@
 """How a campaign stands, what it pays for and why it was refused, in the words of the page's language."""
 
 from babel.dates import get_timezone_location
+from markupsafe import Markup
 
 from adserver.domain.audience_presets import Preset
 from adserver.domain.audience_reach import GroupSize
 from adserver.domain.delivery import Delivery
 from adserver.domain.pricing import PricingModel
 from adserver.web.console.page import translations
-from adserver.web.problems import PROBLEMS
+from adserver.web.console.says import said as said_of
 from creatives.price import locale_for
 
 ENDED = (Delivery.ENDED, Delivery.OVER)
@@ -84,7 +85,6 @@ def problem_in_words(code: str, language: str) -> str:
         "changed_meanwhile": words("Somebody has changed it meanwhile. Look at it again, then repeat."),
         "conflict": words("Somebody has changed it meanwhile. Look at it again, then repeat."),
         "unrecorded": words("Nothing can be saved at this moment. Try again in a few seconds."),
-        "not_found": words("It is not there, or not yours."),
         "cpm_not_exact": words("Round the price per thousand to three decimals."),
         "rate_missing": words("Say what you pay: a price above zero."),
         "ends_before_start": words("The last day is before the first. Move one of them."),
@@ -106,5 +106,5 @@ def problem_in_words(code: str, language: str) -> str:
     }
     if code in said:
         return said[code]
-    kind = PROBLEMS.get(code)
-    return code if kind is None else f"{kind.title}. {kind.detail}"
+    told = said_of(words, code)
+    return Markup("{}. {}").format(told.title, told.detail)

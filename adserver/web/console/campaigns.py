@@ -217,7 +217,7 @@ def _page(
         shows=_shows(visit.language),
         step=price(raise_step(advertiser.currency), advertiser.currency, visit.language),
         no=no,
-        problem=problem_in_words(no, visit.language) if no else "",
+        problem="" if no in (None, "bad_amount") else problem_in_words(no, visit.language),
         figure=told.get("figure", ""),
     )
 

@@ -64,7 +64,7 @@ def launch(shop: Id, flows: CurrentFlows, desk: CurrentDesk, visit: CurrentVisit
     if isinstance(made, Refused):
         problem = problem_in_words(str(made.reason), visit.language)
         return _page(flows, advertiser, visit, form, status=409, problem=problem)
-    return see(f"/console/shop/{shop}/campaigns/{write_id('cmp', made.campaign.key)}?new=1")
+    return see(f"/console/shop/{shop}/campaigns/{write_id('cmp', made.campaign.key)}", "made")
 
 
 @router.get("/new/plan")

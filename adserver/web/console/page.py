@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adserver.web.console.figures import number, price, share
+from adserver.web.console.says import said
 
 LANGUAGES = {"en": "English", "fr": "Français", "it": "Italiano"}
 HEADERS = {
@@ -61,7 +62,8 @@ def _environment(language: str) -> Environment:
     )
     words: Any = environment
     words.install_gettext_translations(translations(language), newstyle=True)
-    environment.globals |= {"language": language, "languages": LANGUAGES}
+    in_words = partial(said, translations(language).gettext)
+    environment.globals |= {"language": language, "languages": LANGUAGES, "said": in_words}
     environment.filters |= {
         "number": partial(number, language=language),
         "share": partial(share, language=language),

@@ -2,16 +2,15 @@
 
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
 from adserver.domain.campaign import Advertiser
-from adserver.domain.identity import write_id
 from adserver.domain.slot import Publisher
 from adserver.domain.user import Flaw, Grant, Role, User
 from adserver.flows.users import Invited, Why
 from adserver.ports import Accounts
+from adserver.web.console.navigation import Place, first_address, places_of
 from adserver.web.console.page import translations
 from adserver.web.console.visit import OPERATORS_ONLY, CurrentDesk, CurrentVisit, Desk, OwnForm, Visit, see
 
@@ -20,14 +19,6 @@ USERS = "/console/network/users"
 
 router = APIRouter(prefix="/console", include_in_schema=False)
 UserKey = Annotated[int, Path()]
-
-
-class Place(msgspec.Struct, frozen=True):
-    """An account in which the visitor has work to do; `address` is None where its pages are still to come."""
-
-    name: str
-    role: Role
-    address: str | None
 
 
 def role_names(language: str) -> dict[str, str]:
@@ -43,27 +34,21 @@ def role_names(language: str) -> dict[str, str]:
 
 @router.get("")
 def home(desk: CurrentDesk, visit: CurrentVisit) -> Response:
-    """The accounts that are the visitor's; straight to the campaigns where there is but one."""
+    """The accounts that are the visitor's; where there is but one, its first page at once."""
+    user, words = visit.signed_in.user, role_names(visit.language)
+    if not user.is_operator:
+        places = places_of(desk.accounts, user, visit.may, visit.language)
+        if len(places) == 1 and places[0].address is not None:
+            return see(places[0].address)
+        return visit.page("home.html", places=places, roles=words)
     advertisers, publishers = _accounts(desk.accounts)
+    named = [("shop", one.key, one.name, Role.ADVERTISER) for one in advertisers]
+    named += [("publisher", one.key, one.name, Role.PUBLISHER) for one in publishers]
     places = [
-        Place(
-            one.name,
-            role,
-            f"/console/shop/{write_id('adv', one.key)}/campaigns" if role is Role.ADVERTISER else None,
-        )
-        for one in advertisers
-        for role in (Role.ADVERTISER, Role.WEBMASTER)
-        if Grant(role, one.key) in visit.signed_in.user.grants
-        or (visit.signed_in.user.is_operator and role is Role.ADVERTISER)
+        Place(name, role, first_address(area, key, visit.may, visit.language))
+        for area, key, name, role in named
     ]
-    places += [
-        Place(one.name, Role.PUBLISHER, None)
-        for one in publishers
-        if visit.may(Role.PUBLISHER, owner_key=one.key)
-    ]
-    if len(places) == 1 and places[0].address is not None and not visit.signed_in.user.is_operator:
-        return see(places[0].address)
-    return visit.page("home.html", places=places, roles=role_names(visit.language))
+    return visit.page("home.html", places=places, roles=words)
 
 
 @router.get("/network/users", dependencies=[OPERATORS_ONLY])

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
 from adserver.domain.user import Grant, Role
 from adserver.flows.login import Login, SignedIn
@@ -15,7 +16,7 @@ from adserver.flows.manage import Manage
 from adserver.flows.users import ManageUsers
 from adserver.ports import Accounts, Clock
 from adserver.web.caller import Callers, read_head
-from adserver.web.console.navigation import sections
+from adserver.web.console.navigation import frame_of
 from adserver.web.console.page import HEADERS, language_of, page
 from adserver.web.privacy_routes import is_own_form
 
@@ -42,6 +43,8 @@ class Visit(msgspec.Struct, frozen=True):
     signed_in: SignedIn
     language: str
     path: str
+    accounts: Accounts
+    done: str = ""  # what the form before has done, as `see` told this page
 
     def may(self, *roles: Role, owner_key: int | None = None) -> bool:
         """Whether one of the roles is theirs for an account; an operator has them all."""
@@ -49,8 +52,9 @@ class Visit(msgspec.Struct, frozen=True):
         return user.is_operator or any(Grant(role, owner_key) in user.grants for role in roles)
 
     def page(self, template: str, *, status: int = 200, **words: object) -> Response:
-        bar = sections(self.path, self.may, self.language)
-        return page(template, self.language, status=status, visit=self, sections=bar, **words)
+        user = self.signed_in.user
+        frame = frame_of(self.accounts, user, self.path, self.may, self.language)
+        return page(template, self.language, status=status, visit=self, frame=frame, **words)
 
 
 class Elsewhere(Exception):
@@ -114,7 +118,8 @@ async def someone(request: Request) -> Visit | None:
     if signed_in is None:
         return None
     language = language_of(signed_in.user.language, "")
-    return Visit(signed_in, language, request.url.path)
+    accounts, done = desk_of(request).accounts, request.query_params.get("done", "")
+    return Visit(signed_in, language, request.url.path, accounts, done)
 
 
 async def _visit(request: Request) -> Visit:
@@ -147,17 +152,18 @@ OwnForm = Annotated[dict[str, str], Depends(_own_form)]
 
 
 async def _fields(request: Request) -> dict[str, str]:
-    """The fields of a form, in UTF-8; nothing of one that is too large."""
+    """The fields of a form, in UTF-8."""
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > MOST_FORM_BYTES:
-            return {}
+            raise HTTPException(413)
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def see(address: str) -> Response:
-    return RedirectResponse(address, 303, headers=HEADERS)
+def see(address: str, done: str = "") -> Response:
+    """Another page, which says what was `done` in the words of done.html."""
+    return RedirectResponse(f"{address}?done={done}" if done else address, 303, headers=HEADERS)
 
 
 def only(*roles: Role) -> Callable[[Visit], None]:

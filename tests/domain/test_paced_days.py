@@ -9,7 +9,7 @@ from adserver.domain.campaign import Pacing
 from adserver.domain.money import Micros
 from adserver.domain.traffic import local_days, profile_of
 from tests.domain.makers import DAY_MS, HOUR_MS, NOW_MS
-from tests.simulation.pacing_day import (
+from tests.domain.paced_day import (
     PAID,
     PRICE,
     WINS,
