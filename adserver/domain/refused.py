@@ -43,6 +43,10 @@ class Refused(msgspec.Struct, frozen=True):
     def requests(self) -> int:
         return self.shown + sum(n for _, n in self.reasons)
 
+    def share(self, n: int) -> float:
+        """Of all requests, to a hundredth of a per cent."""
+        return round(n / self.requests, 4)
+
 
 def refused_of(rows: Iterable[tuple[int, str, int]]) -> Refused:
     """Of counters by hour and name."""

@@ -201,6 +201,11 @@ class Snapshot:
         taught = list(self._owned.get(advertiser_key, ()))  # a campaign that has ended teaches too
         return informed(self.network, self.rates, creatives_of, taught)
 
+    def believed_of(self, campaign: Campaign) -> Rates:
+        """The same of one campaign, which may be a draft, or not be saved at all."""
+        taught = {*self._owned.get(campaign.advertiser_key, ()), campaign.key}
+        return informed(self.network, self.rates, {campaign.key: ()}, taught)[campaign.key]
+
     def terms(self, campaign_key: int, version: int) -> Terms | None:
         """The terms of a campaign's version, if this worker has seen it."""
         campaign = self.campaigns.get(campaign_key)

@@ -166,9 +166,35 @@ class AudienceSizeReports:
         found = map(self._audiences.audience, sorted(audience_keys_of(campaign)))
         return self._of_group(campaign.advertiser_key, tuple(one for one in found if one is not None))
 
+    def of_campaigns(self, campaigns: Sequence[Campaign]) -> list[GroupSize | None]:
+        """Of a page of a list, as far as they were counted: nobody is looked up."""
+        keys = [sorted(audience_keys_of(campaign)) for campaign in campaigns]
+        read = {key: self._audiences.audience(key) for key in {key for group in keys for key in group}}
+        groups = [group_key(filter(None, (read[key] for key in group))) for group in keys]
+        known = self._sizes.of_groups(groups)
+        return [
+            (counted(known[at]) if at in known else None)
+            if group
+            else self._sampled(campaign.advertiser_key, ())
+            for campaign, group, at in zip(campaigns, keys, groups, strict=True)
+        ]
+
     def preview(self, draft: Audience) -> GroupSize | None:
         """The size of an audience that is not saved."""
         return self._sampled(draft.advertiser_key, (draft,))
+
+    def previews(self, drafts: Sequence[Audience]) -> list[GroupSize | None]:
+        """The sizes of some of one advertiser's, for which its visitors are read once."""
+        panel = self._sizes.panel(drafts[0].advertiser_key) if drafts else None
+        if panel is None:
+            return [None] * len(drafts)
+        profiles, now_ms = self._sizes.profiles_at(panel.rows), self._clock()
+        shelves = _Catalogue(self._stores, drafts).shelves(profiles)
+        return [sampled((draft,), profiles, panel, now_ms, shelves) for draft in drafts]
+
+    def of_any(self, advertiser_key: int, group: Sequence[Audience]) -> GroupSize | None:
+        """Of some audiences together, saved or not; without any, all who know the shop's pages."""
+        return self._sampled(advertiser_key, tuple(group))
 
     def overlap(self, one: Audience, other: Audience) -> Overlap | None:
         """Of two audiences of the same advertiser; all three figures of one and the same look."""

@@ -15,6 +15,7 @@ from adserver.domain.token import Secrets, TokenKeys
 from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.audience_sizes import AudienceSizeReports, CountAudiences
 from adserver.flows.bill import Bill, BillingPolicy
+from adserver.flows.campaign_days import CampaignDays
 from adserver.flows.collect import Collect, CollectPolicy
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
@@ -25,6 +26,7 @@ from adserver.flows.login import Login
 from adserver.flows.manage import KeyCalls, Manage
 from adserver.flows.measure import Measure
 from adserver.flows.notify import Notify
+from adserver.flows.outlook import Outlooks
 from adserver.flows.picture import FetchPictures, PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
@@ -266,7 +268,10 @@ class Server:
             self.settings.peace,
         )  # fmt: skip
         try_slot = TrySlot(self.explain, storage.catalogue, snapshot, self.refresh.if_stale)
-        return Decisions(self.explain, CountRefusals(storage.stats, self.clock), replay, try_slot)
+        return Decisions(
+            self.explain, CountRefusals(storage.stats, self.clock), replay, try_slot,
+            CampaignDays(storage.stats, self.clock), Outlooks(snapshot, storage, self.clock),
+        )  # fmt: skip
 
     def _explain(self) -> Explain:
         policy, parties = self.serving_policy(), derived_key(self.keys, b"parties")

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.audience_sizes import AudienceSizeReports
+from adserver.flows.campaign_days import CampaignDays
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
 from adserver.flows.funnel import FunnelReports
@@ -15,6 +16,7 @@ from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage
 from adserver.flows.network import ManageNetwork
 from adserver.flows.notify import Notify
+from adserver.flows.outlook import Outlooks
 from adserver.flows.picture import PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
@@ -65,6 +67,8 @@ class Decisions(msgspec.Struct, frozen=True):
     refusals: CountRefusals
     replay: Replay
     try_slot: TrySlot
+    days: CampaignDays
+    outlooks: Outlooks
 
 
 class Flows(msgspec.Struct, frozen=True):

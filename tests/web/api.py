@@ -21,6 +21,7 @@ from adserver.domain.pricing import AdEvent
 from adserver.domain.token import LANDED, AdToken, Secrets, TokenKeys, sign
 from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.audience_sizes import AudienceSizeReports
+from adserver.flows.campaign_days import CampaignDays
 from adserver.flows.collect import Collect, CollectPolicy
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
@@ -31,6 +32,7 @@ from adserver.flows.imports import RunImports
 from adserver.flows.manage import KeyCalls, Manage, Reach
 from adserver.flows.network import ManageNetwork
 from adserver.flows.notify import Notify
+from adserver.flows.outlook import Outlooks
 from adserver.flows.picture import PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
 from adserver.flows.postback import Postback
@@ -216,7 +218,11 @@ class Api:
             memory.snapshot, self.storage.decision_samples, self.storage.catalogue, clock, {}, refresh
         )
         try_slot = TrySlot(explain, self.storage.catalogue, memory.snapshot, refresh)
-        return Decisions(explain, CountRefusals(self.storage.stats, clock), replay, try_slot)
+        days, outlooks = (
+            CampaignDays(self.storage.stats, clock),
+            Outlooks(memory.snapshot, self.storage, clock),
+        )
+        return Decisions(explain, CountRefusals(self.storage.stats, clock), replay, try_slot, days, outlooks)
 
     def _manage(self, memory: Memory) -> Manage:
         storage = self.storage

@@ -143,6 +143,10 @@ def bodies(of: World) -> dict[Route, object]:
         ("POST", "/advertisers/{advertiser_id}/suppression-lists/{list_id}/visitors"): visitor_id(of),
         ("PUT", "/advertisers/{advertiser_id}/suppression-lists/{list_id}/visitors"): visitor_id(of),
         ("POST", "/creatives"): cards_body(of.campaign),
+        ("POST", "/campaigns/launch"): {
+            "campaign": campaign_body(of.advertiser),
+            "creative": {"template": "cards", "brand": {"name": "Mine"}},
+        },
         ("PATCH", "/creatives/{creative_id}"): {"brand": {"name": "Mine now"}},
         ("POST", "/creatives/{creative_id}/reject"): {"reason": "misleading"},
         ("PATCH", "/publishers/{publisher_id}"): {"name": "Mine now"},
@@ -191,6 +195,7 @@ def filters(of: World) -> dict[Route, dict[str, str]]:
         ("GET", "/refunds"): {"advertiser_id": of.advertiser},
         ("GET", "/deposits"): {"advertiser_id": of.advertiser},
         ("GET", "/advertisers/{advertiser_id}/consents"): {"visitor": visitor_id(of)},
+        ("GET", "/advertisers/{advertiser_id}/outlook"): {"pricing_model": "cpc", "rate_micros": "5000"},
     }
 
 

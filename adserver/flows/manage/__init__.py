@@ -14,6 +14,7 @@ from adserver.flows.manage.hooks import ManageHooks, NewHook
 from adserver.flows.manage.inventory import ManageInventory
 from adserver.flows.manage.key_calls import KeyCalls
 from adserver.flows.manage.keys import ManageKeys, NewKey
+from adserver.flows.manage.launches import Launch, Launched, ManageLaunches
 from adserver.flows.manage.money import ManageMoney, OrderName, RefundWish
 from adserver.flows.manage.offers import Flaw, ManageOffers, Uploaded
 from adserver.flows.manage.product_sets import ManageProductSets
@@ -44,6 +45,8 @@ __all__ = [
     "Asking",
     "Flaw",
     "KeyCalls",
+    "Launch",
+    "Launched",
     "Manage",
     "NewHook",
     "NewKey",
@@ -117,7 +120,7 @@ class Manage:
             retention=retention,
             approves_all=approves_all,
         )
-        self.clock = clock
+        self.clock, self._desk = clock, desk
         self.accounts = ManageAccounts(desk)
         self.audiences = ManageAudiences(desk, self.accounts)
         self.campaigns = ManageCampaigns(desk, self.accounts)
@@ -131,3 +134,7 @@ class Manage:
         self.money = ManageMoney(desk, self.accounts, self.campaigns)
         self.offers = ManageOffers(desk, self.accounts)
         self.hooks, self.keys = ManageHooks(desk, self.accounts), ManageKeys(desk)
+
+    @property
+    def launches(self) -> ManageLaunches:
+        return ManageLaunches(self._desk, self.accounts, self.audiences, self.campaigns)

@@ -1,6 +1,6 @@
 """Campaigns and their creatives: what is ordered, how it looks, and how it stands."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -56,23 +56,32 @@ class ManageCampaigns:
         advertiser = self._accounts.advertiser(reach, advertiser_key)
         if isinstance(advertiser, Refused):
             return advertiser
-        now_ms = self._desk.clock()
-        ordered = sound_campaign(draft_for(advertiser), advertiser)
+        campaign = self.ordered(reach, advertiser, draft_for(advertiser))
+        if isinstance(campaign, Refused):
+            return campaign
+        return self._desk.create(
+            campaign, receipt_of, today=local_day(campaign.created_at_ms, advertiser.timezone)
+        )
+
+    def ordered(
+        self, reach: Reach, advertiser: Advertiser, draft: Campaign, new_audience_keys: Container[int] = ()
+    ) -> Campaign | Refused:
+        """The campaign as it would be saved, with audiences that are to be saved beside it."""
+        ordered = sound_campaign(draft, advertiser)
         if isinstance(ordered, Why):
             return Refused(ordered)
         if ordered.tier is not Tier.STANDARD and not reach.is_operator:
             return Refused(Why.TIER_IS_OPERATORS)
-        refusal = rules.check(ordered) or self._unknown_name(ordered)
+        refusal = rules.check(ordered) or self._unknown_name(ordered, new_audience_keys)
         if refusal is not None:
             return Refused(refusal)
-        campaign = replace(
+        return replace(
             ordered,
             key=self._desk.mint_key(),
             advertiser_key=advertiser.key,
             version=1,
-            created_at_ms=now_ms,
+            created_at_ms=self._desk.clock(),
         )
-        return self._desk.create(campaign, receipt_of, today=local_day(now_ms, advertiser.timezone))
 
     def change(self, reach: Reach, key: int, edit: Callable[[Campaign], Campaign]) -> Campaign | Refused:
         return until_settled(lambda: self._change(reach, key, edit))
@@ -97,15 +106,16 @@ class ManageCampaigns:
             return Refused(unknown)
         return self._desk.replace(changed, today=local_day(self._desk.clock(), advertiser.timezone))
 
-    def _unknown_name(self, campaign: Campaign) -> Refusal | None:
+    def _unknown_name(self, campaign: Campaign, new_audience_keys: Container[int] = ()) -> Refusal | None:
         """What it names and is not there, or is another's, which is the same."""
-        named = (one.audience_key for one in campaign.terms.audience_rates)
+        named = [one.audience_key for one in campaign.terms.audience_rates]
         audiences = filter(None, map(self._desk.audiences.audience, named))
         shown = {key for one in campaign.audience_creatives for key in one.creative_keys}
         creatives = filter(None, map(self._desk.campaigns.creative, shown))
         return rules.check_named(
             campaign,
-            {one.key for one in audiences if one.advertiser_key == campaign.advertiser_key},
+            {one.key for one in audiences if one.advertiser_key == campaign.advertiser_key}
+            | {key for key in named if key in new_audience_keys},
             {one.key for one in creatives if one.campaign_key == campaign.key},
             self._own_set(campaign),
         )
@@ -116,8 +126,11 @@ class ManageCampaigns:
         is_own = found is not None and found.advertiser_key == campaign.advertiser_key
         return {found.key} if found is not None and is_own else set()
 
-    def standings(self, campaigns: Sequence[Campaign]) -> list[Standing]:
-        """How each of the campaigns stands now, in their order; the balances are read in one go."""
+    def standings(self, campaigns: Sequence[Campaign], made: Sequence[Creative] = ()) -> list[Standing]:
+        """How each of the campaigns stands now, in their order; the balances are read in one go.
+
+        `made` are creatives that are about to be saved.
+        """
         now_ms = self._desk.clock()
         owners = {key: self._owner(key) for key in {campaign.advertiser_key for campaign in campaigns}}
         ids = [
@@ -133,7 +146,11 @@ class ManageCampaigns:
         deposited = self._desk.payments.deposited(list(owners))
         return [
             self._standing(
-                campaign, owners[campaign.advertiser_key], deposited, balances[at : at + 4], now_ms
+                campaign,
+                owners[campaign.advertiser_key],
+                deposited,
+                balances[at : at + 4],
+                [one for one in made if one.campaign_key == campaign.key],
             )
             for campaign, at in zip(campaigns, range(0, len(ids), 4), strict=True)
         ]
@@ -149,10 +166,10 @@ class ManageCampaigns:
         owner: Advertiser,
         deposited: Mapping[int, Micros],
         balances: list[Bucket],
-        now_ms: int,
+        made: list[Creative],
     ) -> Standing:
         total, day, owner_total, owner_day = balances
-        creatives = self._desk.campaigns.creatives(campaign.key, 0, MOST_CREATIVES)
+        creatives = made or self._desk.campaigns.creatives(campaign.key, 0, MOST_CREATIVES)
         now = Balances(
             _under(campaign.total_budget_micros, total),
             _under(campaign.daily_budget_micros, day),
@@ -161,7 +178,7 @@ class ManageCampaigns:
             _under(deposited[owner.key] if owner.prepaid else None, owner_total),
         )
         return Standing(
-            delivery(campaign, now, creatives, now_ms),
+            delivery(campaign, now, creatives, self._desk.clock()),
             total.spent,
             day.spent,
             total.pending,
@@ -183,12 +200,17 @@ class ManageCampaigns:
     def create_creative(
         self, reach: Reach, draft: Creative, receipt_of: ReceiptOf[Creative] | None = None
     ) -> Creative | Refused:
-        sound = self._sound_creative(reach, draft)
+        campaign = self.campaign(reach, draft.campaign_key)
+        drawn = campaign if isinstance(campaign, Refused) else self.drawn(reach, campaign, draft)
+        return drawn if isinstance(drawn, Refused) else self._desk.create(drawn, receipt_of)
+
+    def drawn(self, reach: Reach, campaign: Campaign, draft: Creative) -> Creative | Refused:
+        """The creative as it would be saved for the campaign."""
+        sound = self._sound_creative(campaign, replace(draft, campaign_key=campaign.key))
         if isinstance(sound, Refused):
             return sound
         key, now_ms = self._desk.mint_key(), self._desk.clock()
-        drawn = replace(sound, key=key, version=1, created_at_ms=now_ms)
-        return self._desk.create(approval.made(drawn, self._by(reach)), receipt_of)
+        return approval.made(replace(sound, key=key, version=1, created_at_ms=now_ms), self._by(reach))
 
     def change_creative(
         self, reach: Reach, key: int, edit: Callable[[Creative], Creative]
@@ -201,7 +223,10 @@ class ManageCampaigns:
         known = self.creative(reach, key)
         if isinstance(known, Refused):
             return known
-        wished = self._sound_creative(reach, replace(edit(known), campaign_key=known.campaign_key), known)
+        campaign = self.campaign(reach, known.campaign_key)
+        if isinstance(campaign, Refused):
+            return campaign
+        wished = self._sound_creative(campaign, replace(edit(known), campaign_key=known.campaign_key), known)
         if isinstance(wished, Refused):
             return wished
         fixed = {"key": known.key, "version": known.version + 1, "created_at_ms": known.created_at_ms}
@@ -213,11 +238,8 @@ class ManageCampaigns:
         return approval.Approving(self._desk.clock(), reach.api_key, automatic)
 
     def _sound_creative(
-        self, reach: Reach, creative: Creative, known: Creative | None = None
+        self, campaign: Campaign, creative: Creative, known: Creative | None = None
     ) -> Creative | Refused:
-        campaign = self.campaign(reach, creative.campaign_key)
-        if isinstance(campaign, Refused):
-            return campaign
         if creative.pool_key is not None:
             pool = self._desk.offers.pool(creative.pool_key)
             if pool is None or pool.advertiser_key != campaign.advertiser_key:

@@ -9,12 +9,47 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
-from adserver.web.console import approvals, campaigns, conversions, earnings, entering, keys, money, people, proof, sites, slots, start
+from adserver.web.console import (
+    ad_page,
+    approvals,
+    audience_pages,
+    campaign_page,
+    campaigns,
+    conversions,
+    earnings,
+    entering,
+    keys,
+    launching,
+    money,
+    people,
+    proof,
+    sites,
+    slots,
+    start,
+)
 from adserver.web.console.trouble import in_pages
 from adserver.web.console.visit import Desk, Elsewhere, NotOurs, go_elsewhere, refuse_form
 
 __all__ = ["HANDLERS", "Desk", "addresses", "in_pages", "router"]
 
+ROOMS = (
+    entering,
+    people,
+    start,
+    keys,
+    campaigns,
+    launching,
+    campaign_page,
+    ad_page,
+    audience_pages,
+    conversions,
+    money,
+    proof,
+    sites,
+    slots,
+    earnings,
+    approvals,
+)
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 TEMPLATES = files("adserver.web") / "templates" / "console"
 ASSETS = sorted(one.name for one in TEMPLATES.iterdir() if Path(one.name).suffix in KINDS)
@@ -33,7 +68,7 @@ def _asset(name: str) -> Callable[[], Response]:
 
 def router() -> APIRouter:
     routes = APIRouter(include_in_schema=False)
-    for room in (entering, people, campaigns, keys, start, conversions, money, proof, sites, slots, earnings, approvals):
+    for room in ROOMS:
         routes.include_router(room.router)
     routes.include_router(proof.scripts)
     for name in ASSETS:

@@ -119,6 +119,7 @@ def _listed(area: str, language: str) -> Sequence[tuple[str, str, tuple[Role, ..
     listed: dict[str, Sequence[tuple[str, str, tuple[Role, ...]]]] = {
         "shop": [
             ("/campaigns", words("Campaigns"), _ADVERTISER),
+            ("/audiences", words("Audiences"), _ADVERTISER),
             ("/conversions", words("Conversions"), _ADVERTISER),
             ("/money", words("Money"), _ADVERTISER),
             ("/proof", words("Proof"), _ADVERTISER),

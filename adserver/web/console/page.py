@@ -12,6 +12,7 @@ from babel.support import Translations
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from adserver.web.console.figures import number, price, share
 from adserver.web.console.says import said
 
 LANGUAGES = {"en": "English", "fr": "Français", "it": "Italiano"}
@@ -63,6 +64,11 @@ def _environment(language: str) -> Environment:
     words.install_gettext_translations(translations(language), newstyle=True)
     in_words = partial(said, translations(language).gettext)
     environment.globals |= {"language": language, "languages": LANGUAGES, "said": in_words}
+    environment.filters |= {
+        "number": partial(number, language=language),
+        "share": partial(share, language=language),
+        "price": partial(price, language=language),
+    }
     return environment
 
 

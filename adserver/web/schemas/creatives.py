@@ -116,10 +116,9 @@ class CopyBody(Strict):
 Copies = Annotated[list[CopyBody], Field(max_length=60)]
 
 
-class CreativeDraft(Strict):
-    """A new creative: products (`cards`, `hero`, `carousel`, `text`), or a `message` with its own `link`."""
+class CreativeBody(Strict):
+    """How ads look: products (`cards`, `hero`, `carousel`, `text`), or a `message` with its own `link`."""
 
-    campaign_id: CampaignId
     template: Template
     brand: BrandBody
     offer: OfferBody | None = None
@@ -132,10 +131,10 @@ class CreativeDraft(Strict):
     copies: Copies = Field(default_factory=list)
     frequency_cap: CreativeCap | None = None
 
-    def creative(self) -> Creative:
+    def creative_of(self, campaign_key: int) -> Creative:
         return Creative(
             key=0,
-            campaign_key=self.campaign_id,
+            campaign_key=campaign_key,
             template=self.template,
             brand=self.brand.brand(),
             offer=None if self.offer is None else self.offer.offer(),
@@ -147,6 +146,15 @@ class CreativeDraft(Strict):
             copies=tuple(copy.copy_of() for copy in self.copies),
             **with_peace({"frequency_cap": self.frequency_cap}),
         )
+
+
+class CreativeDraft(CreativeBody):
+    """A new creative of a campaign."""
+
+    campaign_id: CampaignId
+
+    def creative(self) -> Creative:
+        return self.creative_of(self.campaign_id)
 
 
 class CreativeChange(Change):

@@ -17,6 +17,7 @@ class RefusalsQuery(Strict):
 class ReasonAnswer(Strict):
     refusal: str
     requests: int
+    share: float = Field(description="of all requests")
     says: str
     advice: str = Field(description="what to do next")
 
@@ -53,7 +54,11 @@ def show_refusals(campaign_key: int, report: RefusalReport) -> RefusalsAnswer:
         shown=refused.shown,
         reasons=[
             ReasonAnswer(
-                refusal=reason, requests=n, says=words_of(reason).says, advice=words_of(reason).advice
+                refusal=reason,
+                requests=n,
+                share=refused.share(n),
+                says=words_of(reason).says,
+                advice=words_of(reason).advice,
             )
             for reason, n in refused.reasons
         ],
