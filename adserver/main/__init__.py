@@ -22,7 +22,7 @@ from adserver.flows.draw import Draw
 from adserver.flows.funnel import FunnelReports, RollUpFunnel
 from adserver.flows.hold_consent import HoldConsent
 from adserver.flows.login import Login
-from adserver.flows.manage import Manage
+from adserver.flows.manage import Holding, Manage
 from adserver.flows.measure import Measure
 from adserver.flows.notify import Notify
 from adserver.flows.picture import FetchPictures, PictureReports
@@ -54,6 +54,7 @@ from adserver.main.beside import (
     imports_of,
     read_geo,
     replay_database,
+    settings_shown,
     sole_storage,
     tell_region,
     users_beside,
@@ -74,7 +75,7 @@ from adserver.web.assets import slot_script
 from adserver.web.caller import CallerPolicy, Callers
 from adserver.web.console import Desk
 from adserver.web.doors import Application, Door
-from adserver.web.flows import Decisions, books_of
+from adserver.web.flows import Decisions, Network, books_of, network_of
 from adserver.web.gallery import Gallery
 from adserver.web.hot import Checks, Files, Flows, Hot
 from adserver.web.pulse import Pulse
@@ -229,6 +230,7 @@ class Server:
             media=storage.media,
             payments=storage.payments,
             pending=storage.pending,
+            holding=Holding(storage.holds, storage.payouts),
             clock=self.clock,
             mint_key=partial(secrets.randbelow, MOST_KEY),
             mint_secret=partial(secrets.token_urlsafe, 32),
@@ -301,6 +303,7 @@ class Server:
             redeem=self.redeem,
             books=books_of(self.storage, self.signer, self.clock, settings.timezone),
             decisions=self._decisions(),
+            network=self._network(),
             base_url=settings.base_url,
             visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),
             console_desk=self._console(callers),
@@ -312,6 +315,11 @@ class Server:
             self.storage.answers, self._is_staff_key, self.pulse.refuses, settings.debug_headers, measured
         )
         return Door(Hot(callers, flows, files, checks), behind)
+
+    def _network(self) -> Network:
+        settings = self.settings
+        examine, shown = partial(examine_installation, settings), settings_shown(settings)
+        return network_of(self.storage, self.manage, settings.timezone, examine, shown)
 
     def _console(self, callers: Callers) -> Desk:
         storage, mint_secret = self.storage, partial(secrets.token_urlsafe, 32)

@@ -49,6 +49,7 @@ from adserver.web.api import (
     media,
     offer_pools,
     offers,
+    payout_holds,
     pictures,
     pixel,
     postback,
@@ -71,7 +72,8 @@ from adserver.web.api import (
 from adserver.web.api import (
     imports as import_routes,
 )
-from adserver.web.flows import Books, Decisions, Flows
+from adserver.web.api import network as network_routes
+from adserver.web.flows import Books, Decisions, Flows, Network
 from adserver.web.gate import API, OPEN, Gate
 from adserver.web.problems import Problem, answer_fault, answer_http, answer_invalid, answer_problem
 
@@ -116,6 +118,8 @@ RESOURCES = (
     statements,
     suppression_lists,
     proofs,
+    network_routes,
+    payout_holds,
 )
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
@@ -148,6 +152,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     books: Books,
     decisions: Decisions,
     upload: Upload,
+    network: Network,
     base_url: str,
     visitor_pages: APIRouter | None = None,
     console_desk: console.Desk | None = None,
@@ -177,6 +182,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         books=books,
         decisions=decisions,
         upload=upload,
+        network=network,
         base_url=base_url,
         import_turns=CapacityLimiter(MOST_IMPORTS_AT_ONCE),
     )

@@ -1,18 +1,25 @@
 """What the app was made with, handed to routes: the flows, and where publishers reach this server."""
 
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import msgspec
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from adserver.domain.campaign import Campaign
+from adserver.domain.delivery import Delivery
+from adserver.domain.installation import Installation
 from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.audience_sizes import AudienceSizeReports
+from adserver.flows.audit_log import ReadAuditLog
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
 from adserver.flows.funnel import FunnelReports
+from adserver.flows.health import LookAtHealth
 from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage
+from adserver.flows.network import LookAtNetwork
 from adserver.flows.notify import Notify
 from adserver.flows.picture import PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
@@ -27,8 +34,10 @@ from adserver.flows.replay import Replay
 from adserver.flows.serve.explain import Explain
 from adserver.flows.shops import Shops
 from adserver.flows.statement import AdvertiserStatements, Ports, PublisherStatements
+from adserver.flows.suspects import FindSuspects
 from adserver.flows.upload import Upload
 from adserver.ports import Clock, Signer, Stores
+from adserver.web.settings import Setting
 
 PREVIEWS_AT_ONCE = 1  # slots wait for the same children that draw
 PINGS_AT_ONCE = 4
@@ -49,7 +58,7 @@ def books_of(stores: Stores, signer: Signer, clock: Clock, timezone: str) -> Boo
     return Books(
         Prove(stores.proofs, signer),
         AdvertiserStatements(stores.statements, stores.proofs, names, clock),
-        PublisherStatements(stores.payouts, names, clock, timezone),
+        PublisherStatements(stores.payouts, stores.holds, names, clock, timezone),
     )
 
 
@@ -59,6 +68,37 @@ class Decisions(msgspec.Struct, frozen=True):
     explain: Explain
     refusals: CountRefusals
     replay: Replay
+
+
+class Network(msgspec.Struct, frozen=True):
+    """What the operator looks at."""
+
+    totals: LookAtNetwork
+    suspects: FindSuspects
+    audit_log: ReadAuditLog
+    health: LookAtHealth
+    settings: Sequence[Setting]
+
+
+def network_of(
+    stores: Stores,
+    manage: Manage,
+    timezone: str,
+    examine: Callable[[], Installation],
+    settings: Sequence[Setting],
+) -> Network:
+    """`examine` looks at the installation, as `adserver doctor` does."""
+
+    def deliveries(campaigns: Sequence[Campaign]) -> list[Delivery]:
+        return [one.delivery for one in manage.campaigns.standings(campaigns)]
+
+    return Network(
+        LookAtNetwork(stores, manage.clock, timezone, deliveries),
+        FindSuspects(stores.stats, stores.campaigns, stores.inventory, manage.clock),
+        ReadAuditLog(stores.audit_log, stores.stats, manage.clock),
+        LookAtHealth(stores, manage.clock, examine),
+        settings,
+    )
 
 
 class Flows(msgspec.Struct, frozen=True):
@@ -83,6 +123,7 @@ class Flows(msgspec.Struct, frozen=True):
     books: Books
     decisions: Decisions
     upload: Upload
+    network: Network
     base_url: str
     import_turns: CapacityLimiter
     upload_turns: CapacityLimiter = msgspec.field(default_factory=lambda: CapacityLimiter(UPLOADS_AT_ONCE))

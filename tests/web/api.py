@@ -14,6 +14,7 @@ import httpx
 from adserver.domain.attribution import conversion_key
 from adserver.domain.fetching import Download
 from adserver.domain.identity import read_id, write_id
+from adserver.domain.installation import Installation
 from adserver.domain.memory import Memory, new_memory
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent
@@ -27,7 +28,7 @@ from adserver.flows.draw import GIF, Drawn
 from adserver.flows.feed import ImportFeed
 from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
-from adserver.flows.manage import Manage, Reach
+from adserver.flows.manage import Holding, Manage, Reach
 from adserver.flows.notify import Notify
 from adserver.flows.picture import PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
@@ -50,7 +51,7 @@ from adserver.parties import Parties
 from adserver.ports import FetchRefused, FrameNotDrawn
 from adserver.storage.embedded import own_storage
 from adserver.web.app import make_app
-from adserver.web.flows import Decisions, books_of
+from adserver.web.flows import Decisions, books_of, network_of
 from adserver.writes import AdRecord, ApiKey, Conversion, CreditConversion, RecordAd, Scope, StoreEvent
 from creatives.card import Card, Look
 from creatives.fonts import uncovered
@@ -177,6 +178,7 @@ class Api:
             redeem=Redeem(memory, self.storage, self.clock, self.secrets),
             books=books_of(self.storage, HeadSigner(b"s" * 32), self.clock, NETWORK_ZONE),
             decisions=self._decisions(memory),
+            network=network_of(self.storage, self.manage, NETWORK_ZONE, self._examine, ()),
             base_url=BASE_URL,
             most_body_bytes=BODY_LIMIT_BYTES,
             most_feed_bytes=FEED_LIMIT_BYTES,
@@ -216,10 +218,16 @@ class Api:
             media=storage.media,
             payments=storage.payments,
             pending=storage.pending,
+            holding=Holding(storage.holds, storage.payouts),
             clock=self.clock,
             mint_key=lambda: secrets.randbelow(2**63),
             mint_secret=lambda: secrets.token_urlsafe(32),
             order_secret=self.secrets.orders,
+        )
+
+    def _examine(self) -> Installation:
+        return Installation(
+            now_ms=self.now_ms, base_url=BASE_URL, default_region="strict", folder=".", open_files=65_536
         )
 
     def _notify(self) -> Notify:
@@ -377,6 +385,8 @@ class World:
         path = f"/advertisers/{self.advertiser}/products/{self.item}"
         assert api.call("PUT", path, product_body()).status_code == 200
         self.approvable = self.declinable = ""  # pending conversions, where a test has made some
+        self.slots = [self.slot] * 3
+        self.hold = self.released = ""  # likewise, of earnings
         self.experiment = ""  # likewise; and what another would be made of
         self.untried: dict[str, object] = {}
         self.approvable_import = self.rejectable_import = ("", "")  # likewise: a feed, its import that waits

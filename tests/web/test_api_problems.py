@@ -329,6 +329,10 @@ CASES: list[tuple[str, int, Ask]] = [
 # test_shop_hooks and test_postback for what is signed, test_orders_of_visitors for visitors, test_api_experiments
 # for arms, test_api_decisions for refusals counted by the hour and for replays.
 ELSEWHERE = {
+    "bad_span",
+    "already_held",
+    "hold_ended",
+    "too_many_charges",
     "conflict",
     "unrecorded",
     "internal_error",

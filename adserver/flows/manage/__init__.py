@@ -9,6 +9,7 @@ from adserver.flows.manage.campaigns import ManageCampaigns, Standing
 from adserver.flows.manage.conversions import ManageConversions, Settled, Wish
 from adserver.flows.manage.desk import Desk, Reach, ReceiptOf, Refused, Why
 from adserver.flows.manage.experiments import ManageExperiments
+from adserver.flows.manage.holds import Held, Holding, ManageHolds
 from adserver.flows.manage.hooks import ManageHooks, NewHook
 from adserver.flows.manage.inventory import ManageInventory
 from adserver.flows.manage.keys import ManageKeys, NewKey
@@ -40,6 +41,8 @@ from adserver.ports import (
 
 __all__ = [
     "Flaw",
+    "Held",
+    "Holding",
     "Manage",
     "NewHook",
     "NewKey",
@@ -78,6 +81,7 @@ class Manage:
         media: Media,
         payments: Payments,
         pending: Pending,
+        holding: Holding,
         clock: Clock,
         mint_key: Callable[[], int],
         mint_secret: Callable[[], str],
@@ -124,5 +128,5 @@ class Manage:
         self.conversions = ManageConversions(desk, self.accounts)
         self.money = ManageMoney(desk, self.accounts, self.campaigns)
         self.offers = ManageOffers(desk, self.accounts)
-        self.hooks = ManageHooks(desk, self.accounts)
-        self.keys = ManageKeys(desk)
+        self.holds = ManageHolds(desk, self.accounts, holding)
+        self.hooks, self.keys = ManageHooks(desk, self.accounts), ManageKeys(desk)

@@ -75,6 +75,10 @@ class Why(StrEnum):
     TOO_MANY_LISTS = "too_many_lists"
     NOBODY_NAMED = "nobody_named"
     TIER_IS_OPERATORS = "tier_is_operators"
+    BAD_SPAN = "bad_span"
+    HOLD_ENDED = "hold_ended"
+    ALREADY_HELD = "already_held"
+    TOO_MANY_CHARGES = "too_many_charges"
 
 
 class Refused(msgspec.Struct, frozen=True):

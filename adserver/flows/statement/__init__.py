@@ -3,6 +3,7 @@
 from adserver.flows.statement.advertiser import AdvertiserStatement, AdvertiserStatements, CampaignPart
 from adserver.flows.statement.named import NamedLine, Ports
 from adserver.flows.statement.publisher import (
+    HeldPart,
     PayoutTotal,
     PublisherStatement,
     PublisherStatements,
@@ -13,6 +14,7 @@ __all__ = [
     "AdvertiserStatement",
     "AdvertiserStatements",
     "CampaignPart",
+    "HeldPart",
     "NamedLine",
     "PayoutTotal",
     "Ports",

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from adserver.domain.user import Grant, Role
-from adserver.flows.login import Login, SignedIn
+from adserver.flows.login import Login, SignedIn, actor_of
 from adserver.flows.manage import Manage
 from adserver.flows.users import ManageUsers
 from adserver.ports import Accounts, Clock
@@ -18,6 +18,7 @@ from adserver.web.caller import Callers, read_head
 from adserver.web.console.navigation import sections
 from adserver.web.console.page import HEADERS, language_of, page
 from adserver.web.privacy_routes import is_own_form
+from adserver.writes.actor import act_as
 
 MOST_FORM_BYTES = 65_536
 LOGIN = "/console/login"
@@ -113,6 +114,7 @@ async def someone(request: Request) -> Visit | None:
     signed_in = await run_in_threadpool(desk_of(request).login.who, text) if text else None
     if signed_in is None:
         return None
+    act_as(actor_of(signed_in.user))
     language = language_of(signed_in.user.language, "")
     return Visit(signed_in, language, request.url.path)
 
