@@ -10,6 +10,8 @@ from adserver.domain.tally import BUCKETS_MS
 
 DAY_MS = 86_400_000
 WHOLE = 0.99
+STEP_BYTES = 100_000_000
+MB = 1_000_000
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,9 +37,9 @@ def health(found: Installation, counts: Mapping[str, int], *, records: bool, wai
     database = found.database
     return Health(
         findings=inspect(found),
-        free_bytes=found.free_bytes,
-        database_bytes=0 if database is None else database.bytes,
-        log_bytes=0 if database is None else database.log_bytes,
+        free_bytes=found.free_bytes // STEP_BYTES * STEP_BYTES,
+        database_bytes=0 if database is None else database.bytes // MB * MB,
+        log_bytes=0 if database is None else database.log_bytes // MB * MB,
         version=None if database is None else database.version,
         newest_version=None if database is None else database.newest_version,
         writer_records=records,

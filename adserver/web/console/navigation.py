@@ -52,7 +52,16 @@ def _listed(area: str, language: str) -> Sequence[tuple[str, str, tuple[Role, ..
         ],
         "publisher": [],
         "network": [
+            ("", words("Overview"), _OPERATOR),
+            ("/accounts", words("Accounts"), _OPERATOR),
             ("/users", words("Users"), _OPERATOR),
+            ("/traffic", words("Traffic"), _OPERATOR),
+            ("/audit", words("Audit log"), _OPERATOR),
+            ("/identity", words("Identity"), _OPERATOR),
+            ("/consent", words("Consent"), _OPERATOR),
+            ("/jobs", words("Jobs"), _OPERATOR),
+            ("/settings", words("Settings"), _OPERATOR),
+            ("/health", words("Health"), _OPERATOR),
         ],
     }
     return listed[area]
