@@ -33,6 +33,7 @@ def sections(path: str, may: Callable[..., bool], language: str) -> list[Section
     ]
 
 
+_BESIDE = {"/identity": ("/consent",), "/health": ("/jobs", "/settings")}  # pages behind the same word
 _OWNERS = {"shop": "adv", "publisher": "pub"}
 _ADVERTISER = (Role.ADVERTISER,)
 _WEBMASTER = (Role.ADVERTISER, Role.WEBMASTER)
@@ -41,7 +42,9 @@ _OPERATOR = (Role.OPERATOR,)
 
 
 def _is_current(path: str, root: str, suffix: str) -> bool:
-    return path == root if not suffix else (path + "/").startswith(f"{root}{suffix}/")
+    if not suffix:
+        return path == root
+    return any((path + "/").startswith(f"{root}{one}/") for one in (suffix, *_BESIDE.get(suffix, ())))
 
 
 def _listed(area: str, language: str) -> Sequence[tuple[str, str, tuple[Role, ...]]]:
@@ -57,11 +60,8 @@ def _listed(area: str, language: str) -> Sequence[tuple[str, str, tuple[Role, ..
             ("/users", words("Users"), _OPERATOR),
             ("/traffic", words("Traffic"), _OPERATOR),
             ("/audit", words("Audit log"), _OPERATOR),
-            ("/identity", words("Identity"), _OPERATOR),
-            ("/consent", words("Consent"), _OPERATOR),
-            ("/jobs", words("Jobs"), _OPERATOR),
-            ("/settings", words("Settings"), _OPERATOR),
-            ("/health", words("Health"), _OPERATOR),
+            ("/identity", words("Privacy"), _OPERATOR),
+            ("/health", words("Server"), _OPERATOR),
         ],
     }
     return listed[area]

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 
-from adserver.domain.audit_log import Action, Asked
+from adserver.domain.audit_log import Asked
 from adserver.flows.manage import Reach
 from adserver.web.console.figures import day, moment, number, price, share
 from adserver.web.console.network_words import (
@@ -34,7 +34,6 @@ from adserver.writes import Scope
 
 AT_ONCE = 50
 EVERYTHING = Reach(Scope.OPERATOR)
-SECOND_MS, MINUTE_MS, HOUR_MS = 1_000, 60_000, 3_600_000
 
 router = APIRouter(prefix="/console/network", include_in_schema=False, dependencies=[OPERATORS_ONLY])
 
@@ -94,6 +93,7 @@ def audit(request: Request, flows: CurrentFlows, visit: CurrentVisit) -> Respons
         search=search,
         kinds=kind_names(visit.language),
         actions=action_names(visit.language),
+        jobs=job_names(visit.language),
         **told(visit, flows) | {"no": no},
     )
 
@@ -129,6 +129,3 @@ def health(flows: CurrentFlows, visit: CurrentVisit) -> Response:
         findings=[(one.severity, *finding_words(one, visit.language)) for one in now.findings],
         **told(visit, flows),
     )
-
-
-ACTIONS = tuple(Action)

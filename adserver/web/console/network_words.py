@@ -32,17 +32,17 @@ def attention(found: Attention, language: str) -> list[Waiting]:
     words = translations(language).gettext
     root = "/console/network"
     listed = [
-        ("creatives_waiting", words("creatives wait for approval"), f"{root}/approvals"),
-        ("feeds_failing", words("feeds fail"), f"{root}/health"),
-        ("pixels_silent", words("shops with live campaigns told nothing for a day"), f"{root}/accounts"),
-        ("campaigns_out_of_budget", words("campaigns are out of budget"), f"{root}/accounts"),
+        ("creatives_waiting", words("Creatives to approve"), f"{root}/approvals"),
+        ("feeds_failing", words("Feeds that fail"), f"{root}/health"),
+        ("pixels_silent", words("Shops with live campaigns, silent for a day"), f"{root}/accounts"),
+        ("campaigns_out_of_budget", words("Campaigns out of budget"), f"{root}/accounts"),
         (
             "campaigns_of_empty_accounts",
-            words("campaigns stand still: their deposit is used up"),
+            words("Campaigns that stand still: their deposit is used up"),
             f"{root}/accounts",
         ),
-        ("jobs_failing", words("jobs fail or are late"), f"{root}/jobs"),
-        ("holds_open", words("holds of earnings are open"), f"{root}/traffic"),
+        ("jobs_failing", words("Jobs that fail or are late"), f"{root}/jobs"),
+        ("holds_open", words("Open holds of earnings"), f"{root}/traffic"),
     ]
     waiting = [Waiting(name, getattr(found, name), label, at) for name, label, at in listed]
     return [one for one in waiting if one.count]
