@@ -10,7 +10,7 @@ from adserver.domain.tally import BUCKETS_MS
 
 DAY_MS = 86_400_000
 WHOLE = 0.99
-STEP_BYTES = 100_000_000
+STEP_BYTES = 1_000_000_000
 MB = 1_000_000
 
 

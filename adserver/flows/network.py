@@ -17,12 +17,13 @@ from pixel.events import EventName
 PAGE = 500
 MOST_WAITING = 1_000  # that are counted; nobody waits for the rest to be
 WEEK_DAYS = 7
-STEP_BYTES = 100_000_000  # nobody is helped by a figure that changes while it is read
+STEP_BYTES = 1_000_000_000  # nobody is helped by a figure that changes while it is read
 KEPT_DAYS = 30  # of days that are over: their sums never change
 SETTLED_MS = 10 * 60_000  # after which nothing is booked into a day any more
 OUT_OF_BUDGET = frozenset({Delivery.EXHAUSTED, Delivery.EXHAUSTED_TODAY})
 EVENTS = tuple(f"event_{name}" for name in EventName)
 
+Counted = dict[str, dict[int, int]]  # by name and the hour's start
 Deliveries = Callable[[Sequence[Campaign]], Sequence[Delivery]]
 Item = TypeVar("Item")
 
@@ -41,8 +42,9 @@ class LookAtNetwork:
         for _ in range(WEEK_DAYS - 1):
             days.append(day_span(days[-1].start_ms - 1, self._timezone))
         booked = [self._taken(day.start_ms, day.end_ms, now_ms) for day in days]
+        counts = self._counted(days[-1].start_ms)
         periods = [
-            self._period(name, days[last].start_ms, days[first].end_ms, added(booked[first : last + 1]))
+            _period(name, days[last].start_ms, days[first].end_ms, counts, added(booked[first : last + 1]))
             for name, first, last in (("today", 0, 0), ("yesterday", 1, 1), ("seven_days", 0, WEEK_DAYS - 1))
         ]
         return Totals(self._timezone, periods, self._attention(now_ms))
@@ -61,14 +63,10 @@ class LookAtNetwork:
             self._booked[start_ms] = booked
         return self._booked[start_ms]
 
-    def _period(self, name: str, start_ms: int, end_ms: int, money: list[Booked]) -> Period:
-        """Everything is counted for its slot, once."""
-        slots = {one.key for one in _all(lambda after: self._stores.inventory.slots(None, after, PAGE))}
-        counts = dict.fromkeys(COUNTED, 0)
-        for owner_key, what, n in self._stores.stats.sums(COUNTED, start_ms, end_ms):
-            if owner_key in slots:
-                counts[what] += n
-        return Period(name, start_ms, end_ms, counts, money)
+    def _counted(self, since_ms: int) -> Counted:
+        """By the hour. Everything is counted for its slot once, and for others besides."""
+        slots = [one.key for one in _all(lambda after: self._stores.inventory.slots(None, after, PAGE))]
+        return {what: self._stores.stats.hourly_sum(slots, what, since_ms) for what in COUNTED}
 
     # ---- what waits ----
 
@@ -93,8 +91,17 @@ class LookAtNetwork:
 
     def _silent(self, advertisers: set[int], now_ms: int) -> int:
         """Advertisers who pay for ads, and whose pages told nothing for a day."""
-        heard = {owner for owner, _, n in self._stores.stats.sums(EVENTS, now_ms - DAY_MS, now_ms + 1) if n}
-        return len(advertisers - heard)
+        told = self._stores.stats.hourly(sorted(advertisers), EVENTS, now_ms - DAY_MS)
+        return len(advertisers - {owner for owner, _, n in told if n})
+
+
+def _period(name: str, start_ms: int, end_ms: int, counts: Counted, money: list[Booked]) -> Period:
+    """Of the hours that begin within it."""
+    sums = {
+        what: sum(n for hour_ms, n in hours.items() if start_ms <= hour_ms < end_ms)
+        for what, hours in counts.items()
+    }
+    return Period(name, start_ms, end_ms, sums, money)
 
 
 def _all(page_after: Callable[[int], Sequence[Item]]) -> Iterator[Item]:

@@ -34,14 +34,15 @@ class FindSuspects:
         today_ms = now_ms - now_ms % DAY_MS
         since_ms = today_ms - (DAYS - 1) * DAY_MS
         counted: Counted = defaultdict(lambda: defaultdict(Counter))
-        for owner_key, name, start_ms, n in self._stats.parts(NAMES, since_ms, now_ms + 1, DAY_MS):
+        publishers, running = dict(self._publishers()), list(self._campaign_keys())
+        rows = self._stats.parts([*running, *publishers], NAMES, since_ms, now_ms + 1, DAY_MS)
+        for owner_key, name, start_ms, n in rows:
             counted[owner_key][start_ms][name] += n
-        publishers = dict(self._publishers())
         of_publishers: Counted = defaultdict(lambda: defaultdict(Counter))
         for slot_key in counted.keys() & publishers.keys():
             for start_ms, names in counted[slot_key].items():
                 of_publishers[publishers[slot_key]][start_ms].update(names)
-        campaigns = {key: counted[key] for key in self._campaign_keys() if key in counted}
+        campaigns = {key: counted[key] for key in running if key in counted}
         slots = {key: counted[key] for key in publishers if key in counted}
         found = (_suspects(one, since_ms, today_ms) for one in (campaigns, slots, of_publishers))
         return Suspects(since_ms, *found)

@@ -65,12 +65,16 @@ _OWNERS_STEPS = prepared(
     .where(counts.c.name == bindparam("name"), *_within)
     .group_by(counts.c.owner_key, literal_column("begin_ms"))
 )
+_owners = func.json_each(bindparam("owner_keys")).table_valued("value")
 _OWNERS_PARTS = prepared(
     select(counts.c.owner_key, counts.c.name, _begin, func.sum(counts.c.n))
-    .where(counts.c.name.in_(select(_names.c.value)), *_within)
+    .where(
+        counts.c.owner_key.in_(select(_owners.c.value)),
+        counts.c.name.in_(select(_names.c.value)),
+        *_within,
+    )
     .group_by(counts.c.owner_key, counts.c.name, literal_column("begin_ms"))
 )
-_owners = func.json_each(bindparam("owner_keys")).table_valued("value")
 _of_owners = (
     counts.c.owner_key.in_(select(_owners.c.value)),
     counts.c.name.in_(select(_names.c.value)),
@@ -149,10 +153,11 @@ class SqliteStats:
         return [(owner, name, int(n)) for owner, name, n in self._reader.rows(_OWNERS_SUMS, told)]
 
     def parts(
-        self, names: Sequence[str], since_ms: int, until_ms: int, step_ms: int
+        self, owner_keys: Sequence[int], names: Sequence[str], since_ms: int, until_ms: int, step_ms: int
     ) -> list[tuple[int, str, int, int]]:
         """(owner, name, a step's begin, how many) of the hours that began within [since, until)."""
-        told = {"names": msgspec.json.encode(names).decode(), "since_ms": since_ms, "until_ms": until_ms}
+        owners, named = (msgspec.json.encode(one).decode() for one in (owner_keys, names))
+        told = {"owner_keys": owners, "names": named, "since_ms": since_ms, "until_ms": until_ms}
         rows = self._reader.rows(_OWNERS_PARTS, told | {"step_ms": step_ms})
         return [(owner, name, begin_ms, int(n)) for owner, name, begin_ms, n in rows]
 

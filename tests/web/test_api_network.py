@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from msgspec.structs import replace
@@ -12,8 +12,9 @@ from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent
 from adserver.domain.tally import NETWORK
 from adserver.main import settings_shown
+from adserver.web.schemas.network import PREFIXES
 from adserver.web.settings import meanings
-from adserver.writes import AddCounts, RecordAd, Scope
+from adserver.writes import AddCounts, Entity, RecordAd, Scope
 from tests.shared_data import PROJECT
 from tests.web.api import NOW_MS, Api, World, key_behind, make_record
 
@@ -113,6 +114,11 @@ def test_a_day_with_far_more_suspect_clicks_than_usual_is_odd(api: Api, world: W
     assert [one[:10] for one in found["much_suspect"]] == ["2026-11-18"]
     assert found["many_clicks"] == []
     assert found["days"][-1]["reasons"] == {"visitor_clicks": 42}
+
+
+def test_whatever_is_saved_has_an_id_in_the_log() -> None:
+    kinds = {one.__name__ for one in get_args(Entity)} - {"Import"}  # which tells of itself
+    assert kinds <= PREFIXES.keys()
 
 
 def test_log_ins_are_counted_without_anybodys_name(api: Api) -> None:

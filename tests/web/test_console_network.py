@@ -1,7 +1,9 @@
 """The operator's pages: figures as the API has them, accounts, holds, the audit log; nobody else comes in."""
 
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,6 +33,7 @@ OPENING = {
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visiting]:
     with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=77 * 10**9))
         patched.setattr("adserver.main.beside.reach", lambda base_url: Answered(True, 0))
         world = Visiting(Path(tmp_path_factory.mktemp("console")))
         shopper = world.browser()
@@ -273,7 +276,7 @@ def test_a_proof_is_found_by_the_shop_and_its_own_id(world: Visiting, operator: 
 def test_every_job_and_every_finding_has_words() -> None:
     names = set(job_names("en"))
     nothing: Any = type("Anything", (), {"__getattr__": lambda self, name: None})()
-    assert {one.name for one in table(*[nothing] * 13)} <= names
+    assert {one.name for one in table(*[nothing] * len(signature(table).parameters))} <= names
     unknown = Finding("made_up", Severity.INFO, "Something new.")
     assert finding_words(unknown, "fr") == ("made_up", "Something new.")
     assert finding_words(Finding("little_space", Severity.ERROR, ""), "fr")[0] == "Le disque se remplit"

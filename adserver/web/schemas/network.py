@@ -277,7 +277,7 @@ def show_audit(entries: list[Entry], limit: int, log_ins: LogIns) -> AuditAnswer
 
 
 def entity_id(entry: Entry) -> str:
-    return write_id(PREFIXES[entry.kind], entry.key)
+    return write_id(PREFIXES.get(entry.kind, entry.kind.lower()), entry.key)
 
 
 def _entry(entry: Entry) -> EntryAnswer:
