@@ -26,7 +26,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_audit_log_at_ms"), "audit_log", ["at_ms"])
     op.create_index("audit_log_of_entity", "audit_log", ["key", "number"])
-    op.create_index("audit_log_of_actor", "audit_log", ["actor_key", "number"])
     op.create_table(
         "job_runs",
         sa.Column("name", sa.String(), nullable=False),
