@@ -71,11 +71,10 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """Which lines: those before a number, of a person, of an entity, of a kind, of an action; None: all."""
+    """Which lines: those before a number, by somebody, of an entity, a kind, an action; None: all."""
 
     before: int | None = None
     actor: str | None = None  # part of the name
-    actor_key: int | None = None
     kind: str | None = None
     key: int | None = None
     action: Action | None = None

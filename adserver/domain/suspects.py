@@ -32,11 +32,6 @@ class Day(msgspec.Struct, frozen=True):
         """Clicks that count, for each impression that does."""
         return self.clicks / self.impressions if self.impressions >= FEWEST_SHOWN else None
 
-    @property
-    def suspect_share(self) -> float:
-        everything = self.suspect + self.impressions + self.clicks
-        return self.suspect / everything if everything else 0.0
-
 
 class Suspect(msgspec.Struct, frozen=True):
     """Somebody's days, oldest first, and on which of them what was odd."""

@@ -1,7 +1,7 @@
 """The audit log: a line in the transaction of the change itself, read newest first."""
 
 import msgspec
-from sqlalchemy import bindparam, func, insert, literal_column, select
+from sqlalchemy import Column, ColumnElement, bindparam, func, insert, literal_column, select
 
 from adserver.domain.audit_log import Action, Actor, ActorKind, Asked, Difference, Entry, differences
 from adserver.storage.batch import Batch
@@ -15,21 +15,19 @@ _decode = msgspec.json.Decoder(tuple[Difference, ...]).decode
 _c = audit_log.c
 
 
-def _given(name: str, column: object) -> object:
+def _given(name: str, column: Column[str]) -> ColumnElement[bool]:
     return bindparam(name).is_(None) | (column == bindparam(name))
 
 
 _ASKED = (
-    _given("actor_key", _c.actor_key),
     _given("kind", _c.kind),
-    _given("key", _c.key),
     _given("action", _c.action),
     bindparam("actor").is_(None) | (func.instr(_c.actor_name, bindparam("actor")) > literal_column("0")),
     _c.number < bindparam("before"),
 )
-_PAGE = prepared(
-    select(audit_log).where(*_ASKED).order_by(_c.number.desc()).limit(bindparam("most"))  # type: ignore[arg-type]
-)
+_newest_first = select(audit_log).order_by(_c.number.desc()).limit(bindparam("most"))
+_PAGE = prepared(_newest_first.where(*_ASKED))
+_PAGE_OF_ENTITY = prepared(_newest_first.where(_c.key == bindparam("key"), *_ASKED))
 
 
 def tell_change(batch: Batch, write: SaveEntity, before: bytes | None, after: bytes) -> None:
@@ -78,7 +76,8 @@ class SqliteAuditLog:
         """The newest first."""
         given = msgspec.structs.asdict(asked) | {"most": limit}
         given["before"] = 2**63 - 1 if asked.before is None else asked.before
-        return [_entry(row) for row in self._reader.rows(_PAGE, given)]
+        statement = _PAGE if asked.key is None else _PAGE_OF_ENTITY  # which an index finds
+        return [_entry(row) for row in self._reader.rows(statement, given)]
 
 
 def _entry(row: Row) -> Entry:

@@ -21,7 +21,6 @@ audit_log = Table(
     sqlite_autoincrement=True,
 )
 Index("audit_log_of_entity", audit_log.c.key, audit_log.c.number)
-Index("audit_log_of_actor", audit_log.c.actor_key, audit_log.c.number)
 
 job_runs = Table(
     "job_runs",

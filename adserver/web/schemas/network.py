@@ -226,7 +226,7 @@ class AuditQuery(Strict):
             if key is None or prefix not in _KINDS:
                 return None
             kind = _KINDS[prefix]
-        return Asked(self.before, self.actor or None, None, kind or None, key, self.action)
+        return Asked(self.before, self.actor or None, kind or None, key, self.action)
 
 
 class ActorAnswer(Strict):
