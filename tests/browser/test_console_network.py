@@ -30,11 +30,28 @@ def browser() -> Iterator[Browser]:
         yield opened
 
 
-def entered(demo: RunningDemo, browser: Browser, language: str) -> Page:
+@pytest.fixture(scope="module")
+def anna(demo: RunningDemo, browser: Browser) -> Iterator[Page]:
+    """The first operator, invited by the command."""
+    page = entered(demo, browser, "en", invited(demo, "operator-en@example.org"))
+    yield page
+    page.context.close()
+
+
+def link_by(page: Page, email: str) -> str:
+    """Another operator's, which the first one makes."""
+    page.goto(f"{ROOT}/users")
+    page.fill("[name=email]", email)
+    page.select_option("[name=grant]", "operator:")
+    page.click("button.main")
+    return page.inner_text("code.key")
+
+
+def entered(demo: RunningDemo, browser: Browser, language: str, link: str) -> Page:
     """An operator who has just come in."""
     context = browser.new_context(viewport=SIZES["desk"], locale=language, base_url=demo.url)
     page = context.new_page()
-    page.goto(invited(demo, f"operator-{language}@example.org"))
+    page.goto(link)
     page.fill("[name=name]", "Anna")
     page.fill("[name=password]", PASSWORD)
     page.click("button.main")
@@ -48,8 +65,8 @@ def glance_at(page: Page, name: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
 
 
-def test_an_account_is_opened_paid_into_and_its_publisher_held(demo: RunningDemo, browser: Browser) -> None:
-    page = entered(demo, browser, "en")
+def test_an_account_is_opened_paid_into_and_its_publisher_held(anna: Page) -> None:
+    page = anna
     page.goto(f"{ROOT}/accounts")
     form = page.locator("form[action$='/accounts/advertisers']")
     page.click("summary >> nth=0")
@@ -77,14 +94,16 @@ def test_an_account_is_opened_paid_into_and_its_publisher_held(demo: RunningDemo
     page.goto(f"{ROOT}/audit")
     page.click("summary >> nth=0")
     assert "operator-en@example.org" in page.inner_text("tbody")
-    page.context.close()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_each_page_can_be_read_by_everybody(demo: RunningDemo, browser: Browser, language: str) -> None:
+def test_each_page_can_be_read_by_everybody(
+    demo: RunningDemo, browser: Browser, anna: Page, language: str
+) -> None:
     until(lambda: len(demo.api.get("/jobs").json()["items"]) > 5)
     look = look_at if language == "en" else glance_at
-    page, said = entered(demo, browser, f"{language}-CH"), []
+    link = link_by(anna, f"operator-{language}-2@example.org")
+    page, said = entered(demo, browser, f"{language}-CH", link), []
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
     for size, viewport in SIZES.items():
         page.set_viewport_size(viewport)
