@@ -75,7 +75,7 @@ from adserver.web.assets import slot_script
 from adserver.web.caller import CallerPolicy, Callers
 from adserver.web.console import Desk
 from adserver.web.doors import Application, Door
-from adserver.web.flows import Decisions, Network, books_of, network_of
+from adserver.web.flows import Decisions, Operations, books_of, operations_of
 from adserver.web.gallery import Gallery
 from adserver.web.hot import Checks, Files, Flows, Hot
 from adserver.web.pulse import Pulse
@@ -303,7 +303,7 @@ class Server:
             redeem=self.redeem,
             books=books_of(self.storage, self.signer, self.clock, settings.timezone),
             decisions=self._decisions(),
-            network=self._network(),
+            operations=self._operations(),
             base_url=settings.base_url,
             visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),
             console_desk=self._console(callers),
@@ -316,10 +316,10 @@ class Server:
         )
         return Door(Hot(callers, flows, files, checks), behind)
 
-    def _network(self) -> Network:
+    def _operations(self) -> Operations:
         settings = self.settings
         examine, shown = partial(examine_installation, settings), settings_shown(settings)
-        return network_of(self.storage, self.manage, settings.timezone, examine, shown)
+        return operations_of(self.storage, self.manage, settings.timezone, examine, shown)
 
     def _console(self, callers: Callers) -> Desk:
         storage, mint_secret = self.storage, partial(secrets.token_urlsafe, 32)

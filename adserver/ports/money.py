@@ -5,7 +5,7 @@ from typing import Protocol
 
 from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.money import Micros
-from adserver.domain.network import Booked
+from adserver.domain.network_totals import Booked
 from adserver.domain.payment import Payment, Refund
 from adserver.domain.payout_hold import PayoutHold
 from adserver.domain.proof import DailyHead, Standing

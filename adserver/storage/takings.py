@@ -3,7 +3,7 @@
 from sqlalchemy import bindparam, func, select
 
 from adserver.domain.money import Micros
-from adserver.domain.network import Booked
+from adserver.domain.network_totals import Booked
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import charges, publishers, refunds
 

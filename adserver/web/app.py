@@ -47,6 +47,7 @@ from adserver.web.api import (
     identity,
     keys,
     media,
+    network_totals,
     offer_pools,
     offers,
     payout_holds,
@@ -72,8 +73,7 @@ from adserver.web.api import (
 from adserver.web.api import (
     imports as import_routes,
 )
-from adserver.web.api import network as network_routes
-from adserver.web.flows import Books, Decisions, Flows, Network
+from adserver.web.flows import Books, Decisions, Flows, Operations
 from adserver.web.gate import API, OPEN, Gate
 from adserver.web.problems import Problem, answer_fault, answer_http, answer_invalid, answer_problem
 
@@ -118,7 +118,7 @@ RESOURCES = (
     statements,
     suppression_lists,
     proofs,
-    network_routes,
+    network_totals,
     payout_holds,
 )
 
@@ -152,7 +152,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     books: Books,
     decisions: Decisions,
     upload: Upload,
-    network: Network,
+    operations: Operations,
     base_url: str,
     visitor_pages: APIRouter | None = None,
     console_desk: console.Desk | None = None,
@@ -182,7 +182,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         books=books,
         decisions=decisions,
         upload=upload,
-        network=network,
+        operations=operations,
         base_url=base_url,
         import_turns=CapacityLimiter(MOST_IMPORTS_AT_ONCE),
     )

@@ -19,7 +19,7 @@ from adserver.flows.funnel import FunnelReports
 from adserver.flows.health import LookAtHealth
 from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage
-from adserver.flows.network import LookAtNetwork
+from adserver.flows.network_totals import LookAtNetwork
 from adserver.flows.notify import Notify
 from adserver.flows.picture import PictureReports
 from adserver.flows.pixel_doctor import PixelDoctor
@@ -70,7 +70,7 @@ class Decisions(msgspec.Struct, frozen=True):
     replay: Replay
 
 
-class Network(msgspec.Struct, frozen=True):
+class Operations(msgspec.Struct, frozen=True):
     """What the operator looks at."""
 
     totals: LookAtNetwork
@@ -80,19 +80,19 @@ class Network(msgspec.Struct, frozen=True):
     settings: Sequence[Setting]
 
 
-def network_of(
+def operations_of(
     stores: Stores,
     manage: Manage,
     timezone: str,
     examine: Callable[[], Installation],
     settings: Sequence[Setting],
-) -> Network:
+) -> Operations:
     """`examine` looks at the installation, as `adserver doctor` does."""
 
     def deliveries(campaigns: Sequence[Campaign]) -> list[Delivery]:
         return [one.delivery for one in manage.campaigns.standings(campaigns)]
 
-    return Network(
+    return Operations(
         LookAtNetwork(stores, manage.clock, timezone, deliveries),
         FindSuspects(stores.stats, stores.campaigns, stores.inventory, manage.clock),
         ReadAuditLog(stores.audit_log, stores.stats, manage.clock),
@@ -123,7 +123,7 @@ class Flows(msgspec.Struct, frozen=True):
     books: Books
     decisions: Decisions
     upload: Upload
-    network: Network
+    operations: Operations
     base_url: str
     import_turns: CapacityLimiter
     upload_turns: CapacityLimiter = msgspec.field(default_factory=lambda: CapacityLimiter(UPLOADS_AT_ONCE))

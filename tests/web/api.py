@@ -51,7 +51,7 @@ from adserver.parties import Parties
 from adserver.ports import FetchRefused, FrameNotDrawn
 from adserver.storage.embedded import own_storage
 from adserver.web.app import make_app
-from adserver.web.flows import Decisions, books_of, network_of
+from adserver.web.flows import Decisions, books_of, operations_of
 from adserver.writes import AdRecord, ApiKey, Conversion, CreditConversion, RecordAd, Scope, StoreEvent
 from creatives.card import Card, Look
 from creatives.fonts import uncovered
@@ -178,7 +178,7 @@ class Api:
             redeem=Redeem(memory, self.storage, self.clock, self.secrets),
             books=books_of(self.storage, HeadSigner(b"s" * 32), self.clock, NETWORK_ZONE),
             decisions=self._decisions(memory),
-            network=network_of(self.storage, self.manage, NETWORK_ZONE, self._examine, ()),
+            operations=operations_of(self.storage, self.manage, NETWORK_ZONE, self._examine, ()),
             base_url=BASE_URL,
             most_body_bytes=BODY_LIMIT_BYTES,
             most_feed_bytes=FEED_LIMIT_BYTES,

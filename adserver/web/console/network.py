@@ -21,7 +21,7 @@ from adserver.web.console.network_words import (
 from adserver.web.console.visit import OPERATORS_ONLY, CurrentVisit, Visit
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.schemas.fields import write_time
-from adserver.web.schemas.network import (
+from adserver.web.schemas.network_totals import (
     AuditQuery,
     entity_id,
     show_audit,
@@ -57,7 +57,7 @@ def told(visit: Visit, flows: Flows) -> dict[str, Any]:
 
 @router.get("")
 def overview(flows: CurrentFlows, visit: CurrentVisit) -> Response:
-    totals = flows.network.totals.totals()
+    totals = flows.operations.totals.totals()
     return visit.page(
         "network.html",
         totals=show_totals(totals).model_dump(),
@@ -80,7 +80,7 @@ def audit(request: Request, flows: CurrentFlows, visit: CurrentVisit) -> Respons
         status, no = 422, "bad_search"
     else:
         asked = wanted
-    log = flows.network.audit_log
+    log = flows.operations.audit_log
     entries = log.entries(asked, AT_ONCE + 1) if no is None else []
     answer = show_audit(entries, AT_ONCE, log.log_ins())
     search = {name: given.get(name, "") for name in ("actor", "entity_id", "kind", "action")}
@@ -100,7 +100,7 @@ def audit(request: Request, flows: CurrentFlows, visit: CurrentVisit) -> Respons
 
 @router.get("/jobs")
 def jobs(flows: CurrentFlows, visit: CurrentVisit) -> Response:
-    runs = show_jobs(flows.network.totals.jobs(), flows.manage.clock())
+    runs = show_jobs(flows.operations.totals.jobs(), flows.manage.clock())
     names = job_names(visit.language)
     return visit.page(
         "network_jobs.html",
@@ -114,7 +114,7 @@ def jobs(flows: CurrentFlows, visit: CurrentVisit) -> Response:
 def settings(flows: CurrentFlows, visit: CurrentVisit) -> Response:
     return visit.page(
         "network_settings.html",
-        settings=flows.network.settings,
+        settings=flows.operations.settings,
         meanings=meanings(visit.language),
         **told(visit, flows),
     )
@@ -122,7 +122,7 @@ def settings(flows: CurrentFlows, visit: CurrentVisit) -> Response:
 
 @router.get("/health")
 def health(flows: CurrentFlows, visit: CurrentVisit) -> Response:
-    now = flows.network.health.now()
+    now = flows.operations.health.now()
     return visit.page(
         "network_health.html",
         health=show_health(now),

@@ -108,7 +108,7 @@ def _hold(flows: Flows, visit: Visit, id_: str, status: int, **words: object) ->
 
 
 def _page(flows: Flows, visit: Visit, status: int, **words: object) -> Response:
-    found = flows.network.suspects.report()
+    found = flows.operations.suspects.report()
     campaigns = [
         _row("cmp", at, one, _campaign_name(flows, one.owner_key), "")
         for at, one in enumerate(found.campaigns[:MOST_SHOWN])

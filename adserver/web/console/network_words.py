@@ -6,9 +6,9 @@ import msgspec
 
 from adserver.domain.audit_log import Action
 from adserver.domain.finding import Finding
-from adserver.domain.network import Attention
+from adserver.domain.network_totals import Attention
 from adserver.web.console.page import translations
-from adserver.web.schemas.network import PREFIXES
+from adserver.web.schemas.network_totals import PREFIXES
 
 Words = Callable[[str], str]
 

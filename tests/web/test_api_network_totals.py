@@ -12,7 +12,7 @@ from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent
 from adserver.domain.tally import NETWORK
 from adserver.main import settings_shown
-from adserver.web.schemas.network import PREFIXES
+from adserver.web.schemas.network_totals import PREFIXES
 from adserver.web.settings import meanings
 from adserver.writes import AddCounts, Entity, RecordAd, Scope
 from tests.shared_data import PROJECT

@@ -10,7 +10,7 @@ from adserver.domain.finding import Severity
 from adserver.domain.health import Health
 from adserver.domain.identity import LARGEST_KEY, read_id, write_id
 from adserver.domain.job_run import JobRun
-from adserver.domain.network import Period, Totals
+from adserver.domain.network_totals import Period, Totals
 from adserver.domain.suspects import Suspect
 from adserver.flows.audit_log import LogIns
 from adserver.flows.suspects import Suspects

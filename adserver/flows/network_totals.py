@@ -8,7 +8,7 @@ from adserver.domain.budget import day_span
 from adserver.domain.campaign import Approval, Campaign, Status
 from adserver.domain.delivery import Delivery
 from adserver.domain.job_run import JobRun
-from adserver.domain.network import COUNTED, Attention, Booked, Period, Totals, added
+from adserver.domain.network_totals import COUNTED, Attention, Booked, Period, Totals, added
 from adserver.domain.pixel_doctor import feed_trouble
 from adserver.domain.visitor import DAY_MS
 from adserver.ports import Clock, Stores
