@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from adserver.domain.audit_log import AUDIT_RETENTION_DAYS
 from adserver.domain.peace import MOST_DAILY_ADS, PeacePolicy
 from adserver.domain.retention import CONSENT_PROOF_RETENTION_DAYS, Retention
 from adserver.domain.sensitive import HOUSE_LIST
@@ -94,6 +95,7 @@ class Settings(BaseSettings):
     keep_ads_days: int = Field(default=35, ge=1, le=35)
     learn_from_visits: bool = True  # of visitors who let us remember them: what comes next at a shop
     keep_consent_proof_days: int = Field(default=CONSENT_PROOF_RETENTION_DAYS, ge=1)  # after it has ended
+    keep_audit_log_days: int = Field(default=AUDIT_RETENTION_DAYS, ge=1)
     annoyance_budget: int = Field(default=12, ge=0, le=MOST_DAILY_ADS)  # ads a day for one visitor; 0: no end
     annoyance_limit: int = Field(default=MOST_DAILY_ADS, ge=1, le=MOST_DAILY_ADS)  # of advertisers' own
     advertiser_cap: int = Field(default=5, ge=0, le=MOST_SHOWN)  # ads a day of those with no cap of their own
@@ -201,6 +203,7 @@ class Settings(BaseSettings):
             self.keep_forms_days * DAY_MS,
             self.keep_ads_days * DAY_MS,
             self.keep_consent_proof_days * DAY_MS,
+            self.keep_audit_log_days * DAY_MS,
         )
 
     @property

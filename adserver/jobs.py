@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from adserver.domain.audit_log import Actor, ActorKind
+from adserver.domain.job_run import JobRun
 from adserver.domain.tally import NETWORK, Tally
 from adserver.flows.audience_sizes import CountAudiences
 from adserver.flows.convert import Convert
@@ -22,6 +24,7 @@ from adserver.flows.recommend import Learn
 from adserver.flows.seal import Seal
 from adserver.ports import Clock, Stores
 from adserver.writes import Outcome, Result, TakeLease
+from adserver.writes.actor import act_as
 
 log = logging.getLogger("adserver.jobs")
 
@@ -89,6 +92,8 @@ class Runner:
         self._clock = clock
         self._holder = holder
         self._leased_until_ms: dict[str, int] = {}
+        known = {one.name: one for one in stores.vitals.job_runs()}
+        self._ran = {job.name: _known(job, known.get(job.name)) for job in jobs}
         self._stopping = threading.Event()
         self.left_at_work = False  # whether a job outlived `run`
 
@@ -111,18 +116,34 @@ class Runner:
         self._stopping.set()
 
     def _repeat(self, job: Job) -> None:
+        act_as(Actor(ActorKind.JOB, name=job.name))
         while not self._stopping.is_set():
             self._run(job)
             self._stopping.wait(job.interval_ms / 1000)
 
     def _run(self, job: Job) -> None:
         """Once, where the lease is ours; a job that fails, or its lease, is tried again at its next time."""
+        began_ms, began = self._clock(), time.monotonic()
         try:
-            if self._holds(job):
-                log.debug("%s: %s", job.name, job.run())
-        except Exception:
+            if not self._holds(job):
+                return
+            did = job.run()
+            self._ran[job.name] = self._ran[job.name].after(began_ms, _took_ms(began), did)
+        except Exception as error:
             self._tally.add(NETWORK, f"failed_{job.name}")
             log.exception("job '%s' failed; it runs again in %s ms", job.name, job.interval_ms)
+            self._ran[job.name] = self._ran[job.name].failed(began_ms, _took_ms(began), error)
+        self._tell(job)
+
+    def _tell(self, job: Job) -> None:
+        """How it ran: with its next lease, which of a rare one is far, so that it is taken once more."""
+        if job.interval_ms < LEASE_MS // 2:
+            return
+        self._leased_until_ms[job.name] = 0
+        try:
+            self._holds(job)
+        except Exception:
+            log.exception("how job '%s' ran could not be kept", job.name)
 
     def _holds(self, job: Job) -> bool:
         now_ms = self._clock()
@@ -130,8 +151,19 @@ class Runner:
         if LEASE_MS // 2 < left_ms <= LEASE_MS:  # more is left where the clock has gone back
             return True
         until_ms = now_ms + LEASE_MS
-        outcome: Outcome = self._writer.commit(TakeLease(job.name, self._holder, now_ms, until_ms))
+        ran = self._ran[job.name]
+        write = TakeLease(job.name, self._holder, now_ms, until_ms, ran if ran.began_ms else None)
+        outcome: Outcome = self._writer.commit(write)
         if outcome.result is Result.SAVED:
             self._leased_until_ms[job.name] = until_ms
             return True
         return False
+
+
+def _known(job: Job, ran: JobRun | None) -> JobRun:
+    """As an earlier process left it."""
+    return msgspec.structs.replace(ran or JobRun(job.name, 0), interval_ms=job.interval_ms)
+
+
+def _took_ms(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)

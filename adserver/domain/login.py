@@ -25,6 +25,9 @@ LONGEST_MS = 30 * DAY_MS
 STEP_SECONDS = 30  # RFC 6238
 DIGITS = 6
 
+# Counted of the network: how many were tried, how many of these were right, how many had to wait.
+LOGINS_TRIED, LOGINS_RIGHT, LOGINS_HELD_UP = "logins_tried", "logins_right", "logins_held_up"
+
 
 class Attempts(msgspec.Struct, frozen=True):
     """Failed attempts of late by an account, a network, or one from the other."""

@@ -4,6 +4,7 @@ from bisect import bisect_right
 
 import msgspec
 
+from adserver.domain.audit_log import AUDIT_RETENTION_DAYS
 from adserver.domain.visitor import (
     BOUGHT,
     DAY_MS,
@@ -36,6 +37,7 @@ class Retention(msgspec.Struct, frozen=True):
     forms_ms: int = FORM_RETENTION_MS
     ads_ms: int = TOUCH_RETENTION_MS
     consent_proofs_ms: int = CONSENT_PROOF_RETENTION_DAYS * DAY_MS  # after what they prove has ended
+    audit_log_ms: int = AUDIT_RETENTION_DAYS * DAY_MS
 
     def of_event(self, name: str) -> int:
         """Orders and leads as purchases, forms that were only begun or sent as forms, all else as views."""

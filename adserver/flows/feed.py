@@ -316,7 +316,7 @@ class ImportFeed:
             format=ending.format or current.format,
         )
         told = order.also(changed, report)
-        kept = self._writer.commit(Together((SaveEntity(changed, is_new=False), *told)))
+        kept = self._writer.commit(Together((SaveEntity(changed, is_new=False, at_ms=self._clock()), *told)))
         if kept.result is not Result.SAVED and report.fatal is None:
             unkept = f"{FeedRefusal.UNRECORDED}: its report could not be written; import it again"
             return msgspec.structs.replace(report, fatal=unkept)

@@ -10,6 +10,7 @@ from hashlib import sha256
 import msgspec
 from msgspec.structs import replace
 
+from adserver.domain.audit_log import Actor, ActorKind
 from adserver.domain.login import is_over, subjects, totp_step
 from adserver.domain.user import (
     RECOVERY_CODES,
@@ -53,6 +54,11 @@ class NotIn(msgspec.Struct, frozen=True):
 
     reason: No | Flaw
     wait_ms: int = 0
+
+
+def actor_of(user: User) -> Actor:
+    """As whom the audit log knows a user."""
+    return Actor(ActorKind.USER, user.key, user.email)
 
 
 class SignedIn(msgspec.Struct, frozen=True):
@@ -110,7 +116,7 @@ class Login:
             if taken is None:
                 return NotIn(No.WRONG)
             user = taken
-        self._writer.commit(AttemptSucceeded(names))
+        self._writer.commit(AttemptSucceeded(names, self._clock()))
         return self._begin(user)
 
     def who(self, text: str) -> SignedIn | None:
@@ -160,7 +166,12 @@ class Login:
             user = replace(known, password_hash=hashed, sessions_from_ms=now_ms, version=known.version + 1)
         used = replace(invitation, used_at_ms=now_ms, version=invitation.version + 1)
         outcome = self._writer.commit(
-            Together((SaveEntity(used, is_new=False), SaveEntity(user, is_new=known is None)))
+            Together(
+                (
+                    SaveEntity(used, is_new=False, at_ms=now_ms, by=actor_of(user)),
+                    SaveEntity(user, is_new=known is None, at_ms=now_ms, by=actor_of(user)),
+                )
+            )
         )
         if outcome.result is not Result.SAVED:
             return NotIn(Flaw.EMAIL_TAKEN if known is None else No.NOT_KEPT)
@@ -241,12 +252,12 @@ class Login:
             return False
         if not self._hasher.verify(user.password_hash, password):
             return False
-        self._writer.commit(AttemptSucceeded(names))
+        self._writer.commit(AttemptSucceeded(names, self._clock()))
         return True
 
     def _keep(self, changed: User) -> User | NotIn:
         user = replace(changed, version=changed.version + 1)
-        outcome = self._writer.commit(SaveEntity(user, is_new=False))
+        outcome = self._writer.commit(SaveEntity(user, is_new=False, at_ms=self._clock(), by=actor_of(user)))
         return user if outcome.result is Result.SAVED else NotIn(No.NOT_KEPT)
 
     def _nobody(self) -> str:

@@ -46,6 +46,7 @@ class Purge:
             Aged.ERASURES: ERASURE_RETENTION_MS,
             Aged.CONSOLE_SESSIONS: LONGEST_MS,
             Aged.LOGIN_ATTEMPTS: FORGOTTEN_MS,
+            Aged.AUDIT_LOG: retention.audit_log_ms,
             Aged.SESSIONS: retention.views_ms,
             Aged.SUPPRESSED: retention.longest_ms,
             Aged.CONSENTS: retention.consent_proofs_ms,

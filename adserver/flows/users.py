@@ -142,10 +142,10 @@ class ManageUsers:
             user_key=None if user is None else user.key,
             created_at_ms=now_ms,
         )
-        outcome = self._writer.commit(SaveEntity(invitation, is_new=True))
+        outcome = self._writer.commit(SaveEntity(invitation, is_new=True, at_ms=now_ms))
         return Invited(invitation, text) if outcome.result is Result.SAVED else Why.NOT_KEPT
 
     def _keep(self, changed: User) -> User | Why:
         user = replace(changed, version=changed.version + 1)
-        outcome = self._writer.commit(SaveEntity(user, is_new=False))
+        outcome = self._writer.commit(SaveEntity(user, is_new=False, at_ms=self._clock()))
         return user if outcome.result is Result.SAVED else Why.NOT_KEPT

@@ -23,7 +23,7 @@ from adserver.flows.draw import Draw
 from adserver.flows.funnel import FunnelReports, RollUpFunnel
 from adserver.flows.hold_consent import HoldConsent
 from adserver.flows.login import Login
-from adserver.flows.manage import KeyCalls, Manage
+from adserver.flows.manage import Holding, KeyCalls, Manage
 from adserver.flows.measure import Measure
 from adserver.flows.notify import Notify
 from adserver.flows.outlook import Outlooks
@@ -58,6 +58,7 @@ from adserver.main.beside import (
     network_of,
     read_geo,
     replay_database,
+    settings_shown,
     sole_storage,
     tell_region,
     users_beside,
@@ -78,7 +79,7 @@ from adserver.web.assets import slot_script
 from adserver.web.caller import CallerPolicy, Callers
 from adserver.web.console import Desk
 from adserver.web.doors import Application, Door
-from adserver.web.flows import Decisions, books_of
+from adserver.web.flows import Decisions, Operations, books_of, operations_of
 from adserver.web.gallery import Gallery
 from adserver.web.hot import Checks, Files, Flows, Hot
 from adserver.web.pulse import Pulse
@@ -235,6 +236,7 @@ class Server:
             payments=storage.payments,
             pending=storage.pending,
             key_calls=KeyCalls(storage.stats, self.memory.tally),
+            holding=Holding(storage.holds, storage.payouts),
             clock=self.clock,
             mint_key=partial(secrets.randbelow, MOST_KEY),
             mint_secret=partial(secrets.token_urlsafe, 32),
@@ -312,6 +314,7 @@ class Server:
             network=self.network,
             books=books_of(self.storage, self.signer, self.clock, settings.timezone),
             decisions=self._decisions(),
+            operations=self._operations(),
             base_url=settings.base_url,
             tcf_vendor_id=settings.tcf_vendor_id,
             visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),
@@ -324,6 +327,11 @@ class Server:
             self.storage.answers, self._is_staff_key, self.pulse.refuses, settings.debug_headers, measured
         )
         return Door(Hot(callers, flows, files, checks), behind)
+
+    def _operations(self) -> Operations:
+        settings = self.settings
+        examine, shown = partial(examine_installation, settings), settings_shown(settings)
+        return operations_of(self.storage, self.manage, settings.timezone, examine, shown)
 
     def _console(self, callers: Callers) -> Desk:
         storage, mint_secret = self.storage, partial(secrets.token_urlsafe, 32)

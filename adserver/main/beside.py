@@ -38,6 +38,7 @@ from adserver.storage.embedded import Storage, own_storage
 from adserver.storage.newest import NewestChange
 from adserver.storage.reading import ReadOnly
 from adserver.storage.writer import FileOwned
+from adserver.web.settings import HIDDEN, Setting
 from adserver.writes import ApiKey, Result, SaveEntity, Scope
 
 log = logging.getLogger("adserver")
@@ -192,6 +193,28 @@ def examine_installation(settings: Settings) -> Installation:
     )
 
 
+def settings_shown(settings: Settings) -> list[Setting]:
+    """Every setting as it is, without what only the process itself should know."""
+    shown = []
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        is_default = name not in settings.model_fields_set
+        shown.append(Setting(f"ADSERVER_{name.upper()}", _in_words(name, value), is_default))
+    return shown
+
+
+def _in_words(name: str, value: Any) -> str:
+    if name == "database_url" and "@" in value:  # of another kind than today's, with a password
+        return HIDDEN
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={one}" for key, one in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _geoip_fault(settings: Settings) -> str | None:
     try:
         if settings.geoip_path is not None:
@@ -223,7 +246,7 @@ def create_operator_key(storage: Storage, clock: Clock, name: str) -> str:
         name=name,
         created_at_ms=clock(),
     )
-    outcome = storage.writer.commit(SaveEntity(key, is_new=True))
+    outcome = storage.writer.commit(SaveEntity(key, is_new=True, at_ms=key.created_at_ms))
     if outcome.result is not Result.SAVED:
         raise SystemExit(f"adserver: the key could not be kept ({outcome.result.value}); nothing was made")
     return text

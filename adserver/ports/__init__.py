@@ -4,12 +4,12 @@ from adserver.ports.accounts import Accounts, Audiences, Campaigns, Inventory, K
 from adserver.ports.catalogue import Catalogue, Feeds, Media, PictureBook
 from adserver.ports.experiments import Experiments
 from adserver.ports.imports import PLAIN, ImportFiles, Imports, Order, Part
-from adserver.ports.money import Ledger, Origins, Payments, Payouts, Proofs, Seals, Statements
+from adserver.ports.money import Holds, Ledger, Origins, Payments, Payouts, Proofs, Seals, Statements, Takings
 from adserver.ports.network import Networks
 from adserver.ports.orders import Conversions, Offers, Pending
 from adserver.ports.outside import Fetcher, FetchRefused, FrameNotDrawn, Frames, Geo, Heard, Pictures, Signer
 from adserver.ports.recommendations import Recommendations, Visits
-from adserver.ports.running import Changes, Clock, Notices, Refreshed, Stats, Vitals
+from adserver.ports.running import AuditLog, Changes, Clock, Notices, Refreshed, Stats, Vitals
 from adserver.ports.stores import Stores
 from adserver.ports.users import Hasher, Sessions, Users
 from adserver.ports.visitors import (
@@ -29,6 +29,7 @@ __all__ = [
     "Arrivals",
     "AudienceSizes",
     "Audiences",
+    "AuditLog",
     "Campaigns",
     "Catalogue",
     "Changes",
@@ -47,6 +48,7 @@ __all__ = [
     "Geo",
     "Hasher",
     "Heard",
+    "Holds",
     "ImportFiles",
     "Imports",
     "Inventory",
@@ -77,6 +79,7 @@ __all__ = [
     "Stats",
     "Stores",
     "Suppressions",
+    "Takings",
     "Users",
     "Visits",
     "Vitals",

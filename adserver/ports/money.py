@@ -5,7 +5,9 @@ from typing import Protocol
 
 from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.money import Micros
+from adserver.domain.network_totals import Booked
 from adserver.domain.payment import Payment, Refund
+from adserver.domain.payout_hold import PayoutHold
 from adserver.domain.proof import DailyHead, Place, Standing
 from adserver.domain.statement import CampaignSums, Line, Month, Origin, SlotSums, Tally, Unbilled
 
@@ -64,6 +66,19 @@ class Payouts(Protocol):
     def lines(
         self, publisher_key: int, month: Month, after: tuple[int, bool, int, str], limit: int
     ) -> list[Line]: ...
+
+
+class Holds(Protocol):
+    """What is withheld of publishers' earnings."""
+
+    def hold(self, key: int) -> PayoutHold | None: ...
+    def holds(self, publisher_key: int | None, after: int, limit: int) -> list[PayoutHold]: ...
+
+
+class Takings(Protocol):
+    """What the whole network took in a time, by currency: of advertisers, and of it for publishers."""
+
+    def booked(self, start_ms: int, end_ms: int) -> list[Booked]: ...
 
 
 class Origins(Protocol):

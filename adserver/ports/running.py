@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from adserver.domain.audience_size import AudienceSize
+from adserver.domain.audit_log import Asked, Entry
 from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.catalogue import CatalogueChanged
+from adserver.domain.job_run import JobRun
 from adserver.domain.notice import Notice
 from adserver.writes import Entity
 
@@ -17,10 +19,17 @@ class Notices(Protocol):
     def recent(self, advertiser_key: int, limit: int) -> list[Notice]: ...
 
 
+class AuditLog(Protocol):
+    def entries(self, asked: Asked, limit: int) -> list[Entry]: ...
+
+
 class Stats(Protocol):
     def counts(self, owner_key: int | None, since_ms: int) -> dict[str, int]: ...
     def named(self, owner_key: int, names: Sequence[str], since_ms: int, until_ms: int) -> dict[str, int]: ...
     def sums(self, names: Sequence[str], since_ms: int, until_ms: int) -> list[tuple[int, str, int]]: ...
+    def parts(
+        self, owner_keys: Sequence[int], names: Sequence[str], since_ms: int, until_ms: int, step_ms: int
+    ) -> list[tuple[int, str, int, int]]: ...
     def steps(self, name: str, since_ms: int, until_ms: int, step_ms: int) -> list[tuple[int, int, int]]: ...
     def hourly(
         self, owner_keys: Sequence[int], names: Sequence[str], since_ms: int
@@ -35,6 +44,7 @@ class Vitals(Protocol):
     """How a running server is, as its files tell."""
 
     def leased_until_ms(self) -> dict[str, int]: ...
+    def job_runs(self) -> list[JobRun]: ...
     def sizes(self) -> dict[str, int]: ...
 
 

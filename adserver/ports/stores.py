@@ -6,11 +6,11 @@ from adserver.ports.accounts import Accounts, Audiences, Campaigns, Inventory, K
 from adserver.ports.catalogue import Catalogue, Feeds, Media, PictureBook
 from adserver.ports.experiments import Experiments
 from adserver.ports.imports import ImportFiles, Imports
-from adserver.ports.money import Ledger, Origins, Payments, Payouts, Proofs, Seals, Statements
+from adserver.ports.money import Holds, Ledger, Origins, Payments, Payouts, Proofs, Seals, Statements, Takings
 from adserver.ports.network import Networks
 from adserver.ports.orders import Conversions, Offers, Pending
 from adserver.ports.recommendations import Recommendations, Visits
-from adserver.ports.running import Changes, Notices, Stats, Vitals
+from adserver.ports.running import AuditLog, Changes, Notices, Stats, Vitals
 from adserver.ports.users import Sessions, Users
 from adserver.ports.visitors import (
     Arrivals,
@@ -84,7 +84,13 @@ class Stores(Protocol):
     @property
     def payouts(self) -> Payouts: ...
     @property
+    def holds(self) -> Holds: ...
+    @property
+    def takings(self) -> Takings: ...
+    @property
     def origins(self) -> Origins: ...
+    @property
+    def audit_log(self) -> AuditLog: ...
     @property
     def stats(self) -> Stats: ...
     @property

@@ -2,10 +2,12 @@
 
 from sqlalchemy import bindparam, insert, select
 
+from adserver.domain.audit_log import Action, Difference
 from adserver.domain.budget import WHOLE_LIFE, life_cap
 from adserver.domain.campaign import Advertiser
 from adserver.domain.chain import deposit_entry
 from adserver.domain.money import Micros
+from adserver.storage.audit_log import tell
 from adserver.storage.batch import Batch
 from adserver.storage.caps import deposited, set_caps, used
 from adserver.storage.entities import stored
@@ -61,4 +63,7 @@ def deposit(batch: Batch, write: Deposit) -> Outcome:
     batch.connection.execute(_INSERT, row)
     batch.post(f"advertiser:{write.advertiser_key}", write.currency, write.amount_micros)
     batch.post(DEPOSITS, write.currency, -write.amount_micros)
+    paid = Difference("amount_micros", None, str(write.amount_micros))
+    about = ("Advertiser", write.advertiser_key, advertiser.name)
+    tell(batch, write.by, write.at_ms, Action.DEPOSITED, about, (paid,))
     return Outcome(Result.SAVED, write.amount_micros)

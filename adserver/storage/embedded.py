@@ -6,6 +6,7 @@ from pathlib import Path
 from adserver.domain.retention import Retention
 from adserver.storage.arrivals import SqliteArrivals
 from adserver.storage.audience_sizes import SqliteAudienceSizes
+from adserver.storage.audit_log import SqliteAuditLog
 from adserver.storage.batch import DEFAULT_RETENTION
 from adserver.storage.catalogue import SqliteCatalogue
 from adserver.storage.changes import SqliteChanges
@@ -24,6 +25,7 @@ from adserver.storage.entities import (
 from adserver.storage.experiments import SqliteExperiments
 from adserver.storage.frames import FrameFolder
 from adserver.storage.funnels import SqliteFunnels
+from adserver.storage.holds import SqliteHolds
 from adserver.storage.import_files import ImportFolder
 from adserver.storage.imports import SqliteImports
 from adserver.storage.ledger import SqliteLedger
@@ -47,6 +49,7 @@ from adserver.storage.sqlite import Reader
 from adserver.storage.statements import SqliteStatements
 from adserver.storage.stats import SqliteStats
 from adserver.storage.suppressions import SqliteSuppressions
+from adserver.storage.takings import SqliteTakings
 from adserver.storage.users import SqliteSessions, SqliteUsers
 from adserver.storage.visitors import SqliteProfiles
 from adserver.storage.vitals import FileVitals
@@ -98,7 +101,10 @@ class Storage:
         self.seals = SqliteSeals(self.reader)
         self.statements = SqliteStatements(self.reader)
         self.payouts = SqlitePayouts(self.reader)
+        self.holds = SqliteHolds(self.reader)
+        self.takings = SqliteTakings(self.reader)
         self.origins = SqliteOrigins(self.reader)
+        self.audit_log = SqliteAuditLog(self.reader)
         self.stats = SqliteStats(self.reader)
         self.vitals = FileVitals(path, self.reader)
         self.arrivals = SqliteArrivals(self.reader)

@@ -22,12 +22,14 @@ from adserver.domain.experiment import Experiment
 from adserver.domain.imports import Import
 from adserver.domain.network import Network
 from adserver.domain.offer import OfferPool
+from adserver.domain.payout_hold import PayoutHold, conflicting
 from adserver.domain.pricing import Terms
 from adserver.domain.product_set import ProductSet
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.suppression import SuppressionList
 from adserver.domain.user import Invitation, User
+from adserver.storage.audit_log import tell_change
 from adserver.storage.batch import Batch
 from adserver.storage.caps import save_caps
 from adserver.storage.imports import prune_imports
@@ -46,6 +48,7 @@ from adserver.storage.tables import (
     invitations,
     networks,
     offer_pools,
+    payout_holds,
     product_sets,
     publishers,
     receipts,
@@ -57,6 +60,7 @@ from adserver.storage.tables import (
 )
 from adserver.writes import Answered, ApiKey, Entity, Outcome, PurgeReceipts, Receipt, Result, SaveEntity
 
+LARGEST = 2**63 - 1
 SAVED, CONFLICT = Outcome(Result.SAVED), Outcome(Result.CONFLICT)
 
 # entity -> its table, and the fields that are columns besides `key`
@@ -78,6 +82,7 @@ _TABLES: dict[type, tuple[Table, tuple[str, ...]]] = {
     Invitation: (invitations, ("digest",)),
     Network: (networks, ()),
     Experiment: (experiments, ("advertiser_key",)),
+    PayoutHold: (payout_holds, ("publisher_key",)),
     SuppressionList: (suppression_lists, ("advertiser_key",)),
 }
 SNAPSHOT_KINDS = (
@@ -174,12 +179,16 @@ def save_entity(batch: Batch, write: SaveEntity) -> Outcome:
         refused = save_caps(batch, entity, known, write)
         if refused is not None:
             return refused
+    if isinstance(entity, PayoutHold) and write.is_new and _is_held(batch, entity):
+        return CONFLICT
     try:
         _save_body(batch, entity, body, write.is_new)
     except sqlite3.IntegrityError:
         return CONFLICT
-    if isinstance(entity, Import):
+    if isinstance(entity, Import):  # which tells of itself
         prune_imports(batch, entity.feed_key)
+    else:
+        tell_change(batch, write, None if stored_body is None else stored_body[0], body)
     if kind in SNAPSHOT_KINDS:
         log = {"sequence": batch.sequence, "key": entity.key, "kind": kind.__name__}
         batch.connection.execute(LOG, log)
@@ -192,6 +201,13 @@ def _is_stale(kind: type, stored: tuple[bytes] | None, entity: Entity) -> bool:
     if stored is None or version is None:
         return False
     return bool(_decoders[kind].decode(stored[0]).version != version - 1)
+
+
+def _is_held(batch: Batch, hold: PayoutHold) -> bool:
+    """Whether another hold has some of it already: two that are placed at once would withhold twice."""
+    asked = {"owner": hold.publisher_key, "after": -1, "most": LARGEST}
+    rows = batch.connection.execute(_PAGE_OF_OWNER[PayoutHold], asked)
+    return conflicting(hold, (_decoders[PayoutHold].decode(row[0]) for row in rows)) is not None
 
 
 def _save_body(batch: Batch, entity: Entity, body: bytes, is_new: bool) -> None:

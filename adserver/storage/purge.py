@@ -14,6 +14,7 @@ from adserver.storage.tables import (
     MAY_NAME_ONE,
     ad_events,
     arrivals,
+    audit_log,
     consents,
     console_sessions,
     conversions,
@@ -77,6 +78,7 @@ _PURGE = {
     Aged.FUNNEL_EXITS_OF_FEW: _deletes(funnel_exits, funnel_exits.c.day_ms, FEW),
     Aged.ERASURES: _deletes(erasures, erasures.c.at_ms),
     Aged.CONSOLE_SESSIONS: _deletes(console_sessions, console_sessions.c.seen_ms),
+    Aged.AUDIT_LOG: _deletes(audit_log, audit_log.c.at_ms),
     Aged.LOGIN_ATTEMPTS: _deletes(login_attempts, login_attempts.c.last_ms),
     Aged.SUPPRESSED: prepared(
         delete(suppressed).where(

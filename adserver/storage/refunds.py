@@ -4,9 +4,11 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select
 
+from adserver.domain.audit_log import Action, Difference
 from adserver.domain.chain import refund_entry
 from adserver.domain.money import Micros, part_of_share
 from adserver.domain.pricing import AdEvent
+from adserver.storage.audit_log import tell
 from adserver.storage.batch import Batch
 from adserver.storage.sqlite import prepared
 from adserver.storage.tables import charges, refunds
@@ -83,6 +85,10 @@ def _book(batch: Batch, write: RefundCharge, charge: dict[str, Any], amount: Mic
     }
     batch.connection.execute(_INSERT, row)
     batch.count(record.campaign_key, "refunded_micros", write.at_ms, amount)
+    if write.by.is_somebody:  # shops' own cancellations are told by the ledger alone
+        given = Difference("amount_micros", None, str(amount))
+        about = ("Charge", write.charge_id, write.reason)
+        tell(batch, write.by, write.at_ms, Action.REFUNDED, about, (given,))
 
 
 def _entry(number: int, write: RefundCharge, amount: Micros, day: int) -> bytes:

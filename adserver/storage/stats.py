@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import bindparam, func, literal_column, select
+from sqlalchemy import bindparam, func, insert, literal_column, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from adserver.storage.batch import Batch
 from adserver.storage.sqlite import Reader, Row, prepared
-from adserver.storage.tables import counts, leases
+from adserver.storage.tables import counts, job_runs, leases
 from adserver.writes import AddCounts, Outcome, Result, TakeLease
 
 _row = upsert(leases)
@@ -21,6 +21,7 @@ _TAKE = prepared(
         | (leases.c.until_ms > bindparam("latest_ms")),
     )
 )
+_RAN = prepared(insert(job_runs).prefix_with("OR REPLACE"))
 _SUMS = prepared(
     select(counts.c.name, func.sum(counts.c.n))
     .where(counts.c.owner_key == bindparam("owner_key"), counts.c.hour_ms >= bindparam("since_ms"))
@@ -65,6 +66,15 @@ _OWNERS_STEPS = prepared(
     .group_by(counts.c.owner_key, literal_column("begin_ms"))
 )
 _owners = func.json_each(bindparam("owner_keys")).table_valued("value")
+_OWNERS_PARTS = prepared(
+    select(counts.c.owner_key, counts.c.name, _begin, func.sum(counts.c.n))
+    .where(
+        counts.c.owner_key.in_(select(_owners.c.value)),
+        counts.c.name.in_(select(_names.c.value)),
+        *_within,
+    )
+    .group_by(counts.c.owner_key, counts.c.name, literal_column("begin_ms"))
+)
 _of_owners = (
     counts.c.owner_key.in_(select(_owners.c.value)),
     counts.c.name.in_(select(_names.c.value)),
@@ -95,6 +105,8 @@ def take_lease(batch: Batch, write: TakeLease) -> Outcome:
     row = {"name": write.name, "holder": write.holder, "until_ms": write.until_ms, "now_ms": write.now_ms}
     row["latest_ms"] = 2 * write.until_ms - write.now_ms  # twice its length: clocks differ a little
     taken = batch.connection.execute(_TAKE, row).rowcount == 1
+    if taken and write.ran is not None:
+        batch.connection.execute(_RAN, msgspec.structs.asdict(write.ran))
     return Outcome(Result.SAVED if taken else Result.CONFLICT)
 
 
@@ -139,6 +151,15 @@ class SqliteStats:
         """(owner, name, how many) of the hours that began within [since, until)."""
         told = {"names": msgspec.json.encode(names).decode(), "since_ms": since_ms, "until_ms": until_ms}
         return [(owner, name, int(n)) for owner, name, n in self._reader.rows(_OWNERS_SUMS, told)]
+
+    def parts(
+        self, owner_keys: Sequence[int], names: Sequence[str], since_ms: int, until_ms: int, step_ms: int
+    ) -> list[tuple[int, str, int, int]]:
+        """(owner, name, a step's begin, how many) of the hours that began within [since, until)."""
+        owners, named = (msgspec.json.encode(one).decode() for one in (owner_keys, names))
+        told = {"owner_keys": owners, "names": named, "since_ms": since_ms, "until_ms": until_ms}
+        rows = self._reader.rows(_OWNERS_PARTS, told | {"step_ms": step_ms})
+        return [(owner, name, begin_ms, int(n)) for owner, name, begin_ms, n in rows]
 
     def steps(self, name: str, since_ms: int, until_ms: int, step_ms: int) -> list[tuple[int, int, int]]:
         """(owner, a step's begin, how many) of the hours that began within [since, until)."""

@@ -52,6 +52,7 @@ from adserver.storage.ledger_tables import (
     refused_charges,
 )
 from adserver.storage.offer_tables import offer_codes, offer_stocks
+from adserver.storage.operator_tables import audit_log, job_runs, payout_holds
 from adserver.storage.recommendation_tables import (
     recommendation_parts,
     recommendations,
@@ -65,6 +66,7 @@ from adserver.storage.user_tables import console_sessions, invitations, login_at
 __all__ = [
     "arrivals",
     "audience_sizes",
+    "audit_log",
     "balance_moves",
     "budgets",
     "chain_notes",
@@ -82,6 +84,7 @@ __all__ = [
     "funnel_figures",
     "ghosts",
     "invitations",
+    "job_runs",
     "journeys",
     "login_attempts",
     "metadata",
@@ -89,6 +92,7 @@ __all__ = [
     "notices",
     "offer_codes",
     "offer_stocks",
+    "payout_holds",
     "pixel_samples",
     "postings",
     "recommendation_parts",

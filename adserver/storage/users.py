@@ -5,10 +5,22 @@ from collections.abc import Mapping
 import msgspec
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from adserver.domain.login import NO_ATTEMPTS, Attempts, Kind, after_failure, wait_ms
+from adserver.domain.audit_log import Action, Actor, ActorKind
+from adserver.domain.login import (
+    LOGINS_HELD_UP,
+    LOGINS_RIGHT,
+    LOGINS_TRIED,
+    NO_ATTEMPTS,
+    Attempts,
+    Kind,
+    after_failure,
+    wait_ms,
+)
+from adserver.domain.tally import NETWORK
 from adserver.domain.user import Invitation, Session, User
+from adserver.storage.audit_log import tell
 from adserver.storage.batch import Batch
-from adserver.storage.entities import entity, page_of
+from adserver.storage.entities import entity, page_of, stored
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.tables import console_sessions, invitations, login_attempts, users
 from adserver.writes import (
@@ -48,6 +60,10 @@ def begin_session(batch: Batch, write: BeginSession) -> Outcome:
         return Outcome(Result.CONFLICT)
     row = {"digest": write.digest, "user_key": write.user_key}
     batch.connection.execute(_BEGIN, {**row, "began_ms": write.at_ms, "seen_ms": write.at_ms})
+    user = stored(batch, User, write.user_key)
+    if user is not None:
+        actor = Actor(ActorKind.USER, user.key, user.email)
+        tell(batch, actor, write.at_ms, Action.LOGGED_IN, ("User", user.key, user.name))
     return SAVED
 
 
@@ -68,10 +84,12 @@ def claim_attempt(batch: Batch, write: ClaimAttempt) -> Outcome:
     if not wait:
         for name in write.names.values():
             _keep(batch, name, after_failure(known.get(name, NO_ATTEMPTS), write.at_ms))
+    batch.count(NETWORK, LOGINS_HELD_UP if wait else LOGINS_TRIED, write.at_ms)
     return Outcome(Result.SAVED, wait)
 
 
 def attempt_succeeded(batch: Batch, write: AttemptSucceeded) -> Outcome:
+    batch.count(NETWORK, LOGINS_RIGHT, write.at_ms)
     batch.connection.execute(_FORGET, {"subject": write.names[Kind.BOTH]})
     known = _attempts(batch, write.names)
     for kind in (Kind.NETWORK, Kind.ACCOUNT):

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from adserver.domain.job_run import JobRun
 from adserver.storage.sqlite import Reader, prepared
-from adserver.storage.tables import leases
+from adserver.storage.tables import job_runs, leases
 
+_RUNS = prepared(select(job_runs).order_by(job_runs.c.name))
 _LEASES = prepared(select(leases.c.name, leases.c.until_ms))
 
 
@@ -22,6 +24,10 @@ class FileVitals:
     def leased_until_ms(self) -> dict[str, int]:
         """Until when each job's lease is held."""
         return {str(name): int(until_ms) for name, until_ms in self._reader.rows(_LEASES)}
+
+    def job_runs(self) -> list[JobRun]:
+        """How each job ran of late, by name; those that never ran are missing."""
+        return [JobRun(*row) for row in self._reader.rows(_RUNS)]
 
     def sizes(self) -> dict[str, int]:
         """Bytes of the files, and what is free for them."""

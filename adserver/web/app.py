@@ -51,9 +51,11 @@ from adserver.web.api import (
     keys,
     launches,
     media,
+    network_totals,
     offer_pools,
     offers,
     orders,
+    payout_holds,
     pictures,
     pixel,
     postback,
@@ -80,7 +82,7 @@ from adserver.web.api import (
 from adserver.web.api import (
     network as network_routes,
 )
-from adserver.web.flows import Books, Decisions, Flows
+from adserver.web.flows import Books, Decisions, Flows, Operations
 from adserver.web.gate import API, OPEN, Gate
 from adserver.web.problems import Problem, answer_fault, answer_http, answer_invalid, answer_problem
 
@@ -131,6 +133,8 @@ RESOURCES = (
     statements,
     suppression_lists,
     proofs,
+    network_totals,
+    payout_holds,
 )
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
@@ -164,6 +168,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     books: Books,
     decisions: Decisions,
     upload: Upload,
+    operations: Operations,
     base_url: str,
     tcf_vendor_id: int | None = None,
     visitor_pages: APIRouter | None = None,
@@ -195,6 +200,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         books=books,
         decisions=decisions,
         upload=upload,
+        operations=operations,
         base_url=base_url,
         tcf_vendor_id=tcf_vendor_id,
         import_turns=CapacityLimiter(MOST_IMPORTS_AT_ONCE),

@@ -1,20 +1,27 @@
 """What the app was made with, handed to routes: the flows, and where publishers reach this server."""
 
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import msgspec
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from adserver.domain.campaign import Campaign
+from adserver.domain.delivery import Delivery
+from adserver.domain.installation import Installation
 from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.audience_sizes import AudienceSizeReports
+from adserver.flows.audit_log import ReadAuditLog
 from adserver.flows.campaign_days import CampaignDays
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
 from adserver.flows.funnel import FunnelReports
+from adserver.flows.health import LookAtHealth
 from adserver.flows.imports import RunImports
 from adserver.flows.manage import Manage
 from adserver.flows.network import ManageNetwork
+from adserver.flows.network_totals import LookAtNetwork
 from adserver.flows.notify import Notify
 from adserver.flows.outlook import Outlooks
 from adserver.flows.picture import PictureReports
@@ -31,8 +38,10 @@ from adserver.flows.serve.explain import Explain
 from adserver.flows.serve.try_slot import TrySlot
 from adserver.flows.shops import Shops
 from adserver.flows.statement import AdvertiserStatements, Earnings, Ports, PublisherStatements
+from adserver.flows.suspects import FindSuspects
 from adserver.flows.upload import Upload
 from adserver.ports import Clock, Signer, Stores
+from adserver.web.settings import Setting
 
 PREVIEWS_AT_ONCE = 1  # slots wait for the same children that draw
 PINGS_AT_ONCE = 4
@@ -51,7 +60,7 @@ class Books(msgspec.Struct, frozen=True):
 def books_of(stores: Stores, signer: Signer, clock: Clock, timezone: str) -> Books:
     """`timezone` is the network's, in which publishers are paid."""
     names = Ports(stores.accounts, stores.campaigns, stores.inventory, stores.catalogue, stores.origins)
-    publishers = PublisherStatements(stores.payouts, names, clock, timezone)
+    publishers = PublisherStatements(stores.payouts, stores.holds, names, clock, timezone)
     return Books(
         Prove(stores.proofs, signer),
         AdvertiserStatements(stores.statements, stores.proofs, names, clock),
@@ -69,6 +78,37 @@ class Decisions(msgspec.Struct, frozen=True):
     try_slot: TrySlot
     days: CampaignDays
     outlooks: Outlooks
+
+
+class Operations(msgspec.Struct, frozen=True):
+    """What the operator looks at."""
+
+    totals: LookAtNetwork
+    suspects: FindSuspects
+    audit_log: ReadAuditLog
+    health: LookAtHealth
+    settings: Sequence[Setting]
+
+
+def operations_of(
+    stores: Stores,
+    manage: Manage,
+    timezone: str,
+    examine: Callable[[], Installation],
+    settings: Sequence[Setting],
+) -> Operations:
+    """`examine` looks at the installation, as `adserver doctor` does."""
+
+    def deliveries(campaigns: Sequence[Campaign]) -> list[Delivery]:
+        return [one.delivery for one in manage.campaigns.standings(campaigns)]
+
+    return Operations(
+        LookAtNetwork(stores, manage.clock, timezone, deliveries),
+        FindSuspects(stores.stats, stores.campaigns, stores.inventory, manage.clock),
+        ReadAuditLog(stores.audit_log, stores.stats, manage.clock),
+        LookAtHealth(stores, manage.clock, examine),
+        settings,
+    )
 
 
 class Flows(msgspec.Struct, frozen=True):
@@ -94,6 +134,7 @@ class Flows(msgspec.Struct, frozen=True):
     books: Books
     decisions: Decisions
     upload: Upload
+    operations: Operations
     base_url: str
     tcf_vendor_id: int | None  # ours on the IAB's vendor list, by which ad managers tell consent
     import_turns: CapacityLimiter

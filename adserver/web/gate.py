@@ -8,9 +8,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adserver.domain.audit_log import Actor, ActorKind
 from adserver.web.auth import bearer_text, caller_of
 from adserver.web.problems import HEADERS, problem_response
 from adserver.writes import Access, ApiKey
+from adserver.writes.actor import act_as
 
 API = "/api/v1"
 OPEN = frozenset({f"{API}/openapi.json", f"{API}/docs"})
@@ -61,6 +63,7 @@ class Gate:
                 await problem_response("narrow_key")(scope, receive, send)
                 return
             scope.setdefault("state", {})["caller"] = caller_of(key)
+            act_as(Actor(ActorKind.KEY, key.key, key.name))
         most = self._most_bytes(path)
         if _declared_length(headers) > most:
             await problem_response("body_too_large")(scope, receive, send)

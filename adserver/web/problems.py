@@ -93,6 +93,14 @@ PROBLEMS = {
     "bad_period": Kind(
         422, "There is no such period", "Let `from` be no later than `to`, and 400 days at most."
     ),
+    "bad_span": Kind(422, "It ends before it begins", "Let `until` be after `since`."),
+    "already_held": Kind(
+        409, "It is held already", "End the other hold first: nothing may be withheld twice."
+    ),
+    "hold_ended": Kind(409, "The hold has ended", "Place another; an ended one stays as it is."),
+    "too_many_charges": Kind(
+        409, "Too many charges at once", "Refund less at once: hold a shorter time, 20,000 charges at most."
+    ),
     "bad_hours": Kind(422, "There are no such hours", "Let `from` be before `to`, and 31 days at most."),
     "no_samples": Kind(
         409, "Nothing was sampled then", "Name another `day`: samples of decisions are kept for 35 days."

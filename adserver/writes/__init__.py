@@ -2,6 +2,7 @@
 
 import msgspec
 
+from adserver.domain.job_run import JobRun
 from adserver.domain.offer import AddCodes, HandCode, RedeemCode
 from adserver.domain.suppression import ListVisitors, UnlistOthers
 from adserver.writes.ads import AdRecord, KeepDecisionSample, RecordAd, RecordDecision
@@ -43,12 +44,13 @@ from adserver.writes.visitors import (
 
 
 class TakeLease(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """Ask for a job's lease until a time; TAKEN by others answers CONFLICT."""
+    """Ask for a job's lease until a time; TAKEN by others answers CONFLICT. `ran`: how it ran."""
 
     name: str
     holder: str
     now_ms: int
     until_ms: int
+    ran: JobRun | None = None
 
 
 class Together(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -5,17 +5,20 @@ from enum import StrEnum
 import msgspec
 
 from adserver.domain.audience import Audience
+from adserver.domain.audit_log import Actor
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.catalogue import Feed
 from adserver.domain.experiment import Experiment
 from adserver.domain.imports import Import
 from adserver.domain.network import Network
 from adserver.domain.offer import OfferPool
+from adserver.domain.payout_hold import PayoutHold
 from adserver.domain.product_set import ProductSet
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.suppression import SuppressionList
 from adserver.domain.user import Invitation, User
+from adserver.writes.actor import acting
 
 
 class Scope(StrEnum):
@@ -71,19 +74,22 @@ Entity = (
     | Invitation
     | Network
     | SuppressionList
+    | PayoutHold
 )
 
 
 class SaveEntity(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Insert an entity (`is_new`) or put its next version; of a campaign or advertiser, its caps too.
 
-    `today` is the owner's local day, whose bucket takes the new daily cap at once; `at_ms` is when.
+    `today` is the owner's local day, whose bucket takes the new daily cap at once; `at_ms` is when, and `by`
+    who, as the audit log tells it in the same transaction.
     """
 
     entity: Entity
     is_new: bool
     today: int = 0
     at_ms: int = 0
+    by: Actor = msgspec.field(default_factory=acting)
 
 
 class TellAdvertiser(msgspec.Struct, frozen=True, array_like=True, tag=True):

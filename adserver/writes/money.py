@@ -2,7 +2,9 @@
 
 import msgspec
 
+from adserver.domain.audit_log import Actor
 from adserver.domain.money import Micros
+from adserver.writes.actor import acting
 
 
 class RefundCharge(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -19,6 +21,7 @@ class RefundCharge(msgspec.Struct, frozen=True, array_like=True, tag=True):
     at_ms: int
     advertiser_key: int = 0
     since_ms: int = 0
+    by: Actor = msgspec.field(default_factory=acting)
 
 
 class Deposit(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -30,6 +33,7 @@ class Deposit(msgspec.Struct, frozen=True, array_like=True, tag=True):
     amount_micros: Micros
     reference: str
     at_ms: int
+    by: Actor = msgspec.field(default_factory=acting)
 
 
 class SealDay(msgspec.Struct, frozen=True, array_like=True, tag=True):

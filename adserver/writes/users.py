@@ -41,6 +41,7 @@ class AttemptSucceeded(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """It was no failure: the account is free again from there, and the network and account have one less."""
 
     names: dict[Kind, str]
+    at_ms: int
 
 
 SessionWrite = BeginSession | SeeSession | EndSession | ClaimAttempt | AttemptSucceeded

@@ -40,6 +40,7 @@ class Aged(StrEnum):
     FUNNEL_EXITS = "funnel_exits"
     FUNNEL_EXITS_OF_FEW = "funnel_exits_of_few"
     SUPPRESSED = "suppressed"
+    AUDIT_LOG = "audit_log"
 
 
 class PurgeAged(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -57,7 +57,7 @@ def test_the_log_is_emptied_once_the_reader_that_held_it_is_gone(
     assert not committer._owes_truncation
 
 
-FEW_ROWS = {"advertisers", "publishers", "sites", "slots", "feeds", "leases"}
+FEW_ROWS = {"advertisers", "publishers", "sites", "slots", "feeds", "leases", "job_runs"}
 # Asked for by a worker once a minute apart from its requests; and at its start, or when it slept long.
 SCANNED = {"_RATES", "_LIVE_BUCKETS"}
 

@@ -82,7 +82,7 @@ def test_a_success_frees_the_account_there_and_leaves_what_others_did(storage: S
         for _ in range(FREE_ATTEMPTS):
             commit(ClaimAttempt(names, NOW_MS))
     assert commit(ClaimAttempt(NAMES, NOW_MS)).figure
-    commit(AttemptSucceeded(NAMES))
+    commit(AttemptSucceeded(NAMES, NOW_MS))
     assert not commit(ClaimAttempt(NAMES, NOW_MS)).figure
     assert commit(ClaimAttempt(elsewhere, NOW_MS)).figure
 

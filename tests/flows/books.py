@@ -143,4 +143,4 @@ def advertisers_books(storage: Storage, now_ms: int = NOW_MS) -> AdvertiserState
 
 
 def publishers_books(storage: Storage, timezone: str = "UTC", now_ms: int = NOW_MS) -> PublisherStatements:
-    return PublisherStatements(storage.payouts, names(storage), lambda: now_ms, timezone)
+    return PublisherStatements(storage.payouts, storage.holds, names(storage), lambda: now_ms, timezone)

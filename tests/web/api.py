@@ -14,6 +14,7 @@ import httpx
 from adserver.domain.attribution import conversion_key
 from adserver.domain.fetching import Download
 from adserver.domain.identity import read_id, write_id
+from adserver.domain.installation import Installation
 from adserver.domain.memory import Memory, new_memory
 from adserver.domain.money import Micros
 from adserver.domain.network import Running
@@ -29,7 +30,7 @@ from adserver.flows.draw import GIF, Drawn
 from adserver.flows.feed import ImportFeed
 from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
-from adserver.flows.manage import KeyCalls, Manage, Reach
+from adserver.flows.manage import Holding, KeyCalls, Manage, Reach
 from adserver.flows.network import ManageNetwork
 from adserver.flows.notify import Notify
 from adserver.flows.outlook import Outlooks
@@ -55,7 +56,7 @@ from adserver.parties import Parties
 from adserver.ports import FetchRefused, FrameNotDrawn
 from adserver.storage.embedded import own_storage
 from adserver.web.app import make_app
-from adserver.web.flows import Decisions, books_of
+from adserver.web.flows import Decisions, books_of, operations_of
 from adserver.writes import (
     AddCounts,
     AdRecord,
@@ -199,6 +200,7 @@ class Api:
             redeem=Redeem(memory, self.storage, self.clock, self.secrets),
             books=books_of(self.storage, HeadSigner(b"s" * 32), self.clock, NETWORK_ZONE),
             decisions=self._decisions(memory),
+            operations=operations_of(self.storage, self.manage, NETWORK_ZONE, self._examine, ()),
             base_url=BASE_URL,
             most_body_bytes=BODY_LIMIT_BYTES,
             most_feed_bytes=FEED_LIMIT_BYTES,
@@ -244,10 +246,16 @@ class Api:
             payments=storage.payments,
             pending=storage.pending,
             key_calls=KeyCalls(storage.stats, memory.tally),
+            holding=Holding(storage.holds, storage.payouts),
             clock=self.clock,
             mint_key=lambda: secrets.randbelow(2**63),
             mint_secret=lambda: secrets.token_urlsafe(32),
             order_secret=self.secrets.orders,
+        )
+
+    def _examine(self) -> Installation:
+        return Installation(
+            now_ms=self.now_ms, base_url=BASE_URL, default_region="strict", folder=".", open_files=65_536
         )
 
     def _notify(self) -> Notify:
@@ -411,6 +419,8 @@ class World:
         assert api.call("PUT", path, product_body()).status_code == 200
         self.approvable = self.declinable = ""  # pending conversions, where a test has made some
         self.charge = ""  # likewise
+        self.slots = [self.slot] * 3
+        self.hold = self.released = ""  # likewise, of earnings
         self.experiment = ""  # likewise; and what another would be made of
         self.untried: dict[str, object] = {}
         self.approvable_import = self.rejectable_import = ("", "")  # likewise: a feed, its import that waits

@@ -50,13 +50,22 @@ OPERATORS_ONLY = {
     ("POST", "/keys"),
     ("DELETE", "/keys/{key_id}"),
     ("POST", "/keys/{key_id}/rotate"),
+    ("GET", "/network/totals"),
+    ("GET", "/network/suspects"),
+    ("GET", "/network/health"),
+    ("GET", "/network/settings"),
+    ("GET", "/jobs"),
+    ("GET", "/audit-log"),
+    ("POST", "/payout-holds"),
+    ("POST", "/payout-holds/{hold_id}/release"),
+    ("POST", "/payout-holds/{hold_id}/refund"),
     ("POST", "/deposits"),
     ("POST", "/creatives/{creative_id}/approve"),
     ("POST", "/creatives/{creative_id}/reject"),
 }
 FOR_EVERYBODY = {("GET", "/proof-key")}
 OWN_LISTS = {("GET", "/advertisers"), ("GET", "/publishers")}
-PUBLISHERS_PLACES = ("/publishers", "/sites", "/slots")
+PUBLISHERS_PLACES = ("/publishers", "/sites", "/slots", "/payout-holds")
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +89,16 @@ def full_world(api: Api) -> World:
     world.experiment = api.make("/experiments", untried(api, world))["id"]
     world.untried = untried(api, world)
     api.storage.writer.commit(make_sample(at_ms=NOW_MS - DAY_MS))
+    world.slots = [api.make("/slots", slot_body(world.site))["id"] for _ in range(3)]
+    world.hold, world.released = (
+        api.make("/payout-holds", hold_body(world.publisher, slot))["id"] for slot in world.slots[:2]
+    )
     world.approvable_import, world.rejectable_import = shrunk_import(api, world), shrunk_import(api, world)
     return world
+
+
+def hold_body(publisher: str, slot: str) -> dict[str, object]:
+    return {"publisher_id": publisher, "slot_id": slot, "since": "2026-11-01T00:00:00Z", "reason": "odd"}
 
 
 def untried(api: Api, of: World) -> dict[str, object]:
@@ -176,6 +193,7 @@ def bodies(of: World) -> dict[Route, object]:
         ("POST", "/publishers"): {"name": "Mine"},
         ("PATCH", "/network"): {"name": "Mine now"},
         ("POST", "/keys"): {"name": "Mine", "scope": "operator"},
+        ("POST", "/payout-holds"): hold_body(of.publisher, of.slots[2]),
     }
 
 
@@ -188,6 +206,7 @@ def filters(of: World) -> dict[Route, dict[str, str]]:
         ("GET", "/campaigns"): {"advertiser_id": of.advertiser},
         ("GET", "/creatives"): {"campaign_id": of.campaign},
         ("GET", "/offer-pools"): {"advertiser_id": of.advertiser},
+        ("GET", "/payout-holds"): {"publisher_id": of.publisher},
         ("GET", "/sites"): {"publisher_id": of.publisher},
         ("GET", "/slots"): {"site_id": of.site},
         ("GET", "/conversions"): {"advertiser_id": of.advertiser},
@@ -242,6 +261,7 @@ def ask(api: Api, route: Route, of: World, key: str) -> Any:
         "conversion_id": of.approvable if path.endswith("/approve") else of.declinable,
         "charge_id": of.charge,
         "key_id": "key_0000000000000",
+        "hold_id": of.released if path.endswith("/release") else of.hold,
         "month": "2026-11",
         "name": "320x50.gif",
         "shop": "shopify",

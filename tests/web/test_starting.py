@@ -26,7 +26,9 @@ TAKEN = Outcome(Result.SAVED)
 
 
 def holding(result: Result) -> Any:
-    return SimpleNamespace(writer=SimpleNamespace(commit=lambda write: Outcome(result)))
+    return SimpleNamespace(
+        writer=SimpleNamespace(commit=lambda write: Outcome(result)), vitals=SimpleNamespace(job_runs=list)
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,9 +107,12 @@ def test_a_key_that_was_not_kept_is_not_shown() -> None:
 
 def test_a_lease_is_taken_again_where_the_clock_has_gone_back_under_its_holder() -> None:
     now_ms, taken = [10_000_000], []
-    kept: Any = SimpleNamespace(writer=SimpleNamespace(commit=lambda lease: taken.append(lease) or TAKEN))
-    runner = jobs.Runner([], kept, lambda: now_ms[0], "me", Tally())
+    kept: Any = SimpleNamespace(
+        writer=SimpleNamespace(commit=lambda lease: taken.append(lease) or TAKEN),
+        vitals=SimpleNamespace(job_runs=list),
+    )
     job = jobs.Job("any", 10, lambda: 0)
+    runner = jobs.Runner([job], kept, lambda: now_ms[0], "me", Tally())
     for clock, times in ((10_000_000, 1), (10_000_001, 1), (5_000_000, 2), (5_000_001, 2)):
         now_ms[0] = clock
         runner._run(job)

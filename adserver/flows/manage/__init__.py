@@ -10,6 +10,7 @@ from adserver.flows.manage.campaigns import ManageCampaigns, Standing
 from adserver.flows.manage.conversions import ManageConversions, Settled, Wish
 from adserver.flows.manage.desk import Desk, Reach, ReceiptOf, Refused, Why
 from adserver.flows.manage.experiments import ManageExperiments
+from adserver.flows.manage.holds import Held, Holding, ManageHolds
 from adserver.flows.manage.hooks import ManageHooks, NewHook
 from adserver.flows.manage.inventory import ManageInventory
 from adserver.flows.manage.key_calls import KeyCalls
@@ -44,6 +45,8 @@ from adserver.ports import (
 __all__ = [
     "Asking",
     "Flaw",
+    "Held",
+    "Holding",
     "KeyCalls",
     "Launch",
     "Launched",
@@ -86,6 +89,7 @@ class Manage:
         payments: Payments,
         pending: Pending,
         key_calls: KeyCalls,
+        holding: Holding,
         clock: Clock,
         mint_key: Callable[[], int],
         mint_secret: Callable[[], str],
@@ -133,6 +137,7 @@ class Manage:
         self.conversions = ManageConversions(desk, self.accounts)
         self.money = ManageMoney(desk, self.accounts, self.campaigns)
         self.offers = ManageOffers(desk, self.accounts)
+        self.holds = ManageHolds(desk, self.accounts, holding)
         self.hooks, self.keys = ManageHooks(desk, self.accounts), ManageKeys(desk)
 
     @property

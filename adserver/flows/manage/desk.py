@@ -79,6 +79,10 @@ class Why(StrEnum):
     KEY_OVER = "key_over"
     ALREADY_PAST = "already_past"
     EVENTS_OF_WHOM = "events_of_whom"
+    BAD_SPAN = "bad_span"
+    HOLD_ENDED = "hold_ended"
+    ALREADY_HELD = "already_held"
+    TOO_MANY_CHARGES = "too_many_charges"
 
 
 class Refused(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from adserver.flows.statement.advertiser import (
 from adserver.flows.statement.earnings import Earnings, PublisherMonth, SlotMonth
 from adserver.flows.statement.named import NamedLine, Ports
 from adserver.flows.statement.publisher import (
+    HeldPart,
     PayoutTotal,
     PublisherStatement,
     PublisherStatements,
@@ -20,6 +21,7 @@ __all__ = [
     "AdvertiserStatements",
     "CampaignPart",
     "Earnings",
+    "HeldPart",
     "NamedLine",
     "PayoutTotal",
     "Ports",

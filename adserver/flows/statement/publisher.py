@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from adserver.domain.money import ZERO, Micros, basis_points_of
+from adserver.domain.payout_hold import PayoutHold, Span
 from adserver.domain.slot import Publisher
 from adserver.domain.statement import (
     FIRST_PLACE,
@@ -20,7 +21,7 @@ from adserver.domain.statement import (
     total,
 )
 from adserver.flows.statement.named import NamedLine, Names, Place, Ports
-from adserver.ports import Clock, Payouts
+from adserver.ports import Clock, Holds, Payouts
 
 LINES_AT_ONCE = 500
 
@@ -46,10 +47,21 @@ class PayoutTotal(msgspec.Struct, frozen=True):
     charged: Sums
     unbilled: Tally
     carried: Micros
+    withheld: Micros = ZERO
+    freed: Micros = ZERO
 
     @property
     def payable(self) -> Micros:
-        return Micros(max(ZERO, self.carried + self.earned.net))
+        return Micros(max(ZERO, self.carried + self.earned.net - self.withheld + self.freed))
+
+
+class HeldPart(msgspec.Struct, frozen=True):
+    """What one hold withholds in the month, and what it frees, in one currency."""
+
+    hold: PayoutHold
+    currency: str
+    withheld: Micros
+    freed: Micros
 
 
 class PublisherStatement(msgspec.Struct, frozen=True):
@@ -57,13 +69,15 @@ class PublisherStatement(msgspec.Struct, frozen=True):
     is_closed: bool
     slots: list[SlotPart]
     totals: list[PayoutTotal]
+    held: list[HeldPart] = []
 
 
 class PublisherStatements:
     """Months are the network's, the same for every publisher."""
 
-    def __init__(self, payouts: Payouts, names: Ports, clock: Clock, timezone: str) -> None:
+    def __init__(self, payouts: Payouts, holds: Holds, names: Ports, clock: Clock, timezone: str) -> None:
         self._payouts = payouts
+        self._holds = holds
         self._names = names
         self._clock = clock
         self.timezone = timezone
@@ -71,14 +85,45 @@ class PublisherStatements:
     def statement(self, publisher: Publisher, year: int, number: int) -> PublisherStatement:
         month = month_of(year, number, self.timezone)
         slots = self._slots(publisher, month)
-        carried = self._carried(publisher.key, month)
-        currencies = sorted({part.currency for part in slots} | set(carried))
+        holds = self._of_publisher(publisher.key)
+        carried, held = self._carried(publisher.key, holds, month), self._held(holds, month)
+        currencies = sorted({*(one.currency for one in slots), *(one.currency for one in held), *carried})
         return PublisherStatement(
             month,
             month.end_ms <= self._clock(),
             slots,
-            [_total(currency, slots, carried[currency]) for currency in currencies],
+            [_total(currency, slots, held, carried[currency]) for currency in currencies],
+            held,
         )
+
+    def _of_publisher(self, publisher_key: int) -> list[PayoutHold]:
+        holds: list[PayoutHold] = []
+        while page := self._holds.holds(publisher_key, holds[-1].key if holds else -1, LINES_AT_ONCE):
+            holds += page
+        return holds
+
+    def _held(self, holds: list[PayoutHold], month: Month) -> list[HeldPart]:
+        """By hold and currency; those that the month does not know are left out."""
+        parts = []
+        for hold in sorted(holds, key=lambda one: one.placed_ms):
+            withheld, freed = (
+                self._earned(hold, one) for one in (hold.withheld_in(month), hold.freed_in(month))
+            )
+            parts += [
+                HeldPart(hold, currency, withheld[currency], freed[currency])
+                for currency in sorted(withheld.keys() | freed.keys())
+            ]
+        return parts
+
+    def _earned(self, hold: PayoutHold, span: Span) -> defaultdict[str, Micros]:
+        """By currency, what was earned under the hold; what went back of it is the refunds' to tell."""
+        earned: defaultdict[str, Micros] = defaultdict(lambda: ZERO)
+        if span.is_empty:
+            return earned
+        for one in self._payouts.sums(hold.publisher_key, Month(0, 0, span.start_ms, span.end_ms)):
+            if hold.covers(one.slot_key) and one.earned.charges.count:
+                earned[one.currency] = Micros(earned[one.currency] + one.earned.charges.micros)
+        return earned
 
     def _slots(self, publisher: Publisher, month: Month) -> list[SlotPart]:
         names = Names(self._names)
@@ -93,17 +138,22 @@ class PublisherStatements:
             parts.append(SlotPart(key[0], names.place(key[0]), key[1], sums.earned, sums.charged, share))
         return parts
 
-    def _carried(self, publisher_key: int, month: Month) -> defaultdict[str, Micros]:
-        """What earlier months left to be made good, by currency; none before something was given back."""
+    def _carried(self, publisher_key: int, holds: list[PayoutHold], month: Month) -> defaultdict[str, Micros]:
+        """What earlier months left to be made good, by currency; none before a refund or hold."""
         carried: defaultdict[str, Micros] = defaultdict(lambda: ZERO)
-        first_ms = self._payouts.first_refund_ms(publisher_key)
-        if first_ms is None:
+        refund_ms = self._payouts.first_refund_ms(publisher_key)
+        began = [one.placed_ms for one in holds] + ([] if refund_ms is None else [refund_ms])
+        if not began:
             return carried
+        first_ms = min(began)
         nets: defaultdict[str, list[Micros]] = defaultdict(list)
         for earlier in months_until(first_ms, month, self.timezone):
             by_currency: defaultdict[str, Micros] = defaultdict(lambda: ZERO)
             for one in self._payouts.sums(publisher_key, earlier):
                 by_currency[one.currency] = Micros(by_currency[one.currency] + one.earned.net)
+            for part in self._held(holds, earlier):
+                moved = part.freed - part.withheld
+                by_currency[part.currency] = Micros(by_currency[part.currency] + moved)
             for currency, net in by_currency.items():
                 nets[currency].append(net)
         carried.update({key: owed for key, months in nets.items() if (owed := carried_forward(months))})
@@ -128,10 +178,14 @@ class PublisherStatements:
             place = lines[-1].place
 
 
-def _total(currency: str, slots: list[SlotPart], carried: Micros) -> PayoutTotal:
+def _total(currency: str, slots: list[SlotPart], held: list[HeldPart], carried: Micros) -> PayoutTotal:
     parts = [part for part in slots if part.currency == currency]
     unbilled = Tally(
         sum(part.unbilled.count for part in parts), Micros(sum(part.unbilled.micros for part in parts))
     )
     earned, charged = total(part.earned for part in parts), total(part.charged for part in parts)
-    return PayoutTotal(currency, earned, charged, unbilled, carried)
+    withheld, freed = (
+        Micros(sum(getattr(one, name) for one in held if one.currency == currency))
+        for name in ("withheld", "freed")
+    )
+    return PayoutTotal(currency, earned, charged, unbilled, carried, withheld, freed)

@@ -11,6 +11,7 @@ from adserver.ports import Accounts
 from adserver.web.console.page import translations
 
 HOME = "/console"
+_BESIDE = {"/identity": ("/consent",), "/health": ("/jobs", "/settings")}  # pages behind the same word
 _OWNERS = {"shop": "adv", "publisher": "pub"}
 _AREA = {Role.ADVERTISER: "shop", Role.WEBMASTER: "shop", Role.PUBLISHER: "publisher"}
 _ADVERTISER = (Role.ADVERTISER,)
@@ -110,7 +111,9 @@ def _name(accounts: Accounts, area: str, owner_key: int) -> str | None:
 
 
 def _is_current(path: str, root: str, suffix: str) -> bool:
-    return path == root if not suffix else (path + "/").startswith(f"{root}{suffix}/")
+    if not suffix:
+        return path == root
+    return any((path + "/").startswith(f"{root}{one}/") for one in (suffix, *_BESIDE.get(suffix, ())))
 
 
 def _listed(area: str, language: str) -> Sequence[tuple[str, str, tuple[Role, ...]]]:
@@ -132,8 +135,14 @@ def _listed(area: str, language: str) -> Sequence[tuple[str, str, tuple[Role, ..
             ("/keys", words("API keys"), _PUBLISHER),
         ],
         "network": [
+            ("", words("Overview"), _OPERATOR),
+            ("/accounts", words("Accounts"), _OPERATOR),
             ("/approvals", words("Approvals"), _OPERATOR),
+            ("/traffic", words("Traffic"), _OPERATOR),
             ("/users", words("Users"), _OPERATOR),
+            ("/audit", words("Audit log"), _OPERATOR),
+            ("/identity", words("Privacy"), _OPERATOR),
+            ("/health", words("Server"), _OPERATOR),
             ("/keys", words("API keys"), _OPERATOR),
         ],
     }

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from adserver.domain.user import Grant, Role
-from adserver.flows.login import Login, SignedIn
+from adserver.flows.login import Login, SignedIn, actor_of
 from adserver.flows.manage import Manage
 from adserver.flows.network import ManageNetwork
 from adserver.flows.users import ManageUsers
@@ -21,6 +21,7 @@ from adserver.web.caller import Callers, read_head
 from adserver.web.console.navigation import frame_of
 from adserver.web.console.page import HEADERS, language_of, page
 from adserver.web.privacy_routes import is_own_form
+from adserver.writes.actor import act_as
 
 MOST_FORM_BYTES = 65_536
 MOST_UPLOAD_BYTES = 4_000_000
@@ -129,6 +130,7 @@ def _look_up(request: Request, text: str) -> Visit | None:
     signed_in = desk.login.who(text)
     if signed_in is None:
         return None
+    act_as(actor_of(signed_in.user))
     language = language_of(signed_in.user.language, "")
     network = desk.network.network().name or UNNAMED
     return Visit(signed_in, language, request.url.path, desk.accounts, network, done)

@@ -10,12 +10,14 @@ from pydantic import Field
 from adserver.domain.campaign import Advertiser
 from adserver.domain.identity import LARGEST_KEY, write_id
 from adserver.domain.payment import Payment
+from adserver.domain.payout_hold import Ending
 from adserver.domain.pricing import CONTEXTUAL, AdEvent, PricingModel
 from adserver.domain.slot import Publisher
 from adserver.domain.statement import MODEL_OF_EVENT, Kind, Month, Sums
 from adserver.flows.statement import (
     AdvertiserStatement,
     CampaignPart,
+    HeldPart,
     NamedLine,
     PayoutTotal,
     ProvenCharge,
@@ -304,9 +306,42 @@ class PayoutTotalAnswer(SumsAnswer):
     unbilled_at_cap: int
     unbilled_at_cap_micros: int
     carried_micros: int = Field(description="zero or less: what earlier months left to be made good")
+    withheld_micros: int = Field(description="under holds, until their traffic was looked into")
+    freed_micros: int = Field(description="of holds that ended in this month, whenever it was earned")
     payable_micros: int = Field(description="never below zero: what is, is carried forward")
     paid_by_advertisers_micros: int | None
     network_fee_micros: int | None
+
+
+class HeldAnswer(Strict):
+    hold_id: str
+    slot_id: str | None = Field(description="null: all of the publisher's")
+    since: ShownTime
+    until: ShownTime | None = Field(description="of the earnings; null: until it ends")
+    reason: str
+    placed_at: ShownTime
+    ended_at: ShownTime | None
+    ending: Ending | None
+    currency: str
+    withheld_micros: int
+    freed_micros: int
+
+
+def _held(part: HeldPart) -> HeldAnswer:
+    hold = part.hold
+    return HeldAnswer(
+        hold_id=write_id("hold", hold.key),
+        slot_id=None if hold.slot_key is None else write_id("slot", hold.slot_key),
+        since=hold.since_ms,
+        until=hold.until_ms,
+        reason=hold.reason,
+        placed_at=hold.placed_ms,
+        ended_at=hold.ended_ms,
+        ending=hold.ending,
+        currency=part.currency,
+        withheld_micros=part.withheld,
+        freed_micros=part.freed,
+    )
 
 
 class PayoutAnswer(Strict):
@@ -318,6 +353,7 @@ class PayoutAnswer(Strict):
     status: Standing
     slots: list[SlotPartAnswer]
     totals: list[PayoutTotalAnswer] = Field(description="one of each currency; they are never added")
+    holds: list[HeldAnswer] = Field(description="what is withheld, or paid after all, in this month")
 
 
 def show_payout(
@@ -333,6 +369,7 @@ def show_payout(
         status=_status(statement.is_closed),
         slots=slot_rows(statement, to_operator=to_operator),
         totals=[_total(one, to_operator=to_operator) for one in statement.totals],
+        holds=[_held(part) for part in statement.held],
     )
 
 
@@ -360,6 +397,8 @@ def _total(total: PayoutTotal, *, to_operator: bool) -> PayoutTotalAnswer:
         unbilled_at_cap=total.unbilled.count,
         unbilled_at_cap_micros=total.unbilled.micros,
         carried_micros=total.carried,
+        withheld_micros=total.withheld,
+        freed_micros=total.freed,
         payable_micros=total.payable,
         paid_by_advertisers_micros=total.charged.net if to_operator else None,
         network_fee_micros=total.charged.net - total.earned.net if to_operator else None,
