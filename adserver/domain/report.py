@@ -41,7 +41,7 @@ TIMES = (
 PREFIXES = {  # of ids; countries, devices and refusals are their own names
     Dimension.ADVERTISER: "adv",
     Dimension.CAMPAIGN: "cmp",
-    Dimension.CREATIVE: "cre",
+    Dimension.CREATIVE: "crv",
     Dimension.PRODUCT: "prd",
     Dimension.PUBLISHER: "pub",
     Dimension.SITE: "site",

@@ -39,6 +39,7 @@ from adserver.flows.refusals import CountRefusals
 from adserver.flows.relay import Relay, RelayPolicy
 from adserver.flows.rendition import CompletePictures
 from adserver.flows.replay import Replay
+from adserver.flows.report import RollUpReports
 from adserver.flows.seal import Seal
 from adserver.flows.serve import Chance, Serve, ServingPolicy
 from adserver.flows.serve.explain import Explain
@@ -299,7 +300,7 @@ class Server:
             upload=Upload(self.storage.media, self.decoder),
             preview=Preview(self.storage.catalogue, self.draw, self.clock),
             redeem=self.redeem,
-            books=books_of(self.storage, self.signer, self.clock, settings.timezone),
+            books=books_of(self.storage, self.signer, self.clock, settings.timezone, settings.retention),
             decisions=self._decisions(),
             base_url=settings.base_url,
             visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),
@@ -362,6 +363,7 @@ class Server:
             ),
             CountAudiences(self.storage, self.clock, SystemRandom().random),
             RollUpFunnel(self.storage, self.parties, self.clock),
+            RollUpReports(self.storage, self.clock, self.settings.timezone),
             Learn(
                 self.storage.visits,
                 self.storage.recommendations,

@@ -8,6 +8,7 @@ from adserver.ports.money import Ledger, Origins, Payments, Payouts, Proofs, Sea
 from adserver.ports.orders import Conversions, Offers, Pending
 from adserver.ports.outside import Fetcher, FetchRefused, FrameNotDrawn, Frames, Geo, Heard, Pictures, Signer
 from adserver.ports.recommendations import Recommendations, Visits
+from adserver.ports.reports import ReportSources, ReportSums
 from adserver.ports.running import Changes, Clock, Notices, Refreshed, Stats, Vitals
 from adserver.ports.stores import Stores
 from adserver.ports.users import Hasher, Sessions, Users
@@ -68,6 +69,8 @@ __all__ = [
     "Proofs",
     "Recommendations",
     "Refreshed",
+    "ReportSources",
+    "ReportSums",
     "Seals",
     "Sessions",
     "Signer",

@@ -9,6 +9,7 @@ from adserver.ports.imports import ImportFiles, Imports
 from adserver.ports.money import Ledger, Origins, Payments, Payouts, Proofs, Seals, Statements
 from adserver.ports.orders import Conversions, Offers, Pending
 from adserver.ports.recommendations import Recommendations, Visits
+from adserver.ports.reports import ReportSources, ReportSums
 from adserver.ports.running import Changes, Notices, Stats, Vitals
 from adserver.ports.users import Sessions, Users
 from adserver.ports.visitors import (
@@ -94,6 +95,10 @@ class Stores(Protocol):
     def audience_sizes(self) -> AudienceSizes: ...
     @property
     def funnels(self) -> Funnels: ...
+    @property
+    def report_sources(self) -> ReportSources: ...
+    @property
+    def report_sums(self) -> ReportSums: ...
     @property
     def visits(self) -> Visits: ...
     @property

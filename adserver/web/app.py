@@ -59,6 +59,7 @@ from adserver.web.api import (
     publishers,
     reference_prices,
     refunds,
+    reports,
     sites,
     slots,
     statements,
@@ -114,6 +115,7 @@ RESOURCES = (
     refunds,
     deposits,
     statements,
+    reports,
     suppression_lists,
     proofs,
 )

@@ -6,6 +6,7 @@ import msgspec
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from adserver.domain.retention import Retention
 from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.audience_sizes import AudienceSizeReports
 from adserver.flows.consents import ProveConsent
@@ -24,6 +25,7 @@ from adserver.flows.redeem import Redeem
 from adserver.flows.refusals import CountRefusals
 from adserver.flows.relay import Relay
 from adserver.flows.replay import Replay
+from adserver.flows.report import Reports
 from adserver.flows.serve.explain import Explain
 from adserver.flows.shops import Shops
 from adserver.flows.statement import AdvertiserStatements, Ports, PublisherStatements
@@ -32,6 +34,7 @@ from adserver.ports import Clock, Signer, Stores
 
 PREVIEWS_AT_ONCE = 1  # slots wait for the same children that draw
 PINGS_AT_ONCE = 4
+KEPT_AS_USUAL = Retention()
 UPLOADS_AT_ONCE = 2  # as many as there are processes that decode
 
 
@@ -41,15 +44,19 @@ class Books(msgspec.Struct, frozen=True):
     prove: Prove
     advertisers: AdvertiserStatements
     publishers: PublisherStatements
+    reports: Reports
 
 
-def books_of(stores: Stores, signer: Signer, clock: Clock, timezone: str) -> Books:
+def books_of(
+    stores: Stores, signer: Signer, clock: Clock, timezone: str, retention: Retention = KEPT_AS_USUAL
+) -> Books:
     """`timezone` is the network's, in which publishers are paid."""
     names = Ports(stores.accounts, stores.campaigns, stores.inventory, stores.catalogue, stores.origins)
     return Books(
         Prove(stores.proofs, signer),
         AdvertiserStatements(stores.statements, stores.proofs, names, clock),
         PublisherStatements(stores.payouts, names, clock, timezone),
+        Reports(stores, clock, timezone, retention),
     )
 
 

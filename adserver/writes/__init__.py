@@ -22,6 +22,7 @@ from adserver.writes.orders import CancelConversion, Conversion, CreditConversio
 from adserver.writes.outcome import Outcome, Result
 from adserver.writes.receipts import Answered, PurgeReceipts, Receipt, WithReceipt
 from adserver.writes.recommendations import BeginSlice, DropLearnt, KeepLearnt, KeepSessions, UseLearnt
+from adserver.writes.reports import RollReport
 from adserver.writes.users import (
     AttemptSucceeded,
     BeginSession,
@@ -97,6 +98,7 @@ Write = (
     | SeenAtSlot
     | SaveAudienceSizes
     | RollFunnel
+    | RollReport
     | BeginSlice
     | KeepSessions
     | KeepLearnt
@@ -146,6 +148,7 @@ __all__ = [
     "Result",
     "RetryPictures",
     "RollFunnel",
+    "RollReport",
     "SaveAudienceSizes",
     "SaveEntity",
     "SaveProducts",

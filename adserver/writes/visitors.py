@@ -40,6 +40,7 @@ class Aged(StrEnum):
     FUNNEL_EXITS = "funnel_exits"
     FUNNEL_EXITS_OF_FEW = "funnel_exits_of_few"
     SUPPRESSED = "suppressed"
+    REPORT_PARTS = "report_parts"
 
 
 class PurgeAged(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -1,0 +1,6 @@
+"""Reports: a job sums up what happened, each thing once, and questions are answered from sums and news."""
+
+from adserver.flows.report.ask import Reports
+from adserver.flows.report.roll_up import RollUpReports
+
+__all__ = ["Reports", "RollUpReports"]
