@@ -219,6 +219,7 @@ class Server:
             campaigns=storage.campaigns,
             audiences=storage.audiences,
             experiments=storage.experiments,
+            saved_reports=storage.saved_reports,
             inventory=storage.inventory,
             keys=storage.keys,
             catalogue=storage.catalogue,

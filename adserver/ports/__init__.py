@@ -1,6 +1,15 @@
 """What the flows ask of storage and of the world outside: narrow interfaces, one per noun."""
 
-from adserver.ports.accounts import Accounts, Audiences, Campaigns, Inventory, Keys, ProductSets, Suppressions
+from adserver.ports.accounts import (
+    Accounts,
+    Audiences,
+    Campaigns,
+    Inventory,
+    Keys,
+    ProductSets,
+    SavedReports,
+    Suppressions,
+)
 from adserver.ports.catalogue import Catalogue, Feeds, Media, PictureBook
 from adserver.ports.experiments import Experiments
 from adserver.ports.imports import PLAIN, ImportFiles, Imports, Order, Part
@@ -71,6 +80,7 @@ __all__ = [
     "Refreshed",
     "ReportSources",
     "ReportSums",
+    "SavedReports",
     "Seals",
     "Sessions",
     "Signer",

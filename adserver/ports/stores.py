@@ -2,7 +2,16 @@
 
 from typing import Protocol
 
-from adserver.ports.accounts import Accounts, Audiences, Campaigns, Inventory, Keys, ProductSets, Suppressions
+from adserver.ports.accounts import (
+    Accounts,
+    Audiences,
+    Campaigns,
+    Inventory,
+    Keys,
+    ProductSets,
+    SavedReports,
+    Suppressions,
+)
 from adserver.ports.catalogue import Catalogue, Feeds, Media, PictureBook
 from adserver.ports.experiments import Experiments
 from adserver.ports.imports import ImportFiles, Imports
@@ -37,6 +46,8 @@ class Stores(Protocol):
     def audiences(self) -> Audiences: ...
     @property
     def experiments(self) -> Experiments: ...
+    @property
+    def saved_reports(self) -> SavedReports: ...
     @property
     def inventory(self) -> Inventory: ...
     @property

@@ -20,6 +20,7 @@ from adserver.storage.entities import (
     SqliteInventory,
     SqliteKeys,
     SqliteProductSets,
+    SqliteSavedReports,
 )
 from adserver.storage.experiments import SqliteExperiments
 from adserver.storage.frames import FrameFolder
@@ -65,6 +66,7 @@ class Storage:
         self.campaigns = SqliteCampaigns(self.reader)
         self.audiences = SqliteAudiences(self.reader)
         self.experiments = SqliteExperiments(self.reader)
+        self.saved_reports = SqliteSavedReports(self.reader)
         self.inventory = SqliteInventory(self.reader)
         self.keys = SqliteKeys(self.reader)
         self.users = SqliteUsers(self.reader)

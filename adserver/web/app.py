@@ -60,6 +60,7 @@ from adserver.web.api import (
     reference_prices,
     refunds,
     reports,
+    saved_reports,
     sites,
     slots,
     statements,
@@ -116,6 +117,7 @@ RESOURCES = (
     deposits,
     statements,
     reports,
+    saved_reports,
     suppression_lists,
     proofs,
 )

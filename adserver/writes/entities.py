@@ -11,6 +11,7 @@ from adserver.domain.experiment import Experiment
 from adserver.domain.imports import Import
 from adserver.domain.offer import OfferPool
 from adserver.domain.product_set import ProductSet
+from adserver.domain.saved_report import SavedReport
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.suppression import SuppressionList
@@ -55,6 +56,7 @@ Entity = (
     | User
     | Invitation
     | SuppressionList
+    | SavedReport
 )
 
 

@@ -28,6 +28,7 @@ from adserver.ports import (
     Payments,
     Pending,
     ProductSets,
+    SavedReports,
     Suppressions,
     Writer,
 )
@@ -114,6 +115,7 @@ class Desk:
     campaigns: Campaigns
     audiences: Audiences
     experiments: Experiments
+    saved_reports: SavedReports
     inventory: Inventory
     keys: Keys
     catalogue: Catalogue

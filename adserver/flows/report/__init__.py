@@ -2,5 +2,6 @@
 
 from adserver.flows.report.ask import Reports
 from adserver.flows.report.roll_up import RollUpReports
+from adserver.flows.report.scope import side_of
 
-__all__ = ["Reports", "RollUpReports"]
+__all__ = ["Reports", "RollUpReports", "side_of"]

@@ -26,7 +26,7 @@ def get_report(
     flows: CurrentFlows, caller: CurrentCaller, asked: Annotated[ReportAsked, Query()]
 ) -> Response:
     """What happened, grouped as asked: money from the ledger, and today up to this second."""
-    of = account_of(flows.manage, caller.reach, asked)
+    of = account_of(flows.manage, caller.reach, asked.advertiser_id, asked.publisher_id)
     reports = flows.books.reports
     report = told(reports.report(of, asked.query(reports.today(of))))
     if asked.format == "csv":
@@ -36,9 +36,10 @@ def get_report(
     return answer(show_report(report))
 
 
-def account_of(manage: Manage, reach: Reach, asked: ReportAsked) -> Advertiser | Publisher | None:
+def account_of(
+    manage: Manage, reach: Reach, advertiser_key: int | None, publisher_key: int | None
+) -> Advertiser | Publisher | None:
     """Whose report it is; an account's key asks for its own, an operator's without a name for all."""
-    advertiser_key, publisher_key = asked.advertiser_id, asked.publisher_id
     if advertiser_key is not None and publisher_key is not None:
         raise Problem("not_found")
     if reach.scope is Scope.ADVERTISER and advertiser_key is None and publisher_key is None:
