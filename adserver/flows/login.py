@@ -180,6 +180,10 @@ class Login:
         kept = self._keep(changed)
         return self._begin(kept) if isinstance(kept, User) else kept
 
+    def speak(self, signed_in: SignedIn, language: str) -> User | NotIn:
+        """The language of all pages from the next on."""
+        return self._keep(replace(signed_in.user, language=language))
+
     def start_codes(self) -> str:
         """The secret of an authenticator app, to be confirmed by one of its codes."""
         return b32encode(sha256(self._mint_secret().encode()).digest()[:TOTP_BYTES]).decode()

@@ -86,7 +86,18 @@ def change_password(request: Request, desk: CurrentDesk, visit: CurrentVisit, fo
     changed = desk.login.change_password(visit.signed_in, form.get("old", ""), form.get("new", ""))
     if isinstance(changed, NotIn):
         return _account(visit, 422, no=changed.reason)
-    return with_session(see("/console/account"), request, changed.text)
+    return with_session(see("/console/account", "saved"), request, changed.text)
+
+
+@router.post("/account/language")
+def speak(desk: CurrentDesk, visit: CurrentVisit, form: OwnForm) -> Response:
+    language = form.get("language", "")
+    if language not in LANGUAGES:
+        return see("/console/account")
+    kept = desk.login.speak(visit.signed_in, language)
+    if isinstance(kept, NotIn):
+        return _account(visit, 409, no=kept.reason)
+    return see("/console/account", "saved")
 
 
 @router.post("/account/codes")
@@ -107,7 +118,7 @@ def end_codes(desk: CurrentDesk, visit: CurrentVisit, form: OwnForm) -> Response
     ended = desk.login.end_codes(visit.signed_in, form.get("old", ""))
     if isinstance(ended, NotIn):
         return _account(visit, 422, no=ended.reason)
-    return see("/console/account")
+    return see("/console/account", "saved")
 
 
 def own_address(text: str) -> str:

@@ -42,6 +42,7 @@ class Visit(msgspec.Struct, frozen=True):
     signed_in: SignedIn
     language: str
     path: str
+    done: str = ""  # what the form before has done, as `see` told this page
 
     def may(self, *roles: Role, owner_key: int | None = None) -> bool:
         """Whether one of the roles is theirs for an account; an operator has them all."""
@@ -114,7 +115,7 @@ async def someone(request: Request) -> Visit | None:
     if signed_in is None:
         return None
     language = language_of(signed_in.user.language, "")
-    return Visit(signed_in, language, request.url.path)
+    return Visit(signed_in, language, request.url.path, request.query_params.get("done", ""))
 
 
 async def _visit(request: Request) -> Visit:
@@ -156,8 +157,9 @@ async def _fields(request: Request) -> dict[str, str]:
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def see(address: str) -> Response:
-    return RedirectResponse(address, 303, headers=HEADERS)
+def see(address: str, done: str = "") -> Response:
+    """Another page, which says what was `done` in the words of done.html."""
+    return RedirectResponse(f"{address}?done={done}" if done else address, 303, headers=HEADERS)
 
 
 def only(*roles: Role) -> Callable[[Visit], None]:

@@ -1,0 +1,113 @@
+"""People at the console in a real browser: they enter, speak a language, and each page is looked at."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Browser, Page
+
+from adserver.domain.identity import read_id
+from adserver.domain.user import Role
+from tests.running_demo import RunningDemo
+from tests.shared_data import PROJECT
+
+PASSWORD = "four old wet boots"
+LANGUAGES = ("en", "fr", "it")
+SIZES = {"desk": {"width": 1440, "height": 900}, "telephone": {"width": 390, "height": 844}}
+SCREENSHOTS = PROJECT / "build" / "screenshots"
+_PREFIX = {Role.ADVERTISER: "adv", Role.WEBMASTER: "adv", Role.PUBLISHER: "pub"}
+
+
+@contextmanager
+def demo_in(folder: Path) -> Iterator[RunningDemo]:
+    demo = RunningDemo(folder)
+    try:
+        yield demo
+    finally:
+        demo.close()
+
+
+def invited(demo: RunningDemo, email: str) -> str:
+    """The link that the operator's command prints, beside the running server."""
+    environment = {**os.environ, "ADSERVER_DATA_DIR": str(demo.folder), "ADSERVER_BASE_URL": demo.url}
+    command = [sys.executable, "-m", "adserver", "invite", email, "--json"]
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
+    return str(json.loads(done.stdout)["link"])
+
+
+def look_at(page: Page, name: str) -> None:
+    """Keep a picture, and let axe and the ruler look: nothing serious, and nothing wider than the screen."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    page.evaluate(AXE_SCRIPT)
+    violations = page.evaluate("() => axe.run(document).then((results) => results.violations)")
+    assert [(one["id"], one["nodes"][0]["html"][:160]) for one in violations] == [], name
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+
+
+class Person:
+    """Somebody in a browser of their own, who enters by a link and stays until `leave`."""
+
+    def __init__(
+        self, browser: Browser, link: str, *, language: str = "en", size: str = "desk", scripts: bool = True
+    ) -> None:
+        self._origin = link.partition("/console")[0]
+        self._context = browser.new_context(
+            viewport=SIZES[size], locale=language, base_url=self._origin, java_script_enabled=scripts
+        )
+        self.page = self._context.new_page()
+        self.said: list[str] = []
+        self.page.on("console", lambda one: self.said.append(one.text) if one.type == "error" else None)
+        self.page.goto(link)
+        self.page.fill("[name=name]", "Anna")
+        self.page.fill("[name=password]", PASSWORD)
+        self.page.click("button.main")
+        self.page.wait_for_url(lambda url: "/welcome/" not in url)
+
+    def invites(self, email: str, role: Role, account: str = "") -> str:
+        """The link for a colleague; `account` is its id in the API. Operators only."""
+        key = read_id(_PREFIX[role], account) if account else ""
+        self.page.goto("/console/network/users")
+        self.page.fill("[name=email]", email)
+        self.page.select_option("[name=grant]", f"{role}:{key}")
+        self.page.click("main button.main")
+        return self.page.inner_text(".told code").strip()
+
+    def speak(self, language: str) -> None:
+        """From now on, as chosen on one's own page."""
+        self.page.goto("/console/account")
+        self.page.select_option("[name=language]", language)
+        self.page.click("#language button")
+        self.page.wait_for_selector(f"html[lang={language}]")
+
+    def look_around(self, room: str, addresses: Iterable[str]) -> None:
+        """Every page in every language and size, each kept as a picture and looked at by axe."""
+        pages = tuple(addresses)
+        for language in LANGUAGES:
+            self.speak(language)
+            for address in pages:
+                self._look(room, address, language)
+
+    def _look(self, room: str, address: str, language: str) -> None:
+        answer = self.page.goto(address)
+        assert answer is not None, address
+        assert (answer.status, self.page.url.removeprefix(self._origin)) == (200, address)
+        for size, viewport in SIZES.items():
+            self.page.set_viewport_size(viewport)
+            look_at(self.page, f"{room}-{name_of(address)}-{language}-{size}")
+
+    def leave(self) -> None:
+        """Close the browser, in which nothing went wrong."""
+        assert self.said == []
+        self._context.close()
+
+
+def name_of(address: str) -> str:
+    """What a page's pictures are called: its address without the accounts' ids."""
+    parts = address.partition("?")[0].split("/")
+    return "-".join(one for one in parts if one and "_" not in one and one != "console") or "home"
