@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, With
 from pydantic_core import PydanticCustomError
 
 from adserver.domain.identity import read_id
+from adserver.domain.named_period import NamedPeriod, days_of
 from adserver.domain.report import (
     PREFIXES,
     TIMES,
@@ -91,6 +92,7 @@ class ReportAsked(Filters):
     group_by: _Dimensions = ()
     first: Day | None = Field(default=None, alias="from", description="by default 30 days up to `to`")
     last: Day | None = Field(default=None, alias="to", description="itself included; by default today")
+    period: NamedPeriod | None = Field(default=None, description="instead of `from` and `to`")
     compare: Literal["previous"] | None = Field(default=None, description="with the period before")
     advertiser_id: Annotated[int, id_reader("adv"), WithJsonSchema({"type": "string"})] | None = None
     publisher_id: Annotated[int, id_reader("pub"), WithJsonSchema({"type": "string"})] | None = None
@@ -101,11 +103,17 @@ class ReportAsked(Filters):
 
     def query(self, today: date) -> ReportQuery:
         """What the flow is asked, once it is known what day it is there."""
+        if self.period is not None:
+            first, last = days_of(self.period, today)
+            return self._of(first, last)
         last = self.last or today
+        return self._of(self.first or last - timedelta(days=USUAL_DAYS - 1), last)
+
+    def _of(self, first: date, last: date) -> ReportQuery:
         return ReportQuery(
             metrics=self.metrics,
             group_by=self.group_by,
-            first=self.first or last - timedelta(days=USUAL_DAYS - 1),
+            first=first,
             last=last,
             compare=self.compare is not None,
             filters=self.filters(),
