@@ -13,9 +13,11 @@ from adserver.domain.identity import read_id, write_id
 from adserver.domain.user import Role
 from adserver.flows.manage import Refused, Standing
 from adserver.web.console.figures import BadAmount, amount_of, price, typed
+from adserver.web.console.overview import overview_of
 from adserver.web.console.owners import Id, reach_of, shop_of
 from adserver.web.console.page import translations
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Desk, Elsewhere, OwnForm, Visit, see
+from adserver.web.flows import CurrentFlows
 from adserver.web.problems import PROBLEMS
 from adserver.writes import Result
 
@@ -48,8 +50,10 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 @router.get("")
-def campaigns(shop: Id, desk: CurrentDesk, visit: CurrentVisit) -> Response:
-    return _page(shop_of(desk, visit, shop, Role.ADVERTISER), desk, visit, 200)
+def campaigns(shop: Id, desk: CurrentDesk, flows: CurrentFlows, visit: CurrentVisit) -> Response:
+    advertiser = shop_of(desk, visit, shop, Role.ADVERTISER)
+    overview = overview_of(advertiser, flows, visit.language)
+    return _page(advertiser, desk, visit, 200, overview=overview)
 
 
 @router.post("/{campaign}/pause")
@@ -101,7 +105,7 @@ def _page(advertiser: Advertiser, desk: Desk, visit: Visit, status: int, **words
     lines = [_line(one, how, visit.language) for one, how in zip(found, standings, strict=True)]
     shop = write_id("adv", advertiser.key)
     problem = PROBLEMS.get(str(words.get("no")))
-    told: dict[str, object] = {"no": None, "figure": "", "problem": problem}
+    told: dict[str, object] = {"overview": None, "no": None, "figure": "", "problem": problem}
     return visit.page(
         "campaigns.html", status=status, shop=shop, advertiser=advertiser, lines=lines, **(told | words)
     )

@@ -49,9 +49,13 @@ def _listed(area: str, language: str) -> Sequence[tuple[str, str, tuple[Role, ..
     listed: dict[str, Sequence[tuple[str, str, tuple[Role, ...]]]] = {
         "shop": [
             ("/campaigns", words("Campaigns"), _ADVERTISER),
+            ("/reports", words("Reports"), _ADVERTISER),
         ],
-        "publisher": [],
+        "publisher": [
+            ("/reports", words("Reports"), _PUBLISHER),
+        ],
         "network": [
+            ("/reports", words("Reports"), _OPERATOR),
             ("/users", words("Users"), _OPERATOR),
         ],
     }
