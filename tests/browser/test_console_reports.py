@@ -72,19 +72,19 @@ def test_an_advertiser_asks_a_question_of_its_own_and_keeps_the_answer(
     with page.expect_download() as sheet:
         page.get_by_role("link", name="Save as CSV").click()
     assert sheet.value.suggested_filename.endswith(".csv")
+    page.get_by_text("Save this report").click()
+    page.fill("[name=name]", "By campaign")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("Saved.")
+    page.get_by_role("link", name="By campaign").click()
+    is_drawn(page)
     page.emulate_media(media="print")
     expect(page.locator(".own-report")).to_be_hidden()
     expect(page.locator(".figures")).to_be_visible()
     page.pdf(path=SCREENSHOTS / "reports-printed.pdf")
     page.emulate_media(media="screen")
-    shops = f"/console/shop/{shop}"
-    anna.look_around(
-        "reports",
-        (
-            f"{shops}/campaigns",
-            f"{shops}/reports?period=today&group_by=hour&group_by=campaign&compare=previous",
-        ),
-    )
+    asked = "?period=today&group_by=hour&group_by=campaign&compare=previous"
+    anna.look_around("reports", [f"/console/shop/{shop}/reports{asked}"])
     anna.leave()
     news = demo.api.get("/publishers").json()["items"][0]["id"]
     operator.look_around(

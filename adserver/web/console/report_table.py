@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import msgspec
 
 from adserver.domain.report import TIMES, Dimension, Figure, GroupName, Metric, Report, ReportRow
+from adserver.domain.report_rules import OF_VISITORS
 from adserver.web.console.figures import number, price, share
 from adserver.web.console.report_asked import FILTERS, Asked
 from adserver.web.console.report_names import name_in_words
 from adserver.web.console.report_words import Kind, Word, dimension_words, metric_words
 
-ROWS_OF_A_PAGE = 200
+ROWS_OF_A_PAGE = 100
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -62,6 +63,7 @@ class Table(msgspec.Struct, frozen=True):
     pages: int
     has_currency: bool  # more than one is in it
     has_few: bool  # something is not told, since it would tell of too few people
+    has_unknown: bool  # people were asked for, and nobody knows them any more
 
 
 def table_of(report: Report, asked: Asked, language: str) -> Table:
@@ -82,7 +84,13 @@ def table_of(report: Report, asked: Asked, language: str) -> Table:
         max(1, -(-len(order) // ROWS_OF_A_PAGE)),
         len({one.currency for one in told} - {None}) > 1,
         any(one.few_visitors for one in told),
+        any(_is_of_unknown(one, asked) for one in told),
     )
+
+
+def _is_of_unknown(row: ReportRow, asked: Asked) -> bool:
+    people = [asked.metrics.index(one) for one in asked.metrics if one in OF_VISITORS]
+    return not row.few_visitors and any(row.figures[at] is None for at in people)
 
 
 def figure_in_words(value: Figure, word: Word, currency: str | None, language: str) -> str | None:

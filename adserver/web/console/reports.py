@@ -145,6 +145,7 @@ def _page(
         api=asked.api(place.api),
         flaw=made if isinstance(made, Flaw) else None,
         refused=refused,
+        is_open=report is None or "report" in seat.params,
         what=what_in_words(refused, language),
         not_saved=no,
         result=None if report is None else result_of(report, asked, place, seat.today, language),
@@ -161,7 +162,6 @@ def _choices(seat: Seat, language: str) -> dict[str, object]:
     return {
         "starts": starts,
         "here": asked.link(),
-        "is_ready_made": asked.link() in [link for _, link in starts],
         "saved": saved,
         "opened": next((one for one in saved if one.question == asked.question()), None),
         "periods": period_words(language),
