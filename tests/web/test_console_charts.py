@@ -1,11 +1,14 @@
 """Charts: what is drawn is what was told, safe from what names hold, under a policy of its own."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from lxml import etree
 
 from adserver.web.console.charts import Chart, Look, Series, bars, columns, image, lines
+from tests.shared_data import PROJECT
 
 DRAWERS = (lines, columns, bars)
 LOOKS = [
@@ -90,3 +93,17 @@ def test_a_picture_may_load_and_run_nothing() -> None:
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "unsafe-inline" not in policy
     assert answer.media_type == "image/svg+xml"
+
+
+def test_the_library_waits_for_the_first_chart() -> None:
+    """It would make a server's start slower, and each worker larger, that draws none."""
+    said = "import sys, adserver.main; print('pygal' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", said], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_the_library_leaves_no_hook_for_later_imports() -> None:
+    lines(chart_of(Series("Boots", [1, 2, 3])), Look())
+    assert not [one for one in sys.meta_path if type(one).__module__.startswith("pygal")]

@@ -173,6 +173,7 @@ def test_there_is_no_picture_of_nothing(world: Visiting, owner: Browser) -> None
         ("?period=today&metrics=everything", "asks for something that no report tells"),
         ("?period=today&group_by=planet", "asks for something that no report tells"),
         ("?period=today&country=Atlantis", "asks for something that no report tells"),
+        ("?period=today&campaign=" + ",".join(f"cmp_{n}" for n in range(201)), "that no report tells"),
         ("?period=today&metrics=", "Choose at least one figure"),
         ("?period=today&group_by=day,device,country", "two things at most"),
         ("?period=today&group_by=day,hour", "does not go with the rest: Hour"),

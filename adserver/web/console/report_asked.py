@@ -15,6 +15,7 @@ from adserver.domain.identity import read_id
 from adserver.domain.named_period import NamedPeriod, days_of
 from adserver.domain.report import PREFIXES, TIMES, Dimension, Metric, ReportQuery, ReportRefusal, Side
 from adserver.domain.report_rules import refusal_of
+from adserver.web.schemas.reports import MOST_NAMED
 from pixel.events import Device
 
 MOST_GROUPS = 2
@@ -130,7 +131,9 @@ def read(params: QueryParams, usual: Asked, today: date) -> tuple[Asked, Flaw | 
 
 
 def _are_known(filters: Mapping[Dimension, Sequence[str]]) -> bool:
-    """Ids are looked up; countries and devices are known by their names."""
+    """Ids are looked up, so many at once as the API takes; countries and devices are known by their names."""
+    if any(len(ids) > MOST_NAMED for ids in filters.values()):
+        return False
     return all(names.issuperset(filters.get(dimension, ())) for dimension, names in _NAMES.items())
 
 
