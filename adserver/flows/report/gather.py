@@ -139,7 +139,7 @@ class Gathering:
         if fills < first_key_at(end_ms):
             news += sources.facts(Source.FILLS, fills, LARGEST_KEY)
         if self._needed & {Summand.SPEND, Summand.REVENUE}:
-            waiting = [one for one in sources.waiting() if one[0] in self._scope.campaigns]
+            waiting = sources.waiting(self._scope.campaigns if self._scope.by_campaign else None)
             news += sources.money(waiting) if waiting else []
         return news
 
