@@ -88,10 +88,10 @@ def _sums(hours: int) -> tuple[int, ...]:
     return tuple(n * hours for n in (120, 100, 60, 2, 500_000, 350_000))
 
 
-def _days() -> Iterator[tuple[Any, ...]]:
+def sums_of_days(first: date = FIRST) -> Iterator[tuple[Any, ...]]:
     """What the roll-up of each hour's sums has made of them."""
     months: dict[tuple[Any, ...], list[int]] = {}
-    for sheet, campaign, day, slot, currency, *sums in _each_day():
+    for sheet, campaign, day, slot, currency, *sums in _each_day(first):
         yield (sheet, campaign, day, slot, currency, *sums)
         month = months.setdefault(
             (sheet + MONTHS, campaign, day - day % 100, slot, currency), [0] * len(sums)
@@ -100,10 +100,10 @@ def _days() -> Iterator[tuple[Any, ...]]:
     yield from ((*place, *sums) for place, sums in months.items())
 
 
-def _each_day() -> Iterator[tuple[Any, ...]]:
+def _each_day(first: date) -> Iterator[tuple[Any, ...]]:
     of_slots: dict[tuple[int, int], int] = {}
-    for place in range((LAST - FIRST).days + 1):
-        day = number_of(FIRST + timedelta(days=place))
+    for place in range((LAST - first).days + 1):
+        day = number_of(first + timedelta(days=place))
         of_slots.clear()
         for campaign in range(1_000, 1_000 + CAMPAIGNS):
             for sheet in (Sheet.OWN_BY_CAMPAIGN, Sheet.NETWORK_BY_CAMPAIGN):
@@ -131,7 +131,7 @@ def fill(path: Path) -> tuple[int, int]:
     with closing(connect(path, writing=True)) as connection:
         connection.execute("BEGIN")
         marks = ",".join("?" * 11)
-        days = connection.executemany(f"INSERT OR REPLACE INTO report_days VALUES ({marks})", _days())
+        days = connection.executemany(f"INSERT OR REPLACE INTO report_days VALUES ({marks})", sums_of_days())
         marks = ",".join("?" * 15)
         hours = connection.executemany(f"INSERT INTO report_parts VALUES ({marks})", _hours())
         connection.execute("COMMIT")
@@ -246,6 +246,10 @@ def measure() -> dict[str, list[Took]]:
             (Path(folder) / name).mkdir()
             found[name] = part(Path(folder) / name)
         return found
+
+
+def as_data(found: dict[str, list[Took]]) -> dict[str, dict[str, float]]:
+    return {part: {took.name: took.ms for took in measured_} for part, measured_ in found.items()}
 
 
 def lines(found: dict[str, list[Took]]) -> str:
