@@ -12,7 +12,13 @@ from adserver.domain.report import Dimension, GroupName
 from adserver.domain.report_sums import Span
 
 HOUR_MS = 3_600_000
-_DIVISORS = {Dimension.DAY: 1, Dimension.WEEK: 1, Dimension.MONTH: 100, Dimension.QUARTER: 100}
+_OF_MONTHS = 100
+_DIVISORS = {
+    Dimension.DAY: 1,
+    Dimension.WEEK: 1,
+    Dimension.MONTH: _OF_MONTHS,
+    Dimension.QUARTER: _OF_MONTHS,
+}
 _OF_YEARS, _OF_ALL = 10_000, 100_000_000
 
 
@@ -33,6 +39,27 @@ class Period(msgspec.Struct, frozen=True):
     @property
     def end_ms(self) -> int:
         return self.spans[-1].end_ms
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """Days of a period, or months of it that are whole, by their numbers; of a month, its day 0."""
+
+    are_months: bool
+    first: int
+    last: int
+
+
+def pieces_of(period: "Period") -> list[Piece]:
+    """The fewest rows that tell a period: months where days need not be told apart."""
+    first, last = period.first, period.last
+    after = last + timedelta(days=1)
+    begin = first if first.day == 1 else (first.replace(day=1) + timedelta(days=32)).replace(day=1)
+    end = after.replace(day=1)  # what is before it is whole
+    if period.divisor < _OF_MONTHS or begin >= end:
+        return [Piece(False, number_of(first), number_of(last))]
+    months = Piece(True, number_of(begin) - 1, number_of(end - timedelta(days=1)))
+    edges = ((first, begin - timedelta(days=1)), (end, last))
+    return [months, *(Piece(False, number_of(one), number_of(other)) for one, other in edges if one <= other)]
 
 
 def number_of(day: date) -> int:

@@ -180,7 +180,7 @@ def figure_of(metric: Metric, sums: Sum, side: Side) -> Figure:
     if metric in _RATIOS:
         return _RATIOS[metric](sums, side)
     if metric is Metric.REACH:
-        return sums[Summand.VISITORS] if sums[Summand.VISITORS] >= FEWEST_TOLD else None
+        return None if are_few(sums) else sums[Summand.VISITORS]
     return sums[_NEEDS[metric][0]]
 
 

@@ -27,11 +27,15 @@ class Sheet(IntEnum):
     NETWORK_BY_CAMPAIGN = 3
     NETWORK_BY_SLOT = 4
     NETWORK_BY_BOTH = 5
+    NETWORK = 6  # all together
 
 
 OWN = frozenset({Sheet.OWN_BY_CAMPAIGN, Sheet.OWN_BY_BOTH})
-OF_CAMPAIGN = frozenset(Sheet) - {Sheet.NETWORK_BY_SLOT}
+OF_CAMPAIGN = frozenset(Sheet) - {Sheet.NETWORK_BY_SLOT, Sheet.NETWORK}
 OF_SLOT = frozenset({Sheet.OWN_BY_BOTH, Sheet.NETWORK_BY_SLOT, Sheet.NETWORK_BY_BOTH})
+
+
+MONTHS = 10  # more than a sheet's number: the same by month, whose days are numbered 0
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -49,7 +53,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class DayPlace(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    sheet: Sheet
+    sheet: int
     campaign_key: int
     day: int
     slot_key: int
@@ -86,21 +90,19 @@ def plus(some: Sums, others: Sums) -> Sums:
 def days_of(
     sums: Mapping[Place, Sums], own_day: Callable[[int, int], int], network_day: Callable[[int], int]
 ) -> dict[DayPlace, Sums]:
-    """The same by days: `own_day` of a campaign's quarter of an hour, `network_day` of any."""
+    """The same by days and months: `own_day` of a campaign's quarter of an hour, `network_day` of any."""
     found: dict[DayPlace, Sums] = {}
     for place, figures in sums.items():
         campaign_key, begin_ms = place.campaign_key, place.begin_ms
         own, network = own_day(campaign_key, begin_ms), network_day(begin_ms)
         for sheet in Sheet:
-            day_place = DayPlace(
-                sheet,
-                campaign_key if sheet in OF_CAMPAIGN else 0,
-                own if sheet in OWN else network,
-                place.slot_key if sheet in OF_SLOT else 0,
-                place.currency,
-            )
-            known = found.get(day_place)
-            found[day_place] = figures if known is None else plus(known, figures)
+            day = own if sheet in OWN else network
+            campaign = campaign_key if sheet in OF_CAMPAIGN else 0
+            slot = place.slot_key if sheet in OF_SLOT else 0
+            for number, whole in ((sheet, day), (sheet + MONTHS, day - day % 100)):
+                day_place = DayPlace(number, campaign, whole, slot, place.currency)
+                known = found.get(day_place)
+                found[day_place] = figures if known is None else plus(known, figures)
     return found
 
 
@@ -115,7 +117,8 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
 class Cut(msgspec.Struct, frozen=True, kw_only=True):
     """What of the sums a report needs. `by` and `filters` name columns of a Place.
 
-    With a `sheet`, days are read, `divisor` of them as one: 100 makes months of yyyymmdd. Else `spans` are.
+    With a `sheet`, its days are read, `divisor` of them as one: 100 makes months of yyyymmdd. Without one,
+    the `spans` are.
     """
 
     spans: tuple[Span, ...]
@@ -124,7 +127,7 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
     campaign_keys: tuple[int, ...]
     by: tuple[str, ...]
     filters: Mapping[str, tuple[int | str, ...]]
-    sheet: Sheet | None = None
+    sheet: int | None = None
     divisor: int = 1
 
 

@@ -1,6 +1,6 @@
 """Reports' sums on disk: what raw rows add to them, once, and how far that has come."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,7 +25,7 @@ from adserver.domain.report_sums import FIGURES, QUARTER_MS, Fact, Place, Source
 from adserver.storage.batch import Batch
 from adserver.storage.count_tables import roll_ups
 from adserver.storage.report_tables import report_days, report_entries, report_parts
-from adserver.storage.sqlite import Reader, numbered, prepared
+from adserver.storage.sqlite import Reader, as_list, listed, numbered, prepared
 from adserver.storage.tables import ad_events, budgets, campaigns, charges, conversions, decisions, refunds
 from adserver.writes import Outcome, Result, RollReport
 
@@ -231,20 +231,25 @@ _MONEY = prepared(
     )
 )
 _taken = func.coalesce(report_entries.c.entry, _zero)
-_WAITING = prepared(
+_chains = (
     select(campaigns.c.key, _taken, budgets.c.entries)
     .join_from(campaigns, budgets, (budgets.c.owner_key == campaigns.c.key) & (budgets.c.day == WHOLE_LIFE))
     .join(report_entries, report_entries.c.campaign_key == campaigns.c.key, isouter=True)
     .where(budgets.c.entries > _taken)
     .order_by(campaigns.c.key)
 )
+_ALL_WAITING = prepared(_chains)
+_OWN_WAITING = prepared(_chains.where(campaigns.c.key.in_(listed("campaign_keys"))))
 
 
 def _told(path: str) -> Any:
     return func.json_extract(cast(campaigns.c.body, Text), literal_column(f"'$.{path}'"))
 
 
-_WHOSE = prepared(select(campaigns.c.key, campaigns.c.advertiser_key, _told("name"), _told("terms.currency")))
+_whose = select(campaigns.c.key, campaigns.c.advertiser_key, _told("name"), _told("terms.currency"))
+_ALL_WHOSE = prepared(_whose)
+_OWN_WHOSE = prepared(_whose.where(campaigns.c.advertiser_key == bindparam("advertiser_key")))
+_KNOWN_WHOSE = prepared(_whose.where(campaigns.c.key.in_(listed("campaign_keys"))))
 
 
 class SqliteReportSources:
@@ -259,8 +264,15 @@ class SqliteReportSources:
         with self._reader.together():
             yield
 
-    def campaigns(self) -> dict[int, Whose]:
-        return {row[0]: Whose(*row) for row in self._reader.rows(_WHOSE)}
+    def campaigns(self, advertiser_key: int | None) -> dict[int, Whose]:
+        """All of an advertiser's, or of the network's."""
+        if advertiser_key is None:
+            return _by_key(self._reader.rows(_ALL_WHOSE))
+        return _by_key(self._reader.rows(_OWN_WHOSE, {"advertiser_key": advertiser_key}))
+
+    def whose(self, campaign_keys: Collection[int]) -> dict[int, Whose]:
+        """Those of these campaigns that are known."""
+        return _by_key(self._reader.rows(_KNOWN_WHOSE, {"campaign_keys": as_list(campaign_keys)}))
 
     def cursor(self, source: Source) -> int:
         return _number(self._reader.row(_CURSOR, {"name": source}))
@@ -277,9 +289,13 @@ class SqliteReportSources:
         sql = _ADS if source is Source.ADS else _FILLS
         return [_fact(row) for row in self._reader.rows(sql, {"after": after, "until": until})]
 
-    def waiting(self) -> list[tuple[int, int, int]]:
-        """(campaign, entries that are summed up, all entries) of chains with others."""
-        return [(key, after, until) for key, after, until in self._reader.rows(_WAITING)]
+    def waiting(self, campaign_keys: Collection[int] | None = None) -> list[tuple[int, int, int]]:
+        """(campaign, entries that are summed up, all entries) of chains with others, among all or these."""
+        if campaign_keys is None:
+            rows = self._reader.rows(_ALL_WAITING)
+        else:
+            rows = self._reader.rows(_OWN_WAITING, {"campaign_keys": as_list(campaign_keys)})
+        return [(key, after, until) for key, after, until in rows]
 
     def money(self, stretches: Sequence[tuple[int, int, int]]) -> list[Fact]:
         """What entries of (campaign, after, until] add."""
@@ -289,3 +305,7 @@ class SqliteReportSources:
 
 def _fact(row: Sequence[Any]) -> Fact:
     return Fact(Place(*row[:8]), tuple(map(int, row[8:])))
+
+
+def _by_key(rows: Sequence[Sequence[Any]]) -> dict[int, Whose]:
+    return {row[0]: Whose(*row) for row in rows}

@@ -15,6 +15,7 @@ from adserver.storage.embedded import Storage
 from adserver.writes import RecordAd, RecordDecision, RefundCharge, Result
 from tests.contract.stores import make_record, save_new
 from tests.domain.makers import (
+    DAY_MS,
     make_advertiser,
     make_campaign,
     make_creative,
@@ -97,18 +98,21 @@ class History:
     writes: list[tuple[int, Any]] = field(default_factory=list)
 
 
-def happened(seed: int, ads: int = 120) -> History:
-    """Ads, some of them seen, clicked, refunded, suspect or for a test, on any minute of these days."""
+def happened(seed: int, ads: int = 120, weeks: int = 0) -> History:
+    """Ads, some of them seen, clicked, refunded, suspect or for a test, on any minute of these days.
+
+    `weeks`: and as many before and after.
+    """
     dice, history = random.Random(seed), History()
     for number in range(1, ads + 1):
-        _show(dice, history, number)
+        _show(dice, history, number, weeks)
     history.writes.sort(key=lambda one: one[0])
     return history
 
 
-def _show(dice: random.Random, history: History, number: int) -> None:
+def _show(dice: random.Random, history: History, number: int, weeks: int) -> None:
     creative = dice.choice(list(CREATIVES))
-    at_ms = _moment(dice)
+    at_ms = _moment(dice) + dice.randint(-weeks, weeks) * 7 * DAY_MS
     shown = Fact(
         "fills",
         at_ms,
@@ -204,13 +208,18 @@ COUNTS = ("fills", "impressions", "viewable", "clicks")
 
 
 def counted(
-    facts: Iterable[Fact], by: tuple[Dimension, ...], zone: str, *, with_fills: bool
+    facts: Iterable[Fact],
+    by: tuple[Dimension, ...],
+    zone: str,
+    *,
+    with_fills: bool,
+    days: tuple[date, date] = (FIRST, LAST),
 ) -> dict[tuple[tuple[str, ...], str], dict[str, int]]:
     """By the groups' texts and currency: what a report should say."""
     found: dict[tuple[tuple[str, ...], str], dict[str, int]] = {}
     names = (*COUNTS, "spend_micros", "revenue_micros")
     for fact in facts:
-        if not FIRST <= day_of(fact.at_ms, zone) <= LAST or (fact.what == "fills" and not with_fills):
+        if not days[0] <= day_of(fact.at_ms, zone) <= days[1] or (fact.what == "fills" and not with_fills):
             continue
         group = tuple(_text(fact, one, zone) for one in by)
         sums = found.setdefault((group, fact.currency), dict.fromkeys(names, 0))

@@ -9,9 +9,9 @@ import msgspec
 from adserver.domain.identity import LARGEST_KEY, first_key_at
 from adserver.domain.refused import COUNTED, SHOWN
 from adserver.domain.report import TIMES, Dimension, ReportQuery, Side
-from adserver.domain.report_period import Period, number_of
+from adserver.domain.report_period import Period, number_of, pieces_of
 from adserver.domain.report_rules import FINE, MONEY, SUMMED, Summand, needed_for
-from adserver.domain.report_sums import Cell, Cut, Fact, Sheet, Source, Span
+from adserver.domain.report_sums import MONTHS, OF_CAMPAIGN, Cell, Cut, Fact, Sheet, Source, Span
 from adserver.flows.report.roll_up import with_currency
 from adserver.flows.report.scope import COLUMNS, Scope
 from adserver.ports import Stores
@@ -99,7 +99,7 @@ class Gathering:
             return Sheet.OWN_BY_BOTH if by_slot else Sheet.OWN_BY_CAMPAIGN
         if by_slot:
             return Sheet.NETWORK_BY_BOTH if by_campaign else Sheet.NETWORK_BY_SLOT
-        return Sheet.NETWORK_BY_CAMPAIGN
+        return Sheet.NETWORK_BY_CAMPAIGN if by_campaign else Sheet.NETWORK
 
     def _raw(self, by: tuple[str, ...] | None = None, spans: tuple[Span, ...] | None = None) -> Cut:
         period = self._period
@@ -117,11 +117,19 @@ class Gathering:
 
     def _add_rolled_up(self) -> None:
         sheet, cut = self._sheet(), self._raw()
-        if sheet is not None:
-            keys = (0,) if sheet is Sheet.NETWORK_BY_SLOT else cut.campaign_keys
-            cut = msgspec.structs.replace(cut, sheet=sheet, campaign_keys=keys)
-        span_of = self._period.span_of if sheet is not None else None
-        self._add_cells(self._stored.sums(cut), SUMMED, span_of)
+        if sheet is None:
+            self._add_cells(self._stored.sums(cut), SUMMED)
+            return
+        keys = cut.campaign_keys if sheet in OF_CAMPAIGN else (0,)
+        for piece in pieces_of(self._period):
+            days = msgspec.structs.replace(
+                cut,
+                sheet=sheet + MONTHS if piece.are_months else sheet,
+                first_day=piece.first,
+                last_day=piece.last,
+                campaign_keys=keys,
+            )
+            self._add_cells(self._stored.sums(days), SUMMED, self._period.span_of)
 
     def _news(self) -> list[Fact]:
         """What no roll-up has taken in yet: of the last minutes, unless much is being caught up with."""
@@ -131,7 +139,7 @@ class Gathering:
         if fills < first_key_at(end_ms):
             news += sources.facts(Source.FILLS, fills, LARGEST_KEY)
         if self._needed & {Summand.SPEND, Summand.REVENUE}:
-            waiting = [one for one in sources.waiting() if one[0] in self._scope.campaigns]
+            waiting = sources.waiting(self._scope.campaigns if self._scope.by_campaign else None)
             news += sources.money(waiting) if waiting else []
         return news
 

@@ -76,7 +76,7 @@ class RollUpReports:
         entries: tuple[tuple[int, int, int], ...],
         facts: Sequence[Fact],
     ) -> RollReport:
-        campaigns = self._sources.campaigns() if facts else {}
+        campaigns = self._sources.whose({fact.place.campaign_key for fact in facts})
         sums = added(with_currency(facts, campaigns))
         days = days_of(sums, self._own_days(campaigns), self._network_day)
         return RollReport(source, after, until, entries, tuple(sums.items()), tuple(days.items()))

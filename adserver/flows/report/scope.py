@@ -131,10 +131,9 @@ def _unknown(
 
 def scope_of(stores: Stores, of: Account, asked: ReportQuery, timezone: str) -> Scope | ReportRefused:
     """Filters name what exists within reach: a misspelt one must not be an empty report."""
-    campaigns: Mapping[int, Whose] = stores.report_sources.campaigns()
+    own_key = of.key if isinstance(of, Advertiser) else None
+    campaigns: Mapping[int, Whose] = stores.report_sources.campaigns(own_key)
     slots: Mapping[int, Where] = stores.report_sums.slots()
-    if isinstance(of, Advertiser):
-        campaigns = {key: one for key, one in campaigns.items() if one.advertiser_key == of.key}
     if isinstance(of, Publisher):
         slots = {key: one for key, one in slots.items() if one.publisher_key == of.key}
     filters: dict[str, tuple[int | str, ...]] = {}
