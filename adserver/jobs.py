@@ -21,6 +21,7 @@ from adserver.flows.notify import Notify
 from adserver.flows.picture import FetchPictures
 from adserver.flows.purge import Purge
 from adserver.flows.recommend import Learn
+from adserver.flows.report import RollUpReports
 from adserver.flows.seal import Seal
 from adserver.ports import Clock, Stores
 from adserver.writes import Outcome, Result, TakeLease
@@ -54,6 +55,7 @@ def table(  # noqa: PLR0913, PLR0917  every flow with a job
     hold_consent: HoldConsent,
     count_audiences: CountAudiences,
     roll_up_funnel: RollUpFunnel,
+    roll_up_reports: RollUpReports,
     learn: Learn,
     stores: Stores,
 ) -> list[Job]:
@@ -76,6 +78,7 @@ def table(  # noqa: PLR0913, PLR0917  every flow with a job
         Job("fetch pictures", 2_000, pictures.run),
         Job("count audiences", 200, count_audiences.run),
         Job("roll up the funnel", 1_000, roll_up_funnel.run),
+        Job("roll up reports", 10_000, roll_up_reports.run),
     ]
 
 

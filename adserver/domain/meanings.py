@@ -52,6 +52,10 @@ COLUMNS = {
         "image_key": "a digest that ties an ad sent as a picture to its link",
         "token": "the signed proof in that link",
         "propensity": "how likely it was chosen among all that could be shown",
+        "audience_key": "the group of visitors for which it was chosen, if any",
+        "country": "the country that your address was in",
+        "device": "the kind of device that you used",
+        "test": "whether it was an ad for a test",
     },
     "ghosts": {
         "ghost_key": "a number of ours for this ad",

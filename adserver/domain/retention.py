@@ -24,6 +24,7 @@ from adserver.domain.visitor import (
 NOTICE_RETENTION_MS = 35 * DAY_MS  # of what was delivered, or given up
 COUNT_RETENTION_MS = 400 * DAY_MS  # a year, and the month it is compared with
 REFUSED_RETENTION_MS = COUNT_RETENTION_MS  # a statement names them: asked for again, it says the same
+REPORT_PART_RETENTION_MS = 91 * DAY_MS  # of quarters of an hour; reports of days stay, as the ledger does
 SAMPLE_RETENTION_MS = 30 * DAY_MS  # of items that pages named, whoever looked at them
 ERASURE_RETENTION_MS = 5 * 365 * DAY_MS
 CONSENT_PROOF_RETENTION_DAYS = 1_826  # five years, in which a claim may be made

@@ -7,6 +7,7 @@ from adserver.domain.retention import (
     ERASURE_RETENTION_MS,
     NOTICE_RETENTION_MS,
     REFUSED_RETENTION_MS,
+    REPORT_PART_RETENTION_MS,
     SAMPLE_RETENTION_MS,
     Retention,
 )
@@ -39,6 +40,7 @@ class Purge:
             Aged.COUNTS: COUNT_RETENTION_MS,
             Aged.ARRIVALS: COUNT_RETENTION_MS,
             Aged.JOURNEYS: 0,
+            Aged.REPORT_PARTS: REPORT_PART_RETENTION_MS,
             Aged.FUNNEL_FIGURES: COUNT_RETENTION_MS,
             Aged.FUNNEL_EXITS: retention.ads_ms,
             Aged.FUNNEL_EXITS_OF_FEW: JOURNEY_RETENTION_MS,

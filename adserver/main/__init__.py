@@ -41,6 +41,7 @@ from adserver.flows.refusals import CountRefusals
 from adserver.flows.relay import Relay, RelayPolicy
 from adserver.flows.rendition import CompletePictures
 from adserver.flows.replay import Replay
+from adserver.flows.report import RollUpReports
 from adserver.flows.seal import Seal
 from adserver.flows.serve import Chance, Serve, ServingPolicy
 from adserver.flows.serve.explain import Explain
@@ -224,6 +225,7 @@ class Server:
             campaigns=storage.campaigns,
             audiences=storage.audiences,
             experiments=storage.experiments,
+            saved_reports=storage.saved_reports,
             inventory=storage.inventory,
             keys=storage.keys,
             catalogue=storage.catalogue,
@@ -312,7 +314,7 @@ class Server:
             preview=Preview(self.storage.catalogue, self.draw, self.clock),
             redeem=self.redeem,
             network=self.network,
-            books=books_of(self.storage, self.signer, self.clock, settings.timezone),
+            books=books_of(self.storage, self.signer, self.clock, settings.timezone, settings.retention),
             decisions=self._decisions(),
             operations=self._operations(),
             base_url=settings.base_url,
@@ -382,6 +384,7 @@ class Server:
             ),
             CountAudiences(self.storage, self.clock, SystemRandom().random),
             RollUpFunnel(self.storage, self.parties, self.clock),
+            RollUpReports(self.storage, self.clock, self.settings.timezone),
             Learn(
                 self.storage.visits,
                 self.storage.recommendations,

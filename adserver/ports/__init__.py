@@ -1,6 +1,15 @@
 """What the flows ask of storage and of the world outside: narrow interfaces, one per noun."""
 
-from adserver.ports.accounts import Accounts, Audiences, Campaigns, Inventory, Keys, ProductSets, Suppressions
+from adserver.ports.accounts import (
+    Accounts,
+    Audiences,
+    Campaigns,
+    Inventory,
+    Keys,
+    ProductSets,
+    SavedReports,
+    Suppressions,
+)
 from adserver.ports.catalogue import Catalogue, Feeds, Media, PictureBook
 from adserver.ports.experiments import Experiments
 from adserver.ports.imports import PLAIN, ImportFiles, Imports, Order, Part
@@ -9,6 +18,7 @@ from adserver.ports.network import Networks
 from adserver.ports.orders import Conversions, Offers, Pending
 from adserver.ports.outside import Fetcher, FetchRefused, FrameNotDrawn, Frames, Geo, Heard, Pictures, Signer
 from adserver.ports.recommendations import Recommendations, Visits
+from adserver.ports.reports import ReportSources, ReportSums
 from adserver.ports.running import AuditLog, Changes, Clock, Notices, Refreshed, Stats, Vitals
 from adserver.ports.stores import Stores
 from adserver.ports.users import Hasher, Sessions, Users
@@ -72,6 +82,9 @@ __all__ = [
     "Proofs",
     "Recommendations",
     "Refreshed",
+    "ReportSources",
+    "ReportSums",
+    "SavedReports",
     "Seals",
     "Sessions",
     "Signer",

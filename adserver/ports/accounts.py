@@ -8,6 +8,7 @@ from adserver.domain.audience import Audience
 from adserver.domain.campaign import Advertiser, Campaign, Creative
 from adserver.domain.pricing import Terms
 from adserver.domain.product_set import ProductSet
+from adserver.domain.saved_report import SavedReport
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.suppression import SuppressionList
@@ -55,6 +56,13 @@ class Inventory(Protocol):
     def sites(self, publisher_key: int | None, after: int, limit: int) -> list[Site]: ...
     def slot(self, key: int) -> Slot | None: ...
     def slots(self, site_key: int | None, after: int, limit: int) -> list[Slot]: ...
+
+
+class SavedReports(Protocol):
+    """By whose they are, as SavedReport has it."""
+
+    def saved_report(self, key: int) -> SavedReport | None: ...
+    def saved_reports(self, owner: str, after: int, limit: int) -> list[SavedReport]: ...
 
 
 class Keys(Protocol):

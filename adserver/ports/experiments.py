@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from adserver.domain.experiment import Experiment
+from adserver.domain.identity import LARGEST_KEY
 from adserver.domain.participant import Sums
 
 
@@ -11,6 +12,6 @@ class Experiments(Protocol):
 
     def experiment(self, key: int) -> Experiment | None: ...
     def experiments(self, advertiser_key: int | None, after: int, limit: int) -> list[Experiment]: ...
-    def sums(self, key: int, since_ms: int = 0) -> dict[int, Sums]:
-        """By arm, of the visitors who entered on the UTC days from `since_ms` on."""
+    def sums(self, key: int, since_ms: int = 0, until_ms: int = LARGEST_KEY) -> dict[int, Sums]:
+        """By arm, of the visitors who entered on the UTC days that begin within [since, until)."""
         ...

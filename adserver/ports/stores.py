@@ -2,7 +2,16 @@
 
 from typing import Protocol
 
-from adserver.ports.accounts import Accounts, Audiences, Campaigns, Inventory, Keys, ProductSets, Suppressions
+from adserver.ports.accounts import (
+    Accounts,
+    Audiences,
+    Campaigns,
+    Inventory,
+    Keys,
+    ProductSets,
+    SavedReports,
+    Suppressions,
+)
 from adserver.ports.catalogue import Catalogue, Feeds, Media, PictureBook
 from adserver.ports.experiments import Experiments
 from adserver.ports.imports import ImportFiles, Imports
@@ -10,6 +19,7 @@ from adserver.ports.money import Holds, Ledger, Origins, Payments, Payouts, Proo
 from adserver.ports.network import Networks
 from adserver.ports.orders import Conversions, Offers, Pending
 from adserver.ports.recommendations import Recommendations, Visits
+from adserver.ports.reports import ReportSources, ReportSums
 from adserver.ports.running import AuditLog, Changes, Notices, Stats, Vitals
 from adserver.ports.users import Sessions, Users
 from adserver.ports.visitors import (
@@ -37,6 +47,8 @@ class Stores(Protocol):
     def audiences(self) -> Audiences: ...
     @property
     def experiments(self) -> Experiments: ...
+    @property
+    def saved_reports(self) -> SavedReports: ...
     @property
     def inventory(self) -> Inventory: ...
     @property
@@ -103,6 +115,10 @@ class Stores(Protocol):
     def audience_sizes(self) -> AudienceSizes: ...
     @property
     def funnels(self) -> Funnels: ...
+    @property
+    def report_sources(self) -> ReportSources: ...
+    @property
+    def report_sums(self) -> ReportSums: ...
     @property
     def visits(self) -> Visits: ...
     @property

@@ -21,6 +21,7 @@ from adserver.storage.entities import (
     SqliteInventory,
     SqliteKeys,
     SqliteProductSets,
+    SqliteSavedReports,
 )
 from adserver.storage.experiments import SqliteExperiments
 from adserver.storage.frames import FrameFolder
@@ -41,6 +42,8 @@ from adserver.storage.pictures import SqlitePictureBook
 from adserver.storage.pixel import SqlitePixel
 from adserver.storage.proofs import SqliteProofs
 from adserver.storage.recommendations import SqliteRecommendations, SqliteVisits
+from adserver.storage.report_sources import SqliteReportSources
+from adserver.storage.report_sums import SqliteReportSums
 from adserver.storage.seals import SqliteSeals
 from adserver.storage.secrets import consents_key, load_keys
 from adserver.storage.settlement import SqlitePending
@@ -67,6 +70,7 @@ class Storage:
         self.campaigns = SqliteCampaigns(self.reader)
         self.audiences = SqliteAudiences(self.reader)
         self.experiments = SqliteExperiments(self.reader)
+        self.saved_reports = SqliteSavedReports(self.reader)
         self.inventory = SqliteInventory(self.reader)
         self.keys = SqliteKeys(self.reader)
         self.users = SqliteUsers(self.reader)
@@ -111,6 +115,8 @@ class Storage:
         self.pixel = SqlitePixel(self.reader)
         self.audience_sizes = SqliteAudienceSizes(self.reader)
         self.funnels = SqliteFunnels(self.reader)
+        self.report_sources = SqliteReportSources(self.reader)
+        self.report_sums = SqliteReportSums(self.reader)
         self.visits = SqliteVisits(self.reader)
         self.recommendations = SqliteRecommendations(self.reader)
         self.decision_samples = SqliteDecisionSamples(self.reader)

@@ -25,6 +25,7 @@ from adserver.domain.offer import OfferPool
 from adserver.domain.payout_hold import PayoutHold, conflicting
 from adserver.domain.pricing import Terms
 from adserver.domain.product_set import ProductSet
+from adserver.domain.saved_report import SavedReport
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.suppression import SuppressionList
@@ -52,6 +53,7 @@ from adserver.storage.tables import (
     product_sets,
     publishers,
     receipts,
+    saved_reports,
     shop_hooks,
     sites,
     slots,
@@ -84,6 +86,7 @@ _TABLES: dict[type, tuple[Table, tuple[str, ...]]] = {
     Experiment: (experiments, ("advertiser_key",)),
     PayoutHold: (payout_holds, ("publisher_key",)),
     SuppressionList: (suppression_lists, ("advertiser_key",)),
+    SavedReport: (saved_reports, ("owner",)),
 }
 SNAPSHOT_KINDS = (
     Advertiser, Publisher, Site, Slot, Audience, ProductSet, OfferPool, SuppressionList, Experiment, Campaign,
@@ -267,7 +270,7 @@ def entity(reader: Reader, kind: type[Kind], key: int) -> Kind | None:
     return None if row is None else _decoders[kind].decode(row[0])
 
 
-def page_of(reader: Reader, kind: type[Kind], owner: int | None, after: int, limit: int) -> list[Kind]:
+def page_of(reader: Reader, kind: type[Kind], owner: int | str | None, after: int, limit: int) -> list[Kind]:
     if owner is None:
         rows = reader.rows(_PAGE[kind], {"after": after, "most": limit})
     else:
@@ -342,6 +345,19 @@ class SqliteCampaigns:
         asked = {"campaign": of.campaign_key, "advertiser": of.advertiser_key, "approval": of.approval}
         rows = self._reader.rows(_REVIEWED, asked | {"after": after, "most": limit})
         return [_decoders[Creative].decode(row[0]) for row in rows]
+
+
+class SqliteSavedReports:
+    """Reports that accounts and the network keep under a name."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def saved_report(self, key: int) -> SavedReport | None:
+        return entity(self._reader, SavedReport, key)
+
+    def saved_reports(self, owner: str, after: int, limit: int) -> list[SavedReport]:
+        return page_of(self._reader, SavedReport, owner, after, limit)
 
 
 class SqliteAudiences:

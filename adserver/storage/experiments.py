@@ -4,6 +4,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from adserver.domain.experiment import Experiment
+from adserver.domain.identity import LARGEST_KEY
 from adserver.domain.participant import FIGURES, Sums
 from adserver.domain.pricing import AdEvent
 from adserver.domain.visitor import Touch, fold_touch
@@ -61,6 +62,7 @@ _SUMS = prepared(
     .where(
         experiment_sums.c.experiment_key == bindparam("experiment_key"),
         experiment_sums.c.day_ms >= bindparam("since_ms"),
+        experiment_sums.c.day_ms < bindparam("until_ms"),
     )
     .group_by(experiment_sums.c.arm)
 )
@@ -78,7 +80,7 @@ class SqliteExperiments:
     def experiments(self, advertiser_key: int | None, after: int, limit: int) -> list[Experiment]:
         return page_of(self._reader, Experiment, advertiser_key, after, limit)
 
-    def sums(self, key: int, since_ms: int = 0) -> dict[int, Sums]:
+    def sums(self, key: int, since_ms: int = 0, until_ms: int = LARGEST_KEY) -> dict[int, Sums]:
         """A row for each day and arm is all that is read, however many visitors there were."""
-        rows = self._reader.rows(_SUMS, {"experiment_key": key, "since_ms": since_ms})
+        rows = self._reader.rows(_SUMS, {"experiment_key": key, "since_ms": since_ms, "until_ms": until_ms})
         return {arm: Sums(*sums) for arm, *sums in rows}

@@ -273,6 +273,10 @@ def record_decision(batch: Batch, write: RecordDecision) -> Outcome:
         "image_key": write.image_key or None,
         "token": write.token or None,
         "propensity": write.propensity,
+        "audience_key": write.audience_key,
+        "country": write.country,
+        "device": write.device,
+        "test": write.test,
     }
     batch.add_row("decisions", row)
     batch.comparing.enter(write.visitor_key, write.advertiser_key, write.currency, write.at_ms, write.entries)

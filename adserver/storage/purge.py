@@ -33,6 +33,7 @@ from adserver.storage.tables import (
     pixel_samples,
     profiles,
     refused_charges,
+    report_parts,
     suppressed,
 )
 from adserver.writes import Aged, Outcome, PurgeAged, Result
@@ -71,6 +72,7 @@ _PURGE = {
     Aged.REFUSED_CHARGES: _deletes(refused_charges, refused_charges.c.first_seen_ms),
     Aged.COUNTS: _deletes(counts, counts.c.hour_ms),
     Aged.ARRIVALS: _deletes(arrivals, arrivals.c.day_ms),
+    Aged.REPORT_PARTS: _deletes(report_parts, report_parts.c.begin_ms),
     Aged.PIXEL_SAMPLES: _deletes(pixel_samples, pixel_samples.c.at_ms),
     Aged.JOURNEYS: _deletes(journeys, journeys.c.due_ms),
     Aged.FUNNEL_FIGURES: _deletes(funnel_figures, funnel_figures.c.day_ms),

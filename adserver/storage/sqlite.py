@@ -4,6 +4,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -91,6 +92,16 @@ class Reader:
     def each(self, sql: str, parameters: Mapping[str, object]) -> Iterator[Row]:
         """Row by row, where all of them would be much to hold at once."""
         return self._connection().execute(sql, parameters)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All that this thread reads within is of one moment."""
+        connection = self._connection()
+        connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            connection.execute("COMMIT")
 
     def close(self) -> None:
         for held in list(self._open):

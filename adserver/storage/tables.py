@@ -60,6 +60,7 @@ from adserver.storage.recommendation_tables import (
     sessions,
 )
 from adserver.storage.replay_tables import decision_samples
+from adserver.storage.report_tables import report_days, report_entries, report_parts, saved_reports
 from adserver.storage.suppression_tables import suppressed, suppression_lists
 from adserver.storage.user_tables import console_sessions, invitations, login_attempts, networks, users
 
@@ -99,7 +100,11 @@ __all__ = [
     "recommendations",
     "refunds",
     "refused_charges",
+    "report_days",
+    "report_entries",
+    "report_parts",
     "roll_ups",
+    "saved_reports",
     "session_slices",
     "sessions",
     "suppressed",
@@ -241,6 +246,8 @@ ad_events = Table(
 )
 Index("ad_events_by_visitor", ad_events.c.visitor_key, sqlite_where=ad_events.c.visitor_key != 0)
 Index("ad_events_by_age", ad_events.c.at_ms, sqlite_where=ad_events.c.visitor_key != 0)
+# The other half, so that reports find what is new of all: no row is in more than one of the two.
+Index("ad_events_of_nobody", ad_events.c.at_ms, sqlite_where=ad_events.c.visitor_key == 0)
 
 decisions = Table(
     "decisions",
@@ -255,6 +262,10 @@ decisions = Table(
     Column("image_key", BigInteger),
     Column("token", String),
     Column("propensity", Float),  # how likely the ad was chosen; none of those before it was told
+    Column("audience_key", BigInteger, nullable=False, server_default="0"),  # whose rate it is shown at
+    Column("country", String, nullable=False, server_default=""),
+    Column("device", String, nullable=False, server_default=""),
+    Column("test", Boolean, nullable=False, server_default="0"),
 )
 Index("decisions_by_image", decisions.c.image_key, sqlite_where=decisions.c.image_key.is_not(None))
 Index("decisions_by_visitor", decisions.c.visitor_key, sqlite_where=decisions.c.visitor_key != 0)
@@ -322,6 +333,12 @@ Index(
     conversions.c.advertiser_key,
     conversions.c.arrived_at_ms,
     sqlite_where=conversions.c.state != "superseded",
+)
+Index(
+    "conversions_credited",
+    conversions.c.campaign_key,
+    conversions.c.arrived_at_ms,
+    sqlite_where=conversions.c.campaign_key != 0,
 )
 Index("conversions_by_age", conversions.c.arrived_at_ms, sqlite_where=conversions.c.visitor_key != 0)
 

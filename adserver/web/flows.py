@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from adserver.domain.campaign import Campaign
 from adserver.domain.delivery import Delivery
 from adserver.domain.installation import Installation
+from adserver.domain.retention import Retention
 from adserver.flows.arrivals import ArrivalReports
 from adserver.flows.audience_sizes import AudienceSizeReports
 from adserver.flows.audit_log import ReadAuditLog
@@ -34,6 +35,7 @@ from adserver.flows.redeem import Redeem
 from adserver.flows.refusals import CountRefusals
 from adserver.flows.relay import Relay
 from adserver.flows.replay import Replay
+from adserver.flows.report import Reports
 from adserver.flows.serve.explain import Explain
 from adserver.flows.serve.try_slot import TrySlot
 from adserver.flows.shops import Shops
@@ -45,6 +47,7 @@ from adserver.web.settings import Setting
 
 PREVIEWS_AT_ONCE = 1  # slots wait for the same children that draw
 PINGS_AT_ONCE = 4
+KEPT_AS_USUAL = Retention()
 UPLOADS_AT_ONCE = 2  # as many as there are processes that decode
 
 
@@ -55,9 +58,12 @@ class Books(msgspec.Struct, frozen=True):
     advertisers: AdvertiserStatements
     publishers: PublisherStatements
     earnings: Earnings
+    reports: Reports
 
 
-def books_of(stores: Stores, signer: Signer, clock: Clock, timezone: str) -> Books:
+def books_of(
+    stores: Stores, signer: Signer, clock: Clock, timezone: str, retention: Retention = KEPT_AS_USUAL
+) -> Books:
     """`timezone` is the network's, in which publishers are paid."""
     names = Ports(stores.accounts, stores.campaigns, stores.inventory, stores.catalogue, stores.origins)
     publishers = PublisherStatements(stores.payouts, stores.holds, names, clock, timezone)
@@ -66,6 +72,7 @@ def books_of(stores: Stores, signer: Signer, clock: Clock, timezone: str) -> Boo
         AdvertiserStatements(stores.statements, stores.proofs, names, clock),
         publishers,
         Earnings(publishers, stores.inventory, stores.stats),
+        Reports(stores, clock, timezone, retention),
     )
 
 

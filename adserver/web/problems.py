@@ -101,6 +101,31 @@ PROBLEMS = {
     "too_many_charges": Kind(
         409, "Too many charges at once", "Refund less at once: hold a shorter time, 20,000 charges at most."
     ),
+    "report_bad_period": Kind(
+        422, "There is no such period", "Let `from` be no later than `to`, and ten years at most."
+    ),
+    "report_not_kept_so_long": Kind(
+        422,
+        "This is not kept for so long",
+        "Begin no more than `what` days ago, or ask by campaign and slot, whose days are kept for good.",
+    ),
+    "report_unanswerable": Kind(
+        422, "That would mean nothing", "Leave out the metric or the dimension that `what` names."
+    ),
+    "report_not_yours": Kind(
+        403, "This is told to others", "Leave out what `what` names: it is another account's business."
+    ),
+    "report_unknown_filter": Kind(
+        422,
+        "There is no such thing to look at",
+        "Correct the filter that `what` names.",
+    ),
+    "report_too_many_rows": Kind(
+        422, "The report is too long", "Ask for fewer days or groups: 50,000 rows at most."
+    ),
+    "report_experiment_needed": Kind(
+        422, "Arms of which experiment?", "Name it: `experiment=exp_...`, with `group_by=arm` alone."
+    ),
     "bad_hours": Kind(422, "There are no such hours", "Let `from` be before `to`, and 31 days at most."),
     "no_samples": Kind(
         409, "Nothing was sampled then", "Name another `day`: samples of decisions are kept for 35 days."

@@ -23,6 +23,7 @@ from adserver.writes.orders import CancelConversion, Conversion, CreditConversio
 from adserver.writes.outcome import Outcome, Result
 from adserver.writes.receipts import Answered, PurgeReceipts, Receipt, WithReceipt
 from adserver.writes.recommendations import BeginSlice, DropLearnt, KeepLearnt, KeepSessions, UseLearnt
+from adserver.writes.reports import RollReport
 from adserver.writes.users import (
     AttemptSucceeded,
     BeginSession,
@@ -99,6 +100,7 @@ Write = (
     | SeenAtSlot
     | SaveAudienceSizes
     | RollFunnel
+    | RollReport
     | BeginSlice
     | KeepSessions
     | KeepLearnt
@@ -149,6 +151,7 @@ __all__ = [
     "Result",
     "RetryPictures",
     "RollFunnel",
+    "RollReport",
     "SaveAudienceSizes",
     "SaveEntity",
     "SaveProducts",

@@ -54,6 +54,7 @@ class RecordDecision(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
     `price_micros` is what its billed event would take from a budget, 0 where none has a cap, and `chance`
     how likely that event is as far as the worker knows. `propensity` is how likely the ad was chosen.
+    `country` and `device` are empty where nobody knows.
     """
 
     impression_id: int
@@ -71,3 +72,7 @@ class RecordDecision(msgspec.Struct, frozen=True, array_like=True, tag=True):
     currency: str = ""
     entries: tuple[Entry, ...] = ()  # the experiments' arms that it puts the visitor in
     propensity: float = 1.0
+    audience_key: int = 0
+    country: str = ""
+    device: str = ""
+    test: bool = False

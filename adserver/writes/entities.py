@@ -14,6 +14,7 @@ from adserver.domain.network import Network
 from adserver.domain.offer import OfferPool
 from adserver.domain.payout_hold import PayoutHold
 from adserver.domain.product_set import ProductSet
+from adserver.domain.saved_report import SavedReport
 from adserver.domain.shop_hook import ShopHook
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.domain.suppression import SuppressionList
@@ -75,6 +76,7 @@ Entity = (
     | Network
     | SuppressionList
     | PayoutHold
+    | SavedReport
 )
 
 

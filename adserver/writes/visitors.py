@@ -41,6 +41,7 @@ class Aged(StrEnum):
     FUNNEL_EXITS_OF_FEW = "funnel_exits_of_few"
     SUPPRESSED = "suppressed"
     AUDIT_LOG = "audit_log"
+    REPORT_PARTS = "report_parts"
 
 
 class PurgeAged(msgspec.Struct, frozen=True, array_like=True, tag=True):

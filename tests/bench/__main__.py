@@ -13,7 +13,7 @@ from statistics import median
 from types import FrameType
 from typing import Any
 
-from tests.bench import standing
+from tests.bench import reports, standing
 from tests.bench.cases import CASES, Case
 from tests.bench.figures import Measured, Run, us_each
 from tests.bench.frames import frame_costs
@@ -52,6 +52,7 @@ class Bench:
         self._first_answers: dict[str, float] = {}
         self._memory: dict[str, float] = {}
         self.overload: dict[str, Any] | None = None
+        self.reports: dict[str, list[reports.Took]] = {}
 
     def run(self) -> tuple[list[Row], Standing | None]:
         world = make_world(self._folder / "world", self._size, tell)
@@ -69,6 +70,9 @@ class Bench:
                     self._nginx.append(self._beside(beside, bares[1]))
         rows = self._rows()
         self._overload(world, rows)
+        if not self._options.case:
+            tell("three years of reports, and the console's pages")
+            self.reports = reports.measure()
         return rows, None if self._options.case else self._standing(world)
 
     def _overload(self, world: World, rows: Sequence[Row]) -> None:
@@ -167,12 +171,12 @@ def main() -> None:
         raise SystemExit("bench: stopped") from None
     print(table(rows))
     if found is not None:
-        print(f"\n{standing_lines(found)}")
+        print(f"\n{standing_lines(found)}\n\n{reports.lines(bench.reports)}")
         busy = f"load average {conditions['load_average']:.1f} before"
         note = f"{conditions['cores']} cores with wrk, {busy}; Python {conditions['python']}; {options.rounds} rounds"
         PICTURE.write_text(picture([row for row in rows if row.case], note), encoding="utf-8")
     DATA.parent.mkdir(exist_ok=True)
-    data = {**as_data(rows, found, conditions), "overload": bench.overload}
+    data = {**as_data(rows, found, conditions), "overload": bench.overload, **reports.as_data(bench.reports)}
     DATA.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     told = f"; {PICTURE.relative_to(PROJECT)}" if found is not None else ""
     print(f"\n{time.monotonic() - began:.0f} s; {DATA.relative_to(PROJECT)}{told}")

@@ -234,6 +234,7 @@ class Api:
             campaigns=storage.campaigns,
             audiences=storage.audiences,
             experiments=storage.experiments,
+            saved_reports=storage.saved_reports,
             inventory=storage.inventory,
             keys=storage.keys,
             catalogue=storage.catalogue,
@@ -424,6 +425,8 @@ class World:
         self.experiment = ""  # likewise; and what another would be made of
         self.untried: dict[str, object] = {}
         self.approvable_import = self.rejectable_import = ("", "")  # likewise: a feed, its import that waits
+        mine = {"name": "Clicks", "query": "metrics=clicks", "advertiser_id": self.advertiser}
+        self.saved_report = self.removable_report = api.make("/saved-reports", mine)["id"]
         self.advertiser_key = api.make_key(Scope.ADVERTISER, self.advertiser)
         self.publisher_key = api.make_key(Scope.PUBLISHER, self.publisher)
 

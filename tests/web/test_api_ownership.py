@@ -65,6 +65,7 @@ OPERATORS_ONLY = {
 }
 FOR_EVERYBODY = {("GET", "/proof-key")}
 OWN_LISTS = {("GET", "/advertisers"), ("GET", "/publishers")}
+OF_BOTH_SIDES = ("/reports", "/saved-reports")  # of an advertiser's, a publisher learns no more than of none
 PUBLISHERS_PLACES = ("/publishers", "/sites", "/slots", "/payout-holds")
 
 
@@ -88,6 +89,8 @@ def full_world(api: Api) -> World:
     world.charge = sell(api, world, "R-7")
     world.experiment = api.make("/experiments", untried(api, world))["id"]
     world.untried = untried(api, world)
+    another = {"name": "To be removed", "query": "", "advertiser_id": world.advertiser}
+    world.removable_report = api.make("/saved-reports", another)["id"]
     api.storage.writer.commit(make_sample(at_ms=NOW_MS - DAY_MS))
     world.slots = [api.make("/slots", slot_body(world.site))["id"] for _ in range(3)]
     world.hold, world.released = (
@@ -153,6 +156,8 @@ def bodies(of: World) -> dict[Route, object]:
         ("POST", "/audiences"): audience_body(of.advertiser),
         ("POST", "/audiences/preview"): audience_body(of.advertiser),
         ("PATCH", "/audiences/{audience_id}"): {"name": "Mine now", "exclusions": []},
+        ("POST", "/saved-reports"): {"name": "Mine", "query": "", "advertiser_id": of.advertiser},
+        ("PATCH", "/saved-reports/{saved_report_id}"): {"name": "Mine now"},
         ("POST", "/experiments"): of.untried,
         ("PATCH", "/experiments/{experiment_id}"): {"name": "Mine now"},
         ("POST", "/advertisers/{advertiser_id}/suppression-lists"): {"name": "Mine"},
@@ -201,6 +206,8 @@ def filters(of: World) -> dict[Route, dict[str, str]]:
     """What lists are asked for by: the ids of `of`."""
     return {
         ("GET", "/audiences"): {"advertiser_id": of.advertiser},
+        ("GET", "/reports"): {"advertiser_id": of.advertiser},
+        ("GET", "/saved-reports"): {"advertiser_id": of.advertiser},
         ("GET", "/experiments"): {"advertiser_id": of.advertiser},
         ("GET", "/audiences/{audience_id}/overlap"): {"with": of.audience},
         ("GET", "/campaigns"): {"advertiser_id": of.advertiser},
@@ -249,6 +256,7 @@ def ask(api: Api, route: Route, of: World, key: str) -> Any:
         "audience_id": of.audience,
         "campaign_id": of.campaign,
         "experiment_id": of.experiment,
+        "saved_report_id": of.removable_report if method == "DELETE" else of.saved_report,
         "creative_id": of.creative,
         "publisher_id": of.publisher,
         "site_id": of.site,
@@ -289,6 +297,7 @@ def test_another_accounts_ids_do_not_exist_and_nothing_changes(
     for key in (other.advertiser_key, other.publisher_key):
         response = ask(api, route, world, key)
         wrong_side = (key == other.publisher_key) is not own_side
+        wrong_side = wrong_side and not route[1].startswith(OF_BOTH_SIDES)
         open_to_all = route in OWN_LISTS | FOR_EVERYBODY
         closed = route in OPERATORS_ONLY or (wrong_side and route not in FOR_EVERYBODY)
         expected = 403 if closed else 200 if open_to_all else 404

@@ -363,6 +363,13 @@ ELSEWHERE = {
     "experiment_ends_first",
     "experiment_overlaps",
     "bad_hours",
+    "report_bad_period",
+    "report_not_kept_so_long",
+    "report_unanswerable",
+    "report_not_yours",
+    "report_unknown_filter",
+    "report_too_many_rows",
+    "report_experiment_needed",
     "no_samples",
     "no_exchange_rate",
 }

@@ -21,6 +21,7 @@ from adserver.flows.manage.offers import Flaw, ManageOffers, Uploaded
 from adserver.flows.manage.product_sets import ManageProductSets
 from adserver.flows.manage.products import ManageProducts
 from adserver.flows.manage.reviews import ManageReviews
+from adserver.flows.manage.saved_reports import ManageSavedReports
 from adserver.flows.manage.suppressions import ManageSuppressions
 from adserver.ports import (
     Accounts,
@@ -38,6 +39,7 @@ from adserver.ports import (
     Payments,
     Pending,
     ProductSets,
+    SavedReports,
     Suppressions,
     Writer,
 )
@@ -77,6 +79,7 @@ class Manage:
         campaigns: Campaigns,
         audiences: Audiences,
         experiments: Experiments,
+        saved_reports: SavedReports,
         inventory: Inventory,
         keys: Keys,
         catalogue: Catalogue,
@@ -104,6 +107,7 @@ class Manage:
             campaigns=campaigns,
             audiences=audiences,
             experiments=experiments,
+            saved_reports=saved_reports,
             inventory=inventory,
             keys=keys,
             catalogue=catalogue,
@@ -131,14 +135,14 @@ class Manage:
         self.experiments = ManageExperiments(desk, self.accounts, self.campaigns)
         self.reviews = ManageReviews(desk, self.campaigns)
         self.inventory = ManageInventory(desk, self.accounts)
-        self.products = ManageProducts(desk, self.accounts)
+        self.products, self.offers = ManageProducts(desk, self.accounts), ManageOffers(desk, self.accounts)
         self.product_sets = ManageProductSets(desk, self.accounts)
         self.suppressions = ManageSuppressions(desk, self.accounts)
         self.conversions = ManageConversions(desk, self.accounts)
         self.money = ManageMoney(desk, self.accounts, self.campaigns)
         self.offers = ManageOffers(desk, self.accounts)
-        self.holds = ManageHolds(desk, self.accounts, holding)
-        self.hooks, self.keys = ManageHooks(desk, self.accounts), ManageKeys(desk)
+        self.holds, self.hooks = ManageHolds(desk, self.accounts, holding), ManageHooks(desk, self.accounts)
+        self.keys, self.saved_reports = ManageKeys(desk), ManageSavedReports(desk)
 
     @property
     def launches(self) -> ManageLaunches:

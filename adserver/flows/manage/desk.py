@@ -29,6 +29,7 @@ from adserver.ports import (
     Payments,
     Pending,
     ProductSets,
+    SavedReports,
     Suppressions,
     Writer,
 )
@@ -122,6 +123,7 @@ class Desk:
     campaigns: Campaigns
     audiences: Audiences
     experiments: Experiments
+    saved_reports: SavedReports
     inventory: Inventory
     keys: Keys
     catalogue: Catalogue

@@ -158,7 +158,7 @@ class Serve:
         token = None
         if isinstance(answer, Decision):
             token = self._token(answer, slot, viewer.visitor_key, now_ms, caller)
-            self._note(answer, token, now_ms)
+            self._note(answer, token, caller, now_ms)
         if judged.sample:
             self._keep_sample(judged, slot, now_ms, token.impression_id if token is not None else 0)
         return Given(answer, viewer, token)
@@ -248,7 +248,8 @@ class Serve:
             first = answer.products[0]
             because = answer.because_of(first)
             token = msgspec.structs.replace(token, product_key=first.key, because=because)
-        self._note(answer, token, now_ms, image_key(ask, viewer.visitor_key) if ask.embed_key else 0)
+        tied = image_key(ask, viewer.visitor_key) if ask.embed_key else 0
+        self._note(answer, token, caller, now_ms, tied)
         cards = [card_of(product, now_ms) for product in answer.products]
         look = still(self._look(answer), now_ms)
         set_cookie = self._site_cookie([answer.creative.key], viewer, site, caller, now_ms)
@@ -348,7 +349,9 @@ class Serve:
         value = mint_site(seen, site.key, self._policy.cookie_keys)
         return set_site(value, seconds_needed(seen, now_ms, periods_ms), names)
 
-    def _note(self, answer: Decision, token: AdToken, now_ms: int, image_key: int = 0) -> None:
+    def _note(
+        self, answer: Decision, token: AdToken, caller: Caller, now_ms: int, image_key: int = 0
+    ) -> None:
         """The record of the decision joins the next batch; nobody waits for it, but it is expected to cost.
 
         Until the writer has it, and tells all workers, only this one knows.
@@ -370,6 +373,10 @@ class Serve:
             answer.campaign.terms.currency,
             () if token.test else (self._entry(answer, SHOWN),),
             answer.propensity,
+            token.audience_key,
+            "" if caller.place is None else caller.place.country,
+            caller.device or "",
+            token.test,
         )
         noted = self._writer.submit(write)
         if price:

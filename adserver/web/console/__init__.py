@@ -1,6 +1,6 @@
 """The console: pages for the people who work here, over the same flows as the API."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from adserver.web.console import (
     network_traffic,
     people,
     proof,
+    reports,
     sites,
     slots,
     start,
@@ -53,6 +54,7 @@ ROOMS = (
     conversions,
     money,
     proof,
+    reports,
     sites,
     slots,
     earnings,
@@ -86,9 +88,13 @@ def router() -> APIRouter:
 
 def addresses() -> list[str]:
     """Every address of the console with its method."""
-    return sorted(
-        f"{method} {route.path}"
-        for route in router().routes
-        if isinstance(route, APIRoute)
-        for method in route.methods or ()
-    )
+    return sorted(f"{method} {route.path}" for route in _each(router()) for method in route.methods or ())
+
+
+def _each(routes: APIRouter) -> Iterator[APIRoute]:
+    """The rooms' own too: a router that is included stands among the routes as a whole."""
+    for route in routes.routes:
+        if isinstance(route, APIRoute):
+            yield route
+        elif isinstance(within := getattr(route, "original_router", None), APIRouter):
+            yield from _each(within)

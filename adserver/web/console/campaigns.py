@@ -19,6 +19,7 @@ from adserver.flows.campaign_days import CampaignDay
 from adserver.flows.manage import Reach, Refused, Standing
 from adserver.web.console.campaign_words import ASKS, ENDED, is_empty, problem_in_words, state_in_words
 from adserver.web.console.figures import BadAmount, amount_of, price, typed
+from adserver.web.console.overview import Overview, overview_of
 from adserver.web.console.owners import Id, reach_of, shop_of
 from adserver.web.console.page import translations
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Elsewhere, OwnForm, Visit, see
@@ -91,7 +92,8 @@ def campaigns(
     request: Request, shop: Id, flows: CurrentFlows, desk: CurrentDesk, visit: CurrentVisit
 ) -> Response:
     advertiser = shop_of(desk, visit, shop, Role.ADVERTISER)
-    return _page(advertiser, flows, visit, 200, view_of(request.query_params))
+    overview = overview_of(advertiser, flows, visit.language)
+    return _page(advertiser, flows, visit, 200, view_of(request.query_params), overview=overview)
 
 
 @router.post("/{campaign}/pause")
@@ -198,7 +200,13 @@ def all_campaigns(flows: Flows, advertiser: Advertiser) -> list[Campaign]:
 
 
 def _page(
-    advertiser: Advertiser, flows: Flows, visit: Visit, status: int, view: View, **told: str
+    advertiser: Advertiser,
+    flows: Flows,
+    visit: Visit,
+    status: int,
+    view: View,
+    overview: Overview | None = None,
+    **told: str,
 ) -> Response:
     found = all_campaigns(flows, advertiser)
     wanted = [one for one in found if view.search.casefold() in one.name.casefold()]
@@ -219,6 +227,7 @@ def _page(
         no=no,
         problem="" if no in (None, "bad_amount") else problem_in_words(no, visit.language),
         figure=told.get("figure", ""),
+        overview=overview,
     )
 
 

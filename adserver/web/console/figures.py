@@ -29,7 +29,9 @@ def number(value: float, language: str) -> str:
 
 def share(value: float, language: str) -> str:
     """A part of one, in percent with one decimal."""
-    return format_percent(value, "#,##0.0 %" if language == "fr" else "#,##0.0%", locale=locale_for(language))
+    return format_percent(
+        value, "#,##0.0\u00a0%" if language == "fr" else "#,##0.0%", locale=locale_for(language)
+    )
 
 
 def typed(micros: int, language: str) -> str:

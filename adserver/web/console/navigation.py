@@ -122,6 +122,7 @@ def _listed(area: str, language: str) -> Sequence[tuple[str, str, tuple[Role, ..
     listed: dict[str, Sequence[tuple[str, str, tuple[Role, ...]]]] = {
         "shop": [
             ("/campaigns", words("Campaigns"), _ADVERTISER),
+            ("/reports", words("Reports"), _ADVERTISER),
             ("/audiences", words("Audiences"), _ADVERTISER),
             ("/conversions", words("Conversions"), _ADVERTISER),
             ("/money", words("Money"), _ADVERTISER),
@@ -131,11 +132,13 @@ def _listed(area: str, language: str) -> Sequence[tuple[str, str, tuple[Role, ..
         "publisher": [
             ("/sites", words("Sites and slots"), _PUBLISHER),
             ("/earnings", words("Earnings"), _PUBLISHER),
+            ("/reports", words("Reports"), _PUBLISHER),
             ("/approvals", words("Approvals"), _PUBLISHER),
             ("/keys", words("API keys"), _PUBLISHER),
         ],
         "network": [
             ("", words("Overview"), _OPERATOR),
+            ("/reports", words("Reports"), _OPERATOR),
             ("/accounts", words("Accounts"), _OPERATOR),
             ("/approvals", words("Approvals"), _OPERATOR),
             ("/traffic", words("Traffic"), _OPERATOR),
