@@ -44,6 +44,7 @@ class Told:
                 for group, figures in visitors.items():
                     known.setdefault(group, Counter()).update(figures)
         self.by_group = _joined(sums)
+        self.overflows = gathering.overflows
         self.by_currency = {group.currency: figures for group, figures in _joined(whole).items()}
 
     @property
