@@ -5,6 +5,7 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
+MOST_CELLS = 400_000  # read for one report: what is more than fits in memory at ease
 QUARTER_MS = 900_000  # no zone's day begins within one
 FIGURES = ("fills", "impressions", "viewable", "clicks", "spend_micros", "revenue_micros")
 

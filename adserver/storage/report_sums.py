@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from adserver.domain.attribution import CANCELLED
-from adserver.domain.report_sums import FIGURES, Cell, Cut, Where
+from adserver.domain.report_sums import FIGURES, MOST_CELLS, Cell, Cut, Where
 from adserver.storage.count_tables import counts
 from adserver.storage.report_tables import report_days, report_parts
 from adserver.storage.sqlite import Reader, prepared
@@ -237,7 +237,7 @@ _SLOTS = prepared(
 
 
 class SqliteReportSums:
-    """Sums and counts of the periods that a report tells of."""
+    """Sums and counts of the periods that a report tells of; of more than MOST_CELLS, one more than these."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -260,7 +260,8 @@ class SqliteReportSums:
 
     def reach(self, cut: Cut) -> list[Cell]:
         """Visitors, and the impressions that they saw; `by` may name accounts and sites here."""
-        rows = self._reader.rows(_of_visitors(cut.by, tuple(cut.filters)), _asked(cut))
+        sql = _of_visitors(cut.by, tuple(cut.filters))
+        rows = self._reader.rows(f"{sql} LIMIT {MOST_CELLS + 1}", _asked(cut))
         return [Cell(span, tuple(group), "", (count, n)) for span, *group, count, n in rows]
 
     def counted(
@@ -275,7 +276,7 @@ class SqliteReportSums:
         groups = 2 + len(cut.by)
         return [
             Cell(row[0], tuple(row[2:groups]), row[1], tuple(map(int, row[groups:])))
-            for row in self._reader.rows(sql, _asked(cut))
+            for row in self._reader.rows(f"{sql} LIMIT {MOST_CELLS + 1}", _asked(cut))
         ]
 
 

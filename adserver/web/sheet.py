@@ -12,9 +12,9 @@ MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
-def cell(value: object) -> str | int:
+def cell(value: object) -> str | float:
     """A value as it may stand in a cell: numbers as they are, what could be a formula behind a quote."""
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return value
     if isinstance(value, list):
         value = "; ".join(map(str, value))

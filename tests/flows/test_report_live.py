@@ -10,7 +10,7 @@ from adserver.domain.identity import write_id
 from adserver.domain.money import Micros
 from adserver.domain.report import Dimension, Metric, Report, ReportQuery, ReportRefusal, ReportRefused
 from adserver.domain.retention import Retention
-from adserver.flows.report import Reports
+from adserver.flows.report import Reports, RollUpReports
 from adserver.storage.embedded import Storage
 from adserver.writes import AddCounts, CancelConversion, RecordAd, SettleConversion
 from tests.contract.stores import (
@@ -164,3 +164,32 @@ def test_a_suspect_click_that_is_redeemed_counts_when_it_is(network: Storage) ->
 def test_today_is_the_accounts_own_day(network: Storage) -> None:
     day = Reports(network, lambda: NOW_MS, "Pacific/Kiritimati", Retention()).today(None)
     assert int(day.strftime("%Y%m%d")) == local_day(NOW_MS, "Pacific/Kiritimati") == 20261119
+
+
+@pytest.mark.parametrize(
+    "most", ["adserver.flows.report.ask.MOST_ROWS", "adserver.flows.report.gather.MOST_CELLS"]
+)
+def test_a_report_of_too_much_is_refused_and_not_cut_short(
+    network: Storage, monkeypatch: pytest.MonkeyPatch, most: str
+) -> None:
+    for number in (1, 2):
+        at_ms = NOW_MS - number * HOUR_MS
+        network.writer.commit(RecordAd((make_record(number, at_ms=at_ms),)))
+    RollUpReports(network, lambda: NOW_MS, ZONE).run()
+    by = (Dimension.HOUR,)
+    assert len(ask(network, Metric.CLICKS, group_by=by).rows) == 2
+    monkeypatch.setattr(most, 1)
+    refused = ask(network, Metric.CLICKS, group_by=by)
+    assert refused == ReportRefused(ReportRefusal.TOO_MANY_ROWS)
+
+
+def test_what_is_read_together_is_of_one_moment(network: Storage) -> None:
+    """A charge that is booked, or summed up, while a report is read is in it once or not at all."""
+    network.writer.commit(RecordAd((make_record(1, at_ms=NOW_MS - HOUR_MS),)))
+    with network.report_sources.together():
+        waiting = network.report_sources.waiting()
+        RollUpReports(network, lambda: NOW_MS, ZONE).run()
+        network.writer.commit(RecordAd((make_record(2),)))
+        assert network.report_sources.waiting() == waiting
+    assert network.report_sources.waiting() != waiting
+    assert ask(network, Metric.CLICKS, Metric.SPEND).totals[0].figures == (2, 500_000)

@@ -41,6 +41,7 @@ def test_a_report_of_nothing_has_no_rows_and_a_total_of_noughts(api: Api, world:
     assert told["rows"] == []
     (total,) = told["totals"]
     assert total["figures"] == {"impressions": 0, "ctr": None, "spend_micros": 0}
+    assert total["currency"] == "EUR"
     assert (told["from"], told["to"], told["timezone"]) == ("2026-11-01", "2026-11-18", "Europe/Paris")
     assert told["until"] == "2026-11-18T11:06:40.000Z"
 

@@ -71,7 +71,8 @@ class Reports:
             until_ms = self._clock()
             now = self._told(scope, asked, asked.first, asked.last)
             earlier = self._told(scope, asked, *before(asked.first, asked.last)) if asked.compare else None
-            if max(len(one.by_group) for one in (now, earlier) if one is not None) > MOST_ROWS:
+            both = [one for one in (now, earlier) if one is not None]
+            if any(one.overflows or len(one.by_group) > MOST_ROWS for one in both):
                 return ReportRefused(ReportRefusal.TOO_MANY_ROWS)
             table = Table(self._stores, scope, asked, now, earlier)
             return Report(

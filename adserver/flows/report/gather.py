@@ -11,7 +11,7 @@ from adserver.domain.refused import COUNTED, SHOWN
 from adserver.domain.report import TIMES, Dimension, ReportQuery, Side
 from adserver.domain.report_period import Period, number_of, pieces_of
 from adserver.domain.report_rules import FINE, MONEY, SUMMED, Summand, needed_for
-from adserver.domain.report_sums import MONTHS, OF_CAMPAIGN, Cell, Cut, Fact, Sheet, Source, Span
+from adserver.domain.report_sums import MONTHS, MOST_CELLS, OF_CAMPAIGN, Cell, Cut, Fact, Sheet, Source, Span
 from adserver.flows.report.roll_up import with_currency
 from adserver.flows.report.scope import COLUMNS, Scope
 from adserver.ports import Stores
@@ -53,6 +53,7 @@ class Gathering:
         self._by = tuple(dict.fromkeys(named))
         self._begins = [span.begin_ms for span in period.spans]
         self.sums: Sums = {}
+        self.overflows = False  # whether there is more than a report holds
 
     def gather(self) -> Sums:
         """Everything that the metrics need."""
@@ -80,6 +81,7 @@ class Gathering:
 
     def _visitors(self, cells: list[Cell]) -> Sums:
         found: Sums = {}
+        self.overflows |= len(cells) > MOST_CELLS
         for cell in cells:
             *values, currency = cell.group if self._splits else (*cell.group, "")
             sums = Counter({Summand.VISITORS: cell.figures[0], Summand.SEEN: cell.figures[1]})
@@ -156,8 +158,9 @@ class Gathering:
             self._add(span, columns, place.currency, zip(SUMMED, fact.sums, strict=True))
 
     def _add_cells(
-        self, cells: Iterable[Cell], bases: tuple[Summand, ...], span_of: Mapping[int, int] | None = None
+        self, cells: list[Cell], bases: tuple[Summand, ...], span_of: Mapping[int, int] | None = None
     ) -> None:
+        self.overflows |= len(cells) > MOST_CELLS
         for cell in cells:
             columns = dict(zip(self._by, cell.group, strict=True))
             span = cell.span if span_of is None else span_of[cell.span]

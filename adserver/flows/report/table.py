@@ -20,7 +20,7 @@ from adserver.domain.report import (
     Side,
 )
 from adserver.domain.report_period import Period
-from adserver.domain.report_rules import OF_VISITORS, Summand, are_few, figure_of, first_sum
+from adserver.domain.report_rules import MONEY, OF_VISITORS, Summand, are_few, figure_of, first_sum
 from adserver.flows.report.gather import Gathering, Group, Sums
 from adserver.flows.report.names import Key, Names
 from adserver.flows.report.scope import Scope
@@ -44,6 +44,7 @@ class Told:
                 for group, figures in visitors.items():
                     known.setdefault(group, Counter()).update(figures)
         self.by_group = _joined(sums)
+        self.overflows = gathering.overflows
         self.by_currency = {group.currency: figures for group, figures in _joined(whole).items()}
 
     @property
@@ -112,12 +113,18 @@ class Table:
         now = self._now.by_currency
         before = self._before.by_currency if self._before is not None else {}
         found = []
-        for currency in sorted({*now, *before}) or [""]:
+        for currency in sorted({*now, *before}) or [self._own_currency()]:
             sums = now.get(currency, Counter())
             told = before.get(currency, Counter()) if self._before is not None else None
             owner = self._only_owner()
             found.append(self._figures((), currency, sums, told, owner))
         return found
+
+    def _own_currency(self) -> str:
+        """In which there was nothing, where there is one only."""
+        currencies = {one.currency for one in self._scope.campaigns.values()}
+        told = MONEY.intersection(self._asked.metrics) and len(currencies) == 1
+        return currencies.pop() if told else ""
 
     def _row(self, group: Group, names: list[dict[Key, GroupName]]) -> ReportRow:
         values = dict(zip(self._dimensions, group.values, strict=True))
