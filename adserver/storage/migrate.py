@@ -6,7 +6,7 @@ from pathlib import Path
 
 import migrations
 
-NEWEST_VERSION = "0003"  # that `migrate` leads to
+NEWEST_VERSION = "0004"  # that `migrate` leads to
 
 _VERSIONS = "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'alembic_version'"
 
