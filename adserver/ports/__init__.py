@@ -17,6 +17,7 @@ from adserver.ports.visitors import (
     Consents,
     DecisionSamples,
     Funnels,
+    LiveViews,
     Pixel,
     Profiles,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "Inventory",
     "Keys",
     "Ledger",
+    "LiveViews",
     "Media",
     "Notices",
     "Offers",

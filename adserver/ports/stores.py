@@ -17,6 +17,7 @@ from adserver.ports.visitors import (
     Consents,
     DecisionSamples,
     Funnels,
+    LiveViews,
     Pixel,
     Profiles,
 )
@@ -90,6 +91,8 @@ class Stores(Protocol):
     def arrivals(self) -> Arrivals: ...
     @property
     def pixel(self) -> Pixel: ...
+    @property
+    def live_views(self) -> LiveViews: ...
     @property
     def audience_sizes(self) -> AudienceSizes: ...
     @property

@@ -27,6 +27,7 @@ from adserver.storage.funnels import SqliteFunnels
 from adserver.storage.import_files import ImportFolder
 from adserver.storage.imports import SqliteImports
 from adserver.storage.ledger import SqliteLedger
+from adserver.storage.live import SqliteLiveViews
 from adserver.storage.media import MediaFolder
 from adserver.storage.newest import NewestChange
 from adserver.storage.notices import SqliteNotices
@@ -101,6 +102,7 @@ class Storage:
         self.vitals = FileVitals(path, self.reader)
         self.arrivals = SqliteArrivals(self.reader)
         self.pixel = SqlitePixel(self.reader)
+        self.live_views = SqliteLiveViews(self.reader)
         self.audience_sizes = SqliteAudienceSizes(self.reader)
         self.funnels = SqliteFunnels(self.reader)
         self.visits = SqliteVisits(self.reader)

@@ -51,6 +51,7 @@ from adserver.storage.ledger_tables import (
     refunds,
     refused_charges,
 )
+from adserver.storage.live_tables import live_events, live_watches
 from adserver.storage.offer_tables import offer_codes, offer_stocks
 from adserver.storage.recommendation_tables import (
     recommendation_parts,
@@ -83,6 +84,8 @@ __all__ = [
     "ghosts",
     "invitations",
     "journeys",
+    "live_events",
+    "live_watches",
     "login_attempts",
     "metadata",
     "notices",

@@ -18,6 +18,7 @@ from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
 from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
+from adserver.flows.live_view import WatchLiveEvents
 from adserver.flows.manage import Manage
 from adserver.flows.notify import Notify
 from adserver.flows.picture import PictureReports
@@ -46,6 +47,7 @@ from adserver.web.api import (
     hooks,
     identity,
     keys,
+    live_events,
     media,
     offer_pools,
     offers,
@@ -87,6 +89,7 @@ RESOURCES = (
     events,
     postback,
     pixel,
+    live_events,
     identity,
     arrivals,
     consents,
@@ -135,6 +138,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     notify: Notify,
     shops: Shops,
     pixel_doctor: PixelDoctor,
+    live_view: WatchLiveEvents,
     recognise: Recognise,
     arrivals: ArrivalReports,
     audience_sizes: AudienceSizeReports,
@@ -164,6 +168,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         notify=notify,
         shops=shops,
         pixel_doctor=pixel_doctor,
+        live_view=live_view,
         recognise=recognise,
         arrivals=arrivals,
         audience_sizes=audience_sizes,

@@ -12,6 +12,7 @@ from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
 from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
+from adserver.flows.live_view import WatchLiveEvents
 from adserver.flows.manage import Manage
 from adserver.flows.notify import Notify
 from adserver.flows.picture import PictureReports
@@ -70,6 +71,7 @@ class Flows(msgspec.Struct, frozen=True):
     notify: Notify
     shops: Shops
     pixel_doctor: PixelDoctor
+    live_view: WatchLiveEvents
     recognise: Recognise
     arrivals: ArrivalReports
     audience_sizes: AudienceSizeReports

@@ -15,7 +15,7 @@ from adserver.writes.catalogue import (
     SetPicture,
 )
 from adserver.writes.entities import ApiKey, Entity, SaveEntity, Scope, SettleNotice, TellAdvertiser
-from adserver.writes.events import AddCounts, KeepSamples, RecordArrival, StoreEvent
+from adserver.writes.events import AddCounts, KeepLive, KeepSamples, RecordArrival, StoreEvent, WatchLive
 from adserver.writes.experiments import EnterExperiments, RecordGhost
 from adserver.writes.money import Deposit, RefundCharge, SealDay, SignHeads
 from adserver.writes.orders import CancelConversion, Conversion, CreditConversion, SettleConversion
@@ -88,6 +88,8 @@ Write = (
     | TellPreference
     | AddCounts
     | KeepSamples
+    | KeepLive
+    | WatchLive
     | TakeLease
     | Together
     | AddCodes
@@ -129,6 +131,7 @@ __all__ = [
     "ForgetVisitor",
     "KeepDecisionSample",
     "KeepLearnt",
+    "KeepLive",
     "KeepPicture",
     "KeepSamples",
     "KeepSessions",
@@ -164,6 +167,7 @@ __all__ = [
     "TellPreference",
     "Together",
     "UseLearnt",
+    "WatchLive",
     "WithReceipt",
     "Withdraw",
     "Write",

@@ -27,6 +27,7 @@ from adserver.flows.draw import GIF, Drawn
 from adserver.flows.feed import ImportFeed
 from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
+from adserver.flows.live_view import WatchLiveEvents
 from adserver.flows.manage import Manage, Reach
 from adserver.flows.notify import Notify
 from adserver.flows.picture import PictureReports
@@ -161,6 +162,9 @@ class Api:
             shops=self.shops,
             pixel_doctor=PixelDoctor(
                 self.storage.pixel, self.storage.catalogue, self.storage.feeds, self.clock, arrivals.pages
+            ),
+            live_view=WatchLiveEvents(
+                self.storage.writer, self.storage.live_views, self.storage.catalogue, self.clock
             ),
             arrivals=arrivals,
             audience_sizes=AudienceSizeReports(self.storage, self.clock),
