@@ -74,12 +74,11 @@ from adserver.web.api import (
     imports as import_routes,
 )
 from adserver.web.flows import Books, Decisions, Flows
-from adserver.web.gate import API, OPEN, Gate
+from adserver.web.gate import API, MOST_FEED_BYTES, OPEN, Gate
 from adserver.web.problems import Problem, answer_fault, answer_http, answer_invalid, answer_problem
 
 MOST_BODY_BYTES = 1_000_000
 MOST_FILE_BYTES = 10_000_000
-MOST_FEED_BYTES = 100_000_000  # a million products, compressed
 MOST_IMPORTS_AT_ONCE = 2
 
 RESOURCES = (

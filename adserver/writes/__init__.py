@@ -6,6 +6,7 @@ from adserver.domain.offer import AddCodes, HandCode, RedeemCode
 from adserver.domain.suppression import ListVisitors, UnlistOthers
 from adserver.writes.ads import AdRecord, KeepDecisionSample, RecordAd, RecordDecision
 from adserver.writes.catalogue import (
+    DropFeed,
     ForgetPictures,
     KeepPicture,
     PictureWrite,
@@ -79,6 +80,7 @@ Write = (
     | SaveEntity
     | SaveProducts
     | RemoveProductsNotIn
+    | DropFeed
     | TellAdvertiser
     | SetPicture
     | PictureWrite
@@ -123,6 +125,7 @@ __all__ = [
     "Conversion",
     "CreditConversion",
     "Deposit",
+    "DropFeed",
     "DropLearnt",
     "EndSession",
     "EnterExperiments",

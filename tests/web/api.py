@@ -377,6 +377,7 @@ class World:
         self.site = api.make("/sites", site_body(self.publisher))["id"]
         self.slot = api.make("/slots", slot_body(self.site))["id"]
         self.feed = api.make(f"/advertisers/{self.advertiser}/feeds", {})["id"]
+        self.needless_feed = api.make(f"/advertisers/{self.advertiser}/feeds", {})["id"]
         self.item = "boots-1"
         path = f"/advertisers/{self.advertiser}/products/{self.item}"
         assert api.call("PUT", path, product_body()).status_code == 200

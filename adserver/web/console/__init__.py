@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
-from adserver.web.console import campaigns, entering, people
+from adserver.web.console import campaigns, doctor, entering, feeds, people, tag
 from adserver.web.console.visit import Desk, Elsewhere, NotOurs, go_elsewhere, refuse_form
 
 __all__ = ["HANDLERS", "Desk", "addresses", "router"]
@@ -32,7 +32,7 @@ def _asset(name: str) -> Callable[[], Response]:
 
 def router() -> APIRouter:
     routes = APIRouter(include_in_schema=False)
-    for room in (entering, people, campaigns):
+    for room in (entering, people, campaigns, tag, doctor, feeds):
         routes.include_router(room.router)
     for name in ASSETS:
         routes.add_api_route(f"/console/{name}", _asset(name), response_model=None, name=name)

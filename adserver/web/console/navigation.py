@@ -49,6 +49,10 @@ def _listed(area: str, language: str) -> Sequence[tuple[str, str, tuple[Role, ..
     listed: dict[str, Sequence[tuple[str, str, tuple[Role, ...]]]] = {
         "shop": [
             ("/campaigns", words("Campaigns"), _ADVERTISER),
+            ("/tag", words("Tag"), _WEBMASTER),
+            ("/events", words("Live events"), _WEBMASTER),
+            ("/doctor", words("Doctor"), _WEBMASTER),
+            ("/feeds", words("Feeds"), _WEBMASTER),
         ],
         "publisher": [],
         "network": [

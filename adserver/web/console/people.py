@@ -16,6 +16,7 @@ from adserver.web.console.page import translations
 from adserver.web.console.visit import OPERATORS_ONLY, CurrentDesk, CurrentVisit, Desk, OwnForm, Visit, see
 
 ACCOUNTS_AT_ONCE = 500
+_FIRST_PAGE = {Role.ADVERTISER: "campaigns", Role.WEBMASTER: "tag"}
 USERS = "/console/network/users"
 
 router = APIRouter(prefix="/console", include_in_schema=False)
@@ -49,7 +50,7 @@ def home(desk: CurrentDesk, visit: CurrentVisit) -> Response:
         Place(
             one.name,
             role,
-            f"/console/shop/{write_id('adv', one.key)}/campaigns" if role is Role.ADVERTISER else None,
+            f"/console/shop/{write_id('adv', one.key)}/{_FIRST_PAGE[role]}",
         )
         for one in advertisers
         for role in (Role.ADVERTISER, Role.WEBMASTER)
