@@ -20,7 +20,6 @@ from adserver.web.console.page import LANGUAGES
 from adserver.web.console.snippets import PLATFORMS
 from pixel.consent import Basis
 from pixel.events import EventName, Rejection
-from pixel.parse import from_body
 from tests.running_demo import until
 from tests.web.console import check_figures, enter, submit, words_of
 from tests.web.visiting import BASE_URL, Browser, Visiting
@@ -109,7 +108,7 @@ def test_every_snippet_has_the_shops_own_id_and_this_servers_address(
     whole = "\n".join(snippets)
     assert f"{BASE_URL}/m/" in whole or f"{BASE_URL}/api/v1/events" in whole
     assert world.merchant in whole or platform == "server"
-    assert "{{" not in whole and "{%" not in whole
+    assert "public_id" not in whole and "base_url" not in whole
 
 
 def test_an_unknown_platform_is_any_site(world: Visiting, webmaster: Browser) -> None:
@@ -326,19 +325,6 @@ def test_a_catalogue_that_would_shrink_waits_for_a_yes_on_its_page(
         feed_key = read_id("feed", address.rpartition("/")[2])
         assert world.storage.catalogue.count_of_feed(feed_key or 0) == count
         assert submit(webmaster, form[1]).status_code == 409, "it waits for nobody any more"
-
-
-def test_the_shopify_pixels_letter_is_one_that_the_server_reads(world: Visiting) -> None:
-    letter = {
-        "m": world.merchant,
-        "consent": {"granted": True, "cmp": "Shopify", "time": 1_794_999_000},
-        "events": [
-            {"name": "page_view", "event_id": "sh-1", "url": "https://shop.example/a", "rtclid": "a-b"}
-        ],
-    }
-    hit = from_body(json.dumps(letter).encode())
-    assert not isinstance(hit, str)
-    assert (len(hit.events), hit.rejections) == (1, ())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -22,7 +22,7 @@ _EVENTS = ("view.html", "cart.js", "order.html")
 PLATFORMS: dict[str, tuple[str, ...]] = {
     "site": ("plain.html", *_EVENTS, "lead.js", "form.html", "yes.js", "no.js"),
     "gtm": ("plain.html", *_EVENTS),
-    "shopify": ("shopify.js",),
+    "shopify": ("theme.liquid", "shopify.js"),
     "woocommerce": ("woocommerce.php",),
     "prestashop": ("prestashop.tpl", "prestashop_order.tpl"),
     "server": ("server.sh", "python.txt"),
