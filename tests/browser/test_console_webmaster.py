@@ -92,6 +92,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
 
 
 @pytest.fixture(scope="module")
+def feed(demo: RunningDemo) -> str:
+    """A feed of which one row was left out."""
+    feeds = f"/advertisers/{demo.told['advertiser_id']}/feeds"
+    made = str(demo.api.post(feeds, json={}).json()["id"])
+    rows = "id,title,link,price\nh1,Hat,http://shop.localhost/h1,9.00 EUR\nh2,Cap,http://shop.localhost/h2,"
+    demo.api.post(f"{feeds}/{made}/import", content=rows.encode()).raise_for_status()
+    return made
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as opened:
         yield opened
@@ -164,14 +174,15 @@ def test_a_file_is_sent_and_watched_until_its_products_are_live(
 
 
 @pytest.mark.parametrize("language", ["en", "fr", "it"])
-def test_each_page_can_be_read_by_everybody(demo: RunningDemo, browser: Browser, language: str) -> None:
+def test_each_page_can_be_read_by_everybody(
+    demo: RunningDemo, browser: Browser, feed: str, language: str
+) -> None:
     page = entered(demo, browser, f"{language}-CH")
     shop = f"/console/shop/{demo.told['advertiser_id']}"
-    feeds = demo.api.get(f"/advertisers/{demo.told['advertiser_id']}/feeds").json()["items"]
     for size, viewport in SIZES.items():
         page.set_viewport_size(viewport)
         tab = TABS[len(SIZES) * ["en", "fr", "it"].index(language) + list(SIZES).index(size)]
-        for address in (f"tag?on={tab}", "events", "doctor", "feeds", f"feeds/{feeds[0]['id']}"):
+        for address in (f"tag?on={tab}", "events", "doctor", "feeds", f"feeds/{feed}"):
             page.goto(f"{shop}/{address}")
             name = address.partition("/")[0] + ("-one" if "/" in address else "")
             look_at(page, f"webmaster-{language}-{size}-{name.replace('?on=', '-')}")
