@@ -10,6 +10,7 @@ from adserver.domain.campaign import Advertiser, Campaign
 from adserver.domain.consent_hold import answer_of
 from adserver.domain.eligibility import Balance
 from adserver.domain.in_flight import Unconfirmed
+from adserver.domain.live_view import LiveView
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pixel_sample import Repeats, Samples
 from adserver.domain.rooms import room_of
@@ -29,6 +30,7 @@ class Memory(msgspec.Struct, frozen=True):
     watch: Watch
     samples: Samples
     repeats: Repeats
+    live: LiveView
 
     def balances(
         self, campaigns: Sequence[Campaign], under_way: Mapping[int, Micros], now_ms: int
@@ -116,4 +118,6 @@ class _Purse(msgspec.Struct, frozen=True):
 
 
 def new_memory(limits: Limits = Limits()) -> Memory:  # noqa: B008  it is frozen
-    return Memory(Snapshot(), Calendar(), Unconfirmed(), Tally(), Watch(limits), Samples(), Repeats())
+    return Memory(
+        Snapshot(), Calendar(), Unconfirmed(), Tally(), Watch(limits), Samples(), Repeats(), LiveView()
+    )

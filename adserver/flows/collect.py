@@ -14,6 +14,7 @@ from adserver.domain.campaign import Advertiser
 from adserver.domain.consent_hold import ConsentHold
 from adserver.domain.consent_record import Ended
 from adserver.domain.item_id import ItemIdRule
+from adserver.domain.live_view import LiveEvent, kept
 from adserver.domain.memory import Memory
 from adserver.domain.pricing import CONVERSION_EVENTS
 from adserver.domain.recognition import Side, count_request, kind_on_page
@@ -96,6 +97,7 @@ class Collect:
         self._watch = memory.watch
         self._samples = memory.samples
         self._repeats = memory.repeats
+        self._live = memory.live
         self._count_answer = memory.count_answer
         self._profiles = stores.profiles
         self._writer = stores.writer
@@ -120,10 +122,13 @@ class Collect:
             return self._refuse(Rejection.UNKNOWN_MERCHANT, 0)
         verified = is_from(caller.origin, advertiser.domains)
         refused = self._refusal(caller, verified)
-        if refused is not None:
-            return self._refuse(refused, advertiser.key)
         now_ms = self._clock()
+        if refused is not None:
+            site = caller.origin if refused is Rejection.FOREIGN_ORIGIN else None
+            self._live.refuse(advertiser.key, refused, now_ms, hit.events, site=site)
+            return self._refuse(refused, advertiser.key)
         if not self._watch.takes(caller, max(1, len(hit.events)), now_ms):
+            self._live.refuse(advertiser.key, Rejection.TOO_MANY, now_ms, hit.events)
             return self._refuse(Rejection.TOO_MANY, advertiser.key)
         consent = decide(self._signals(hit, advertiser, caller, verified, now_ms))
         self._count_signs(hit, consent, advertiser, caller, now_ms)
@@ -189,8 +194,10 @@ class Collect:
         """Submit what is allowed; where nothing may be stored, no more than the reason is counted."""
         self._tally.add(advertiser.key, _CONSENT[consent.basis])
         if not consent.may_store:
+            self._live.refuse(advertiser.key, _rejection_of(consent), now_ms, hit.events, consent)
             return self._refuse(_rejection_of(consent), advertiser.key)
         for rejection in hit.rejections:
+            self._live.refuse(advertiser.key, rejection, now_ms, consent=consent)
             self._tally.add(advertiser.key, f"rejected_{rejection}")
         if not hit.events:
             return Collected(hit.rejections[0] if hit.rejections else Rejection.MALFORMED)
@@ -213,7 +220,11 @@ class Collect:
                 self._redeem(event, write)
                 stored = self._writer.submit(write)
                 stored.then(partial(self._note_outcome, now_ms))
+                if self._live.is_watched(advertiser.key):
+                    stored.then(partial(self._show, kept(advertiser.key, write.event, consent, now_ms)))
                 collected.stored.append(stored)
+            else:
+                self._live.refuse(advertiser.key, _rejection_of(consent), now_ms, [event], consent)
         if not collected.stored:
             collected.rejection = self._refuse(_rejection_of(consent), advertiser.key).rejection
         return collected
@@ -311,6 +322,14 @@ class Collect:
             self._tally.observe("lag", self._clock() - arrived_ms)
         else:
             self._tally.add(NETWORK, unkept)
+
+    def _show(self, event: LiveEvent, outcome: Outcome) -> None:
+        """To whoever looks on, once it is durable; what was told before is told as such."""
+        if outcome.result is Result.UNRECORDED:
+            self._live.refuse(event.advertiser_key, Rejection.UNRECORDED, event.at_ms)
+        else:
+            again = outcome.result is Result.DUPLICATE
+            self._live.note(msgspec.structs.replace(event, again=again))
 
     def arrival_of(
         self, event: Event, advertiser: Advertiser, consent: Consent, at_ms: int

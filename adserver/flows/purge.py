@@ -1,6 +1,7 @@
 """What has been kept for as long as it may be is let go: a job that any number may run, at any time."""
 
 from adserver.domain.funnel import JOURNEY_RETENTION_MS
+from adserver.domain.live_view import SHOWN_MS
 from adserver.domain.login import FORGOTTEN_MS, LONGEST_MS
 from adserver.domain.retention import (
     COUNT_RETENTION_MS,
@@ -45,6 +46,8 @@ class Purge:
             Aged.FUNNEL_EXITS: retention.ads_ms,
             Aged.FUNNEL_EXITS_OF_FEW: JOURNEY_RETENTION_MS,
             Aged.PIXEL_SAMPLES: SAMPLE_RETENTION_MS,
+            Aged.LIVE_EVENTS: SHOWN_MS,
+            Aged.LIVE_WATCHES: SHOWN_MS,
             Aged.ERASURES: ERASURE_RETENTION_MS,
             Aged.CONSOLE_SESSIONS: LONGEST_MS,
             Aged.LOGIN_ATTEMPTS: FORGOTTEN_MS,

@@ -6,9 +6,11 @@ from typing import Protocol
 
 import msgspec
 
+from adserver.domain import live_view
 from adserver.domain.attribution import ServerOrder, may_have_occurred
 from adserver.domain.campaign import Advertiser
 from adserver.domain.consent_hold import ConsentHold
+from adserver.domain.live_view import LiveEvent
 from adserver.domain.memory import Memory
 from adserver.domain.money import Micros
 from adserver.domain.pricing import CONVERSION_EVENTS
@@ -62,6 +64,7 @@ class _Sound(msgspec.Struct, frozen=True):
     write: StoreEvent
     order: ServerOrder | None
     arrival: RecordArrival | None
+    live: LiveEvent
 
 
 class Relay:
@@ -79,6 +82,7 @@ class Relay:
     ) -> None:
         self._snapshot = memory.snapshot
         self._tally = memory.tally
+        self._live = memory.live
         self._profiles = stores.profiles
         self._campaigns = stores.campaigns
         self._writer = stores.writer
@@ -170,9 +174,10 @@ class Relay:
         """What is kept of it. An order that is named goes the way of orders that servers tell."""
         write = self._collecting.write_of(event, advertiser, visitor_key, consent, self._clock())
         arrival = self._collecting.arrival_of(event, advertiser, consent, occurred_ms)
+        live = live_view.kept(advertiser.key, write.event, consent, self._clock(), by_server=True)
         reference = event.order_id if event.name is EventName.PURCHASE else event.lead_id
         if event.name not in CONVERSION_EVENTS or reference is None or not consent.may_measure:
-            return _Sound(msgspec.structs.replace(write, trusted=True), None, arrival)
+            return _Sound(msgspec.structs.replace(write, trusted=True), None, arrival, live)
         kept = write.event
         if kept.event_id is None:  # told twice, it is still one
             kept = msgspec.structs.replace(kept, event_id=kept.order_id or kept.lead_id)
@@ -188,11 +193,13 @@ class Relay:
             visitor_key=visitor_key,
             coupons=event.coupons,
         )
-        return _Sound(msgspec.structs.replace(write, event=kept, conversion_key=0), order, arrival)
+        return _Sound(msgspec.structs.replace(write, event=kept, conversion_key=0), order, arrival, live)
 
     def _told(self, sound: _Sound, stored: Outcome) -> Told:
         """An order is credited after its event is durable, and again where that was told before."""
         result = stored.result
+        if self._live.is_watched(sound.live.advertiser_key) and result is not Result.UNRECORDED:
+            self._live.note(msgspec.structs.replace(sound.live, again=result is Result.DUPLICATE))
         if result is Result.DUPLICATE:
             self._tally.add(0, "duplicate_events")
         order = None
@@ -206,6 +213,7 @@ class Relay:
 
     def _rejected(self, advertiser: Advertiser, rejection: Rejection) -> Told:
         self._tally.add(advertiser.key, f"rejected_{rejection}")
+        self._live.refuse(advertiser.key, rejection, self._clock(), by_server=True)
         return Told(REJECTED, rejection)
 
 

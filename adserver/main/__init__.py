@@ -22,6 +22,7 @@ from adserver.flows.convert import Convert
 from adserver.flows.draw import Draw
 from adserver.flows.funnel import FunnelReports, RollUpFunnel
 from adserver.flows.hold_consent import HoldConsent
+from adserver.flows.live_view import WatchLiveEvents
 from adserver.flows.login import Login
 from adserver.flows.manage import Holding, KeyCalls, Manage
 from adserver.flows.measure import Measure
@@ -84,7 +85,7 @@ from adserver.web.flows import Decisions, Operations, books_of, operations_of
 from adserver.web.gallery import Gallery
 from adserver.web.hot import Checks, Files, Flows, Hot
 from adserver.web.pulse import Pulse
-from adserver.writes import Access, AddCounts, KeepSamples, Outcome, Result, Scope
+from adserver.writes import Access, AddCounts, KeepLive, KeepSamples, Outcome, Result, Scope
 from pixel.assets import tag_script
 from pixel.consent import Region
 from pixel.cookie import KeyRing
@@ -300,6 +301,9 @@ class Server:
             notify=self.notify,
             shops=self.shops,
             pixel_doctor=self._pixel_doctor(arrivals),
+            live_view=WatchLiveEvents(
+                self.storage.writer, self.storage.live_views, self.storage.catalogue, self.clock
+            ),
             recognise=Recognise(self.storage.stats),
             arrivals=arrivals,
             audience_sizes=AudienceSizeReports(self.storage, self.clock),
@@ -413,6 +417,7 @@ class Server:
         while True:
             await asyncio.sleep(POLL_SECONDS)
             self.freshen()
+            self.report_live()
             since_tally += POLL_SECONDS
             since_rates += POLL_SECONDS
             if since_tally >= TALLY_SECONDS or len(self.memory.tally) > MOST_COUNTS:
@@ -442,6 +447,16 @@ class Server:
         samples = self.memory.samples.take()
         if samples:
             self.storage.writer.submit(KeepSamples(samples))
+
+    def report_live(self) -> None:
+        """Whoever looks at a shop sees what this worker saw, and this worker hears of whoever looks."""
+        seen = self.memory.live.take()
+        if seen:
+            self.storage.writer.submit(KeepLive(seen))
+        try:
+            self.memory.live.watch(self.storage.live_views.watched(self.clock()))
+        except Exception:
+            log.exception("who looks on cannot be read")
 
     def _keep_unrecorded(self, counts: Counts, outcome: Outcome) -> None:
         if outcome.result is Result.UNRECORDED:

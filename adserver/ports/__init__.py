@@ -28,6 +28,7 @@ from adserver.ports.visitors import (
     Consents,
     DecisionSamples,
     Funnels,
+    LiveViews,
     Pixel,
     Profiles,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "Inventory",
     "Keys",
     "Ledger",
+    "LiveViews",
     "Media",
     "Networks",
     "Notices",

@@ -28,6 +28,7 @@ from adserver.ports.visitors import (
     Consents,
     DecisionSamples,
     Funnels,
+    LiveViews,
     Pixel,
     Profiles,
 )
@@ -111,6 +112,8 @@ class Stores(Protocol):
     def arrivals(self) -> Arrivals: ...
     @property
     def pixel(self) -> Pixel: ...
+    @property
+    def live_views(self) -> LiveViews: ...
     @property
     def audience_sizes(self) -> AudienceSizes: ...
     @property

@@ -8,6 +8,7 @@ from adserver.domain.audience_reach import Panel
 from adserver.domain.audience_size import AudienceSize
 from adserver.domain.consent_record import ConsentRecord
 from adserver.domain.funnel import Exit, Group, Journey, JourneyKey, Step, Told
+from adserver.domain.live_view import LiveEvent
 from adserver.domain.pixel_sample import Sample
 from adserver.domain.replay import Recorded
 from adserver.domain.visitor import Profile
@@ -45,6 +46,16 @@ class Pixel(Protocol):
 
     def hours(self, advertiser_key: int, since_ms: int) -> list[tuple[str, int, int]]: ...
     def samples(self, advertiser_key: int, since_ms: int) -> list[Sample]: ...
+
+
+class LiveViews(Protocol):
+    """Shops that somebody looks at, and what came in there, the newest first."""
+
+    def watched(self, now_ms: int) -> list[int]: ...
+    def until_ms(self, advertiser_key: int) -> int: ...
+    def events(
+        self, advertiser_key: int, after: int, since_ms: int, limit: int
+    ) -> list[tuple[int, LiveEvent]]: ...
 
 
 class AudienceSizes(Protocol):

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from adserver.domain.burn import Kind, kind_of
 from adserver.domain.campaign import Advertiser
 from adserver.domain.catalogue import Product
+from adserver.domain.identity import LARGEST_KEY
 from adserver.domain.price_history import (
     PriceHistory,
     Strike,
@@ -23,8 +24,8 @@ from adserver.domain.price_history import (
 from adserver.storage.batch import Batch
 from adserver.storage.changes import log_catalogue_change
 from adserver.storage.sqlite import Reader, as_list, listed, prepared
-from adserver.storage.tables import advertisers, products
-from adserver.writes import Outcome, RemoveProductsNotIn, Result, SaveProducts, SetPicture
+from adserver.storage.tables import advertisers, feeds, imports, products
+from adserver.writes import DropFeed, Outcome, RemoveProductsNotIn, Result, SaveProducts, SetPicture
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Product).decode
@@ -64,6 +65,8 @@ _left_out = (
     .limit(REMOVED_AT_ONCE)
 )
 _REMOVE = prepared(delete(products).where(products.c.key.in_(_left_out)).returning(products.c.advertiser_key))
+_DROP_IMPORTS = prepared(delete(imports).where(imports.c.feed_key == bindparam("feed_key")))
+_DROP_FEED = prepared(delete(feeds).where(feeds.c.key == bindparam("feed_key")))
 _SET_PICTURE = prepared(
     update(products)
     .where(products.c.key == bindparam("of_key"), products.c.image_link == bindparam("of_image"))
@@ -179,6 +182,15 @@ def remove_products_not_in(batch: Batch, write: RemoveProductsNotIn) -> Outcome:
     for advertiser_key in {row[0] for row in removed}:
         log_catalogue_change(batch, advertiser_key)
     return Outcome(Result.SAVED, len(removed))
+
+
+def drop_feed(batch: Batch, write: DropFeed) -> Outcome:
+    """Whatever import has written them; the feed itself is the last to go, so that it can be asked again."""
+    removed = remove_products_not_in(batch, RemoveProductsNotIn(write.feed_key, LARGEST_KEY))
+    if not removed.figure:
+        for drop in (_DROP_IMPORTS, _DROP_FEED):
+            batch.connection.execute(drop, {"feed_key": write.feed_key})
+    return removed
 
 
 def set_picture(batch: Batch, write: SetPicture) -> Outcome:

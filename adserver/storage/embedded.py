@@ -30,6 +30,7 @@ from adserver.storage.holds import SqliteHolds
 from adserver.storage.import_files import ImportFolder
 from adserver.storage.imports import SqliteImports
 from adserver.storage.ledger import SqliteLedger
+from adserver.storage.live import SqliteLiveViews
 from adserver.storage.media import MediaFolder
 from adserver.storage.networks import SqliteNetworks
 from adserver.storage.newest import NewestChange
@@ -113,6 +114,7 @@ class Storage:
         self.vitals = FileVitals(path, self.reader)
         self.arrivals = SqliteArrivals(self.reader)
         self.pixel = SqlitePixel(self.reader)
+        self.live_views = SqliteLiveViews(self.reader)
         self.audience_sizes = SqliteAudienceSizes(self.reader)
         self.funnels = SqliteFunnels(self.reader)
         self.report_sources = SqliteReportSources(self.reader)

@@ -51,6 +51,7 @@ from adserver.storage.ledger_tables import (
     refunds,
     refused_charges,
 )
+from adserver.storage.live_tables import live_events, live_watches
 from adserver.storage.offer_tables import offer_codes, offer_stocks
 from adserver.storage.operator_tables import audit_log, job_runs, payout_holds
 from adserver.storage.recommendation_tables import (
@@ -87,6 +88,8 @@ __all__ = [
     "invitations",
     "job_runs",
     "journeys",
+    "live_events",
+    "live_watches",
     "login_attempts",
     "metadata",
     "networks",

@@ -18,6 +18,7 @@ from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
 from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
+from adserver.flows.live_view import WatchLiveEvents
 from adserver.flows.manage import Manage
 from adserver.flows.network import ManageNetwork
 from adserver.flows.notify import Notify
@@ -50,6 +51,7 @@ from adserver.web.api import (
     identity,
     keys,
     launches,
+    live_events,
     media,
     network_totals,
     offer_pools,
@@ -85,12 +87,11 @@ from adserver.web.api import (
     network as network_routes,
 )
 from adserver.web.flows import Books, Decisions, Flows, Operations
-from adserver.web.gate import API, OPEN, Gate
+from adserver.web.gate import API, MOST_FEED_BYTES, OPEN, Gate
 from adserver.web.problems import Problem, answer_fault, answer_http, answer_invalid, answer_problem
 
 MOST_BODY_BYTES = 1_000_000
 MOST_FILE_BYTES = 10_000_000
-MOST_FEED_BYTES = 100_000_000  # a million products, compressed
 MOST_IMPORTS_AT_ONCE = 2
 
 RESOURCES = (
@@ -100,6 +101,7 @@ RESOURCES = (
     events,
     postback,
     pixel,
+    live_events,
     identity,
     arrivals,
     consents,
@@ -158,6 +160,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     notify: Notify,
     shops: Shops,
     pixel_doctor: PixelDoctor,
+    live_view: WatchLiveEvents,
     recognise: Recognise,
     arrivals: ArrivalReports,
     audience_sizes: AudienceSizeReports,
@@ -190,6 +193,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
         notify=notify,
         shops=shops,
         pixel_doctor=pixel_doctor,
+        live_view=live_view,
         recognise=recognise,
         arrivals=arrivals,
         audience_sizes=audience_sizes,

@@ -20,6 +20,7 @@ from adserver.flows.convert import Convert
 from adserver.flows.funnel import FunnelReports
 from adserver.flows.health import LookAtHealth
 from adserver.flows.imports import RunImports
+from adserver.flows.live_view import WatchLiveEvents
 from adserver.flows.manage import Manage
 from adserver.flows.network import ManageNetwork
 from adserver.flows.network_totals import LookAtNetwork
@@ -127,6 +128,7 @@ class Flows(msgspec.Struct, frozen=True):
     notify: Notify
     shops: Shops
     pixel_doctor: PixelDoctor
+    live_view: WatchLiveEvents
     recognise: Recognise
     arrivals: ArrivalReports
     audience_sizes: AudienceSizeReports

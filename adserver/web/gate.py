@@ -15,6 +15,7 @@ from adserver.writes import Access, ApiKey
 from adserver.writes.actor import act_as
 
 API = "/api/v1"
+MOST_FEED_BYTES = 100_000_000  # a million products, compressed
 OPEN = frozenset({f"{API}/openapi.json", f"{API}/docs"})
 HOOK_PATH = re.compile(rf"{API}/(?:hooks/[^/]+|postback)/[^/]+")  # proved by a signature instead of a key
 FEED_PATH = re.compile(rf"{API}/advertisers/[^/]+/feeds/[^/]+/import")

@@ -53,6 +53,7 @@ PROBLEMS = {
         "Begin with `conversion_id,decision,reason` or `order_id,event,decision,reason`, in UTF-8.",
     ),
     "too_many_rows": Kind(413, "The file is too long", "Send at most 10,000 rows at once."),
+    "import_under_way": Kind(409, "An import of it is under way", "Try again once it has come to its end."),
     "not_pending": Kind(409, "It is settled already", "List what is pending; a settled one stays as it is."),
     "below_spent": Kind(409, "More is spent already", "Leave at least `figure_micros`: spent and pending."),
     "over_refunded": Kind(

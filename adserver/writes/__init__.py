@@ -7,6 +7,7 @@ from adserver.domain.offer import AddCodes, HandCode, RedeemCode
 from adserver.domain.suppression import ListVisitors, UnlistOthers
 from adserver.writes.ads import AdRecord, KeepDecisionSample, RecordAd, RecordDecision
 from adserver.writes.catalogue import (
+    DropFeed,
     ForgetPictures,
     KeepPicture,
     PictureWrite,
@@ -16,7 +17,7 @@ from adserver.writes.catalogue import (
     SetPicture,
 )
 from adserver.writes.entities import Access, ApiKey, Entity, SaveEntity, Scope, SettleNotice, TellAdvertiser
-from adserver.writes.events import AddCounts, KeepSamples, RecordArrival, StoreEvent
+from adserver.writes.events import AddCounts, KeepLive, KeepSamples, RecordArrival, StoreEvent, WatchLive
 from adserver.writes.experiments import EnterExperiments, RecordGhost
 from adserver.writes.money import Deposit, RefundCharge, SealDay, SignHeads
 from adserver.writes.orders import CancelConversion, Conversion, CreditConversion, SettleConversion
@@ -82,6 +83,7 @@ Write = (
     | SaveEntity
     | SaveProducts
     | RemoveProductsNotIn
+    | DropFeed
     | TellAdvertiser
     | SetPicture
     | PictureWrite
@@ -91,6 +93,8 @@ Write = (
     | TellPreference
     | AddCounts
     | KeepSamples
+    | KeepLive
+    | WatchLive
     | TakeLease
     | Together
     | AddCodes
@@ -126,6 +130,7 @@ __all__ = [
     "Conversion",
     "CreditConversion",
     "Deposit",
+    "DropFeed",
     "DropLearnt",
     "EndSession",
     "EnterExperiments",
@@ -134,6 +139,7 @@ __all__ = [
     "ForgetVisitor",
     "KeepDecisionSample",
     "KeepLearnt",
+    "KeepLive",
     "KeepPicture",
     "KeepSamples",
     "KeepSessions",
@@ -170,6 +176,7 @@ __all__ = [
     "TellPreference",
     "Together",
     "UseLearnt",
+    "WatchLive",
     "WithReceipt",
     "Withdraw",
     "Write",

@@ -34,6 +34,12 @@ class RemoveProductsNotIn(msgspec.Struct, frozen=True, array_like=True, tag=True
     import_key: int
 
 
+class DropFeed(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Take out some of a feed's products, as the figure says; once none is left the feed and its imports."""
+
+    feed_key: int
+
+
 class SetPicture(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """A product's picture was fetched: its thumbnail's hash, for as long as `image_link` is the same."""
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from adserver.domain.live_view import LiveEvent
 from adserver.domain.pixel_sample import Sample
 from pixel.consent_proof import ConsentProof
 from pixel.events import Event, EventName
@@ -52,3 +53,16 @@ class KeepSamples(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Keep what a worker noted of items that pages named."""
 
     samples: tuple[Sample, ...]
+
+
+class WatchLive(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Somebody looks at what comes in at a shop, until then."""
+
+    advertiser_key: int
+    until_ms: int
+
+
+class KeepLive(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Keep for a while what a worker saw come in at shops that somebody looks at."""
+
+    events: tuple[LiveEvent, ...]

@@ -25,6 +25,8 @@ class Aged(StrEnum):
     COUNTS = "counts"
     ARRIVALS = "arrivals"
     PIXEL_SAMPLES = "pixel_samples"
+    LIVE_EVENTS = "live_events"
+    LIVE_WATCHES = "live_watches"
     ERASURES = "erasures"
     CONSENTS = "consents"
     OFFER_CODES = "offer_codes"

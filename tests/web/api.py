@@ -30,6 +30,7 @@ from adserver.flows.draw import GIF, Drawn
 from adserver.flows.feed import ImportFeed
 from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
+from adserver.flows.live_view import WatchLiveEvents
 from adserver.flows.manage import Holding, KeyCalls, Manage, Reach
 from adserver.flows.network import ManageNetwork
 from adserver.flows.notify import Notify
@@ -181,6 +182,9 @@ class Api:
             shops=self.shops,
             pixel_doctor=PixelDoctor(
                 self.storage.pixel, self.storage.catalogue, self.storage.feeds, self.clock, arrivals.pages
+            ),
+            live_view=WatchLiveEvents(
+                self.storage.writer, self.storage.live_views, self.storage.catalogue, self.clock
             ),
             arrivals=arrivals,
             audience_sizes=AudienceSizeReports(self.storage, self.clock),
@@ -415,6 +419,7 @@ class World:
         self.site = api.make("/sites", site_body(self.publisher))["id"]
         self.slot = api.make("/slots", slot_body(self.site))["id"]
         self.feed = api.make(f"/advertisers/{self.advertiser}/feeds", {})["id"]
+        self.needless_feed = api.make(f"/advertisers/{self.advertiser}/feeds", {})["id"]
         self.item = "boots-1"
         path = f"/advertisers/{self.advertiser}/products/{self.item}"
         assert api.call("PUT", path, product_body()).status_code == 200

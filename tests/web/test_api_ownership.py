@@ -261,7 +261,7 @@ def ask(api: Api, route: Route, of: World, key: str) -> Any:
         "publisher_id": of.publisher,
         "site_id": of.site,
         "slot_id": of.slot,
-        "feed_id": waits[0] if "/imports" in path else of.feed,
+        "feed_id": of.needless_feed if method == "DELETE" else waits[0] if "/imports" in path else of.feed,
         "item_id": of.item,
         "product_set_id": of.product_set,
         "pool_id": of.pool,

@@ -18,6 +18,7 @@ from tests.web.api import (
     cards_body,
     charge,
     conversion_body,
+    key_behind,
     message_body,
     product_body,
     reserve,
@@ -191,6 +192,13 @@ def approval_of_what_has_failed(api: Api, world: World) -> httpx.Response:
     return api.call("POST", f"{path}/approve")
 
 
+def removal_while_imported(api: Api, world: World) -> httpx.Response:
+    claim = api.storage.import_files.claim(f"feed {key_behind(world.feed)}", patient=True)
+    assert claim is not None
+    with claim:
+        return api.call("DELETE", f"/advertisers/{world.advertiser}/feeds/{world.feed}")
+
+
 def dear_sale(api: Api, world: World) -> httpx.Response:
     path = f"/advertisers/{world.advertiser}/products/{world.item}"
     return api.call("PUT", path, product_body(sale_price_micros=89_900_000))
@@ -216,6 +224,7 @@ CASES: list[tuple[str, int, Ask]] = [
     ("refund_too_late", 409, late_refund),
     ("deposit_exists", 409, deposit_of_another_amount),
     ("feed_refused", 422, bad_feed),
+    ("import_under_way", 409, removal_while_imported),
     ("not_waiting", 409, approval_of_what_has_failed),
     ("bad_sale_price", 422, dear_sale),
     ("bad_signature", 401, lambda api, world: api.call("POST", f"/hooks/shopify/{world.advertiser}", {}, "")),

@@ -145,6 +145,16 @@ class RunImports:
             self._records.tidy(feed.key)
         return rejected
 
+    def remove(self, feed: Feed) -> bool:
+        """Its products leave, then the feed and what is told of its imports; False: an import is under way.
+
+        Asked for again where it was interrupted, it goes on.
+        """
+        with ExitStack() as claims:
+            if not self._claim(claims, _feed_claim(feed.key), patient=False):
+                return False
+            return self._records.remove(feed.key)
+
     # ---- jobs ----
 
     def queue_due(self) -> int:

@@ -11,7 +11,7 @@ from adserver.domain.imports import AskedBy, Import, ImportState, state_of
 from adserver.domain.notice import NoticeKind, import_notice
 from adserver.domain.tally import Tally
 from adserver.ports import Clock, ImportFiles, Imports, Part, Writer
-from adserver.writes import Result, SaveEntity, TellAdvertiser
+from adserver.writes import DropFeed, Result, SaveEntity, TellAdvertiser
 
 Told = tuple[SaveEntity | TellAdvertiser, ...]
 
@@ -125,6 +125,13 @@ class ImportRecords:
                 self.files.drop(import_, Part.UPLOAD)
                 self.files.drop(import_, Part.PRODUCTS)
         self.files.keep_only(feed_key, {import_.key for import_ in kept})
+
+    def remove(self, feed_key: int) -> bool:
+        """Take out a feed, its products some at a time, and its files; whether it is gone."""
+        while (outcome := self._writer.commit(DropFeed(feed_key))).figure:
+            continue
+        self.files.keep_only(feed_key, ())
+        return outcome.result is Result.SAVED
 
     def _notice(self, kind: NoticeKind, import_: Import, reason: str) -> TellAdvertiser:
         owner, now_ms = import_.advertiser_key, self.clock()

@@ -68,6 +68,15 @@ def change_feed(
     return answer(show_feed(found(manage.products.change_feed(caller.reach, owner, key, change.edit))))
 
 
+@router.delete("/{feed_id}", status_code=204, response_class=Response, responses=problems(409))
+def remove_feed(advertiser_id: str, feed_id: str, flows: CurrentFlows, caller: CurrentCaller) -> Response:
+    """The feed is gone, and its products with it; refused while an import of it is under way."""
+    _, feed = _feed_of(flows.manage, caller, advertiser_id, feed_id)
+    if not flows.imports.remove(feed):
+        raise Problem("import_under_way")
+    return Response(status_code=204)
+
+
 @router.post(
     "/{feed_id}/import",
     response_model=ImportAnswer,

@@ -1,5 +1,6 @@
 """/api/v1/advertisers/{id}/feeds/{id}/imports: how far each has come, what it left out, somebody's yes."""
 
+from collections import Counter
 from typing import Annotated
 
 import anyio
@@ -65,7 +66,8 @@ def list_rejected(
     end = asked.cursor + asked.limit
     cursor = write_id("cur", end) if end < len(rows) else None
     shown = [show_left_out(row) for row in rows[asked.cursor : end]]
-    return answer(LeftOutPage(items=shown, next_cursor=cursor))
+    reasons = dict(Counter(row.reason for row in rows))
+    return answer(LeftOutPage(items=shown, reasons=reasons, next_cursor=cursor))
 
 
 @router.post("/{import_id}/approve", response_model=ImportProgress, responses=problems(409))

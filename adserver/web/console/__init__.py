@@ -16,8 +16,10 @@ from adserver.web.console import (
     campaign_page,
     campaigns,
     conversions,
+    doctor,
     earnings,
     entering,
+    feeds,
     keys,
     launching,
     money,
@@ -31,6 +33,7 @@ from adserver.web.console import (
     sites,
     slots,
     start,
+    tag,
 )
 from adserver.web.console.trouble import in_pages
 from adserver.web.console.visit import Desk, Elsewhere, NotOurs, go_elsewhere, refuse_form
@@ -55,6 +58,9 @@ ROOMS = (
     money,
     proof,
     reports,
+    tag,
+    doctor,
+    feeds,
     sites,
     slots,
     earnings,

@@ -127,6 +127,10 @@ def _listed(area: str, language: str) -> Sequence[tuple[str, str, tuple[Role, ..
             ("/conversions", words("Conversions"), _ADVERTISER),
             ("/money", words("Money"), _ADVERTISER),
             ("/proof", words("Proof"), _ADVERTISER),
+            ("/tag", words("Tag"), _WEBMASTER),
+            ("/events", words("Live events"), _WEBMASTER),
+            ("/doctor", words("Doctor"), _WEBMASTER),
+            ("/feeds", words("Feeds"), _WEBMASTER),
             ("/keys", words("API keys"), _WEBMASTER),
         ],
         "publisher": [

@@ -55,6 +55,7 @@ class LeftOutAnswer(Strict):
 
 class LeftOutPage(Strict):
     items: list[LeftOutAnswer]
+    reasons: dict[str, int] = Field(description="how many of all the listed rows, by reason")
     next_cursor: str | None = Field(description="opaque; give it as `cursor`")
 
 

@@ -1,0 +1,1 @@
+rt('event', 'generate_lead', {lead_id: 'L-1001'});

@@ -1,0 +1,1 @@
+rt('consent', {granted: false});

@@ -1,0 +1,1 @@
+rt('consent', {granted: true, cmp: 'my banner', time: Math.floor(Date.now() / 1000)});
