@@ -24,6 +24,7 @@ from adserver.flows.funnel import FunnelReports, RollUpFunnel
 from adserver.flows.hold_consent import HoldConsent
 from adserver.flows.live_view import WatchLiveEvents
 from adserver.flows.login import Login
+from adserver.flows.manage import Desk as ManagementDesk
 from adserver.flows.manage import Holding, KeyCalls, Manage
 from adserver.flows.measure import Measure
 from adserver.flows.notify import Notify
@@ -82,6 +83,7 @@ from adserver.web.caller import CallerPolicy, Callers
 from adserver.web.console import Desk
 from adserver.web.doors import Application, Door
 from adserver.web.flows import Decisions, Operations, books_of, operations_of
+from adserver.web.flows import Flows as ManagedFlows
 from adserver.web.gallery import Gallery
 from adserver.web.hot import Checks, Files, Flows, Hot
 from adserver.web.pulse import Pulse
@@ -220,7 +222,7 @@ class Server:
 
     def _manage(self) -> Manage:
         storage = self.storage
-        return Manage(
+        desk = ManagementDesk(
             writer=storage.writer,
             accounts=storage.accounts,
             campaigns=storage.campaigns,
@@ -239,7 +241,6 @@ class Server:
             payments=storage.payments,
             pending=storage.pending,
             key_calls=KeyCalls(storage.stats, self.memory.tally),
-            holding=Holding(storage.holds, storage.payouts),
             clock=self.clock,
             mint_key=partial(secrets.randbelow, MOST_KEY),
             mint_secret=partial(secrets.token_urlsafe, 32),
@@ -248,6 +249,7 @@ class Server:
             retention=self.settings.retention,
             approves_all=self.settings.approve_creatives == "auto",
         )
+        return Manage(desk, Holding(storage.holds, storage.payouts))
 
     def _pixel_doctor(self, arrivals: ArrivalReports) -> PixelDoctor:
         storage = self.storage
@@ -294,7 +296,7 @@ class Server:
         settings = self.settings
         callers = self._callers()
         arrivals = ArrivalReports(self.storage, self.clock)
-        behind = make_app(
+        managed = ManagedFlows(
             manage=self.manage,
             convert=self.convert,
             imports=self.imports,
@@ -308,11 +310,11 @@ class Server:
             arrivals=arrivals,
             audience_sizes=AudienceSizeReports(self.storage, self.clock),
             funnel=FunnelReports(self.storage, self.clock),
-            picture_reports=PictureReports(
+            pictures=PictureReports(
                 self.storage.writer, self.storage.catalogue, self.storage.picture_book, self.clock
             ),
             relay=self.relay,
-            proven=ProveConsent(self.storage.consents, derived_key(self.keys, b"parties")),
+            consents=ProveConsent(self.storage.consents, derived_key(self.keys, b"parties")),
             postback=self.postback,
             upload=Upload(self.storage.media, self.decoder),
             preview=Preview(self.storage.catalogue, self.draw, self.clock),
@@ -323,6 +325,9 @@ class Server:
             operations=self._operations(),
             base_url=settings.base_url,
             tcf_vendor_id=settings.tcf_vendor_id,
+        )
+        behind = make_app(
+            managed,
             visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),
             console_desk=self._console(callers),
         )

@@ -4,7 +4,6 @@ from collections.abc import Callable, Coroutine
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
@@ -12,25 +11,6 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from adserver.flows.arrivals import ArrivalReports
-from adserver.flows.audience_sizes import AudienceSizeReports
-from adserver.flows.consents import ProveConsent
-from adserver.flows.convert import Convert
-from adserver.flows.funnel import FunnelReports
-from adserver.flows.imports import RunImports
-from adserver.flows.live_view import WatchLiveEvents
-from adserver.flows.manage import Manage
-from adserver.flows.network import ManageNetwork
-from adserver.flows.notify import Notify
-from adserver.flows.picture import PictureReports
-from adserver.flows.pixel_doctor import PixelDoctor
-from adserver.flows.postback import Postback
-from adserver.flows.preview import Preview
-from adserver.flows.recognise import Recognise
-from adserver.flows.redeem import Redeem
-from adserver.flows.relay import Relay
-from adserver.flows.shops import Shops
-from adserver.flows.upload import Upload
 from adserver.web import console, docs, hot, privacy_routes
 from adserver.web.api import (
     admissions,
@@ -86,13 +66,12 @@ from adserver.web.api import (
 from adserver.web.api import (
     network as network_routes,
 )
-from adserver.web.flows import Books, Decisions, Flows, Operations
+from adserver.web.flows import Flows
 from adserver.web.gate import API, MOST_FEED_BYTES, OPEN, Gate
 from adserver.web.problems import Problem, answer_fault, answer_http, answer_invalid, answer_problem
 
 MOST_BODY_BYTES = 1_000_000
 MOST_FILE_BYTES = 10_000_000
-MOST_IMPORTS_AT_ONCE = 2
 
 RESOURCES = (
     advertisers,
@@ -152,67 +131,17 @@ HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, An
 }
 
 
-def make_app(  # noqa: PLR0913  every flow with routes, by name
-    *,
-    manage: Manage,
-    convert: Convert,
-    imports: RunImports,
-    notify: Notify,
-    shops: Shops,
-    pixel_doctor: PixelDoctor,
-    live_view: WatchLiveEvents,
-    recognise: Recognise,
-    arrivals: ArrivalReports,
-    audience_sizes: AudienceSizeReports,
-    funnel: FunnelReports,
-    picture_reports: PictureReports,
-    relay: Relay,
-    proven: ProveConsent,
-    postback: Postback,
-    preview: Preview,
-    redeem: Redeem,
-    network: ManageNetwork,
-    books: Books,
-    decisions: Decisions,
-    upload: Upload,
-    operations: Operations,
-    base_url: str,
-    tcf_vendor_id: int | None = None,
+def make_app(
+    flows: Flows,
     visitor_pages: APIRouter | None = None,
     console_desk: console.Desk | None = None,
     most_body_bytes: int = MOST_BODY_BYTES,
     most_file_bytes: int = MOST_FILE_BYTES,
     most_feed_bytes: int = MOST_FEED_BYTES,
 ) -> FastAPI:
-    """The management API. `base_url` is where publishers' pages reach this server."""
+    """The management API and the console over the same flows."""
     app = _new_app()
-    app.state.flows = Flows(
-        manage=manage,
-        convert=convert,
-        imports=imports,
-        notify=notify,
-        shops=shops,
-        pixel_doctor=pixel_doctor,
-        live_view=live_view,
-        recognise=recognise,
-        arrivals=arrivals,
-        audience_sizes=audience_sizes,
-        funnel=funnel,
-        pictures=picture_reports,
-        relay=relay,
-        consents=proven,
-        postback=postback,
-        preview=preview,
-        redeem=redeem,
-        network=network,
-        books=books,
-        decisions=decisions,
-        upload=upload,
-        operations=operations,
-        base_url=base_url,
-        tcf_vendor_id=tcf_vendor_id,
-        import_turns=CapacityLimiter(MOST_IMPORTS_AT_ONCE),
-    )
+    app.state.flows = flows
     _add_routes(app, visitor_pages)
     if console_desk is not None:
         app.state.console = console_desk
@@ -220,7 +149,7 @@ def make_app(  # noqa: PLR0913  every flow with routes, by name
     _add_docs(app)
     app.add_middleware(
         Gate,
-        identify=manage.keys.identify,
+        identify=flows.manage.keys.identify,
         most_body_bytes=most_body_bytes,
         most_file_bytes=most_file_bytes,
         most_feed_bytes=most_feed_bytes,

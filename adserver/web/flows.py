@@ -46,6 +46,7 @@ from adserver.flows.upload import Upload
 from adserver.ports import Clock, Signer, Stores
 from adserver.web.settings import Setting
 
+MOST_IMPORTS_AT_ONCE = 2
 PREVIEWS_AT_ONCE = 1  # slots wait for the same children that draw
 PINGS_AT_ONCE = 4
 KEPT_AS_USUAL = Retention()
@@ -145,8 +146,10 @@ class Flows(msgspec.Struct, frozen=True):
     upload: Upload
     operations: Operations
     base_url: str
-    tcf_vendor_id: int | None  # ours on the IAB's vendor list, by which ad managers tell consent
-    import_turns: CapacityLimiter
+    tcf_vendor_id: int | None = None  # ours on the IAB's vendor list, by which ad managers tell consent
+    import_turns: CapacityLimiter = msgspec.field(
+        default_factory=lambda: CapacityLimiter(MOST_IMPORTS_AT_ONCE)
+    )
     upload_turns: CapacityLimiter = msgspec.field(default_factory=lambda: CapacityLimiter(UPLOADS_AT_ONCE))
     preview_turns: CapacityLimiter = msgspec.field(default_factory=lambda: CapacityLimiter(PREVIEWS_AT_ONCE))
     ping_turns: CapacityLimiter = msgspec.field(default_factory=lambda: CapacityLimiter(PINGS_AT_ONCE))

@@ -4,15 +4,14 @@ import asyncio
 import secrets
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import httpx
 
 from adserver.domain.attribution import conversion_key
-from adserver.domain.fetching import Download
 from adserver.domain.identity import read_id, write_id
 from adserver.domain.installation import Installation
 from adserver.domain.memory import Memory, new_memory
@@ -26,12 +25,11 @@ from adserver.flows.campaign_days import CampaignDays
 from adserver.flows.collect import Collect, CollectPolicy
 from adserver.flows.consents import ProveConsent
 from adserver.flows.convert import Convert
-from adserver.flows.draw import GIF, Drawn
 from adserver.flows.feed import ImportFeed
 from adserver.flows.funnel import FunnelReports
 from adserver.flows.imports import RunImports
 from adserver.flows.live_view import WatchLiveEvents
-from adserver.flows.manage import Holding, KeyCalls, Manage, Reach
+from adserver.flows.manage import Desk, Holding, KeyCalls, Manage, Reach
 from adserver.flows.network import ManageNetwork
 from adserver.flows.notify import Notify
 from adserver.flows.outlook import Outlooks
@@ -54,10 +52,9 @@ from adserver.outside.clock import KeyMint
 from adserver.outside.pictures import PictureDecoder
 from adserver.outside.signer import HeadSigner
 from adserver.parties import Parties
-from adserver.ports import FetchRefused, FrameNotDrawn
 from adserver.storage.embedded import own_storage
 from adserver.web.app import make_app
-from adserver.web.flows import Decisions, books_of, operations_of
+from adserver.web.flows import Decisions, Flows, books_of, operations_of
 from adserver.writes import (
     AddCounts,
     AdRecord,
@@ -68,14 +65,10 @@ from adserver.writes import (
     Scope,
     StoreEvent,
 )
-from creatives.card import Card, Look
-from creatives.fonts import uncovered
-from creatives.formats import Format
-from creatives.frame import png_of, splice
-from creatives.gif import draw_frame, message_frame
 from pixel.consent import Region
 from pixel.cookie import KeyRing
 from pixel.events import Event, EventName
+from tests.web.standins import DrawnHere, NoNetwork
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18, just after noon in Paris
 TODAY = 20261118
@@ -84,39 +77,6 @@ NETWORK_ZONE = "Europe/Berlin"
 PARTIES = b"q" * 32  # the key of the ids that merchants know visitors by
 BODY_LIMIT_BYTES = 20_000
 FEED_LIMIT_BYTES = 50_000
-
-
-class NoNetwork:
-    """The world outside of a test: nothing answers."""
-
-    def fetch(self, url: str, most_bytes: int) -> bytes:
-        raise FetchRefused("no network here")
-
-    def download(
-        self, url: str, most_bytes: int, into: IO[bytes], known: object = None, heard: object = None
-    ) -> Download:
-        raise FetchRefused("no network here")
-
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
-        raise FetchRefused("no network here")
-
-
-class DrawnHere:
-    """Draws in this process, since a test's pictures are its own; `fails` as a child process may."""
-
-    fails = False
-
-    def image(self, cards: list[Card], look: Look, format_: Format, kind: str = GIF) -> Drawn:
-        if self.fails:
-            raise FrameNotDrawn("the child has died")
-        frames = [draw_frame(card, look, format_, None) for card in cards]
-        gif = splice(frames or [message_frame(look, format_, None)], format_)
-        return Drawn(gif if kind == GIF else png_of(gif), "")
-
-    def uncovered(self, texts: Sequence[str]) -> list[str]:
-        if self.fails:
-            raise FrameNotDrawn("the child has died")
-        return [uncovered(text) for text in texts]
 
 
 RUNNING = Running(base_url=BASE_URL, default_region=Region.STRICT, timezone=NETWORK_ZONE, folder="/data")
@@ -174,7 +134,7 @@ class Api:
             tally=memory.tally,
         )
         arrivals = ArrivalReports(self.storage, self.clock)
-        self.app = make_app(
+        managed = Flows(
             manage=self.manage,
             convert=self.convert,
             imports=self.imports,
@@ -189,12 +149,12 @@ class Api:
             arrivals=arrivals,
             audience_sizes=AudienceSizeReports(self.storage, self.clock),
             funnel=FunnelReports(self.storage, self.clock),
-            picture_reports=PictureReports(
+            pictures=PictureReports(
                 self.storage.writer, self.storage.catalogue, self.storage.picture_book, self.clock
             ),
             recognise=Recognise(self.storage.stats),
             relay=self.relay,
-            proven=ProveConsent(self.storage.consents, PARTIES),
+            consents=ProveConsent(self.storage.consents, PARTIES),
             postback=Postback(self.storage.accounts, self.clock, self.convert.convert, b"p" * 32),
             upload=Upload(self.storage.media, self.pictures),
             preview=Preview(self.storage.catalogue, self.drawing, self.clock),
@@ -206,6 +166,9 @@ class Api:
             decisions=self._decisions(memory),
             operations=operations_of(self.storage, self.manage, NETWORK_ZONE, self._examine, ()),
             base_url=BASE_URL,
+        )
+        self.app = make_app(
+            managed,
             most_body_bytes=BODY_LIMIT_BYTES,
             most_feed_bytes=FEED_LIMIT_BYTES,
         )
@@ -232,7 +195,7 @@ class Api:
 
     def _manage(self, memory: Memory) -> Manage:
         storage = self.storage
-        return Manage(
+        desk = Desk(
             writer=storage.writer,
             accounts=storage.accounts,
             campaigns=storage.campaigns,
@@ -251,12 +214,12 @@ class Api:
             payments=storage.payments,
             pending=storage.pending,
             key_calls=KeyCalls(storage.stats, memory.tally),
-            holding=Holding(storage.holds, storage.payouts),
             clock=self.clock,
             mint_key=lambda: secrets.randbelow(2**63),
             mint_secret=lambda: secrets.token_urlsafe(32),
             order_secret=self.secrets.orders,
         )
+        return Manage(desk, Holding(storage.holds, storage.payouts))
 
     def _examine(self) -> Installation:
         return Installation(

@@ -23,7 +23,7 @@ def event_in_words(name: str | None, language: str) -> str:
         EventName.ADD_PAYMENT_INFO: words("Payment chosen"),
         EventName.PURCHASE: words("Order"),
         EventName.REFUND: words("Order given back"),
-        EventName.SEARCH: words("Search"),
+        EventName.SEARCH: words("A search"),
         EventName.SIGN_UP: words("Account opened"),
         EventName.LOGIN: words("Logged in"),
         EventName.GENERATE_LEAD: words("Enquiry"),
