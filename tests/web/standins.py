@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import IO
 
+from adserver.domain.fetching import Download
 from adserver.flows.draw import GIF, Drawn
-from adserver.ports import Download, FetchRefused, FrameNotDrawn
+from adserver.ports import FetchRefused, FrameNotDrawn
 from creatives.card import Card, Look
 from creatives.fonts import uncovered
 from creatives.formats import Format
