@@ -295,8 +295,28 @@ class Server:
     def _make_application(self) -> Application:
         settings = self.settings
         callers = self._callers()
+        behind = make_app(
+            self._managed_flows(),
+            visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),
+            console_desk=self._console(callers),
+        )
+        files = Files(Gallery(self.storage.media, self.complete_pictures), tag_script(), slot_script())
+        flows = Flows(self.collect, self.serve, self.bill, self.draw, self.explain)
+        measured = self.measure.families if settings.metrics == METRICS_HERE else None
+        checks = Checks(
+            self.storage.answers, self._is_staff_key, self.pulse.refuses, settings.debug_headers, measured
+        )
+        return Door(Hot(callers, flows, files, checks), behind)
+
+    def _operations(self) -> Operations:
+        settings = self.settings
+        examine, shown = partial(examine_installation, settings), settings_shown(settings)
+        return operations_of(self.storage, self.manage, settings.timezone, examine, shown)
+
+    def _managed_flows(self) -> ManagedFlows:
+        settings = self.settings
         arrivals = ArrivalReports(self.storage, self.clock)
-        managed = ManagedFlows(
+        return ManagedFlows(
             manage=self.manage,
             convert=self.convert,
             imports=self.imports,
@@ -326,23 +346,6 @@ class Server:
             base_url=settings.base_url,
             tcf_vendor_id=settings.tcf_vendor_id,
         )
-        behind = make_app(
-            managed,
-            visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),
-            console_desk=self._console(callers),
-        )
-        files = Files(Gallery(self.storage.media, self.complete_pictures), tag_script(), slot_script())
-        flows = Flows(self.collect, self.serve, self.bill, self.draw, self.explain)
-        measured = self.measure.families if settings.metrics == METRICS_HERE else None
-        checks = Checks(
-            self.storage.answers, self._is_staff_key, self.pulse.refuses, settings.debug_headers, measured
-        )
-        return Door(Hot(callers, flows, files, checks), behind)
-
-    def _operations(self) -> Operations:
-        settings = self.settings
-        examine, shown = partial(examine_installation, settings), settings_shown(settings)
-        return operations_of(self.storage, self.manage, settings.timezone, examine, shown)
 
     def _console(self, callers: Callers) -> Desk:
         storage, mint_secret = self.storage, partial(secrets.token_urlsafe, 32)

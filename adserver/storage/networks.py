@@ -24,7 +24,7 @@ _REACHED: dict[Check, Select[tuple[bool]]] = {
     Check.CLICK: select(exists(select(campaigns.c.key).join(counts, _clicked))),
     Check.CONVERSION: select(exists(select(conversions.c.conversion_key))),
 }
-_STATEMENTS = {check: prepared(statement) for check, statement in _REACHED.items()}
+_REACHED_SQL = {check: prepared(statement) for check, statement in _REACHED.items()}
 
 
 class SqliteNetworks:
@@ -35,5 +35,5 @@ class SqliteNetworks:
         return entity(self._reader, Network, NETWORK_KEY)
 
     def reached(self) -> frozenset[Check]:
-        rows = {check: self._reader.row(statement) for check, statement in _STATEMENTS.items()}
+        rows = {check: self._reader.row(statement) for check, statement in _REACHED_SQL.items()}
         return frozenset(check for check, row in rows.items() if row is not None and row[0])

@@ -60,7 +60,8 @@ def test_the_log_is_emptied_once_the_reader_that_held_it_is_gone(
 FEW_ROWS = {"advertisers", "publishers", "sites", "slots", "feeds", "leases", "job_runs"}
 # Asked for by a worker once a minute apart from its requests; and at its start, or when it slept long.
 # And campaigns by a report of the whole network, and by the job that sums reports up.
-SCANNED = {"_RATES", "_LIVE_BUCKETS", "_ALL_WHOSE", "_ALL_WAITING"}
+# And whether there is any row, where the first one is the answer.
+SCANNED = {"_RATES", "_LIVE_BUCKETS", "_ALL_WHOSE", "_ALL_WAITING", "_REACHED_SQL"}
 
 
 def statements() -> Iterator[tuple[str, str]]:

@@ -6,10 +6,12 @@ import pytest
 from adserver.domain.attribution import MOST_UNVERIFIED_ORDERS, conversion_key
 from adserver.domain.budget import local_day
 from adserver.domain.money import Micros
+from adserver.domain.tally import Tally
 from adserver.domain.token import LANDED
 from adserver.flows.manage.accounts import ManageAccounts
 from adserver.flows.manage.conversions import BY_TIME, ManageConversions
 from adserver.flows.manage.desk import Desk
+from adserver.flows.manage.key_calls import KeyCalls
 from adserver.writes import Conversion, CreditConversion, Result, SettleConversion, StoreEvent
 from pixel.events import Event, EventName
 from tests.contract.stores import rows_of, save, save_new
@@ -278,6 +280,7 @@ def desk_of(street: Street) -> Desk:
         campaigns=stores.campaigns,
         audiences=stores.audiences,
         experiments=stores.experiments,
+        saved_reports=stores.saved_reports,
         inventory=stores.inventory,
         keys=stores.keys,
         media=stores.media,
@@ -289,6 +292,7 @@ def desk_of(street: Street) -> Desk:
         offers=stores.offers,
         payments=stores.payments,
         pending=stores.pending,
+        key_calls=KeyCalls(stores.stats, Tally()),
         clock=street.clock,
         mint_key=lambda: 1,
         mint_secret=str,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,8 @@ from tests.domain.makers import NOW_MS
 from tests.web.api import Api, World, everything
 from tests.web.test_api_ownership import OPERATORS_ONLY, ROUTES, Route, ask, full_world
 
-PUBLISHERS = ("/publishers", "/sites", "/slots")
+PUBLISHERS = ("/publishers", "/sites", "/slots", "/payout-holds")
+LOOKED_AT = "live_watches"  # a look has it kept for some minutes, by whomever
 TELLING = {("POST", "/events"), ("POST", "/conversions")}
 SECRET = {("GET", "/advertisers/{advertiser_id}/postback"), ("GET", "/advertisers/{advertiser_id}/webhook")}
 HOUR_MS = 3_600_000
@@ -51,14 +53,18 @@ def reader_of(route: Route) -> str:
 def test_a_key_that_reads_changes_nothing_and_learns_no_secret(
     api: Api, world: World, narrow: dict[str, str], route: Route
 ) -> None:
-    before = everything(api)
+    before = unwatched(api)
     answer = ask(api, route, world, narrow[reader_of(route)])
     if route[0] != "GET" or route in SECRET:
         assert (answer.status_code, answer.json()["code"]) == (403, "narrow_key")
     else:
         assert answer.status_code in (200, 404, 409, 422), answer.text
         assert '"secret":"' not in answer.text
-    assert everything(api) == before
+    assert unwatched(api) == before
+
+
+def unwatched(api: Api) -> dict[str, list[Any]]:
+    return {name: rows for name, rows in everything(api).items() if name != LOOKED_AT}
 
 
 @pytest.mark.parametrize("route", ROUTES, ids="-".join)

@@ -152,7 +152,7 @@ def test_what_arrives_is_shown_with_its_product_and_why_it_was_refused(
 
 @pytest.mark.parametrize("after", ["-1", "x", "9" * 30])
 def test_a_number_that_is_none_is_refused(world: Visiting, webmaster: Browser, after: str) -> None:
-    assert webmaster.ask("GET", at(world, f"events/news?after={after}")).status_code == 422
+    assert webmaster.ask("GET", at(world, f"events/news?after={after}")).status_code == 404
 
 
 def test_before_the_first_event_the_doctor_says_what_to_do(world: Visiting) -> None:

@@ -77,6 +77,8 @@ def kind_names(language: str) -> dict[str, str]:
         "ApiKey": words("API key"),
         "Charge": words("Charge"),
         "PayoutHold": words("Hold of earnings"),
+        "SavedReport": words("Saved report"),
+        "Network": words("Network"),
         "ShopHook": words("Shop's webhook"),
         "User": words("User"),
         "Invitation": words("Invitation"),
@@ -103,6 +105,7 @@ def job_names(language: str) -> dict[str, str]:
         "fetch pictures": words("Fetch products' pictures"),
         "count audiences": words("Count audiences"),
         "roll up the funnel": words("Add up the funnel"),
+        "roll up reports": words("Add up reports"),
     }
 
 

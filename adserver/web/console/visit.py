@@ -130,7 +130,6 @@ def _look_up(request: Request, text: str) -> Visit | None:
     signed_in = desk.login.who(text)
     if signed_in is None:
         return None
-    act_as(actor_of(signed_in.user))
     language = language_of(signed_in.user.language, "")
     network = desk.network.network().name or UNNAMED
     return Visit(signed_in, language, request.url.path, desk.accounts, network, done)
@@ -141,6 +140,7 @@ async def _visit(request: Request) -> Visit:
     if found is None:
         asked = f"?next={quote(request.url.path)}" if request.method == "GET" else ""
         raise Elsewhere(LOGIN + asked)
+    act_as(actor_of(found.signed_in.user))  # here, since a thread's own context ends with it
     return found
 
 

@@ -32,6 +32,8 @@ PREFIXES = {
     "ApiKey": "key",
     "Charge": "chg",
     "PayoutHold": "hold",
+    "SavedReport": "rep",
+    "Network": "net",
     "ShopHook": "hook",
     "User": "user",
     "Invitation": "inv",
