@@ -34,14 +34,15 @@ audit: $(VENV)/.runtime ## recompute every balance from the charges; fails unles
 
 # --- check ---
 
-# What kills servers or puts them under load wants the machine for itself; all other tests go two at a time.
-ALONE := tests/simulation
+# What kills servers or puts them under load wants the machine for itself; all other tests go three at a time.
+BESIDE := approval bad_input clock email_nowhere own_path proof replay
+ALONE := $(filter-out $(BESIDE:%=tests/simulation/test_%.py),$(wildcard tests/simulation/test_*.py))
 
 .PHONY: test
 test: lint typecheck tools ## lint, import contracts, types, then every test
 	@echo "tests"
 ifeq ($(ARGS),)
-	@$(BIN)/pytest -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
+	@$(BIN)/pytest -n 3 --dist loadfile $(addprefix --ignore=,$(ALONE))
 	@$(BIN)/pytest $(ALONE)
 else
 	@$(BIN)/pytest $(ARGS)

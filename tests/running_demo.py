@@ -1,12 +1,16 @@
 """The demo as a process of its own, the way an operator starts it: its address, its API, its ledger."""
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +22,12 @@ PATIENCE_SECONDS = 10.0
 
 
 class RunningDemo:
-    """`adserver demo --port 0 --json` on a data folder."""
+    """`adserver demo --port 0 --json` on a data folder; an empty one becomes a copy of one that was begun before."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, anew: bool = False) -> None:
         self.folder = folder
+        if not anew and not any(folder.iterdir()):
+            shutil.copytree(_begun(), folder, ignore=shutil.ignore_patterns("*.sock"), dirs_exist_ok=True)
         command = [sys.executable, "-m", "adserver", "demo", "--port", "0", "--json", "--data", str(folder)]
         self._process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
@@ -56,6 +62,15 @@ class RunningDemo:
         assert self._process.stdout is not None
         self._process.stdout.close()
         return status
+
+
+@cache
+def _begun() -> Path:
+    """The folder of a demo that has drawn its pictures, which takes seconds, and was ended."""
+    folder = Path(tempfile.mkdtemp(prefix="demo-"))
+    atexit.register(shutil.rmtree, folder)
+    RunningDemo(folder, anew=True).close()
+    return folder
 
 
 def until(holds: Callable[[], bool]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.test_console import PASSWORD, SCREENSHOTS, SIZES, invited, look_at
+from tests.browser.console_walk import LANGUAGES, PASSWORD, SIZES, invited, look_at
 from tests.creatives.gallery import chromium
 from tests.running_demo import RunningDemo, until
 
@@ -14,7 +14,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 ROOT = "/console/network"
 PAGES = ("", "/accounts", "/traffic", "/audit", "/jobs", "/settings", "/health", "/identity", "/consent")
-LANGUAGES = ("en", "fr", "it")
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +58,6 @@ def entered(demo: RunningDemo, browser: Browser, language: str, link: str) -> Pa
     return page
 
 
-def glance_at(page: Page, name: str) -> None:
-    """A picture, and nothing wider than the screen; what axe looks at is the same in every language."""
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
-
-
 def test_an_account_is_opened_paid_into_and_its_publisher_held(anna: Page) -> None:
     page = anna
     page.goto(f"{ROOT}/accounts")
@@ -101,7 +94,6 @@ def test_each_page_can_be_read_by_everybody(
     demo: RunningDemo, browser: Browser, anna: Page, language: str
 ) -> None:
     until(lambda: len(demo.api.get("/jobs").json()["items"]) > 5)
-    look = look_at if language == "en" else glance_at
     link = link_by(anna, f"operator-{language}-2@example.org")
     page, said = entered(demo, browser, f"{language}-CH", link), []
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
@@ -109,6 +101,6 @@ def test_each_page_can_be_read_by_everybody(
         page.set_viewport_size(viewport)
         for path in PAGES:
             page.goto(f"{ROOT}{path}")
-            look(page, f"network{path.replace('/', '-')}-{language}-{size}")
+            look_at(page, f"network{path.replace('/', '-')}-{language}-{size}")
     assert said == []
     page.context.close()

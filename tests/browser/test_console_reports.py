@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from adserver.domain.user import Role
 from tests.browser.console_walk import SCREENSHOTS, Person, demo_in, invited
 from tests.creatives.gallery import chromium
-from tests.running_demo import RunningDemo
+from tests.running_demo import RunningDemo, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -99,4 +99,4 @@ def test_an_advertiser_asks_a_question_of_its_own_and_keeps_the_answer(
 
 def is_drawn(page: Page) -> None:
     """The picture has arrived, and is one."""
-    page.wait_for_function("document.querySelector('.report img').naturalWidth > 300")
+    until(lambda: bool(page.evaluate("document.querySelector('.report img').naturalWidth > 300")))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.test_console import PASSWORD, SIZES, invited, look_at
+from tests.browser.console_walk import PASSWORD, SIZES, invited, look_at
 from tests.creatives.gallery import chromium
-from tests.running_demo import RunningDemo
+from tests.running_demo import RunningDemo, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -138,7 +138,7 @@ def test_what_is_pasted_works_and_is_seen_within_the_second(
     assert page.locator("tr.new .mark-bad").count() == 0
     page.evaluate(WATCH)
     sent = lamp.evaluate(TELL, BEACONS)
-    page.wait_for_function(f"() => Object.keys(window.seen).length >= {BEACONS}")
+    until(lambda: bool(page.evaluate(f"Object.keys(window.seen).length >= {BEACONS}")))
     delays = sorted(page.evaluate("() => window.seen")[value] - at for value, at in sent.items())
     with capsys.disabled():
         print(f"\nfrom beacon to sight: p50 {statistics.median(delays):.0f} ms, p99 {delays[-1]} ms")

@@ -20,7 +20,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def demo(folder: Path) -> Iterator[RunningDemo]:
-    demo = RunningDemo(folder)
+    demo = RunningDemo(folder, anew=True)
     yield demo
     demo.close()
 
