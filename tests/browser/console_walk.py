@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page
 
@@ -57,6 +59,21 @@ def look_at(page: Page, name: str) -> None:
     page.evaluate(AXE_SCRIPT)
     violations = page.evaluate("() => axe.run(document).then((results) => results.violations)")
     assert [(one["id"], one["nodes"][0]["html"][:160]) for one in violations] == [], name
+
+
+def read_the_news(demo: RunningDemo, *, clicks: bool) -> None:
+    """A shopper looks at a product, is shown it again elsewhere, and may click."""
+    with httpx.Client(
+        base_url=demo.url, headers={"User-Agent": "Mozilla/5.0 (Windows NT 10.0) Firefox/130.0"}
+    ) as shopper:
+        shopper.get(
+            "/m/e", params={"m": demo.told["merchant"], "e": "view_item", "id": demo.told["products"][0]}
+        )
+        for slot in demo.told["slots"]:
+            tokens = re.findall(r"/i\?t=([\w-]+)", shopper.get(f"/slot/{slot}").text)
+            for token in tokens[:1]:
+                shopper.post(f"/i?t={token}")
+                shopper.get(f"/c?t={token}") if clicks else None
 
 
 class Person:

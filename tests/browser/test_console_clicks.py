@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from adserver.domain.user import Role
-from tests.browser.console_walk import PASSWORD, Person, demo_in, invited
+from tests.browser.console_walk import PASSWORD, Person, demo_in, invited, read_the_news
 from tests.creatives.gallery import chromium
 from tests.running_demo import RunningDemo
 
@@ -19,6 +19,7 @@ EMAIL = "owner@shop.example"
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
     with demo_in(Path(tmp_path_factory.mktemp("demo"))) as demo:
+        read_the_news(demo, clicks=False)
         yield demo
 
 
@@ -78,3 +79,30 @@ def test_a_budget_is_raised_in_two(demo: RunningDemo, owner: Page) -> None:
     task.click(row.locator(".row button.main"))
     task.row(str(known["name"])).get_by_text("of €2,000.00").wait_for()
     assert (demo.campaign("cpm")["daily_budget_micros"], task.count) == (2_000_000_000, 2)
+
+
+def test_the_tag_is_copied_in_two(demo: RunningDemo, owner: Page) -> None:
+    owner.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    task = Clicks(owner)
+    task.click(owner.locator("nav[aria-label=Main]").get_by_text("Tag", exact=True))
+    task.click(owner.get_by_role("button", name="Copy"))
+    expect(owner.get_by_text("Copied")).to_be_visible()
+    copied = owner.evaluate("navigator.clipboard.readText()")
+    assert demo.told["merchant"] in copied
+    assert task.count == 2
+
+
+def test_what_was_spent_yesterday_is_seen_with_none_and_hour_by_hour_in_one(owner: Page) -> None:
+    task = Clicks(owner)
+    expect(owner.locator(".overview")).to_contain_text("Yesterday")
+    task.click(owner.get_by_role("link", name="Yesterday"))
+    expect(owner.locator(".report")).to_contain_text("Spent")
+    assert task.count == 1
+
+
+def test_why_an_ad_is_not_shown_is_found_in_one(demo: RunningDemo, owner: Page) -> None:
+    task = Clicks(owner)
+    name = str(demo.campaign("cpa")["name"])
+    task.click(task.row(name).get_by_role("link", name=name))
+    expect(owner.get_by_role("heading", name="Why is it not showing?")).to_be_visible()
+    assert task.count == 1

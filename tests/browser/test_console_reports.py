@@ -1,14 +1,12 @@
 """Reports in a real browser: a question asked, narrowed, drawn, saved as a picture and printed on paper."""
 
-import re
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from adserver.domain.user import Role
-from tests.browser.console_walk import SCREENSHOTS, Person, demo_in, invited
+from tests.browser.console_walk import SCREENSHOTS, Person, demo_in, invited, read_the_news
 from tests.creatives.gallery import chromium
 from tests.running_demo import RunningDemo, until
 
@@ -29,21 +27,6 @@ def browser() -> Iterator[Browser]:
         yield opened
 
 
-def read_the_news(demo: RunningDemo, *, clicks: bool) -> None:
-    """A shopper looks at a product, is shown it again elsewhere, and may click."""
-    with httpx.Client(
-        base_url=demo.url, headers={"User-Agent": "Mozilla/5.0 (Windows NT 10.0) Firefox/130.0"}
-    ) as shopper:
-        shopper.get(
-            "/m/e", params={"m": demo.told["merchant"], "e": "view_item", "id": demo.told["products"][0]}
-        )
-        for slot in demo.told["slots"]:
-            tokens = re.findall(r"/i\?t=([\w-]+)", shopper.get(f"/slot/{slot}").text)
-            for token in tokens[:1]:
-                shopper.post(f"/i?t={token}")
-                shopper.get(f"/c?t={token}") if clicks else None
-
-
 def test_an_advertiser_asks_a_question_of_its_own_and_keeps_the_answer(
     demo: RunningDemo, browser: Browser
 ) -> None:
@@ -60,9 +43,9 @@ def test_an_advertiser_asks_a_question_of_its_own_and_keeps_the_answer(
     page.select_option("[name=group_by] >> nth=0", "campaign")
     page.check("[name=compare]")
     page.get_by_role("button", name="Show").click()
-    expect(page.locator(".figures tbody tr")).not_to_have_count(0)
+    expect(page.locator(".report-rows tbody tr")).not_to_have_count(0)
     is_drawn(page)
-    page.locator(".figures thead a").nth(1).click()
+    page.locator(".report-rows thead a").nth(1).click()
     expect(page.locator("[aria-sort=descending]")).to_have_count(1)
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save the picture").click()
@@ -80,7 +63,7 @@ def test_an_advertiser_asks_a_question_of_its_own_and_keeps_the_answer(
     is_drawn(page)
     page.emulate_media(media="print")
     expect(page.locator(".own-report")).to_be_hidden()
-    expect(page.locator(".figures")).to_be_visible()
+    expect(page.locator(".report-rows")).to_be_visible()
     page.pdf(path=SCREENSHOTS / "reports-printed.pdf")
     page.emulate_media(media="screen")
     asked = "?period=today&group_by=hour&group_by=campaign&compare=previous"

@@ -1,11 +1,11 @@
 """Numbers, money and times as a page writes them, and money as people type it."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_time
 from babel.numbers import NumberFormatError, format_decimal, format_percent, parse_decimal
 
 from adserver.domain.money import LARGEST, MICROS_PER_UNIT, Micros
@@ -41,8 +41,8 @@ def typed(micros: int, language: str) -> str:
 
 def moment(at_ms: int, timezone: str, language: str) -> str:
     """Day and time, to the minute, in an account's time zone."""
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return format_datetime(at, "medium", tzinfo=ZoneInfo(timezone), locale=locale_for(language))
+    at, locale = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(timezone)), locale_for(language)
+    return f"{format_date(at, 'medium', locale=locale)}, {format_time(at, 'short', locale=locale)}"
 
 
 def day(at_ms: int, timezone: str, language: str) -> str:
