@@ -227,6 +227,20 @@ def test_every_figure_is_the_apis(world: Visiting, owner: Browser, root: str) ->
 
 
 @pytest.mark.usefixtures("shown")
+def test_what_is_withheld_is_named_with_its_reason(world: Visiting, owner: Browser, root: str) -> None:
+    publisher = root.rpartition("/")[2]
+    span = {"publisher_id": publisher, "since": "2026-01-01T00:00:00Z", "reason": "one office clicks"}
+    hold = world.change("POST", "/payout-holds", **span)["id"]
+    told = page(owner, f"{root}/earnings/{this_month(world)}")
+    assert check_figures(world, told) >= 10
+    assert "are withheld while the network looks into the traffic: one office clicks" in words_of(told)
+    world.change("POST", f"/payout-holds/{hold}/release")
+    assert "are paid after all: one office clicks" in words_of(
+        page(owner, f"{root}/earnings/{this_month(world)}")
+    )
+
+
+@pytest.mark.usefixtures("shown")
 def test_earnings_are_the_publishers_share_and_what_was_not_billed_is_told(
     world: Visiting, owner: Browser, root: str
 ) -> None:
