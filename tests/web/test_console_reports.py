@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from adserver.domain.user import Grant, Role
+from tests.web.api import experiment_body
 from tests.web.console import check_figures, enter, send, submit, words_of
 from tests.web.reporting import key_of, show_ads
 from tests.web.visiting import Browser, Visiting
@@ -91,6 +92,21 @@ def test_two_groups_a_filter_and_a_comparison_are_the_apis_too(world: Visiting, 
     told = page(owner, of_shop(world) + asked)
     assert check_figures(world, told) >= 2 * 3 + 2
     assert "as before" in words_of(told) or "more than" in words_of(told)
+
+
+def test_an_experiments_arms_are_a_question_of_their_own(world: Visiting, owner: Browser) -> None:
+    creatives = [one["id"] for one in world.listed(f"/creatives?campaign_id={world.campaign}")]
+    link = {"template": "cards", "brand": {"name": "Shop"}, "campaign_id": world.campaign}
+    creatives += [world.change("POST", "/creatives", **link)["id"]]
+    world.change("POST", "/experiments", **experiment_body(world.campaign, creatives[-2:]))
+    found = STARTS.search(page(owner, of_shop(world)))
+    assert found is not None
+    (arms,) = re.findall(r'href="([^"]*experiment=[^"]*)"', unescape(found[0]))
+    told = page(owner, of_shop(world) + arms)
+    assert "Arm of an experiment" in words_of(told)
+    without = words_of(page(owner, of_shop(world) + "?period=today&group_by=arm", 422))
+    assert "choose its question above" in without
+    page(owner, of_shop(world) + "?period=today&group_by=arm&experiment=exp_nobody", 422)
 
 
 def test_a_comparison_says_in_words_what_became_of_it(world: Visiting, owner: Browser) -> None:

@@ -52,6 +52,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     metrics: tuple[Metric, ...]
     compare: bool = False
     filters: Mapping[Dimension, tuple[str, ...]] = {}
+    experiment: str = ""  # the id of the one whose arms are told
     sort: str = ""
     drawn: Metric | None = None
     currency: str = ""
@@ -66,6 +67,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             last=self.last,
             compare=self.compare,
             filters={name: frozenset(_key(name, one) for one in ids) for name, ids in self.filters.items()},
+            experiment_key=_experiment(self.experiment),
         )
 
     def link(self, **changes: Any) -> str:
@@ -94,6 +96,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         said = [("metrics", ",".join(self.metrics)), ("group_by", ",".join(self.by))]
         said += [("compare", "previous")] if self.compare else []
         said += [(name, ",".join(ids)) for name, ids in self.filters.items()]
+        said += [("experiment", self.experiment)]
         return [(name, value) for name, value in said if value]
 
 
@@ -116,6 +119,7 @@ def read(params: QueryParams, usual: Asked, today: date) -> tuple[Asked, Flaw | 
         metrics=metrics or usual.metrics,
         compare="compare" in params,
         filters=filters,
+        experiment=params.get("experiment", ""),
         sort=_sort(params.get("sort", ""), (*metrics, *by)),
         drawn=Metric(drawn) if drawn in metrics else None,
         currency=currency if len(currency) == 3 and currency.isascii() and currency.isalpha() else "",
@@ -172,6 +176,12 @@ def _key(name: Dimension, text: str) -> int | str:
     return -1 if key is None else key
 
 
+def _experiment(text: str) -> int:
+    """0 where none is named; nobody's key where the name is none."""
+    key = read_id("exp", text) if text else 0
+    return -1 if key is None else key
+
+
 def usual_metrics(side: Side) -> tuple[Metric, ...]:
     """What is asked for most, of those that the side is told."""
     shown = (Metric.IMPRESSIONS, Metric.CLICKS, Metric.CTR)
@@ -188,7 +198,7 @@ def offered_metrics(side: Side) -> tuple[Metric, ...]:
 
 
 def offered_groups(side: Side) -> tuple[Dimension, ...]:
-    """An arm is one of an experiment's, which has a page of its own."""
+    """Arms are asked for by their experiment, see `arms_of`."""
     named = (one for one in Dimension if one is not Dimension.ARM)
     return tuple(one for one in named if _is_told(side, Metric.IMPRESSIONS, (one,)))
 

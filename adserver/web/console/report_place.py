@@ -7,6 +7,7 @@ import msgspec
 from fastapi import Depends, Request
 
 from adserver.domain.campaign import Advertiser
+from adserver.domain.experiment import Experiment
 from adserver.domain.identity import write_id
 from adserver.domain.report import PREFIXES, Dimension, Metric, ReportQuery, ReportRefused, Side
 from adserver.domain.slot import Publisher
@@ -52,6 +53,14 @@ def _place(request: Request, desk: CurrentDesk, visit: CurrentVisit) -> Place:
 
 
 CurrentPlace = Annotated[Place, Depends(_place)]
+
+
+def experiments(place: Place, flows: Flows) -> list[Experiment]:
+    """The advertiser's, the newest last; on other pages there are none."""
+    if not isinstance(place.of, Advertiser):
+        return []
+    found = flows.manage.experiments.experiments(place.reach, place.of.key, -1, AT_ONCE)
+    return [] if isinstance(found, Refused) else found
 
 
 def shop_place(owner: Advertiser) -> Place:

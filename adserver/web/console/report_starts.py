@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from datetime import date
 
 import msgspec
+from msgspec.structs import replace
 
+from adserver.domain.experiment import Experiment
+from adserver.domain.identity import write_id
 from adserver.domain.named_period import NamedPeriod, days_of
 from adserver.domain.report import Dimension, Metric, Side
 from adserver.web.console.page import translations
@@ -29,6 +32,17 @@ class Start(msgspec.Struct, frozen=True):
     def asked(self, today: date) -> Asked:
         first, last = days_of(self.period, today)
         return Asked(period=self.period, first=first, last=last, by=(self.by,), metrics=self.metrics)
+
+
+def arms_of(experiments: Sequence[Experiment], today: date, language: str) -> list[tuple[str, Asked]]:
+    """The question of each experiment: which of its arms does better."""
+    words = translations(language).gettext
+    ask = words("Which does better: %(name)s?")
+    start = Start(ask, (*_SPENT, Metric.CONVERSIONS, Metric.CONVERSION_RATE, Metric.VALUE), Dimension.ARM)
+    return [
+        (ask % {"name": one.name}, replace(start.asked(today), experiment=write_id("exp", one.key)))
+        for one in experiments
+    ]
 
 
 def starts_of(side: Side, language: str) -> Sequence[Start]:

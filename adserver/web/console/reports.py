@@ -23,10 +23,10 @@ from adserver.web.console.report_asked import (
     usual_metrics,
 )
 from adserver.web.console.report_chart import drawn_of
-from adserver.web.console.report_place import CurrentPlace, Place, narrowings
+from adserver.web.console.report_place import CurrentPlace, Place, experiments, narrowings
 from adserver.web.console.report_result import result_of, what_in_words
 from adserver.web.console.report_saved import keep, saved_of, take_away
-from adserver.web.console.report_starts import starts_of
+from adserver.web.console.report_starts import arms_of, starts_of
 from adserver.web.console.report_words import OWN, dimension_words, metric_words, period_words
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Desk, OwnForm, Visit, see
 from adserver.web.flows import CurrentFlows, Flows
@@ -158,6 +158,9 @@ def _choices(seat: Seat, language: str) -> dict[str, object]:
     place, asked, today = seat.place, seat.asked, seat.today
     ready = starts_of(place.side, language)
     starts = [(one.question, one.asked(today).link()) for one in ready]
+    starts += [
+        (question, arms.link()) for question, arms in arms_of(experiments(place, seat.flows), today, language)
+    ]
     saved = saved_of(place, seat.flows, ready[0].asked(today), today)
     return {
         "starts": starts,
