@@ -56,6 +56,10 @@ test-mutants: $(VENV)/.dev ## the ledger, and every wrong ledger that the statef
 test-crash: $(VENV)/.dev ## kill -9 of writer, workers and jobs under load, 200 times (CRASH_KILLS=n for more), then the audit
 	@CRASH_KILLS=$${CRASH_KILLS:-200} $(BIN)/pytest -v tests/simulation/test_crash.py $(ARGS)
 
+.PHONY: screenshots
+screenshots: $(VENV)/.dev tools ## every page of the console, in three languages, at a desk and on a telephone: build/screenshots
+	@SCREENSHOTS=1 $(BIN)/pytest -n 2 --dist loadfile tests/browser/test_console*.py $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/.dev ## style, format and the floors (who may import whom)
 	@echo "lint"

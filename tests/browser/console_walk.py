@@ -22,6 +22,7 @@ PASSWORD = "four old wet boots"
 LANGUAGES = ("en", "fr", "it")
 SIZES = {"desk": {"width": 1440, "height": 900}, "telephone": {"width": 390, "height": 844}}
 SCREENSHOTS = PROJECT / "build" / "screenshots"
+ARE_KEPT = os.environ.get("SCREENSHOTS") == "1"
 _PREFIX = {Role.ADVERTISER: "adv", Role.WEBMASTER: "adv", Role.PUBLISHER: "pub"}
 
 
@@ -47,12 +48,12 @@ def invited_at(data: Path, url: str, email: str) -> str:
 
 
 def look_at(page: Page, name: str) -> None:
-    """Keep a picture, and let axe and the ruler look: nothing serious, and nothing wider than the screen.
+    """Let axe and the ruler look: nothing serious, and nothing wider than the screen; `make screenshots` looks too.
 
     Axe reads the English page: in another language the same page has other words, which the ruler measures.
     """
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    if ARE_KEPT:
+        page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
     if page.get_attribute("html", "lang") != "en":
         return
