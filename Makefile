@@ -35,7 +35,7 @@ audit: $(VENV)/.runtime ## recompute every balance from the charges; fails unles
 # --- check ---
 
 # What kills servers or puts them under load wants the machine for itself; all other tests go three at a time.
-BESIDE := approval bad_input clock email_nowhere own_path proof replay
+BESIDE := approval bad_input own_path proof replay
 ALONE := $(filter-out $(BESIDE:%=tests/simulation/test_%.py),$(wildcard tests/simulation/test_*.py))
 
 .PHONY: test
