@@ -248,6 +248,19 @@ def test_sheets_are_the_apis(world: Visiting, owner: Browser, root: str, name: s
     assert (sheet.text, sheet.text.count("\n")) == (told.text, 2)
 
 
+@pytest.mark.usefixtures("shown")
+def test_a_statement_says_what_is_withheld_and_why(world: Visiting, owner: Browser, root: str) -> None:
+    path, publisher = f"{root}/earnings/{this_month(world)}", root.rsplit("/", 1)[1]
+    asked = {"publisher_id": publisher, "slot_id": world.slot, "since": "2020-01-01T00:00:00Z"}
+    hold = world.change("POST", "/payout-holds", **asked, reason="clicks from one office")
+    statement = page(owner, path)
+    assert "Withheld while its traffic is looked into€0.35" in words_of(statement)
+    assert "To be paid out€0.00" in words_of(statement)
+    assert "clicks from one office" in statement and check_figures(world, statement) >= 10
+    world.change("POST", f"/payout-holds/{hold['id']}/release")
+    assert "To be paid out€0.35" in words_of(page(owner, path))
+
+
 def test_a_month_that_is_none_leads_to_the_list(owner: Browser, root: str) -> None:
     for month in ("2026-13", "now", "1999-01", "2026-1"):
         assert owner.ask("GET", f"{root}/earnings/{month}").headers["location"] == f"{root}/earnings"

@@ -7,13 +7,14 @@ import msgspec
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from adserver.domain.identity import write_id
+from adserver.domain.identity import read_id, write_id
 from adserver.domain.slot import Publisher
-from adserver.domain.statement import Month, month_with, months_until, read_month
+from adserver.domain.statement import Month, month_of, month_with, months_until, read_month
 from adserver.domain.visitor import DAY_MS
+from adserver.flows.manage import Refused
 from adserver.flows.statement import PublisherStatements
 from adserver.web.api.answers import sheet_of
-from adserver.web.console.owners import Id, publisher_of
+from adserver.web.console.owners import Id, publisher_of, reach_of
 from adserver.web.console.publisher_words import not_billed_in_words, written
 from adserver.web.console.sites import root_of, this_month
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Elsewhere
@@ -66,13 +67,15 @@ def statement(
 ) -> Response:
     owner = publisher_of(desk, visit, publisher)
     year, number = _read(owner, month)
-    made = flows.books.publishers.statement(owner, year, number)
+    zone = flows.books.publishers.timezone
+    told = _told(flows, owner, month_of(year, number, zone))
     return visit.page(
         "payout_statement.html",
         publisher=owner,
         root=root_of(owner),
-        timezone=flows.books.publishers.timezone,
-        told=_told(flows, owner, made.month),
+        timezone=zone,
+        told=told,
+        slot_names={one.slot_id: _slot_name(flows, owner, one.slot_id) for one in told.payout.holds},
         **written(visit.language),
     )
 
@@ -116,6 +119,11 @@ def _told(flows: Flows, owner: Publisher, month: Month) -> Told:
     made = flows.books.publishers.statement(owner, month.year, month.number)
     payout = show_payout(owner, made, flows.books.publishers.timezone, to_operator=False)
     return Told(made.month, payout.month, payout, _api(owner, payout))
+
+
+def _slot_name(flows: Flows, owner: Publisher, slot_id: str | None) -> str:
+    found = flows.manage.inventory.slot(reach_of(owner), read_id("slot", slot_id or "") or 0)
+    return "" if isinstance(found, Refused) else found.name
 
 
 def _api(owner: Publisher, payout: PayoutAnswer) -> str:
