@@ -81,7 +81,9 @@ def test_budgets_are_raised_and_lifted_exactly(world: Visiting, owner: Browser) 
 def test_budgets_that_somebody_changed_meanwhile_are_not_overwritten(world: Visiting, owner: Browser) -> None:
     path = f"{campaigns(world)}/{world.campaign}/budgets"
     submit(owner, path, daily="", total="50")
-    (version, *_) = re.findall(r'name="version" value="([0-9]+)"', owner.ask("GET", campaigns(world)).text)
+    version = str(told(world)["version"])
+    form = rf'action="{path}" class="row">.*?name="version" value="{version}"'
+    assert re.search(form, owner.ask("GET", campaigns(world)).text)
     world.change("PATCH", f"/campaigns/{world.campaign}", total_budget_micros=90_000_000)
     stale = submit(owner, path, daily="5", total="50", version=version)
     assert (stale.status_code, told(world)["total_budget_micros"]) == (409, 90_000_000)

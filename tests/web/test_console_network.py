@@ -177,6 +177,14 @@ def test_what_somebody_else_changed_meanwhile_is_not_undone(world: Visiting, ope
     assert (stale.status_code, told["name"], told["daily_budget_micros"]) == (409, "Atelier", 5_000_000)
 
 
+def test_nobodys_address_is_kept_with_a_payment(world: Visiting, operator: Browser) -> None:
+    path = f"{ROOT}/accounts/{world.advertiser}"
+    answer = submit(operator, f"{path}/deposits", amount="10", reference="wire of anna@shop.example")
+    assert (answer.status_code, "Give the payment a reference" in answer.text) == (422, True)
+    deposits = world.listed(f"/deposits?advertiser_id={world.advertiser}")
+    assert not any("anna" in one["reference"] for one in deposits)
+
+
 def test_a_payment_that_is_refused_leaves_the_accounts_fields_filled_in(
     world: Visiting, operator: Browser
 ) -> None:
