@@ -246,6 +246,7 @@ def test_sheets_are_the_apis(world: Visiting, owner: Browser, root: str, name: s
     told = own.ask("GET", f"/api/v1/publishers/{publisher}/statements/{month}{api}?format=csv")
     sheet = owner.ask("GET", f"{root}/earnings/{month}/{name}.csv")
     assert (sheet.text, sheet.text.count("\n")) == (told.text, 2)
+    assert sheet.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.usefixtures("shown")
