@@ -2,6 +2,7 @@
 
 What is earned under a hold is withheld in the month in which it is earned, or in which the hold was placed
 where that is later, so that a closed month never changes; what is freed is paid in the month of its release.
+What of it goes back to the advertisers is withheld no more, since it is not earned any more either.
 """
 
 from collections.abc import Iterable
@@ -54,10 +55,21 @@ class PayoutHold(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         return Span(start_ms, min(span.end_ms, month.end_ms))
 
     def freed_in(self, month: Month) -> "Span":
-        """What of it the month pays after all."""
-        if self.ended_ms is None or not month.start_ms <= self.ended_ms < month.end_ms:
+        """What of it the month pays after all, less what went back `before` it."""
+        if self.ending is not Ending.RELEASED or not month.start_ms <= (self.ended_ms or 0) < month.end_ms:
             return NOTHING
-        return self.earned(self.ended_ms)
+        return self.earned(month.end_ms)
+
+    def before(self, month: Month) -> "Span":
+        """When refunds of it were made that earlier months have told of, and while it was withheld."""
+        return NOTHING if self.placed_ms >= month.start_ms else Span(0, month.start_ms)
+
+    def given_back_in(self, month: Month) -> "Span":
+        """When refunds were made that the month counts: all of before where it was placed in that month."""
+        is_over = self.ending is Ending.RELEASED and (self.ended_ms or 0) < month.end_ms
+        if is_over or self.placed_ms >= month.end_ms:
+            return NOTHING
+        return Span(self.before(month).end_ms, month.end_ms)
 
 
 class Span(msgspec.Struct, frozen=True):

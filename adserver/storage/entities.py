@@ -201,6 +201,8 @@ def save_entity(batch: Batch, write: SaveEntity) -> Outcome:
 
 def _is_stale(kind: type, stored: tuple[bytes] | None, entity: Entity) -> bool:
     version = getattr(entity, "version", None)
+    if stored is not None and isinstance(entity, ApiKey):  # read before it was revoked: it stays so
+        return entity.revoked_at_ms is None and _decoders[kind].decode(stored[0]).revoked_at_ms is not None
     if stored is None or version is None:
         return False
     return bool(_decoders[kind].decode(stored[0]).version != version - 1)

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Text, bindparam, cast, func, literal_column, null, select, union_all
 
+from adserver.domain.money import Micros
 from adserver.domain.statement import FIRST_PLACE, Line, Month, SlotSums, Sums, Unbilled
 from adserver.storage.sqlite import Reader, prepared
 from adserver.storage.statements import (
@@ -49,6 +50,19 @@ _SUMS = prepared(
         func.sum(_booked.c.share),
         func.sum(_booked.c.amount),
     ).group_by(_booked.c.slot_key, _booked.c.currency, _booked.c.kind)
+)
+_charged_from: BindParameter[int] = bindparam("charged_from_ms")
+_charged_until: BindParameter[int] = bindparam("charged_until_ms")
+_GIVEN_BACK = prepared(
+    select(refunds.c.slot_key, refunds.c.currency, func.sum(refunds.c.publisher_micros))
+    .where(
+        refunds.c.publisher_key == _publisher,
+        refunds.c.at_ms >= start,
+        refunds.c.at_ms < end,
+        refunds.c.charged_ms >= _charged_from,
+        refunds.c.charged_ms < _charged_until,
+    )
+    .group_by(refunds.c.slot_key, refunds.c.currency)
 )
 _its_slots = (
     select(slots.c.key)
@@ -119,6 +133,14 @@ class SqlitePayouts:
             add_to(both.earned, kind, count, share)
             add_to(both.charged, kind, count, amount)
         return [both for _, both in sorted(found.items())]
+
+    def given_back(self, publisher_key: int, earned: Month, month: Month) -> list[tuple[int, str, Micros]]:
+        """By slot and currency, what of the earnings of one time was given back in another."""
+        asked = {"publisher_key": publisher_key, **limits_of(month)}
+        asked |= {"charged_from_ms": earned.start_ms, "charged_until_ms": earned.end_ms}
+        return [
+            (slot, currency, Micros(sum_)) for slot, currency, sum_ in self._reader.rows(_GIVEN_BACK, asked)
+        ]
 
     def unbilled(self, publisher_key: int, month: Month) -> list[Unbilled]:
         """What reached caps left unpaid, by slot and currency: prices, of which a share would be theirs."""

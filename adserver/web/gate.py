@@ -8,7 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adserver.domain.audit_log import Actor, ActorKind
+from adserver.domain.audit_log import OURSELVES, Actor, ActorKind
 from adserver.web.auth import bearer_text, caller_of
 from adserver.web.problems import HEADERS, problem_response
 from adserver.writes import Access, ApiKey
@@ -48,6 +48,7 @@ class Gate:
         self._most_feed_bytes = most_feed_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        act_as(OURSELVES)  # a connection may carry on the context of the request before, and its actor
         path = scope.get("path", "")
         if scope["type"] != "http" or not (path == API or path.startswith(f"{API}/")):
             await self._app(scope, receive, send)

@@ -148,6 +148,15 @@ def test_a_key_is_found_by_its_digest(storage: Storage) -> None:
     assert storage.keys.find(KEY.digest) == revoked
 
 
+def test_a_key_that_was_revoked_stays_so_whoever_read_it_before(storage: Storage) -> None:
+    save_new(storage, KEY)
+    save(storage, msgspec.structs.replace(KEY, revoked_at_ms=NOW_MS))
+    rotated = SaveEntity(msgspec.structs.replace(KEY, expires_at_ms=NOW_MS + 1), is_new=False)
+    assert storage.writer.commit(Together((rotated,))).result is Result.CONFLICT
+    found = storage.keys.find(KEY.digest)
+    assert found is not None and found.revoked_at_ms == NOW_MS
+
+
 def test_the_first_receipt_of_an_idempotency_key_stays(storage: Storage) -> None:
     assert storage.keys.receipt("owner", "order-1") is None
     assert storage.writer.commit(RECEIPT).result is Result.SAVED

@@ -27,18 +27,40 @@ def holds(draw: st.DrawFn) -> PayoutHold:
     return hold(since_ms=since, until_ms=until, placed_ms=placed, ended_ms=ended, ending=ending)
 
 
+Booking = tuple[int, int | None]  # when it was charged, and given back
+
+
+@st.composite
+def bookings(draw: st.DrawFn) -> Booking:
+    at_ms = draw(times)
+    return at_ms, draw(st.none() | st.integers(at_ms, LAST - 1))
+
+
 def within(span: Span, charges: list[int]) -> int:
     return sum(span.start_ms <= at_ms < span.end_ms for at_ms in charges)
 
 
-@given(holds(), st.lists(times, max_size=30))
-def test_in_the_end_an_open_hold_has_all_of_it_and_an_ended_one_nothing(
-    one: PayoutHold, charges: list[int]
+def freed(one: PayoutHold, month: Month, bookings: list[Booking]) -> int:
+    """As statements tell it."""
+    earned = one.earned(month.end_ms)
+    gone = [back_ms for at_ms, back_ms in bookings if within(earned, [at_ms]) and back_ms is not None]
+    if one.freed_in(month).is_empty:
+        return within(one.given_back_in(month), gone)
+    return within(one.freed_in(month), [at_ms for at_ms, _ in bookings]) - within(one.before(month), gone)
+
+
+@given(holds(), st.lists(bookings(), max_size=30))
+def test_every_month_ends_with_what_is_held_and_not_given_back_withheld(
+    one: PayoutHold, bookings: list[Booking]
 ) -> None:
-    moved = [
-        within(one.withheld_in(month), charges) - within(one.freed_in(month), charges) for month in MONTHS
-    ]
-    assert sum(moved) == (within(one.earned(LAST), charges) if one.is_open else 0)
+    charges, left = [at_ms for at_ms, _ in bookings], 0
+    for month in MONTHS:
+        left += within(one.withheld_in(month), charges) - freed(one, month, bookings)
+        is_over = one.ending is Ending.RELEASED and (one.ended_ms or 0) < month.end_ms
+        is_held = one.placed_ms < month.end_ms and not is_over
+        still = [at_ms for at_ms, back_ms in bookings if back_ms is None or back_ms >= month.end_ms]
+        held = [at_ms for at_ms in still if at_ms < month.end_ms]
+        assert left == (within(one.earned(month.end_ms), held) if is_held else 0)
 
 
 @given(holds(), st.lists(times, max_size=30))

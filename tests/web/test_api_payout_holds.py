@@ -6,19 +6,22 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from adserver.domain.identity import read_id, write_id
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent
+from adserver.flows.manage import Refused
+from adserver.flows.manage.holds import ManageHolds
 from adserver.storage.audit import as_json, audit
-from adserver.writes import RecordAd
+from adserver.writes import RecordAd, Result
 from tests.web.api import NOW_MS, Api, World, make_record, slot_body
 
 DAY_MS = 86_400_000
 PRICE, SHARE = 250_000, 175_000
 
 
-def earn(api: Api, world: World, impression_id: int, at_ms: int = NOW_MS) -> None:
+def earn(api: Api, world: World, impression_id: int, at_ms: int = NOW_MS, **more: Any) -> None:
     record = make_record(world, AdEvent.CLICK, impression_id, PRICE)
-    record = replace(record, publisher_micros=Micros(SHARE), at_ms=at_ms)
+    record = replace(record, publisher_micros=Micros(SHARE), at_ms=at_ms, **more)
     assert api.storage.writer.commit(RecordAd((record,))).result == "taken"
 
 
@@ -68,6 +71,51 @@ def test_a_release_pays_with_the_month_in_which_it_comes(api: Api, world: World)
     (december,) = statement(api, world, "2026-12")["totals"]
     assert (december["net_micros"], december["freed_micros"], december["payable_micros"]) == (0, SHARE, SHARE)
     assert statement(api, world, "2027-01")["totals"] == []
+
+
+def give_back(api: Api, impression_id: int, name: str) -> None:
+    """A fifth of the click's charge."""
+    charge_id = write_id("chg", impression_id << 2 | AdEvent.CLICK)
+    body = {"charge_id": charge_id, "refund_id": name, "amount_micros": PRICE // 5, "reason": "odd"}
+    answer = api.call("POST", "/refunds", body, headers={"Idempotency-Key": name})
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_refund_under_a_hold_takes_nothing_of_what_was_earned_elsewhere(api: Api, world: World) -> None:
+    """Not in its month, nor in the next; and what is left of it is paid when it is released."""
+    other = api.make("/slots", slot_body(world.site, name="Other"))["id"]
+    earn(api, world, 1)
+    earn(api, world, 2, slot_key=read_id("slot", other))
+    hold = api.make("/payout-holds", draft(world, slot_id=world.slot))
+    assert payable(api, world) == SHARE
+    api.now_ms += 1
+    give_back(api, 1, "first")
+    assert payable(api, world) == SHARE
+    api.now_ms += 20 * DAY_MS  # December
+    give_back(api, 1, "second")
+    assert (payable(api, world), payable(api, world, "2026-12")) == (SHARE, 0)
+    assert api.call("POST", f"/payout-holds/{hold['id']}/release").status_code == 200
+    assert payable(api, world, "2026-12") == SHARE * 3 // 5
+    (november,) = statement(api, world)["totals"]
+    assert november["withheld_micros"] - november["freed_micros"] == SHARE * 4 // 5
+
+
+def test_what_a_refund_has_not_reached_is_not_paid_out(
+    api: Api, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was interrupted between the hold's end and the charges, and is taken up a month later."""
+    earn(api, world, 1)
+    hold = api.make("/payout-holds", draft(world))
+    api.now_ms += 1
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(ManageHolds, "_give_back", lambda self, hold: Refused(Result.UNRECORDED))
+        assert api.call("POST", f"/payout-holds/{hold['id']}/refund").status_code == 503
+    assert payable(api, world) == 0
+    api.now_ms += 20 * DAY_MS
+    assert api.call("POST", f"/payout-holds/{hold['id']}/refund").status_code == 200
+    assert payable(api, world) == 0
+    (december,) = statement(api, world, "2026-12")["totals"]
+    assert (december["freed_micros"], december["carried_micros"], december["payable_micros"]) == (SHARE, 0, 0)
 
 
 def test_what_was_earned_in_a_closed_month_is_withheld_from_the_next(api: Api, world: World) -> None:

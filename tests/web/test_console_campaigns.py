@@ -1,5 +1,6 @@
 """An advertiser's campaigns in the console: their own only, as the API has them, changed in a click."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,23 @@ def test_budgets_are_raised_and_lifted_exactly(world: Visiting, owner: Browser) 
     )
     submit(owner, path, daily="", total="50")
     assert (told(world)["daily_budget_micros"], told(world)["total_budget_micros"]) == (None, 50_000_000)
+
+
+def test_budgets_that_somebody_changed_meanwhile_are_not_overwritten(world: Visiting, owner: Browser) -> None:
+    path = f"{campaigns(world)}/{world.campaign}/budgets"
+    submit(owner, path, daily="", total="50")
+    version = str(told(world)["version"])
+    form = rf'action="{path}" class="row">.*?name="version" value="{version}"'
+    assert re.search(form, owner.ask("GET", campaigns(world)).text)
+    world.change("PATCH", f"/campaigns/{world.campaign}", total_budget_micros=90_000_000)
+    stale = submit(owner, path, daily="5", total="50", version=version)
+    assert (stale.status_code, told(world)["total_budget_micros"]) == (409, 90_000_000)
+    submit(owner, path, daily="5")  # says nothing of the other
+    assert (told(world)["daily_budget_micros"], told(world)["total_budget_micros"]) == (
+        5_000_000,
+        90_000_000,
+    )
+    submit(owner, path, daily="", total="50")
 
 
 @pytest.mark.parametrize("typed", ["-5", "0", "ten", "1e9", "12.3456789", "1,00", "99999999999", "NaN"])

@@ -1,5 +1,6 @@
 """A new campaign in the console: all on one page, shown before anybody sees it, and made whole or not at all."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,22 @@ def test_a_campaign_its_ad_and_its_audience_are_made_at_once(world: Visiting, ow
     again = submit(owner, f"{pages(world)}/new", **FILLED)
     assert made(world, again.headers["location"])["audiences"][0]["audience_id"] == audience["id"]
     assert len(world.listed("/audiences")) == 1
+
+
+def test_the_same_form_sent_twice_makes_one_campaign_and_another_makes_another(
+    world: Visiting, owner: Browser
+) -> None:
+    new = owner.ask("GET", f"{pages(world)}/new").text
+    (once,) = re.findall(r'name="once" value="([0-9a-f]{32})"', new)
+    form = FILLED | {"once": once, "name": "Once"}
+    first, second = (submit(owner, f"{pages(world)}/new", **form) for _ in range(2))
+    assert first.headers["location"] == second.headers["location"]
+    other = submit(owner, f"{pages(world)}/new", **form | {"name": "Another"})
+    assert other.headers["location"] != first.headers["location"]
+    names = [one["name"] for one in world.listed("/campaigns?limit=500")]
+    assert (names.count("Once"), names.count("Another")) == (1, 1)
+    flawed = submit(owner, f"{pages(world)}/new", **form | {"rate": ""}).text
+    assert f'name="once" value="{once}"' in flawed  # so that what is mended is still the same form
 
 
 @pytest.mark.parametrize(

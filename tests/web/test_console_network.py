@@ -1,5 +1,6 @@
 """The operator's pages: figures as the API has them, accounts, holds, the audit log; nobody else comes in."""
 
+import re
 from collections.abc import Iterator
 from inspect import signature
 from pathlib import Path
@@ -145,8 +146,8 @@ def test_a_wrong_field_is_named_and_the_form_stays_filled_in(
     assert len(world.listed("/advertisers")) == before
 
 
-@pytest.mark.parametrize("share", ["", "101", "-1", "7.5", "٧٠", "a"])
-def test_a_publishers_share_is_whole_percent(world: Visiting, operator: Browser, share: str) -> None:
+@pytest.mark.parametrize("share", ["", "101", "-1", "7.555", "100.01", "7.", ".5", "٧٠", "a"])
+def test_a_publishers_share_is_percent(world: Visiting, operator: Browser, share: str) -> None:
     assert submit(operator, f"{ROOT}/accounts/publishers", name="Press", share=share).status_code == 422
 
 
@@ -155,6 +156,43 @@ def test_a_publisher_is_opened_and_changed(world: Visiting, operator: Browser) -
     submit(operator, path, name="Press", share="80")
     told = world.change("GET", f"/publishers/{path.rpartition('/')[2]}")
     assert told["revenue_share_bps"] == 8_000
+
+
+def test_a_share_of_half_a_percent_survives_another_name(world: Visiting, operator: Browser) -> None:
+    made = world.change("POST", "/publishers", name="Press", revenue_share_bps=7_050)
+    path = f"{ROOT}/accounts/{made['id']}"
+    (share,) = re.findall(r'name="share"[^>]* value="([^"]*)"', operator.ask("GET", path).text)
+    submit(operator, path, name="Daily Press", share=share)
+    told = world.change("GET", f"/publishers/{made['id']}")
+    assert (told["name"], told["revenue_share_bps"]) == ("Daily Press", 7_050)
+
+
+def test_what_somebody_else_changed_meanwhile_is_not_undone(world: Visiting, operator: Browser) -> None:
+    path = submit(operator, f"{ROOT}/accounts/advertisers", **OPENING).headers["location"]
+    api = f"/advertisers/{path.rpartition('/')[2]}"
+    (version,) = re.findall(r'name="version" value="([0-9]+)"', operator.ask("GET", path).text)
+    world.change("PATCH", api, daily_budget_micros=5_000_000)
+    stale = submit(operator, path, **OPENING | {"name": "Other"}, daily="", total="", version=version)
+    told = world.change("GET", api)
+    assert (stale.status_code, told["name"], told["daily_budget_micros"]) == (409, "Atelier", 5_000_000)
+
+
+def test_nobodys_address_is_kept_with_a_payment(world: Visiting, operator: Browser) -> None:
+    path = f"{ROOT}/accounts/{world.advertiser}"
+    answer = submit(operator, f"{path}/deposits", amount="10", reference="wire of anna@shop.example")
+    assert (answer.status_code, "Give the payment a reference" in answer.text) == (422, True)
+    deposits = world.listed(f"/deposits?advertiser_id={world.advertiser}")
+    assert not any("anna" in one["reference"] for one in deposits)
+
+
+def test_a_payment_that_is_refused_leaves_the_accounts_fields_filled_in(
+    world: Visiting, operator: Browser
+) -> None:
+    path = f"{ROOT}/accounts/{world.advertiser}"
+    answer = submit(operator, f"{path}/deposits", amount="ten", reference="wire 9").text
+    name = world.change("GET", f"/advertisers/{world.advertiser}")["name"]
+    assert f'name="name" value="{name}"' in answer
+    assert 'value="wire 9"' in answer and 'value="ten"' in answer
 
 
 def test_all_campaigns_of_an_advertiser_are_paused_at_once(world: Visiting, operator: Browser) -> None:

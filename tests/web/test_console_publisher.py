@@ -227,20 +227,6 @@ def test_every_figure_is_the_apis(world: Visiting, owner: Browser, root: str) ->
 
 
 @pytest.mark.usefixtures("shown")
-def test_what_is_withheld_is_named_with_its_reason(world: Visiting, owner: Browser, root: str) -> None:
-    publisher = root.rpartition("/")[2]
-    span = {"publisher_id": publisher, "since": "2026-01-01T00:00:00Z", "reason": "one office clicks"}
-    hold = world.change("POST", "/payout-holds", **span)["id"]
-    told = page(owner, f"{root}/earnings/{this_month(world)}")
-    assert check_figures(world, told) >= 10
-    assert "are withheld while the network looks into the traffic: one office clicks" in words_of(told)
-    world.change("POST", f"/payout-holds/{hold}/release")
-    assert "are paid after all: one office clicks" in words_of(
-        page(owner, f"{root}/earnings/{this_month(world)}")
-    )
-
-
-@pytest.mark.usefixtures("shown")
 def test_earnings_are_the_publishers_share_and_what_was_not_billed_is_told(
     world: Visiting, owner: Browser, root: str
 ) -> None:
@@ -260,6 +246,20 @@ def test_sheets_are_the_apis(world: Visiting, owner: Browser, root: str, name: s
     told = own.ask("GET", f"/api/v1/publishers/{publisher}/statements/{month}{api}?format=csv")
     sheet = owner.ask("GET", f"{root}/earnings/{month}/{name}.csv")
     assert (sheet.text, sheet.text.count("\n")) == (told.text, 2)
+    assert sheet.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.usefixtures("shown")
+def test_a_statement_says_what_is_withheld_and_why(world: Visiting, owner: Browser, root: str) -> None:
+    path, publisher = f"{root}/earnings/{this_month(world)}", root.rsplit("/", 1)[1]
+    asked = {"publisher_id": publisher, "slot_id": world.slot, "since": "2020-01-01T00:00:00Z"}
+    hold = world.change("POST", "/payout-holds", **asked, reason="clicks from one office")
+    statement = page(owner, path)
+    assert "Withheld while its traffic is looked into€0.35" in words_of(statement)
+    assert "To be paid out€0.00" in words_of(statement)
+    assert "clicks from one office" in statement and check_figures(world, statement) >= 10
+    world.change("POST", f"/payout-holds/{hold['id']}/release")
+    assert "To be paid out€0.35" in words_of(page(owner, path))
 
 
 def test_a_month_that_is_none_leads_to_the_list(owner: Browser, root: str) -> None:

@@ -106,9 +106,7 @@ class PublisherStatements:
         """By hold and currency; those that the month does not know are left out."""
         parts = []
         for hold in sorted(holds, key=lambda one: one.placed_ms):
-            withheld, freed = (
-                self._earned(hold, one) for one in (hold.withheld_in(month), hold.freed_in(month))
-            )
+            withheld, freed = self._earned(hold, hold.withheld_in(month)), self._freed(hold, month)
             parts += [
                 HeldPart(hold, currency, withheld[currency], freed[currency])
                 for currency in sorted(withheld.keys() | freed.keys())
@@ -116,7 +114,7 @@ class PublisherStatements:
         return parts
 
     def _earned(self, hold: PayoutHold, span: Span) -> defaultdict[str, Micros]:
-        """By currency, what was earned under the hold; what went back of it is the refunds' to tell."""
+        """By currency, what was earned under the hold, before anything of it went back."""
         earned: defaultdict[str, Micros] = defaultdict(lambda: ZERO)
         if span.is_empty:
             return earned
@@ -124,6 +122,27 @@ class PublisherStatements:
             if hold.covers(one.slot_key) and one.earned.charges.count:
                 earned[one.currency] = Micros(earned[one.currency] + one.earned.charges.micros)
         return earned
+
+    def _freed(self, hold: PayoutHold, month: Month) -> defaultdict[str, Micros]:
+        """By currency, what is paid after all; and what went back, which is not earned any more."""
+        released = hold.freed_in(month)
+        if released.is_empty:
+            return self._given_back(hold, month, hold.given_back_in(month))
+        freed = self._earned(hold, released)
+        for currency, micros in self._given_back(hold, month, hold.before(month)).items():
+            freed[currency] = Micros(freed[currency] - micros)
+        return freed
+
+    def _given_back(self, hold: PayoutHold, month: Month, when: Span) -> defaultdict[str, Micros]:
+        """By currency, what of its earnings went back to the advertisers at that time."""
+        back: defaultdict[str, Micros] = defaultdict(lambda: ZERO)
+        if when.is_empty:
+            return back
+        earned, asked = (Month(0, 0, one.start_ms, one.end_ms) for one in (hold.earned(month.end_ms), when))
+        for slot_key, currency, micros in self._payouts.given_back(hold.publisher_key, earned, asked):
+            if hold.covers(slot_key):
+                back[currency] = Micros(back[currency] + micros)
+        return back
 
     def _slots(self, publisher: Publisher, month: Month) -> list[SlotPart]:
         names = Names(self._names)

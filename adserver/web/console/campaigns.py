@@ -116,7 +116,7 @@ def resume(
 def budgets(
     shop: Id, campaign: Id, flows: CurrentFlows, desk: CurrentDesk, visit: CurrentVisit, form: OwnForm
 ) -> Response:
-    """Both budgets, an empty field lifting one; or one of them raised by a button."""
+    """Those that are told, an empty field lifting one; or one of them raised by a button."""
     advertiser = shop_of(desk, visit, shop, Role.ADVERTISER)
     try:
         edit = _raised(form) if "raise" in form else _typed(form, visit.language)
@@ -137,8 +137,16 @@ def view_of(told: Mapping[str, str]) -> View:
 
 
 def _typed(form: Mapping[str, str], language: str) -> Callable[[Campaign], Campaign]:
-    amounts = {field: amount_of(form.get(name, ""), language) for name, field in BUDGETS.items()}
-    return lambda campaign: replace(campaign, **amounts)
+    """What the fields say of the campaign that stood beside them: not of one changed meanwhile."""
+    amounts = {field: amount_of(form[name], language) for name, field in BUDGETS.items() if name in form}
+    seen = form.get("version")
+
+    def edit(campaign: Campaign) -> Campaign:
+        if seen not in (None, str(campaign.version)):
+            raise Changed
+        return replace(campaign, **amounts)
+
+    return edit
 
 
 def _raised(form: Mapping[str, str]) -> Callable[[Campaign], Campaign]:

@@ -7,13 +7,15 @@ import msgspec
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from adserver.domain.identity import write_id
+from adserver.domain.identity import read_id, write_id
 from adserver.domain.slot import Publisher
-from adserver.domain.statement import Month, month_with, months_until, read_month
+from adserver.domain.statement import Month, month_of, month_with, months_until, read_month
 from adserver.domain.visitor import DAY_MS
+from adserver.flows.manage import Refused
 from adserver.flows.statement import PublisherStatements
 from adserver.web.api.answers import sheet_of
-from adserver.web.console.owners import Id, publisher_of
+from adserver.web.console.money import unkept
+from adserver.web.console.owners import Id, publisher_of, reach_of
 from adserver.web.console.publisher_words import not_billed_in_words, written
 from adserver.web.console.sites import root_of, this_month
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Elsewhere
@@ -66,13 +68,15 @@ def statement(
 ) -> Response:
     owner = publisher_of(desk, visit, publisher)
     year, number = _read(owner, month)
-    made = flows.books.publishers.statement(owner, year, number)
+    zone = flows.books.publishers.timezone
+    told = _told(flows, owner, month_of(year, number, zone))
     return visit.page(
         "payout_statement.html",
         publisher=owner,
         root=root_of(owner),
-        timezone=flows.books.publishers.timezone,
-        told=_told(flows, owner, made.month),
+        timezone=zone,
+        told=told,
+        slot_names={one.slot_id: _slot_name(flows, owner, one.slot_id) for one in told.payout.holds},
         **written(visit.language),
     )
 
@@ -83,7 +87,7 @@ def slots_sheet(
 ) -> Response:
     owner = publisher_of(desk, visit, publisher)
     rows = slot_rows(flows.books.publishers.statement(owner, *_read(owner, month)), to_operator=False)
-    return sheet_of(SlotPartAnswer, [rows], f"{write_id('pub', owner.key)}-{month}")
+    return unkept(sheet_of(SlotPartAnswer, [rows], f"{write_id('pub', owner.key)}-{month}"))
 
 
 @router.get("/{month}/events.csv")
@@ -93,7 +97,7 @@ def events_sheet(
     """Each share that was earned or went back, as the API's own file has it."""
     owner = publisher_of(desk, visit, publisher)
     shown = _lines(flows.books.publishers, owner, *_read(owner, month))
-    return sheet_of(PayoutLineAnswer, shown, f"{write_id('pub', owner.key)}-{month}-events")
+    return unkept(sheet_of(PayoutLineAnswer, shown, f"{write_id('pub', owner.key)}-{month}-events"))
 
 
 def _lines(
@@ -116,6 +120,11 @@ def _told(flows: Flows, owner: Publisher, month: Month) -> Told:
     made = flows.books.publishers.statement(owner, month.year, month.number)
     payout = show_payout(owner, made, flows.books.publishers.timezone, to_operator=False)
     return Told(made.month, payout.month, payout, _api(owner, payout))
+
+
+def _slot_name(flows: Flows, owner: Publisher, slot_id: str | None) -> str:
+    found = flows.manage.inventory.slot(reach_of(owner), read_id("slot", slot_id or "") or 0)
+    return "" if isinstance(found, Refused) else found.name
 
 
 def _api(owner: Publisher, payout: PayoutAnswer) -> str:

@@ -1,6 +1,8 @@
 """A new campaign on one page: whom it addresses, how it looks and what to expect, before anybody sees it."""
 
 from collections.abc import Mapping
+from hashlib import sha256
+from secrets import token_hex
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,7 +14,7 @@ from adserver.domain.campaign import Advertiser, Campaign, Status
 from adserver.domain.identity import read_id, write_id
 from adserver.domain.pricing import AudienceRate, PricingModel
 from adserver.domain.user import Role
-from adserver.flows.manage import Launch, Refused
+from adserver.flows.manage import Launch, Launched, Refused
 from adserver.web.console.ad_frames import frame, unseen
 from adserver.web.console.campaign_words import model_in_words, preset_in_words, problem_in_words
 from adserver.web.console.campaigns import all_campaigns
@@ -31,6 +33,7 @@ from adserver.web.console.visit import CurrentDesk, CurrentVisit, OwnForm, Visit
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.prospects import audience_of, outlook_of_draft, preset_sizes
 from adserver.web.schemas.launches import LaunchDraft, show_outlook
+from adserver.writes import Receipt, Result
 from creatives.card import Brand
 from creatives.formats import FORMATS
 
@@ -60,11 +63,11 @@ def launch(shop: Id, flows: CurrentFlows, desk: CurrentDesk, visit: CurrentVisit
     draft = launch_in(reading, advertiser, status)
     if draft is None:
         return _page(flows, advertiser, visit, form, status=422, flaws=reading.flaws)
-    made = flows.manage.launches.launch(reach_of(advertiser), _wish(flows, advertiser, draft))
+    made = _launched_once(flows, advertiser, visit, draft, form)
     if isinstance(made, Refused):
         problem = problem_in_words(str(made.reason), visit.language)
         return _page(flows, advertiser, visit, form, status=409, problem=problem)
-    return see(f"/console/shop/{shop}/campaigns/{write_id('cmp', made.campaign.key)}", "made")
+    return see(f"/console/shop/{shop}/campaigns/{made}", "made")
 
 
 @router.get("/new/plan")
@@ -85,6 +88,30 @@ def look(
     if body is None:
         return unseen(visit, next(iter(reading.flaws.values())))
     return frame(flows, visit, body.creative_of(0), advertiser.key, name)
+
+
+def _launched_once(
+    flows: Flows, advertiser: Advertiser, visit: Visit, draft: LaunchDraft, form: Mapping[str, str]
+) -> str | Refused:
+    """The campaign's id: the same form sent again, by a second click or on the way back, makes no other."""
+    owner, manage = f"console user {visit.signed_in.user.key}", flows.manage
+    key = sha256(repr((advertiser.key, sorted(form.items()))).encode()).hexdigest() if "once" in form else ""
+
+    def receipt_of(made: Launched) -> Receipt | None:
+        told = write_id("cmp", made.campaign.key).encode()
+        return Receipt(owner, key, key, 303, told, manage.clock()) if key else None
+
+    kept = manage.keys.receipt(owner, key)
+    if kept is None:
+        wish = _wish(flows, advertiser, draft)
+        made = manage.launches.launch(reach_of(advertiser), wish, receipt_of)
+        if not isinstance(made, Refused):
+            return write_id("cmp", made.campaign.key)
+        if made.reason is not Result.RECEIPT_EXISTS:
+            return made
+        kept = manage.keys.receipt(owner, key)
+        assert kept is not None, "the receipt was there a moment ago"
+    return kept.body.decode()
 
 
 def _wish(flows: Flows, advertiser: Advertiser, draft: LaunchDraft) -> Launch:
@@ -180,6 +207,7 @@ def _page(
         pools_named=pools_of(flows, advertiser),
         formats=FORMATS,
         look=look_address(form),
+        once=token_hex(16),
         write_id=write_id,
         **_plan(flows, advertiser, visit, form),
     )

@@ -119,7 +119,7 @@ def campaigns_sheet(
 ) -> Response:
     advertiser = shop_of(desk, visit, shop, Role.ADVERTISER)
     rows = campaign_rows(advertiser, _statement(flows, advertiser, month))
-    return _unkept(sheet_of(CampaignRow, [rows], f"{shop}-{month}"))
+    return unkept(sheet_of(CampaignRow, [rows], f"{shop}-{month}"))
 
 
 @router.get("/{month}/events.csv")
@@ -130,10 +130,11 @@ def events_sheet(
     advertiser = shop_of(desk, visit, shop, Role.ADVERTISER)
     pieces = flows.books.advertisers.pieces(advertiser, *_read(advertiser, month))
     shown: Iterable[Iterable[LineAnswer]] = (map(show_line, piece) for piece in pieces)
-    return _unkept(sheet_of(LineAnswer, shown, f"{shop}-{month}-events"))
+    return unkept(sheet_of(LineAnswer, shown, f"{shop}-{month}-events"))
 
 
-def _unkept(answer: Response) -> Response:
+def unkept(answer: Response) -> Response:
+    """A sheet of somebody's money, which no browser that others use may keep."""
     MutableHeaders(raw=answer.raw_headers).update(HEADERS)
     return answer
 

@@ -1,5 +1,6 @@
 """Advertisers and publishers: found, opened and changed by whoever runs the network."""
 
+import re
 import secrets
 from collections.abc import Mapping
 from functools import cache
@@ -11,12 +12,14 @@ from babel.numbers import get_currency_name
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from msgspec.structs import replace
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from adserver.domain.campaign import Advertiser, Status
 from adserver.domain.identity import read_id, write_id
+from adserver.domain.money import MICROS_PER_UNIT
 from adserver.domain.slot import Publisher
 from adserver.flows.manage import Refused
+from adserver.web.console.campaigns import Changed
 from adserver.web.console.figures import BadAmount, amount_of, typed
 from adserver.web.console.network import EVERYTHING, told
 from adserver.web.console.owners import Id
@@ -30,6 +33,7 @@ from adserver.web.schemas.accounts import (
     show_advertiser,
     show_publisher,
 )
+from adserver.web.schemas.conversions import Reference
 from adserver.writes import Receipt, Result
 from creatives.price import locale_for
 from pixel.amounts import CURRENCIES
@@ -38,6 +42,9 @@ ACCOUNTS = "/console/network/accounts"
 AT_ONCE = 500
 MOST_SHOWN = 100
 SHARE_PERCENT = 100  # basis points of one
+_reference = TypeAdapter(Reference)  # the chain keeps it for ever: as the API, no e-mail address
+_MICROS_OF_POINT = MICROS_PER_UNIT // SHARE_PERCENT
+_SHARE = re.compile(r"([0-9]{1,3})(?:[.,]([0-9]{1,2}))?")
 
 router = APIRouter(prefix=ACCOUNTS, include_in_schema=False, dependencies=[OPERATORS_ONLY])
 
@@ -84,13 +91,22 @@ def change(account: Id, flows: CurrentFlows, visit: CurrentVisit, form: OwnForm)
     try:
         if isinstance(owner, Advertiser):
             wish = AdvertiserChange.model_validate(_advertiser_fields(form) | _caps(form, visit.language))
-            done: object = manage.change_advertiser(EVERYTHING, owner.key, wish.edit)
+
+            def edit(known: Advertiser) -> Advertiser:
+                """All fields are sent: what somebody else has changed meanwhile would be undone."""
+                if form.get("version") not in (None, str(known.version)):
+                    raise Changed
+                return wish.edit(known)
+
+            done: object = manage.change_advertiser(EVERYTHING, owner.key, edit)
         else:
             other = PublisherChange.model_validate(_publisher_fields(form))
             done = manage.change_publisher(EVERYTHING, owner.key, other.edit)
     except (ValidationError, BadAmount) as error:
         no = "bad_amount" if isinstance(error, BadAmount) else _flaw(error)
         return _one(flows, visit, account, 422, no=no, form=form)
+    except Changed:
+        return _one(flows, visit, account, 409, no="conflict")
     if isinstance(done, Refused):
         return _one(flows, visit, account, 409, no=str(done.reason), form=form)
     return see(f"{ACCOUNTS}/{account}")
@@ -111,19 +127,19 @@ def pause(account: Id, flows: CurrentFlows, visit: CurrentVisit, form: OwnForm) 
 def deposit(account: Id, flows: CurrentFlows, visit: CurrentVisit, form: OwnForm) -> Response:
     """Once for its reference, however often the form is sent."""
     owner = _owner(flows, account)
-    reference = form.get("reference", "").strip()
     try:
         amount = amount_of(form.get("amount", ""), visit.language)
-    except BadAmount:
-        amount = None
-    if amount is None or not 0 < len(reference) <= 100 or not reference.isprintable():
-        no = "bad_amount" if amount is None else "bad_reference"
-        return _one(flows, visit, account, 422, no=no, form=form)
+        reference = _reference.validate_python(form.get("reference", ""))
+    except (BadAmount, ValidationError) as flaw:
+        no = "bad_amount" if isinstance(flaw, BadAmount) else "bad_reference"
+        return _one(flows, visit, account, 422, no=no, payment=form)
+    if amount is None:
+        return _one(flows, visit, account, 422, no="bad_amount", payment=form)
     receipt = Receipt("console", secrets.token_hex(16), "", 0, b"", flows.manage.clock())
     done = flows.manage.money.deposit(EVERYTHING, owner.key, amount, reference, receipt)
     if isinstance(done, Refused) or done.result is not Result.SAVED:
         no = str(done.reason if isinstance(done, Refused) else done.result)
-        return _one(flows, visit, account, 409, no=no, form=form)
+        return _one(flows, visit, account, 409, no=no, payment=form)
     return see(f"{ACCOUNTS}/{account}")
 
 
@@ -146,8 +162,8 @@ def _caps(form: Fields, language: str) -> dict[str, Any]:
 
 
 def _publisher_fields(form: Fields) -> dict[str, Any]:
-    text = form.get("share", "").strip()
-    share = int(text) * SHARE_PERCENT if text.isascii() and text.isdigit() and len(text) <= 3 else -1
+    found = _SHARE.fullmatch(form.get("share", "").strip())
+    share = int(found[1]) * SHARE_PERCENT + int((found[2] or "").ljust(2, "0")) if found else -1
     return {"name": form.get("name", ""), "revenue_share_bps": share}
 
 
@@ -186,7 +202,7 @@ def _list(flows: Flows, visit: Visit, status: int, **words: object) -> Response:
 
 def _one(flows: Flows, visit: Visit, account: str, status: int, **words: object) -> Response:
     owner = _owner(flows, account)
-    about: dict[str, object] = {"id": account, "owner": owner, **choices(visit.language)}
+    about: dict[str, object] = {"id": account, "owner": owner, "payment": {}, **choices(visit.language)}
     if isinstance(owner, Advertiser):
         (funds,) = flows.manage.money.funds([owner])
         caps = {"daily": owner.daily_budget_micros, "total": owner.total_budget_micros}
@@ -204,7 +220,7 @@ def _one(flows: Flows, visit: Visit, account: str, status: int, **words: object)
             },
         }
     else:
-        share = str(owner.revenue_share_bps // SHARE_PERCENT)
+        share = typed(owner.revenue_share_bps * _MICROS_OF_POINT, visit.language)
         about |= {"shown": show_publisher(owner), "form": {"name": owner.name, "share": share}}
     return visit.page("network_account.html", status=status, **told(visit, flows) | about | words)
 

@@ -307,7 +307,7 @@ class PayoutTotalAnswer(SumsAnswer):
     unbilled_at_cap_micros: int
     carried_micros: int = Field(description="zero or less: what earlier months left to be made good")
     withheld_micros: int = Field(description="under holds, until their traffic was looked into")
-    freed_micros: int = Field(description="of holds that ended in this month, whenever it was earned")
+    freed_micros: int = Field(description="withheld no more, whenever it was earned: paid, or given back")
     payable_micros: int = Field(description="never below zero: what is, is carried forward")
     paid_by_advertisers_micros: int | None
     network_fee_micros: int | None
