@@ -145,8 +145,8 @@ def test_a_wrong_field_is_named_and_the_form_stays_filled_in(
     assert len(world.listed("/advertisers")) == before
 
 
-@pytest.mark.parametrize("share", ["", "101", "-1", "7.5", "٧٠", "a"])
-def test_a_publishers_share_is_whole_percent(world: Visiting, operator: Browser, share: str) -> None:
+@pytest.mark.parametrize("share", ["", "101", "100.01", "-1", "7.555", "7.", "٧٠", "a"])
+def test_a_publishers_share_is_a_percentage(world: Visiting, operator: Browser, share: str) -> None:
     assert submit(operator, f"{ROOT}/accounts/publishers", name="Press", share=share).status_code == 422
 
 
@@ -155,6 +155,17 @@ def test_a_publisher_is_opened_and_changed(world: Visiting, operator: Browser) -
     submit(operator, path, name="Press", share="80")
     told = world.change("GET", f"/publishers/{path.rpartition('/')[2]}")
     assert told["revenue_share_bps"] == 8_000
+
+
+def test_a_name_is_changed_without_rounding_the_share(world: Visiting, operator: Browser) -> None:
+    """Shares are of basis points in the API: what the form shows must be what it sends back."""
+    path = submit(operator, f"{ROOT}/accounts/publishers", name="Press", share="72,5").headers["location"]
+    id_ = path.rpartition("/")[2]
+    for bps, shown in ((7_250, "72.5"), (7_205, "72.05"), (7_000, "70"), (0, "0"), (10_000, "100")):
+        world.change("PATCH", f"/publishers/{id_}", revenue_share_bps=bps)
+        assert f'name="share" inputmode="decimal" value="{shown}"' in operator.ask("GET", path).text
+        submit(operator, path, name="The Press", share=shown)
+        assert world.change("GET", f"/publishers/{id_}")["revenue_share_bps"] == bps
 
 
 def test_all_campaigns_of_an_advertiser_are_paused_at_once(world: Visiting, operator: Browser) -> None:

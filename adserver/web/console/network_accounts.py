@@ -1,5 +1,6 @@
 """Advertisers and publishers: found, opened and changed by whoever runs the network."""
 
+import re
 import secrets
 from collections.abc import Mapping
 from functools import cache
@@ -7,7 +8,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from babel import Locale
-from babel.numbers import get_currency_name
+from babel.numbers import get_currency_name, get_decimal_symbol
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from msgspec.structs import replace
@@ -146,9 +147,20 @@ def _caps(form: Fields, language: str) -> dict[str, Any]:
 
 
 def _publisher_fields(form: Fields) -> dict[str, Any]:
-    text = form.get("share", "").strip()
-    share = int(text) * SHARE_PERCENT if text.isascii() and text.isdigit() and len(text) <= 3 else -1
-    return {"name": form.get("name", ""), "revenue_share_bps": share}
+    return {"name": form.get("name", ""), "revenue_share_bps": _share_of(form.get("share", "").strip())}
+
+
+def _share_of(text: str) -> int:
+    """Basis points of a percentage such as 70, 72.5 or 72,25; less than nothing where it is none."""
+    told = re.fullmatch(r"([0-9]{1,3})(?:[.,]([0-9]{1,2}))?", text)
+    return -1 if told is None else int(told[1]) * SHARE_PERCENT + int((told[2] or "").ljust(2, "0"))
+
+
+def _share_typed(bps: int, language: str) -> str:
+    """As it is typed, to the last digit: whoever changes the name must not change the share."""
+    whole, rest = divmod(bps, SHARE_PERCENT)
+    part = f"{rest:02}".rstrip("0")
+    return f"{whole}{get_decimal_symbol(locale_for(language))}{part}" if part else str(whole)
 
 
 def _flaw(error: ValidationError) -> str:
@@ -204,7 +216,7 @@ def _one(flows: Flows, visit: Visit, account: str, status: int, **words: object)
             },
         }
     else:
-        share = str(owner.revenue_share_bps // SHARE_PERCENT)
+        share = _share_typed(owner.revenue_share_bps, visit.language)
         about |= {"shown": show_publisher(owner), "form": {"name": owner.name, "share": share}}
     return visit.page("network_account.html", status=status, **told(visit, flows) | about | words)
 
