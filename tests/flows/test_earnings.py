@@ -75,7 +75,7 @@ def test_counts_of_all_slots_are_read_at_once_and_all_slots_are_told(
 def test_a_month_that_is_over_is_added_up_once(network: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     network.writer.commit(RecordAd((make_record(1),)))
     read = counting(monkeypatch, network.payouts, "sums")
-    running = publishers_books(network)
+    running = publishers_books(network, now_ms=NOW_MS)
     for _ in range(2):
         assert running.statement(make_publisher(), *NOVEMBER).totals[0].earned.charges.count == 1
     assert len(read) == 2
