@@ -13,8 +13,8 @@ from adserver.ports import Clock, Stores
 from adserver.writes import Result, RollReport
 
 SETTLED_MS = 60_000  # a write that waited for longer was refused: nothing comes before these any more
-STRETCH = 500  # rows at a time: a few milliseconds of the writer's
-MOST_STRETCHES = 100  # of one run: the lease is asked for again between
+STRETCH = 200  # rows at a time: ten milliseconds of the writer's, where each is of a place of its own
+MOST_STRETCHES = 250  # of one run: the lease is asked for again between
 
 DayOf = Callable[[int, int], int]
 
