@@ -95,8 +95,9 @@ class Runner:
         self._clock = clock
         self._holder = holder
         self._leased_until_ms: dict[str, int] = {}
-        known = {one.name: one for one in stores.vitals.job_runs()}
-        self._ran = {job.name: _known(job, known.get(job.name)) for job in jobs}
+        self._vitals = stores.vitals
+        self._ran = {job.name: JobRun(job.name, job.interval_ms) for job in jobs}
+        self._untold: set[str] = set()  # jobs whose newest run is known to nobody else
         self._stopping = threading.Event()
         self.left_at_work = False  # whether a job outlived `run`
 
@@ -131,10 +132,12 @@ class Runner:
             if not self._holds(job):
                 return
             did = job.run()
+            self._untold.add(job.name)
             self._ran[job.name] = self._ran[job.name].after(began_ms, _took_ms(began), did)
         except Exception as error:
             self._tally.add(NETWORK, f"failed_{job.name}")
             log.exception("job '%s' failed; it runs again in %s ms", job.name, job.interval_ms)
+            self._untold.add(job.name)
             self._ran[job.name] = self._ran[job.name].failed(began_ms, _took_ms(began), error)
         self._tell(job)
 
@@ -154,18 +157,21 @@ class Runner:
         if LEASE_MS // 2 < left_ms <= LEASE_MS:  # more is left where the clock has gone back
             return True
         until_ms = now_ms + LEASE_MS
-        ran = self._ran[job.name]
-        write = TakeLease(job.name, self._holder, now_ms, until_ms, ran if ran.began_ms else None)
-        outcome: Outcome = self._writer.commit(write)
-        if outcome.result is Result.SAVED:
-            self._leased_until_ms[job.name] = until_ms
-            return True
-        return False
+        untold = job.name in self._untold
+        ran = self._ran[job.name] if untold else None
+        outcome: Outcome = self._writer.commit(TakeLease(job.name, self._holder, now_ms, until_ms, ran))
+        if outcome.result is not Result.SAVED:
+            return False
+        self._leased_until_ms[job.name] = until_ms
+        self._untold.discard(job.name)
+        if not untold:
+            self._ran[job.name] = self._told_of(job)
+        return True
 
-
-def _known(job: Job, ran: JobRun | None) -> JobRun:
-    """As an earlier process left it."""
-    return msgspec.structs.replace(ran or JobRun(job.name, 0), interval_ms=job.interval_ms)
+    def _told_of(self, job: Job) -> JobRun:
+        """Its runs as whoever held the lease before has told them."""
+        known = next((one for one in self._vitals.job_runs() if one.name == job.name), None)
+        return msgspec.structs.replace(known or self._ran[job.name], interval_ms=job.interval_ms)
 
 
 def _took_ms(began: float) -> int:

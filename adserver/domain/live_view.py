@@ -1,6 +1,7 @@
 """What a shop's pages tell at this moment, for whoever looks on: some of it, for minutes, and of nobody."""
 
 from collections.abc import Collection, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -9,7 +10,7 @@ from pixel.events import Event, Rejection
 
 WATCHED_MS = 5 * 60_000  # from the last look on
 SHOWN_MS = 15 * 60_000
-MOST_SEEN = 50  # of all shops together, between two reports of a worker
+MOST_SEEN = 50  # of one shop, between two reports of a worker
 MOST_ITEMS = 5  # of one event
 
 
@@ -58,7 +59,7 @@ class LiveView:
 
     def __init__(self) -> None:
         self._watched: frozenset[int] = frozenset()
-        self._seen: list[LiveEvent] = []
+        self._seen: dict[int, list[LiveEvent]] = {}  # by shop: a busy one takes no other one's place
 
     def watch(self, advertiser_keys: Collection[int]) -> None:
         """These, and no others from now on."""
@@ -88,10 +89,11 @@ class LiveView:
             self.note(msgspec.structs.replace(told, site=site, by_server=by_server))
 
     def note(self, event: LiveEvent) -> None:
-        if len(self._seen) < MOST_SEEN:
-            self._seen.append(event)
+        seen = self._seen.setdefault(event.advertiser_key, [])
+        if len(seen) < MOST_SEEN:
+            seen.append(event)
 
     def take(self) -> tuple[LiveEvent, ...]:
         """What was seen since the last call."""
-        seen, self._seen = tuple(self._seen), []
-        return seen
+        seen, self._seen = self._seen, {}
+        return tuple(chain.from_iterable(list(seen.values())))

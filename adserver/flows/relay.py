@@ -64,7 +64,7 @@ class _Sound(msgspec.Struct, frozen=True):
     write: StoreEvent
     order: ServerOrder | None
     arrival: RecordArrival | None
-    live: LiveEvent
+    live: LiveEvent | None  # where somebody looks on
 
 
 class Relay:
@@ -174,7 +174,9 @@ class Relay:
         """What is kept of it. An order that is named goes the way of orders that servers tell."""
         write = self._collecting.write_of(event, advertiser, visitor_key, consent, self._clock())
         arrival = self._collecting.arrival_of(event, advertiser, consent, occurred_ms)
-        live = live_view.kept(advertiser.key, write.event, consent, self._clock(), by_server=True)
+        live = None
+        if self._live.is_watched(advertiser.key):
+            live = live_view.kept(advertiser.key, write.event, consent, self._clock(), by_server=True)
         reference = event.order_id if event.name is EventName.PURCHASE else event.lead_id
         if event.name not in CONVERSION_EVENTS or reference is None or not consent.may_measure:
             return _Sound(msgspec.structs.replace(write, trusted=True), None, arrival, live)
@@ -198,7 +200,7 @@ class Relay:
     def _told(self, sound: _Sound, stored: Outcome) -> Told:
         """An order is credited after its event is durable, and again where that was told before."""
         result = stored.result
-        if self._live.is_watched(sound.live.advertiser_key) and result is not Result.UNRECORDED:
+        if sound.live is not None and result is not Result.UNRECORDED:
             self._live.note(msgspec.structs.replace(sound.live, again=result is Result.DUPLICATE))
         if result is Result.DUPLICATE:
             self._tally.add(0, "duplicate_events")

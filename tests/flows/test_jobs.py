@@ -78,6 +78,22 @@ def test_a_job_that_another_process_holds_is_not_told_of(storage: Storage) -> No
     assert [one.failure for one in storage.vitals.job_runs()] == [""]
 
 
+def test_whoever_takes_over_knows_what_the_one_before_has_told(storage: Storage) -> None:
+    clock = Clock()
+    job = Job("tidy up", HOUR_MS, lambda: 0)
+    one, other = (Runner([job], storage, clock, name, Tally()) for name in ("one", "other"))
+    one._run(job)
+    clock.now_ms += HOUR_MS
+    failed_ms = clock.now_ms
+    once(storage, clock, HOUR_MS, fail)
+    clock.now_ms += LEASE_MS
+    other._holds(job)
+    assert [ran.failed_ms for ran in storage.vitals.job_runs()] == [failed_ms]
+    other._run(job)
+    (ran,) = storage.vitals.job_runs()
+    assert (ran.fails, ran.failed_ms, ran.failure) == (False, failed_ms, "ValueError: the shelf is full")
+
+
 def test_a_job_is_late_once_it_should_have_begun_three_times() -> None:
     ran = JobRun("tidy up", HOUR_MS, began_ms=HOUR_MS, took_ms=5)
     assert not ran.is_late(4 * HOUR_MS)

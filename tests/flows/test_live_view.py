@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from adserver.domain.live_view import MOST_SEEN, SHOWN_MS, WATCHED_MS, LiveEvent
+from adserver.domain.live_view import MOST_SEEN, SHOWN_MS, WATCHED_MS, LiveEvent, LiveView
 from adserver.flows.live_view import Looked, WatchLiveEvents
 from adserver.storage.live import PLACES
 from adserver.writes import Aged, KeepLive, PurgeAged, Result
@@ -103,6 +103,16 @@ def test_looking_ends_by_itself_and_each_look_moves_the_end_on(window: Window) -
     window.report()
     window.street.hit()
     assert window.street.memory.live.take() == ()
+
+
+def test_a_flood_at_one_shop_hides_nothing_of_another() -> None:
+    live = LiveView()
+    live.watch({ADVERTISER, ADVERTISER + 1})
+    for _ in range(MOST_SEEN * 2):
+        live.note(LiveEvent(ADVERTISER, 1))
+    live.note(LiveEvent(ADVERTISER + 1, 2))
+    assert [one.advertiser_key for one in live.take()][-2:] == [ADVERTISER, ADVERTISER + 1]
+    assert live.take() == ()
 
 
 def test_a_flood_is_seen_in_part_and_takes_no_more_than_its_places(window: Window) -> None:

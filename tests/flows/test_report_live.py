@@ -1,14 +1,17 @@
 """What reports read as it happened: orders as they stand now, caps, requests, refusals, arms and the holdout."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adserver.domain.budget import local_day
-from adserver.domain.identity import write_id
+from adserver.domain.budget import day_span, local_day
+from adserver.domain.identity import first_key_at, write_id
 from adserver.domain.money import Micros
+from adserver.domain.participant import Sums
 from adserver.domain.report import Dimension, Metric, Report, ReportQuery, ReportRefusal, ReportRefused
+from adserver.domain.report_sums import Source
 from adserver.domain.retention import Retention
 from adserver.flows.report import Reports, RollUpReports
 from adserver.storage.embedded import Storage
@@ -144,6 +147,53 @@ def test_arms_are_told_of_one_experiment_alone(network: Storage) -> None:
     ):
         refused = ask(network, Metric.CLICKS, **asked)
         assert isinstance(refused, ReportRefused) and refused.reason is reason
+
+
+def test_all_arms_together_are_what_they_are_one_by_one_also_below_nothing(
+    network: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More may have gone back on a day than was spent."""
+    save_new(network, make_experiment())
+    arms = {0: Sums(clicks=1, spend_micros=-300), 1: Sums(clicks=1, spend_micros=100)}
+    monkeypatch.setattr(network.experiments, "sums", lambda *_: arms)
+    told = ask(network, Metric.SPEND, group_by=(Dimension.ARM,), experiment_key=EXPERIMENT)
+    assert [row.figures for row in (*told.rows, *told.totals)] == [(-300,), (100,), (-200,)]
+
+
+@pytest.mark.parametrize(
+    "days", [("1999-12-31", "2026-11-18"), ("9999-12-30", "9999-12-31"), ("2026-11-18", "2026-11-17")]
+)
+def test_days_of_no_calendar_of_ours_are_refused(network: Storage, days: tuple[str, str]) -> None:
+    first, last = map(date.fromisoformat, days)
+    refused = ask(network, Metric.CLICKS, first=first, last=last, compare=True)
+    assert refused == ReportRefused(ReportRefusal.BAD_PERIOD)
+
+
+def test_the_last_days_of_our_calendar_are_empty(network: Storage) -> None:
+    day = date(2099, 12, 31)
+    assert ask(network, Metric.CLICKS, Metric.FILLS, first=day, last=day).totals[0].figures == (0, 0)
+
+
+def test_of_what_is_not_rolled_up_yet_no_more_is_read_than_the_period(
+    network: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database of years is caught up with for hours; today must not wait for it."""
+    asked: list[tuple[Source, int, int]] = []
+    facts = network.report_sources.facts
+
+    def spy(source: Source, after: int, until: int) -> Any:
+        asked.append((source, after, until))
+        return facts(source, after, until)
+
+    monkeypatch.setattr(network.report_sources, "facts", spy)
+    ask(network, Metric.CLICKS, Metric.FILLS)
+    day = day_span(NOW_MS, ZONE)
+    ads, fills = asked
+    assert ads == (Source.ADS, day.start_ms, day.end_ms)
+    assert fills[1] > first_key_at(day.start_ms - HOUR_MS) and fills[2] < first_key_at(day.end_ms + HOUR_MS)
+    asked.clear()
+    ask(network, Metric.SPEND)
+    assert asked == []  # money is of the chains
 
 
 def test_without_a_holdout_nothing_is_known_to_be_caused(network: Storage) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from adserver.domain.identity import first_key_at
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent
 from adserver.domain.token import HOUR_MS
@@ -187,11 +188,21 @@ def test_the_period_before_stands_beside_each_row(api: Api, world: World) -> Non
 def test_an_ad_is_told_by_its_country_device_and_audience(api: Api, world: World) -> None:
     slot, campaign = key_behind(world.slot), key_behind(world.campaign)
     audience, creative = key_behind(world.audience), key_behind(world.creative)
+    impression = first_key_at(NOW_MS) + 77
     decision = RecordDecision(
-        77, NOW_MS, slot, campaign, creative, 0, (), audience_key=audience, country="FR", device="mobile"
+        impression,
+        NOW_MS,
+        slot,
+        campaign,
+        creative,
+        0,
+        (),
+        audience_key=audience,
+        country="FR",
+        device="mobile",
     )
     api.storage.writer.commit(decision)
-    record = replace(make_record(world, AdEvent.CLICK, 77, 250_000), audience_key=audience)
+    record = replace(make_record(world, AdEvent.CLICK, impression, 250_000), audience_key=audience)
     api.storage.writer.commit(RecordAd((record,)))
     asked = {"metrics": "fills,clicks,spend_micros", "group_by": "country,device,audience"}
     (row,) = get(api, **asked)["rows"]

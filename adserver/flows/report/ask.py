@@ -1,7 +1,7 @@
 """Reports: figures of a period by any group, money from the ledger, live to the second."""
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date
 
 from adserver.domain.budget import local_day
 from adserver.domain.campaign import Advertiser
@@ -24,7 +24,7 @@ from adserver.flows.report.scope import Account, Scope, scope_of, side_of
 from adserver.flows.report.table import Table, Told, row_of
 from adserver.ports import Clock, Stores
 
-FIRST_YEAR = 2000
+FIRST_YEAR, LAST_YEAR = 2000, 2099  # which are those of the API's addresses
 MOST_DAYS = 3_700  # ten years
 MOST_ROWS = 50_000
 FINE_DAYS = REPORT_PART_RETENTION_MS // DAY_MS - 1  # whole ones, in any zone
@@ -94,7 +94,7 @@ class Reports:
     def _out_of_time(self, of: Account, asked: ReportQuery) -> ReportRefused | None:
         """Days are kept for good; what is finer, and counts of requests and refusals, leave."""
         first, last = asked.first, asked.last
-        if not first <= last < first + timedelta(days=MOST_DAYS) or first.year < FIRST_YEAR:
+        if first.year < FIRST_YEAR or last.year > LAST_YEAR or not 0 <= (last - first).days < MOST_DAYS:
             return ReportRefused(ReportRefusal.BAD_PERIOD)
         begins = before(first, last)[0] if asked.compare else first
         age_days = (self.today(of) - begins).days
@@ -119,7 +119,10 @@ class Reports:
             row_of((GroupName(str(number), arm.name),), currency, figures, asked.metrics, side)
             for number, (arm, figures) in enumerate(zip(experiment.arms, arms, strict=True))
         ]
-        total = row_of((), currency, sum(arms, Counter()), asked.metrics, side)
+        whole: Counter[Summand] = Counter()
+        for figures in arms:
+            whole.update(figures)  # a sum by + would leave out what is below nothing
+        total = row_of((), currency, whole, asked.metrics, side)
         return Report(asked, "UTC", rows, [total], self._clock())
 
 

@@ -11,13 +11,26 @@ from adserver.domain.refused import COUNTED, SHOWN
 from adserver.domain.report import TIMES, Dimension, ReportQuery, Side
 from adserver.domain.report_period import Period, number_of, pieces_of
 from adserver.domain.report_rules import FINE, MONEY, SUMMED, Summand, needed_for
-from adserver.domain.report_sums import MONTHS, MOST_CELLS, OF_CAMPAIGN, Cell, Cut, Fact, Sheet, Source, Span
+from adserver.domain.report_sums import (
+    MONTHS,
+    MOST_CELLS,
+    OF_CAMPAIGN,
+    QUARTER_MS,
+    Cell,
+    Cut,
+    Fact,
+    Sheet,
+    Source,
+    Span,
+)
 from adserver.flows.report.roll_up import with_currency
 from adserver.flows.report.scope import COLUMNS, Scope
 from adserver.ports import Stores
 
 _NAMES = tuple(name for name in COUNTED if name != SHOWN)
 _PREFIX = len("refused_")
+_OF_ADS = frozenset({Summand.IMPRESSIONS, Summand.VIEWABLE, Summand.CLICKS})
+APART_MS = QUARTER_MS  # of a decision's time and its key's: far more than they ever are
 _OF_VISITORS = {
     **COLUMNS,
     Dimension.ADVERTISER: "advertiser_key",
@@ -135,11 +148,17 @@ class Gathering:
 
     def _news(self) -> list[Fact]:
         """What no roll-up has taken in yet: of the last minutes, unless much is being caught up with."""
-        end_ms, sources = self._period.end_ms, self._sources
+        begin_ms, end_ms, sources = self._period.begin_ms, self._period.end_ms, self._sources
         ads, fills = sources.cursor(Source.ADS), sources.cursor(Source.FILLS)
-        news = sources.facts(Source.ADS, ads, end_ms) if ads < end_ms else []
-        if fills < first_key_at(end_ms):
-            news += sources.facts(Source.FILLS, fills, LARGEST_KEY)
+        news: list[Fact] = []
+        if ads < end_ms and self._needed & _OF_ADS:
+            news += sources.facts(Source.ADS, max(ads, begin_ms), end_ms)
+        if fills < first_key_at(end_ms) and Summand.FILLS in self._needed:
+            # A key is minted within its request, a moment from the time that the decision bears.
+            first, last = (
+                min(LARGEST_KEY, first_key_at(at_ms)) for at_ms in (begin_ms - APART_MS, end_ms + APART_MS)
+            )
+            news += sources.facts(Source.FILLS, max(fills, first), last)
         if self._needed & {Summand.SPEND, Summand.REVENUE}:
             waiting = sources.waiting(self._scope.campaigns if self._scope.by_campaign else None)
             news += sources.money(waiting) if waiting else []

@@ -8,12 +8,13 @@ from msgspec.structs import replace
 from adserver.domain.budget import local_day
 from adserver.domain.identity import first_key_at
 from adserver.domain.report_sums import Fact, Source, Whose, added, days_of
+from adserver.domain.retention import REPORT_PART_RETENTION_MS
 from adserver.ports import Clock, Stores
 from adserver.writes import Result, RollReport
 
 SETTLED_MS = 60_000  # a write that waited for longer was refused: nothing comes before these any more
-STRETCH = 500  # rows at a time: a few milliseconds of the writer's
-MOST_STRETCHES = 100  # of one run: the lease is asked for again between
+STRETCH = 200  # rows at a time: ten milliseconds of the writer's, where each is of a place of its own
+MOST_STRETCHES = 250  # of one run: the lease is asked for again between
 
 DayOf = Callable[[int, int], int]
 
@@ -79,7 +80,9 @@ class RollUpReports:
         campaigns = self._sources.whose({fact.place.campaign_key for fact in facts})
         sums = added(with_currency(facts, campaigns))
         days = days_of(sums, self._own_days(campaigns), self._network_day)
-        return RollReport(source, after, until, entries, tuple(sums.items()), tuple(days.items()))
+        kept_ms = self._clock() - REPORT_PART_RETENTION_MS  # the others would be purged at once
+        parts = tuple(part for part in sums.items() if part[0].begin_ms > kept_ms)
+        return RollReport(source, after, until, entries, parts, tuple(days.items()))
 
     def _own_days(self, campaigns: dict[int, Whose]) -> DayOf:
         zones: dict[int, str] = {}

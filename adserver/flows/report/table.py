@@ -95,6 +95,8 @@ class Table:
         self._names = Names(stores, scope)
         self._dimensions = tuple(one for one in asked.group_by if one not in TIMES)
         self._caused: dict[int, Figure] = {}
+        owners = {one.advertiser_key for one in scope.campaigns.values()}
+        self._only_owner: Key | None = owners.pop() if len(owners) == 1 else None
 
     def rows(self) -> list[ReportRow]:
         groups = dict.fromkeys(self._now.by_group)
@@ -116,8 +118,7 @@ class Table:
         for currency in sorted({*now, *before}) or [self._own_currency()]:
             sums = now.get(currency, Counter())
             told = before.get(currency, Counter()) if self._before is not None else None
-            owner = self._only_owner()
-            found.append(self._figures((), currency, sums, told, owner))
+            found.append(self._figures((), currency, sums, told, self._only_owner))
         return found
 
     def _own_currency(self) -> str:
@@ -140,7 +141,7 @@ class Table:
         )
         sums = self._now.by_group.get(group, Counter())
         told = None if self._before is None else self._before.by_group.get(group, Counter())
-        owner = values.get(Dimension.ADVERTISER) or self._only_owner()
+        owner = values.get(Dimension.ADVERTISER) or self._only_owner
         return self._figures(place, group.currency, sums, told, owner)
 
     def _figures(
@@ -166,10 +167,6 @@ class Table:
             else figure_of(metric, sums, self._scope.side)
             for metric in self._asked.metrics
         )
-
-    def _only_owner(self) -> Key | None:
-        owners = {one.advertiser_key for one in self._scope.campaigns.values()}
-        return owners.pop() if len(owners) == 1 else None
 
     def _iroas(self, owner: Key | None) -> Figure:
         """What the holdout says since its share was set, whatever the period; None without one."""

@@ -1,10 +1,14 @@
 """A publisher's month by slot: what was asked for, shown and clicked, and what of it nobody pays for."""
 
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TypeVar
+
 import msgspec
 
 from adserver.domain.money import Micros, per_thousand
-from adserver.domain.slot import Publisher
-from adserver.domain.statement import month_of
+from adserver.domain.slot import Publisher, Site, Slot
+from adserver.domain.statement import Month, month_of
 from adserver.domain.validity import NOT_BILLED
 from adserver.flows.statement.named import Place
 from adserver.flows.statement.publisher import PublisherStatement, PublisherStatements
@@ -63,22 +67,51 @@ class Earnings:
         """Every slot of the publisher, and those that earned while they were its own."""
         statement = self._statements.statement(publisher, year, number)
         places = self._places(publisher.key) | {part.slot_key: part.place for part in statement.slots}
-        span = month_of(year, number, self._statements.timezone)
-        slots = []
-        for key, place in places.items():
-            counts = self._stats.named(key, [*COUNTED, *_BY_REASON], span.start_ms, span.end_ms)
-            nets = {part.currency: part.earned.net for part in statement.slots if part.slot_key == key}
-            shown = {name: counts.get(name, 0) for name in COUNTED}
-            slots.append(SlotMonth(key, place, shown, nets, _by_reason(counts)))
+        counts = self._counts(list(places), month_of(year, number, self._statements.timezone))
+        nets: dict[int, dict[str, Micros]] = {key: {} for key in places}
+        for part in statement.slots:
+            nets[part.slot_key][part.currency] = part.earned.net
+        slots = [
+            SlotMonth(
+                key,
+                place,
+                {name: counts[key].get(name, 0) for name in COUNTED},
+                nets[key],
+                _by_reason(counts[key]),
+            )
+            for key, place in places.items()
+        ]
         return PublisherMonth(statement, slots)
 
+    def _counts(self, slot_keys: list[int], month: Month) -> dict[int, dict[str, int]]:
+        """Of all slots at once: the month is within one step, since a step is as long as all time before."""
+        found: dict[int, dict[str, int]] = {key: {} for key in slot_keys}
+        names = [*COUNTED, *_BY_REASON]
+        for key, name, _, n in self._stats.parts(
+            slot_keys, names, month.start_ms, month.end_ms, month.end_ms
+        ):
+            found[key][name] = n
+        return found
+
     def _places(self, publisher_key: int) -> dict[int, Place]:
+        """All of them, however many."""
         found: dict[int, Place] = {}
-        for site in self._inventory.sites(publisher_key, -1, AT_ONCE):
+        for site in _all(partial(self._inventory.sites, publisher_key)):
             domain = site.domains[0] if site.domains else ""
-            for slot in self._inventory.slots(site.key, -1, AT_ONCE):
+            for slot in _all(partial(self._inventory.slots, site.key)):
                 found[slot.key] = Place(site.key, site.name, domain, slot.name)
         return found
+
+
+Kept = TypeVar("Kept", Site, Slot)
+
+
+def _all(page: Callable[[int, int], list[Kept]]) -> Iterator[Kept]:
+    """`page(after, limit)` after page."""
+    after = -1
+    while some := page(after, AT_ONCE):
+        yield from some
+        after = some[-1].key
 
 
 def _by_reason(counts: dict[str, int]) -> dict[str, int]:

@@ -24,6 +24,8 @@ from adserver.flows.statement.named import NamedLine, Names, Place, Ports
 from adserver.ports import Clock, Holds, Payouts
 
 LINES_AT_ONCE = 500
+SETTLED_MS = 10 * 60_000  # after which nothing is booked into a month any more
+KEPT_MONTHS = 200  # of all publishers together: their sums never change
 
 LinePlace = tuple[int, bool, int, str]
 
@@ -81,6 +83,7 @@ class PublisherStatements:
         self._names = names
         self._clock = clock
         self.timezone = timezone
+        self._over: dict[tuple[int, int, int], list[SlotSums]] = {}
 
     def statement(self, publisher: Publisher, year: int, number: int) -> PublisherStatement:
         month = month_of(year, number, self.timezone)
@@ -95,6 +98,19 @@ class PublisherStatements:
             [_total(currency, slots, held, carried[currency]) for currency in currencies],
             held,
         )
+
+    def _booked(self, publisher_key: int, month: Month) -> list[SlotSums]:
+        """Each charge of a month is read for it: of one that is over, once."""
+        place = (publisher_key, month.start_ms, month.end_ms)
+        known = self._over.get(place)
+        if known is not None:
+            return known
+        booked = self._payouts.sums(publisher_key, month)
+        if month.end_ms + SETTLED_MS <= self._clock():
+            while len(self._over) >= KEPT_MONTHS:
+                self._over.pop(next(iter(self._over)), None)
+            self._over[place] = booked
+        return booked
 
     def _of_publisher(self, publisher_key: int) -> list[PayoutHold]:
         holds: list[PayoutHold] = []
@@ -118,7 +134,7 @@ class PublisherStatements:
         earned: defaultdict[str, Micros] = defaultdict(lambda: ZERO)
         if span.is_empty:
             return earned
-        for one in self._payouts.sums(hold.publisher_key, Month(0, 0, span.start_ms, span.end_ms)):
+        for one in self._booked(hold.publisher_key, Month(0, 0, span.start_ms, span.end_ms)):
             if hold.covers(one.slot_key) and one.earned.charges.count:
                 earned[one.currency] = Micros(earned[one.currency] + one.earned.charges.micros)
         return earned
@@ -146,7 +162,7 @@ class PublisherStatements:
 
     def _slots(self, publisher: Publisher, month: Month) -> list[SlotPart]:
         names = Names(self._names)
-        booked = {(one.slot_key, one.currency): one for one in self._payouts.sums(publisher.key, month)}
+        booked = {(one.slot_key, one.currency): one for one in self._booked(publisher.key, month)}
         lost = self._payouts.unbilled(publisher.key, month)
         unbilled = {(one.owner_key, one.currency): one.tally for one in lost}
         parts = []
@@ -168,7 +184,7 @@ class PublisherStatements:
         nets: defaultdict[str, list[Micros]] = defaultdict(list)
         for earlier in months_until(first_ms, month, self.timezone):
             by_currency: defaultdict[str, Micros] = defaultdict(lambda: ZERO)
-            for one in self._payouts.sums(publisher_key, earlier):
+            for one in self._booked(publisher_key, earlier):
                 by_currency[one.currency] = Micros(by_currency[one.currency] + one.earned.net)
             for part in self._held(holds, earlier):
                 moved = part.freed - part.withheld
