@@ -14,6 +14,7 @@ from adserver.domain.visitor import DAY_MS
 from adserver.flows.statement import PublisherStatements
 from adserver.web.api.answers import sheet_of
 from adserver.web.console.owners import Id, publisher_of
+from adserver.web.console.page import unkept
 from adserver.web.console.publisher_words import not_billed_in_words, written
 from adserver.web.console.sites import root_of, this_month
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Elsewhere
@@ -83,7 +84,7 @@ def slots_sheet(
 ) -> Response:
     owner = publisher_of(desk, visit, publisher)
     rows = slot_rows(flows.books.publishers.statement(owner, *_read(owner, month)), to_operator=False)
-    return sheet_of(SlotPartAnswer, [rows], f"{write_id('pub', owner.key)}-{month}")
+    return unkept(sheet_of(SlotPartAnswer, [rows], f"{write_id('pub', owner.key)}-{month}"))
 
 
 @router.get("/{month}/events.csv")
@@ -93,7 +94,7 @@ def events_sheet(
     """Each share that was earned or went back, as the API's own file has it."""
     owner = publisher_of(desk, visit, publisher)
     shown = _lines(flows.books.publishers, owner, *_read(owner, month))
-    return sheet_of(PayoutLineAnswer, shown, f"{write_id('pub', owner.key)}-{month}-events")
+    return unkept(sheet_of(PayoutLineAnswer, shown, f"{write_id('pub', owner.key)}-{month}-events"))
 
 
 def _lines(
