@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.console import enter
-from tests.web.visiting import Browser, Visiting
+from adserver.web.console.reading import Reading
+from tests.web.console import enter, submit, token_of
+from tests.web.visiting import OWN, Browser, Visiting
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +49,23 @@ def test_a_look_at_an_ad_is_kept_by_no_browser_and_framed_by_us_alone(
         assert headers["x-frame-options"] == "SAMEORIGIN", path
         assert headers["x-content-type-options"] == "nosniff", path
         assert "sandbox" in headers["content-security-policy"], path
+
+
+def test_a_number_is_not_read_by_its_first_digits() -> None:
+    for text in ("0000000001999", "1" * 5000):
+        reading = Reading({"off": text}, "en")
+        assert (reading.whole("off", 90), list(reading.flaws)) == (None, ["off"])
+    assert Reading({"off": "090"}, "en").whole("off", 90) == 90
+
+
+def test_a_feeds_schedule_of_thousands_of_digits_is_refused(world: Visiting, operator: Browser) -> None:
+    form = {"url": "https://shop.example/g.xml", "every": "9" * 5000}
+    assert submit(operator, f"/console/shop/{world.advertiser}/feeds", **form).status_code == 422
+
+
+def test_a_file_in_the_place_of_a_text_is_no_fault(world: Visiting, operator: Browser) -> None:
+    answer = operator.ask(
+        "POST", f"/console/shop/{world.advertiser}/keys", headers=OWN,
+        data={"token": token_of(operator), "access": "none"}, files={"name": ("a", b"\xff\xfe")},
+    )  # fmt: skip
+    assert answer.status_code == 422

@@ -273,6 +273,14 @@ def test_a_proof_is_found_by_the_shop_and_its_own_id(world: Visiting, operator: 
     assert known.status_code == 200
 
 
+def test_no_number_is_too_long_to_be_refused(operator: Browser) -> None:
+    long = "9" * 5000
+    assert (
+        submit(operator, f"{ROOT}/users", email="a@b.example", grant=f"advertiser:{long}").status_code == 422
+    )
+    assert submit(operator, f"{ROOT}/users/{2**63}/disable").status_code == 404
+
+
 def test_every_job_and_every_finding_has_words() -> None:
     names = set(job_names("en"))
     nothing: Any = type("Anything", (), {"__getattr__": lambda self, name: None})()
