@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from adserver.domain.login import totp_link
 from adserver.web.console.reading import Reading
 from tests.web.console import enter, submit, token_of
 from tests.web.visiting import OWN, Browser, Visiting
@@ -69,3 +70,9 @@ def test_a_file_in_the_place_of_a_text_is_no_fault(world: Visiting, operator: Br
         data={"token": token_of(operator), "access": "none"}, files={"name": ("a", b"\xff\xfe")},
     )  # fmt: skip
     assert answer.status_code == 422
+
+
+def test_a_networks_name_says_nothing_else_to_an_authenticator_app() -> None:
+    link = totp_link("ABC", "anna@example.org", "Nord & Süd?issuer=x")
+    assert link.startswith("otpauth://totp/Nord%20%26%20S%C3%BCd%3Fissuer%3Dx:anna%40example.org?secret=ABC&")
+    assert link.count("issuer=") == 1
