@@ -7,7 +7,7 @@ import pytest
 
 from adserver.domain.login import totp_link
 from adserver.web.console.reading import Reading
-from tests.web.console import enter, submit, token_of
+from tests.web.console import PASSWORD, enter, invitation, send, submit, token_of
 from tests.web.visiting import OWN, Browser, Visiting
 
 
@@ -76,3 +76,28 @@ def test_a_networks_name_says_nothing_else_to_an_authenticator_app() -> None:
     link = totp_link("ABC", "anna@example.org", "Nord & Süd?issuer=x")
     assert link.startswith("otpauth://totp/Nord%20%26%20S%C3%BCd%3Fissuer%3Dx:anna%40example.org?secret=ABC&")
     assert link.count("issuer=") == 1
+
+
+@pytest.mark.parametrize("name", ["x" * 101, "Atelier\u202egnp", " "])
+def test_a_name_that_the_api_refuses_is_refused_in_forms_too(
+    world: Visiting, operator: Browser, name: str
+) -> None:
+    """Else an account is opened that its own page cannot change any more."""
+    for path in ("/console/start/shop", "/console/start/publisher"):
+        answer = submit(operator, path, name=name, domain="late.example", size="300x250")
+        assert (answer.status_code, "at most 100 letters" in answer.text) == (422, True), path
+    keys = f"/console/shop/{world.advertiser}/keys"
+    assert submit(operator, keys, name=name, access="read", days="30").status_code == 422
+
+
+def test_why_earnings_are_held_names_nobody(operator: Browser, root: str) -> None:
+    form = {"publisher": root.rsplit("/", 1)[1], "since": "2026-01-01", "reason": "ask anna@shop.example"}
+    answer = submit(operator, "/console/network/traffic/holds", **form)
+    assert (answer.status_code, "without e-mail addresses" in answer.text) == (422, True)
+
+
+def test_nobody_has_a_name_longer_than_a_line(world: Visiting) -> None:
+    browser, path = world.browser(**OWN), invitation(world, "long@example.org")
+    for name in ("x" * 101, "Anna\u202e"):
+        assert send(browser, path, name=name, password=PASSWORD).status_code == 422
+    assert send(browser, path, name="x" * 100, password=PASSWORD).headers["location"] == "/console"

@@ -273,6 +273,12 @@ def test_a_proof_is_found_by_the_shop_and_its_own_id(world: Visiting, operator: 
     assert known.status_code == 200
 
 
+def test_no_e_mail_address_becomes_a_payments_reference(world: Visiting, operator: Browser) -> None:
+    path = f"{ROOT}/accounts/{world.advertiser}"
+    refused = submit(operator, f"{path}/deposits", amount="5", reference="anna@shop.example")
+    assert (refused.status_code, "Give the payment a reference" in refused.text) == (422, True)
+
+
 def test_no_number_is_too_long_to_be_refused(operator: Browser) -> None:
     long = "9" * 5000
     assert (

@@ -30,6 +30,8 @@ from adserver.web.schemas.accounts import (
     show_advertiser,
     show_publisher,
 )
+from adserver.web.schemas.conversions import Reference
+from adserver.web.schemas.fields import Text
 from adserver.writes import Receipt, Result
 from creatives.price import locale_for
 from pixel.amounts import CURRENCIES
@@ -38,6 +40,8 @@ ACCOUNTS = "/console/network/accounts"
 AT_ONCE = 500
 MOST_SHOWN = 100
 SHARE_PERCENT = 100  # basis points of one
+
+REFERENCE = Text(Reference)
 
 router = APIRouter(prefix=ACCOUNTS, include_in_schema=False, dependencies=[OPERATORS_ONLY])
 
@@ -111,12 +115,12 @@ def pause(account: Id, flows: CurrentFlows, visit: CurrentVisit, form: OwnForm) 
 def deposit(account: Id, flows: CurrentFlows, visit: CurrentVisit, form: OwnForm) -> Response:
     """Once for its reference, however often the form is sent."""
     owner = _owner(flows, account)
-    reference = form.get("reference", "").strip()
+    reference = REFERENCE.read(form.get("reference", "").strip())
     try:
         amount = amount_of(form.get("amount", ""), visit.language)
     except BadAmount:
         amount = None
-    if amount is None or not 0 < len(reference) <= 100 or not reference.isprintable():
+    if amount is None or reference is None:
         no = "bad_amount" if amount is None else "bad_reference"
         return _one(flows, visit, account, 422, no=no, form=form)
     receipt = Receipt("console", secrets.token_hex(16), "", 0, b"", flows.manage.clock())
