@@ -265,12 +265,19 @@ def test_somebodys_word_for_consent_is_held_and_believed_again(world: Visiting, 
 
 
 def test_a_proof_is_found_by_the_shop_and_its_own_id(world: Visiting, operator: Browser) -> None:
-    nobody = get(operator, f"/consent?shop={world.advertiser}&visitor=somebody")
+    nobody = submit(operator, f"{ROOT}/consent", shop=world.advertiser, visitor="somebody")
     assert (nobody.status_code, "no id of a visitor" in nobody.text) == (404, True)
     shopper = world.browser()
     shopper.view()
-    known = get(operator, f"/consent?shop={world.advertiser}&visitor={shopper.visitor_id()}")
+    known = submit(operator, f"{ROOT}/consent", shop=world.advertiser, visitor=shopper.visitor_id())
     assert known.status_code == 200
+
+
+def test_a_visitors_id_is_in_no_address(world: Visiting, operator: Browser) -> None:
+    asked = get(operator, f"/consent?shop={world.advertiser}&visitor=somebody")
+    assert (asked.status_code, 'value="somebody"' in asked.text) == (200, False)
+    refused = send(operator, f"{ROOT}/consent", shop=world.advertiser, visitor="somebody")
+    assert refused.status_code == 403
 
 
 def test_no_e_mail_address_becomes_a_payments_reference(world: Visiting, operator: Browser) -> None:
