@@ -64,6 +64,7 @@ def test_italian_speaks_to_one_person_throughout() -> None:
             r"\b(vostr[oaie]|avete|[Ss]cegliete|[Ff]ate|[Ii]nviate)\b", path.read_text("utf-8")
         )
         assert not found, (path.name, found)
+    assert not re.search(r"\bvostr|permettervi", (WEB / "settings_words" / "it.txt").read_text("utf-8"))
 
 
 def test_plurals_follow_the_language() -> None:
