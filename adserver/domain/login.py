@@ -8,6 +8,7 @@ import hmac
 from enum import StrEnum
 from hashlib import sha256
 from struct import pack
+from urllib.parse import quote
 
 import msgspec
 
@@ -108,4 +109,5 @@ def totp_code(secret: bytes, step: int) -> str:
 
 def totp_link(secret: str, email: str, network_name: str) -> str:
     """What an authenticator app reads; `secret` in base32."""
-    return f"otpauth://totp/{network_name}:{email}?secret={secret}&issuer={network_name}&digits={DIGITS}"
+    issuer = quote(network_name, safe="")
+    return f"otpauth://totp/{issuer}:{quote(email)}?secret={quote(secret)}&issuer={issuer}&digits={DIGITS}"

@@ -303,12 +303,33 @@ def test_somebodys_word_for_consent_is_held_and_believed_again(world: Visiting, 
 
 
 def test_a_proof_is_found_by_the_shop_and_its_own_id(world: Visiting, operator: Browser) -> None:
-    nobody = get(operator, f"/consent?shop={world.advertiser}&visitor=somebody")
+    nobody = submit(operator, f"{ROOT}/consent", shop=world.advertiser, visitor="somebody")
     assert (nobody.status_code, "no id of a visitor" in nobody.text) == (404, True)
     shopper = world.browser()
     shopper.view()
-    known = get(operator, f"/consent?shop={world.advertiser}&visitor={shopper.visitor_id()}")
+    known = submit(operator, f"{ROOT}/consent", shop=world.advertiser, visitor=shopper.visitor_id())
     assert known.status_code == 200
+
+
+def test_a_visitors_id_is_in_no_address(world: Visiting, operator: Browser) -> None:
+    asked = get(operator, f"/consent?shop={world.advertiser}&visitor=somebody")
+    assert (asked.status_code, 'value="somebody"' in asked.text) == (200, False)
+    refused = send(operator, f"{ROOT}/consent", shop=world.advertiser, visitor="somebody")
+    assert refused.status_code == 403
+
+
+def test_no_e_mail_address_becomes_a_payments_reference(world: Visiting, operator: Browser) -> None:
+    path = f"{ROOT}/accounts/{world.advertiser}"
+    refused = submit(operator, f"{path}/deposits", amount="5", reference="anna@shop.example")
+    assert (refused.status_code, "Give the payment a reference" in refused.text) == (422, True)
+
+
+def test_no_number_is_too_long_to_be_refused(operator: Browser) -> None:
+    long = "9" * 5000
+    assert (
+        submit(operator, f"{ROOT}/users", email="a@b.example", grant=f"advertiser:{long}").status_code == 422
+    )
+    assert submit(operator, f"{ROOT}/users/{2**63}/disable").status_code == 404
 
 
 def test_every_job_and_every_finding_has_words() -> None:

@@ -41,10 +41,30 @@ def test_every_word_is_translated_and_none_is_left_over(language: str) -> None:
 def test_a_refusal_is_told_in_the_readers_language_with_its_figure() -> None:
     told = said_of(translations("fr").gettext, "below_spent", "12 € <b>")
     assert told.title == "Il y a déjà plus de dépensé"
-    assert told.detail == "Laissez au moins 12 € &lt;b&gt; : c&#39;est dépensé ou réservé."
+    assert told.detail == "Laissez au moins 12 € &lt;b&gt;\u00a0: c&#39;est dépensé ou réservé."
     assert said_of(translations("it").gettext, "bad_sale_price").title == "Nessuno sconto"
     english = said_of(translations("en").gettext, "cpm_not_exact")
     assert english.detail == "Give <code>rate_micros</code> in multiples of 1,000."
+
+
+def test_signs_stand_off_by_a_space_that_breaks_no_line_and_apostrophes_are_straight() -> None:
+    """A colon or question mark of French must not begin a line; and one way of writing in all rooms."""
+    for path in sorted((WEB / "console" / "words").glob("*/*.po")):
+        with path.open("rb") as text:
+            catalogue = [one for one in read_po(text) if one.id]
+        for one in catalogue:
+            for told in [one.string] if isinstance(one.string, str) else one.string:
+                assert "\u2019" not in told, told
+                assert path.parent.name != "fr" or not re.search(r" [:;?!»]|« ", told), told
+
+
+def test_italian_speaks_to_one_person_throughout() -> None:
+    for path in sorted((WEB / "console" / "words" / "it").glob("*.po")):
+        found = re.findall(
+            r"\b(vostr[oaie]|avete|[Ss]cegliete|[Ff]ate|[Ii]nviate)\b", path.read_text("utf-8")
+        )
+        assert not found, (path.name, found)
+    assert not re.search(r"\bvostr|permettervi", (WEB / "settings_words" / "it.txt").read_text("utf-8"))
 
 
 def test_plurals_follow_the_language() -> None:

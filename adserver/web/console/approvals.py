@@ -20,7 +20,7 @@ from adserver.flows.manage import Asking, Reach, Refused
 from adserver.flows.preview import NoPreview, Wish
 from adserver.web.api.previews import drawn
 from adserver.web.console.owners import Id, publisher_of, reach_of
-from adserver.web.console.page import HEADERS
+from adserver.web.console.page import HEADERS, unkept_frame
 from adserver.web.console.publisher_words import admission_in_words, name_of, no_in_words
 from adserver.web.console.sites import lines_of, root_of, sites_of
 from adserver.web.console.visit import OPERATORS_ONLY, CurrentDesk, CurrentVisit, OwnForm, Visit, see
@@ -294,4 +294,4 @@ def _looked_at(flows: Flows, visit: Visit, creative: Creative, advertiser_key: i
         answer.headers["Content-Security-Policy"] = policy.replace("ancestors 'none'", "ancestors 'self'")
         answer.headers["X-Frame-Options"] = "SAMEORIGIN"
         return answer
-    return drawn(flows.preview, shown, size, "html")
+    return unkept_frame(drawn(flows.preview, shown, size, "html"))

@@ -33,9 +33,9 @@ def state_in_words(delivery: Delivery, language: str, timezone: str = "UTC") -> 
         Delivery.ENDED: words("Ended"),
         Delivery.OVER: words("Over: its last day has passed"),
         Delivery.SCHEDULED: words("Waiting for its first day"),
-        Delivery.NO_CREATIVE: words("Not served: it has no creative yet"),
+        Delivery.NO_CREATIVE: words("Not shown: it has no ad yet"),
         Delivery.CREATIVE_PENDING: words("Waiting for approval"),
-        Delivery.CREATIVE_REJECTED: words("Not served: its creative was refused"),
+        Delivery.CREATIVE_REJECTED: words("Not shown: its ad was refused"),
         Delivery.EXHAUSTED: words("Out of budget: raise it to go on"),
         Delivery.NO_DEPOSIT: words("Out of deposit: pay in to go on"),
         Delivery.EXHAUSTED_TODAY: words("Out of budget until midnight %(city)s time")

@@ -14,8 +14,8 @@ from adserver.domain.visitor import DAY_MS
 from adserver.flows.manage import Refused
 from adserver.flows.statement import PublisherStatements
 from adserver.web.api.answers import sheet_of
-from adserver.web.console.money import unkept
 from adserver.web.console.owners import Id, publisher_of, reach_of
+from adserver.web.console.page import unkept
 from adserver.web.console.publisher_words import not_billed_in_words, written
 from adserver.web.console.sites import root_of, this_month
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Elsewhere

@@ -21,8 +21,10 @@ from adserver.web.console.visit import (
     with_session,
     without_session,
 )
+from adserver.web.schemas.fields import Name, Text
 
 HOME = "/console"
+NAME = Text(Name)
 SECOND_MS = 1_000
 
 router = APIRouter(prefix="/console", include_in_schema=False)
@@ -68,7 +70,9 @@ def welcome(request: Request, text: str, desk: CurrentDesk) -> Response:
 def accept(request: Request, text: str, desk: CurrentDesk, form: StrangersForm) -> Response:
     language = form.get("language", "")
     name, password = form.get("name", ""), form.get("password", "")
-    entered = desk.login.accept(text, name, password, language if language in LANGUAGES else "en")
+    entered = desk.login.accept(
+        text, NAME.read(name) or "", password, language if language in LANGUAGES else "en"
+    )
     if isinstance(entered, NotIn):
         return _welcome(request, desk, text, 422, name=name, no=entered.reason)
     return with_session(see(HOME), request, entered.text)

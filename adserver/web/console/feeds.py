@@ -31,6 +31,7 @@ AT_ONCE = 100
 EXAMPLES = 5
 INTERVALS = (15, 60, 360, 720, 1_440, 10_080)  # minutes
 FEW_IMPORTS = 8
+MOST_DIGITS = 9  # what is longer is too much however it goes on
 Body = TypeVar("Body", bound=BaseModel)
 
 router = APIRouter(prefix="/console/shop/{shop}/feeds", include_in_schema=False)
@@ -222,7 +223,9 @@ def _fields(advertiser: Advertiser, form: dict[str, str]) -> dict[str, Any]:
         "url": form.get("url", "").strip() or None,
         "currency": advertiser.currency if form.get("currency") else None,
         "link_template": form.get("link_template", "").strip() or None,
-        "schedule": {"every_minutes": int(every)} if every.isascii() and every.isdigit() else None,
+        "schedule": {"every_minutes": int(every[:MOST_DIGITS])}
+        if every.isascii() and every.isdigit()
+        else None,
     }
 
 

@@ -9,12 +9,14 @@ from adserver.domain.identity import write_id
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.flows.manage import Reach, Refused
 from adserver.web.console.visit import Desk
+from adserver.web.schemas.fields import Name, Text
 from adserver.web.schemas.inventory import show_slot
 from adserver.writes import Scope
 from creatives.formats import FORMATS, RESPONSIVE
 
 OPERATOR = Reach(Scope.OPERATOR)
-MOST_LETTERS = 200
+MOST_LETTERS = 100
+NAME = Text(Name)
 
 
 class First(msgspec.Struct, frozen=True):
@@ -54,8 +56,8 @@ def tag_of(base_url: str, shop: Advertiser) -> str:
 def open_shop(desk: Desk, form: dict[str, str]) -> str | None:
     """The name of a refusal; None where the shop is there. The same domain once more makes no other."""
     network = desk.network.network()
-    name, domain = form.get("name", "").strip(), domain_of(form.get("domain", ""))
-    if not 0 < len(name) <= MOST_LETTERS:
+    name, domain = NAME.read(form.get("name", "")), domain_of(form.get("domain", ""))
+    if name is None:
         return "name_missing"
     if not (network.currency and network.timezone and network.country):
         return "identity_missing"
@@ -76,9 +78,9 @@ def open_shop(desk: Desk, form: dict[str, str]) -> str | None:
 
 def open_publisher(desk: Desk, form: dict[str, str]) -> str | None:
     """A publisher, its site and a slot. What a failed attempt has left is used, not made again."""
-    name, domain = form.get("name", "").strip(), domain_of(form.get("domain", ""))
+    name, domain = NAME.read(form.get("name", "")), domain_of(form.get("domain", ""))
     format_ = FORMATS.get(form.get("size", ""))
-    if not 0 < len(name) <= MOST_LETTERS:
+    if name is None:
         return "name_missing"
     if format_ is None:
         return "unknown_format"
@@ -89,7 +91,8 @@ def open_publisher(desk: Desk, form: dict[str, str]) -> str | None:
     if isinstance(site, Refused):
         return str(site.reason)
     size = "" if format_.name == RESPONSIVE else f" {format_.name}"
-    draft = Slot(key=0, site_key=site.key, name=f"{name}{size}", width=format_.width, height=format_.height)
+    called = f"{name[: MOST_LETTERS - len(size)]}{size}"
+    draft = Slot(key=0, site_key=site.key, name=called, width=format_.width, height=format_.height)
     made = desk.manage.inventory.create_slot(OPERATOR, draft)
     return str(made.reason) if isinstance(made, Refused) else None
 

@@ -14,11 +14,11 @@ from adserver.web.console.figures import day, moment
 from adserver.web.console.owners import Id, publisher_of, reach_of, shop_of
 from adserver.web.console.page import translations
 from adserver.web.console.visit import OPERATORS_ONLY, CurrentDesk, CurrentVisit, Desk, OwnForm, Visit, see
-from adserver.web.schemas.fields import write_time
+from adserver.web.schemas.fields import Name, Text, write_time
 from adserver.writes import Access, ApiKey, Scope
 
 LIFETIMES_DAYS = (30, 90, 365)  # 0, none of these, for a key that stays
-MOST_LETTERS = 200
+NAME = Text(Name)
 
 router = APIRouter(prefix="/console", include_in_schema=False)
 
@@ -130,9 +130,9 @@ def change_publisher_key(
 
 
 def _make(ring: Ring, desk: Desk, visit: Visit, form: dict[str, str]) -> Response:
-    name, access, days = form.get("name", "").strip(), form.get("access", ""), form.get("days", "")
-    filled = {"name": name, "access": access, "days": days}
-    if not 0 < len(name) <= MOST_LETTERS:
+    access, days, name = form.get("access", ""), form.get("days", ""), NAME.read(form.get("name", ""))
+    filled = {"name": form.get("name", "").strip(), "access": access, "days": days}
+    if name is None:
         return _page(ring, desk, visit, 422, no="key_without_name", filled=filled)
     if access not in ring.accesses:
         return _page(ring, desk, visit, 422, no="key_without_access", filled=filled)

@@ -9,7 +9,6 @@ import msgspec
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import ValidationError
-from starlette.datastructures import MutableHeaders
 
 from adserver.domain.campaign import Advertiser
 from adserver.domain.identity import minted_ms, read_id, write_id
@@ -22,7 +21,7 @@ from adserver.web.auth import Caller
 from adserver.web.console.account_figures import figures_of
 from adserver.web.console.figures import BadAmount, amount_of, price
 from adserver.web.console.owners import Id, reach_of, shop_of
-from adserver.web.console.page import HEADERS
+from adserver.web.console.page import unkept
 from adserver.web.console.visit import (
     OPERATORS_ONLY,
     CurrentDesk,
@@ -131,12 +130,6 @@ def events_sheet(
     pieces = flows.books.advertisers.pieces(advertiser, *_read(advertiser, month))
     shown: Iterable[Iterable[LineAnswer]] = (map(show_line, piece) for piece in pieces)
     return unkept(sheet_of(LineAnswer, shown, f"{shop}-{month}-events"))
-
-
-def unkept(answer: Response) -> Response:
-    """A sheet of somebody's money, which no browser that others use may keep."""
-    MutableHeaders(raw=answer.raw_headers).update(HEADERS)
-    return answer
 
 
 def _read(advertiser: Advertiser, month: str) -> tuple[int, int]:

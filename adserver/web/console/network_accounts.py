@@ -12,7 +12,7 @@ from babel.numbers import get_currency_name
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from msgspec.structs import replace
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from adserver.domain.campaign import Advertiser, Status
 from adserver.domain.identity import read_id, write_id
@@ -34,6 +34,7 @@ from adserver.web.schemas.accounts import (
     show_publisher,
 )
 from adserver.web.schemas.conversions import Reference
+from adserver.web.schemas.fields import Text
 from adserver.writes import Receipt, Result
 from creatives.price import locale_for
 from pixel.amounts import CURRENCIES
@@ -42,9 +43,10 @@ ACCOUNTS = "/console/network/accounts"
 AT_ONCE = 500
 MOST_SHOWN = 100
 SHARE_PERCENT = 100  # basis points of one
-_reference = TypeAdapter(Reference)  # the chain keeps it for ever: as the API, no e-mail address
 _MICROS_OF_POINT = MICROS_PER_UNIT // SHARE_PERCENT
 _SHARE = re.compile(r"([0-9]{1,3})(?:[.,]([0-9]{1,2}))?")
+
+REFERENCE = Text(Reference)  # the chain keeps it for ever: as the API, no e-mail address
 
 router = APIRouter(prefix=ACCOUNTS, include_in_schema=False, dependencies=[OPERATORS_ONLY])
 
@@ -127,14 +129,14 @@ def pause(account: Id, flows: CurrentFlows, visit: CurrentVisit, form: OwnForm) 
 def deposit(account: Id, flows: CurrentFlows, visit: CurrentVisit, form: OwnForm) -> Response:
     """Once for its reference, however often the form is sent."""
     owner = _owner(flows, account)
+    reference = REFERENCE.read(form.get("reference", "").strip())
     try:
         amount = amount_of(form.get("amount", ""), visit.language)
-        reference = _reference.validate_python(form.get("reference", ""))
-    except (BadAmount, ValidationError) as flaw:
-        no = "bad_amount" if isinstance(flaw, BadAmount) else "bad_reference"
+    except BadAmount:
+        amount = None
+    if amount is None or reference is None:
+        no = "bad_amount" if amount is None else "bad_reference"
         return _one(flows, visit, account, 422, no=no, payment=form)
-    if amount is None:
-        return _one(flows, visit, account, 422, no="bad_amount", payment=form)
     receipt = Receipt("console", secrets.token_hex(16), "", 0, b"", flows.manage.clock())
     done = flows.manage.money.deposit(EVERYTHING, owner.key, amount, reference, receipt)
     if isinstance(done, Refused) or done.result is not Result.SAVED:

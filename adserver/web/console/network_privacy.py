@@ -48,10 +48,15 @@ def identity(request: Request, flows: CurrentFlows, visit: CurrentVisit) -> Resp
 
 
 @router.get("/consent")
-def consent(request: Request, flows: CurrentFlows, visit: CurrentVisit) -> Response:
-    """With a shop and a visitor's id: what is proven of them."""
-    shop = request.query_params.get("shop", "")[:MOST_LETTERS]
-    visitor = request.query_params.get("visitor", "").strip()[:MOST_LETTERS]
+def consent(flows: CurrentFlows, visit: CurrentVisit) -> Response:
+    return _consent(flows, visit, 200)
+
+
+@router.post("/consent")
+def prove(flows: CurrentFlows, visit: CurrentVisit, form: OwnForm) -> Response:
+    """What is proven of a shop's visitor; a form's, since an address stays in histories and logs."""
+    shop = form.get("shop", "")[:MOST_LETTERS]
+    visitor = form.get("visitor", "").strip()[:MOST_LETTERS]
     key = read_id("adv", shop)
     records = flows.consents.given(key, visitor) if key is not None and visitor else None
     is_asked = bool(shop and visitor)

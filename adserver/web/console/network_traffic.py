@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import TypeAdapter, ValidationError
 
 from adserver.domain.identity import read_id, write_id
 from adserver.domain.payout_hold import PayoutHold
@@ -17,13 +16,13 @@ from adserver.web.console.network_words import reason_names
 from adserver.web.console.owners import Id
 from adserver.web.console.visit import OPERATORS_ONLY, CurrentVisit, Elsewhere, OwnForm, Visit, see
 from adserver.web.flows import CurrentFlows, Flows
-from adserver.web.schemas.fields import Reason
+from adserver.web.schemas.fields import Reason, Text
 from adserver.web.schemas.payout_holds import show_held
 
 TRAFFIC = "/console/network/traffic"
 MOST_SHOWN = 20  # of each kind: the oddest
 AT_ONCE = 500
-_reason = TypeAdapter(Reason)  # as the API takes it: nobody's e-mail address
+REASON = Text(Reason)
 
 router = APIRouter(prefix=TRAFFIC, include_in_schema=False, dependencies=[OPERATORS_ONLY])
 
@@ -49,12 +48,8 @@ def traffic(flows: CurrentFlows, visit: CurrentVisit) -> Response:
 def place(flows: CurrentFlows, visit: CurrentVisit, form: OwnForm) -> Response:
     """Of a slot or of a whole publisher, from a day on."""
     publisher, slot = read_id("pub", form.get("publisher", "")), form.get("slot", "")
-    since_ms = _day(form.get("since", ""))
-    try:
-        reason = _reason.validate_python(form.get("reason", ""))
-    except ValidationError:
-        reason = ""
-    if publisher is None or since_ms is None or not reason:
+    since_ms, reason = _day(form.get("since", "")), REASON.read(form.get("reason", ""))
+    if publisher is None or since_ms is None or reason is None:
         return _page(flows, visit, 422, no="bad_hold", form=form)
     hold = PayoutHold(
         key=0,

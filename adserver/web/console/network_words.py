@@ -93,7 +93,7 @@ def job_names(language: str) -> dict[str, str]:
         "approve conversions": words("Approve orders whose time has come"),
         "queue feeds": words("See which feeds are due"),
         "import feeds": words("Fetch feeds"),
-        "import feeds 2": words("Fetch feeds, second hand"),
+        "import feeds 2": words("Fetch more feeds at the same time"),
         "import uploads": words("Import uploaded feeds"),
         "tend imports": words("Look after imports"),
         "seal days": words("Seal and sign the ledger's days"),

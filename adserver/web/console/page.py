@@ -9,8 +9,9 @@ from typing import Any
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.datastructures import MutableHeaders
 
 from adserver.web.console.figures import number, price, share
 from adserver.web.console.says import said
@@ -83,3 +84,17 @@ def language_of(wanted: str | None, header: str) -> str:
 def page(template: str, language: str, *, status: int = 200, **words: object) -> HTMLResponse:
     """One of the console's pages, never kept by a browser and never framed."""
     return HTMLResponse(_environment(language).get_template(template).render(**words), status, HEADERS)
+
+
+def unkept(answer: Response) -> Response:
+    """What the API answers too, under the pages' headers; a policy and such of its own stay."""
+    headers = MutableHeaders(raw=answer.raw_headers)
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+    return answer
+
+
+def unkept_frame(answer: Response) -> Response:
+    """The same for what one of our own pages frames: its policy says that nobody else may."""
+    answer.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return unkept(answer)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
 from adserver.domain.campaign import Advertiser
+from adserver.domain.identity import LARGEST_KEY
 from adserver.domain.slot import Publisher
 from adserver.domain.user import Flaw, Grant, Role, User
 from adserver.flows.network import Progress
@@ -17,10 +18,11 @@ from adserver.web.console.start import START, check_names
 from adserver.web.console.visit import OPERATORS_ONLY, CurrentDesk, CurrentVisit, Desk, OwnForm, Visit, see
 
 ACCOUNTS_AT_ONCE = 500
+MOST_DIGITS = 19
 USERS = "/console/network/users"
 
 router = APIRouter(prefix="/console", include_in_schema=False)
-UserKey = Annotated[int, Path()]
+UserKey = Annotated[int, Path(ge=0, le=LARGEST_KEY)]
 
 
 def role_names(language: str) -> dict[str, str]:
@@ -95,6 +97,8 @@ def grant_of(text: str) -> Grant | None:
     """ "role:account" of a form; None where it is nothing of the kind."""
     role, _, owner = text.partition(":")
     if role not in frozenset(Role) or (owner and not (owner.isascii() and owner.isdigit())):
+        return None
+    if len(owner) > MOST_DIGITS or int(owner or 0) > LARGEST_KEY:
         return None
     return Grant(Role(role), int(owner) if owner else None)
 

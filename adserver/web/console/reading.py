@@ -17,6 +17,7 @@ from adserver.web.schemas.fields import write_time
 from creatives.price import locale_for
 
 NOON = time(12)
+MOST_DIGITS = 9
 Body = TypeVar("Body", bound=BaseModel)
 _FIELD_OF = {  # a schema's, by the last part of where the flaw is
     "name": "name", "pricing_model": "model", "rate_micros": "rate", "conversion_event": "event",
@@ -58,7 +59,7 @@ class Reading:
         words, text = translations(self.language).gettext, self.text(name)
         if not text:
             return None
-        if text.isascii() and text.isdigit() and 1 <= int(text[:10]) <= most:
+        if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS and 1 <= int(text) <= most:
             return int(text)
         self.flaws[name] = words("Write a whole number from 1 to %(most)s.") % {"most": most}
         return None

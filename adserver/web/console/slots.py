@@ -16,6 +16,7 @@ from adserver.flows.serve.try_slot import Eyes
 from adserver.web.api.slot_trials import seen_with
 from adserver.web.console.figures import BadAmount, amount_of, typed
 from adserver.web.console.owners import Id, publisher_of, reach_of
+from adserver.web.console.page import unkept_frame
 from adserver.web.console.publisher_words import (
     eyes_in_words,
     name_of,
@@ -118,7 +119,8 @@ def seen(
     """The slot's document for the frame of its page, as the API has it."""
     place = _place(flows, publisher_of(desk, visit, publisher), slot)
     assert place.slot is not None
-    return seen_with(flows, place.slot, Eyes(eyes) if eyes in frozenset(Eyes) else Eyes.SHOPPER)
+    as_ = Eyes(eyes) if eyes in frozenset(Eyes) else Eyes.SHOPPER
+    return unkept_frame(seen_with(flows, place.slot, as_))
 
 
 @router.get("/sites/slots/{slot}/change")

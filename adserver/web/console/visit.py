@@ -27,6 +27,7 @@ MOST_FORM_BYTES = 65_536
 MOST_UPLOAD_BYTES = 4_000_000
 MOST_FIELDS = 20  # beside a file
 LOGIN = "/console/login"
+_AS_IT_IS = {"file": "surrogateescape"}  # bytes that are no text would break a page that shows them
 UNNAMED = "adserver"  # a network whose operator has not told its name
 SESSION_SECONDS = 30 * 86_400
 
@@ -199,7 +200,9 @@ async def _parts(request: Request) -> dict[str, str]:
     except MultiPartException:
         return {}
     fields = {
-        name: value if isinstance(value, str) else (await value.read()).decode("utf-8", "surrogateescape")
+        name: value
+        if isinstance(value, str)
+        else (await value.read()).decode("utf-8", _AS_IT_IS.get(name, "replace"))
         for name, value in form.multi_items()
     }
     await form.close()

@@ -39,14 +39,14 @@ _KNOWN: Mapping[Refusal, tuple[str, str]] = {
         words("Wait, or choose an earlier first day."),
     ),
     Refusal.OVER: (words("Its last day was over."), words("Choose a later last day.")),
-    Refusal.NO_CREATIVE: (words("It had no ad for this visitor."), words("Add a creative.")),
+    Refusal.NO_CREATIVE: (words("It had no ad for this visitor."), words("Add an ad.")),
     Refusal.CREATIVE_PENDING: (
         words("Its ads waited for approval."),
         words("Ask whoever runs the network to look at them."),
     ),
     Refusal.CREATIVE_REJECTED: (
         words("Its ads were refused."),
-        words("Read why beside the creative, and change it."),
+        words("Read why beside the ad, and change it."),
     ),
     Refusal.ADVERTISER_BLOCKED: (
         words("The publisher wants none of your ads there."),
@@ -72,7 +72,7 @@ _KNOWN: Mapping[Refusal, tuple[str, str]] = {
     ),
     Refusal.CREATIVE_CAP: (
         words("The visitor had seen each of its ads as often as you allow."),
-        words("Add another creative, or raise the cap of one."),
+        words("Add another ad, or raise the cap of one."),
     ),
     Refusal.ADVERTISER_CAP: (
         words("The visitor had seen enough of all your campaigns together."),
@@ -227,9 +227,9 @@ _TO_DO: Mapping[Delivery, str] = {
     Delivery.ENDED: words("Make another like it."),
     Delivery.OVER: words("Choose a later last day."),
     Delivery.SCHEDULED: words("Wait, or choose an earlier first day."),
-    Delivery.NO_CREATIVE: words("Add a creative."),
+    Delivery.NO_CREATIVE: words("Add an ad."),
     Delivery.CREATIVE_PENDING: words("Ask whoever runs the network to look at them."),
-    Delivery.CREATIVE_REJECTED: words("Read why beside the creative, and change it."),
+    Delivery.CREATIVE_REJECTED: words("Read why beside the ad, and change it."),
     Delivery.EXHAUSTED: words("Raise the budget in all, of the campaign or of the account."),
     Delivery.NO_DEPOSIT: words("Pay in, and it goes on by itself."),
     Delivery.EXHAUSTED_TODAY: words("Raise the daily budget, of the campaign or of the account; or wait."),

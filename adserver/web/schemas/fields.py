@@ -14,6 +14,8 @@ from pydantic import (
     PlainSerializer,
     StrictBool,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
     WithJsonSchema,
     field_validator,
 )
@@ -174,3 +176,17 @@ class Paging(Strict):
         default=0,
         description="`next_cursor` of the page before",
     )
+
+
+class Text:
+    """A text that is typed into a form, by the same rules as in the API's body."""
+
+    def __init__(self, kind: Any) -> None:
+        self._kind: TypeAdapter[str] = TypeAdapter(kind)
+
+    def read(self, text: str) -> str | None:
+        """None for what the API refuses."""
+        try:
+            return self._kind.validate_python(text)
+        except ValidationError:
+            return None

@@ -3,7 +3,7 @@ const list = document.querySelector("[data-checks]");
 const look = async () => {
   if (document.hidden) return;
   const answer = await fetch(list.dataset.checks, { headers: { Accept: "application/json" } });
-  if (!answer.ok) return clearInterval(looking);
+  if (!answer.ok || answer.redirected) return clearInterval(looking); // logged out meanwhile
   const told = await answer.json();
   list.querySelectorAll("[data-check]").forEach((one) => one.classList.toggle("done", told[one.dataset.check]));
   if (Object.values(told).every(Boolean)) clearInterval(looking);
