@@ -148,13 +148,17 @@ refused_charges = Table(
     "refused_charges",
     metadata,
     key("charge_id"),
-    Column("campaign_key", BigInteger, nullable=False, index=True),
-    Column("slot_key", BigInteger, nullable=False, index=True),
+    Column("campaign_key", BigInteger, nullable=False),
+    Column("slot_key", BigInteger, nullable=False),
     Column("reason", String, nullable=False),
     Column("first_seen_ms", BigInteger, nullable=False, index=True),
     Column("day", Integer, nullable=False),
     amount("amount_micros"),
 )
+
+# By time too: a report by day must not read a year of them for each of its days.
+Index("refused_by_campaign", refused_charges.c.campaign_key, refused_charges.c.first_seen_ms)
+Index("refused_by_slot", refused_charges.c.slot_key, refused_charges.c.first_seen_ms)
 
 postings = Table(
     "postings",

@@ -167,6 +167,9 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("campaign_key != 0"),
     )
+    for owner in ("campaign", "slot"):
+        op.drop_index(f"ix_refused_charges_{owner}_key", "refused_charges")
+        op.create_index(f"refused_by_{owner}", "refused_charges", [f"{owner}_key", "first_seen_ms"])
     op.add_column("decisions", sa.Column("audience_key", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("decisions", sa.Column("country", sa.String(), server_default="", nullable=False))
     op.add_column("decisions", sa.Column("device", sa.String(), server_default="", nullable=False))

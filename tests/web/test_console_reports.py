@@ -196,7 +196,7 @@ def test_there_is_no_picture_of_nothing(world: Visiting, owner: Browser) -> None
         ("?period=today&group_by=product&metrics=fills", "Ads served + Product"),
         ("?period=today&metrics=revenue_micros", "not told here: Earned"),
         ("?period=today&campaign=cmp_nothing", "does not exist, or is not yours: Campaign"),
-        ("?period=today&group_by=arm", "on the page of their experiment"),
+        ("?period=today&group_by=arm", "choose its question above"),
     ],
 )
 def test_what_cannot_be_told_is_said_with_the_form_still_filled_in(
