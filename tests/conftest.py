@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
 
+from adserver.outside import passwords
 from adserver.storage import migrate
 from tests.new_database import lay_out
 from tests.shared_data import MISSING, SHARED_DATA
@@ -24,6 +27,14 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(MISSING)
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session", autouse=True)
+def passwords_are_hashed_cheaply() -> Iterator[None]:
+    """A tenth of a second for each log-in is what it is for; servers of their own processes take it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "PasswordHasher", partial(PasswordHasher, time_cost=1, memory_cost=64))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -97,10 +97,10 @@ def test_each_page_can_be_read_by_everybody(
     link = link_by(anna, f"operator-{language}-2@example.org")
     page, said = entered(demo, browser, f"{language}-CH", link), []
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    for size, viewport in SIZES.items():
-        page.set_viewport_size(viewport)
-        for path in PAGES:
-            page.goto(f"{ROOT}{path}")
+    for path in PAGES:
+        page.goto(f"{ROOT}{path}")
+        for size, viewport in SIZES.items():
+            page.set_viewport_size(viewport)
             look_at(page, f"network{path.replace('/', '-')}-{language}-{size}")
     assert said == []
     page.context.close()

@@ -179,11 +179,11 @@ def test_each_page_can_be_read_by_everybody(
 ) -> None:
     page = entered(demo, browser, f"{language}-CH")
     shop = f"/console/shop/{demo.told['advertiser_id']}"
-    for size, viewport in SIZES.items():
-        page.set_viewport_size(viewport)
-        tab = TABS[len(SIZES) * ["en", "fr", "it"].index(language) + list(SIZES).index(size)]
-        for address in (f"tag?on={tab}", "events", "doctor", "feeds", f"feeds/{feed}"):
-            page.goto(f"{shop}/{address}")
-            name = address.partition("/")[0] + ("-one" if "/" in address else "")
+    tabs = TABS[2 * ["en", "fr", "it"].index(language) :][:2]
+    for address in (*(f"tag?on={tab}" for tab in tabs), "events", "doctor", "feeds", f"feeds/{feed}"):
+        page.goto(f"{shop}/{address}")
+        name = address.partition("/")[0] + ("-one" if "/" in address else "")
+        for size, viewport in SIZES.items():
+            page.set_viewport_size(viewport)
             look_at(page, f"webmaster-{language}-{size}-{name.replace('?on=', '-')}")
     page.context.close()
