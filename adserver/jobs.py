@@ -132,6 +132,7 @@ class Runner:
             if not self._holds(job):
                 return
             did = job.run()
+            log.debug("%s: %s", job.name, did)
             self._untold.add(job.name)
             self._ran[job.name] = self._ran[job.name].after(began_ms, _took_ms(began), did)
         except Exception as error:

@@ -37,10 +37,9 @@ SETTINGS = {
 class RunningServer:
     """`adserver serve` in a data folder; as a context it is started, and killed if it does not stop."""
 
-    def __init__(self, folder: Path, workers: int = 1, *, anew: bool = False, **settings: str) -> None:
+    def __init__(self, folder: Path, workers: int = 1, **settings: str) -> None:
         self.folder = folder
         self.workers = workers
-        self.anew = anew  # whether it makes its tables itself
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
@@ -84,7 +83,7 @@ class RunningServer:
     def start(self) -> None:
         """Start it, and wait until it takes traffic."""
         self.database_path.parent.mkdir(parents=True, exist_ok=True)
-        if not (self.anew or self.database_path.exists()):
+        if not self.database_path.exists():
             lay_out(self.database_path)
         command = [*self.behind, *program("serve", "--port", str(self.port), "--workers", str(self.workers))]
         with self.log.open("ab") as log:

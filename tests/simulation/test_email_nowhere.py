@@ -75,7 +75,7 @@ class Place(NamedTuple):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     folder = tmp_path_factory.mktemp("no e-mail")
-    with RunningServer(folder, workers=2, anew=True, log_level="debug", metrics="same") as running:
+    with RunningServer(folder, workers=2, log_level="debug", metrics="same") as running:
         yield running
 
 
