@@ -38,14 +38,13 @@ audit: $(VENV)/.runtime ## recompute every balance from the charges; fails unles
 # other tests go three at a time.
 BESIDE := approval bad_input own_path proof replay
 IN_PAIRS := $(patsubst %,tests/simulation/test_%.py,clock imports metrics money_once notices offer_codes)
-LOOKED_AT := tests/creatives/test_contact_sheet.py  # pictures for somebody to look at, by make screenshots
 ALONE := $(filter-out $(BESIDE:%=tests/simulation/test_%.py) $(IN_PAIRS),$(wildcard tests/simulation/test_*.py))
 
 .PHONY: test
 test: lint typecheck tools ## lint, import contracts, types, then every test
 	@echo "tests"
 ifeq ($(ARGS),)
-	@$(BIN)/pytest -n 3 --dist loadfile $(addprefix --ignore=,$(ALONE) $(IN_PAIRS) $(LOOKED_AT))
+	@$(BIN)/pytest -n 3 --dist loadfile $(addprefix --ignore=,$(ALONE) $(IN_PAIRS))
 	@$(BIN)/pytest -n 2 --dist loadfile $(IN_PAIRS)
 	@$(BIN)/pytest $(ALONE)
 else
@@ -61,8 +60,8 @@ test-crash: $(VENV)/.dev ## kill -9 of writer, workers and jobs under load, 200 
 	@CRASH_KILLS=$${CRASH_KILLS:-200} $(BIN)/pytest -v tests/simulation/test_crash.py $(ARGS)
 
 .PHONY: screenshots
-screenshots: $(VENV)/.dev tools ## every page of the console in three languages and two sizes, every creative: build/
-	@SCREENSHOTS=1 $(BIN)/pytest -n 2 --dist loadfile tests/browser/test_console*.py $(LOOKED_AT) $(ARGS)
+screenshots: $(VENV)/.dev tools ## every page of the console in three languages and two sizes: build/screenshots
+	@SCREENSHOTS=1 $(BIN)/pytest -n 2 --dist loadfile tests/browser/test_console*.py $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.dev ## style, format and the floors (who may import whom)
