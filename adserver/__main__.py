@@ -65,13 +65,8 @@ def _processes() -> ModuleType:
 
 @app.command()
 def serve(host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = 1) -> None:
-    """Run the server: one process that does everything, or N workers beside a writer and the jobs."""
-    processes = _processes()
-    settings = _settings()
-    if workers == 1:
-        processes.serve_alone(settings, host, port)
-    else:
-        processes.Supervisor(host, port, workers, settings).run()
+    """Run the server: a process that answers and commits, or N that answer beside a writer; and the jobs."""
+    _processes().Supervisor(host, port, workers, _settings()).run()
 
 
 @app.command()

@@ -89,7 +89,7 @@ class Runner:
     """
 
     def __init__(self, jobs: list[Job], stores: Stores, clock: Clock, holder: str, tally: Tally) -> None:
-        self._jobs = jobs
+        self.jobs = jobs
         self._tally = tally
         self._writer = stores.writer
         self._clock = clock
@@ -105,7 +105,7 @@ class Runner:
         """Until `stop`; a job that is at work then is waited for, for a while: it is safe to run twice."""
         threads = [
             threading.Thread(target=self._repeat, args=(job,), name=job.name, daemon=True)
-            for job in self._jobs
+            for job in self.jobs
         ]
         for thread in threads:
             thread.start()

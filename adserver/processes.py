@@ -1,4 +1,4 @@
-"""The processes of a running server: one alone, or a supervisor with a writer, workers and jobs."""
+"""The processes of a running server: a supervisor, and beneath it a writer, workers and jobs."""
 
 import asyncio
 import gc
@@ -35,9 +35,11 @@ from adserver.web.protocol import IDLE_SECONDS, CuttingProtocol, protocol_for
 
 log = logging.getLogger("adserver")
 
+JOBS_NICE = 5  # where the machine is full, requests go first
 RESTART_SECONDS = 0.2  # between the death of a child and its successor
 STOP_SECONDS = 15.0
-WRITER_SECONDS = 30.0  # for the first start, which may have to migrate
+OPENING_SECONDS = 30.0  # for the first start, which may have to migrate
+STARTING_LOOK_SECONDS = 0.02
 BACKLOG = 2048
 OWN_NAME = Path("/proc/self/comm")  # what `top` and `ps -o comm` show; Linux has it
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -45,23 +47,6 @@ FORK = multiprocessing.get_context("fork")
 # New objects before it looks for garbage: a request makes and drops some hundreds, few of them in circles.
 GARBAGE_AFTER = 20_000
 MOST_OPEN_FILES = 65_536
-
-
-def serve_alone(settings: Settings, host: str, port: int, ready: Callable[[], None] | None = None) -> None:
-    """Serve, commit and do the jobs in this one process, until a signal stops it, and the process with it."""
-    tell_region(settings)
-    listener, measuring = _listen_or_end(host, port), _listen_for_metrics(settings)
-    server = Server(settings, sole_storage(settings.database_path, settings.retention))
-    tell_metrics(server, measuring)
-    thread = threading.Thread(target=server.runner.run, name="jobs", daemon=True)
-    thread.start()
-    try:
-        run_worker(server, listener, ready)
-    finally:
-        server.runner.stop()
-        thread.join()
-        server.close()
-    leave(server)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -195,8 +180,9 @@ def listen(host: str, port: int) -> socket.socket:
 class Supervisor:
     """Starts the writer, the workers and the jobs, and starts again whichever dies.
 
-    They are forked from here: what all of them need is imported once, and its memory is shared. So this
-    process has no thread, no connection to the database and no event loop, ever.
+    One worker alone commits, too: that saves each request the way to another process. All are forked from
+    here: what they need is imported once, and its memory is shared. So this process has no thread, no
+    connection to the database and no event loop, ever.
     """
 
     def __init__(self, host: str, port: int, workers: int, settings: Settings) -> None:
@@ -205,11 +191,17 @@ class Supervisor:
         self._settings = settings
         self._lifeline_end, self._lifeline = os.pipe()
         self._stopping = False
-        newest = NewestChange()
-        self._work: dict[str, Callable[[], None]] = {"writer": partial(run_writer, settings, newest)}
-        for number in range(1, workers + 1):
-            work = partial(run_worker_of_many, settings, number, listener, newest)
-            self._work[f"worker {number}"] = work
+        self._opened = FORK.Event()  # the database, by whoever commits
+        self._work: dict[str, Callable[[], None]] = {}  # whoever commits first
+        if workers == 1:
+            self._work["worker 1"] = partial(run_worker_that_commits, settings, listener, self._opened.set)
+        else:
+            newest = NewestChange()
+            self._work["writer"] = partial(run_writer, settings, newest, self._opened.set)
+            for number in range(1, workers + 1):
+                work = partial(run_worker_of_many, settings, number, listener, newest)
+                self._work[f"worker {number}"] = work
+        self._committer = next(iter(self._work))
         self._work["jobs"] = partial(run_jobs, settings, workers + 1, measuring)
         self._children: dict[str, ForkProcess] = {}
 
@@ -218,8 +210,8 @@ class Supervisor:
         for number in SIGNALS:
             signal.signal(number, self._stop)
         gc.freeze()  # a child that looked for garbage in what it shares would copy it
-        self._start("writer")
-        self._await_writer()
+        self._start(self._committer)
+        self._await_committer()
         for name in self._work:
             if name not in self._children and not self._stopping:
                 self._start(name)
@@ -247,18 +239,17 @@ class Supervisor:
         tell_name(name)
         self._work[name]()
 
-    def _await_writer(self) -> None:
-        deadline = time.monotonic() + WRITER_SECONDS
-        path = self._settings.database_path.with_suffix(".sock")
-        while time.monotonic() < deadline and self._children["writer"].is_alive() and not self._stopping:
-            with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
-                probe.connect(str(path))
-                return
-            time.sleep(0.02)
-        if self._stopping:
-            return
-        self._end()
-        raise SystemExit("the writer did not start: is another server using this data folder?")
+    def _await_committer(self) -> None:
+        """Ends the program where it cannot open the database, of which it has said why."""
+        deadline = time.monotonic() + OPENING_SECONDS
+        while not self._opened.wait(STARTING_LOOK_SECONDS) and not self._stopping:
+            if not self._children[self._committer].is_alive() and not self._stopping:
+                raise SystemExit(1)
+            if time.monotonic() > deadline:
+                self._end()
+                raise SystemExit(
+                    f"adserver: the database was not opened within {OPENING_SECONDS:.0f} seconds"
+                )
 
     def _replace_the_dead(self) -> None:
         for name, child in list(self._children.items()):
@@ -271,11 +262,11 @@ class Supervisor:
         self._stopping = True
 
     def _end(self) -> None:
-        """Workers and jobs first: the writer must outlive whoever writes through it."""
-        writer = self._children.pop("writer", None)
+        """Whoever commits must outlive all who write through it."""
+        committer = self._children.pop(self._committer, None)
         _terminate(list(self._children.values()))
-        if writer is not None:
-            _terminate([writer])
+        if committer is not None:
+            _terminate([committer])
 
 
 def _terminate(children: list[ForkProcess]) -> None:
@@ -305,9 +296,10 @@ def watch_lifeline(descriptor: int) -> None:
     threading.Thread(target=wait, name="lifeline", daemon=True).start()
 
 
-def run_writer(settings: Settings, newest: NewestChange) -> None:
+def run_writer(settings: Settings, newest: NewestChange, opened: Callable[[], None]) -> None:
     """The one process that commits, and nothing else."""
     storage = sole_storage(settings.database_path, settings.retention, newest)
+    opened()
     settle_memory()
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stopped.set())
@@ -333,8 +325,18 @@ def run_worker_of_many(
     server.close()
 
 
+def run_worker_that_commits(settings: Settings, listener: socket.socket, opened: Callable[[], None]) -> None:
+    """Answer HTTP, and be the one process that commits."""
+    storage = sole_storage(settings.database_path, settings.retention)
+    opened()
+    server = Server(settings, storage, 1)
+    run_worker(server, listener)
+    server.close()
+
+
 def run_jobs(settings: Settings, number: int, measuring: socket.socket | None = None) -> None:
     """The jobs beside any number of workers (`adserver work`), and what a monitoring system asks."""
+    os.nice(JOBS_NICE)
     server = Server(settings, join_storage(settings.database_path), number)
     tell_metrics(server, measuring)
     signal.signal(signal.SIGTERM, lambda signal_number, frame: server.runner.stop())

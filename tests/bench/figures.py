@@ -37,6 +37,7 @@ class Measured(NamedTuple):
     answering_us: float  # of the processes that answer, for each request
     others_us: float  # of the writer: a process of its own, or the threads beside the one that answers
     bare_us: float
+    jobs_us: float = 0.0  # meanwhile, for what came before
 
     @property
     def us(self) -> float:

@@ -83,6 +83,7 @@ def measure(case: Case, place: Place) -> Measured:
         us_each(ticks.answering, run.requests),
         us_each(ticks.others, run.requests),
         us_each(sum(bare_ticks), bare.requests),
+        us_each(ticks.jobs, run.requests),
     )
 
 

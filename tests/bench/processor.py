@@ -5,17 +5,21 @@ from typing import NamedTuple
 
 from tests.simulation.running_server import child_name, children_of
 
-ALONE = "server"  # one process that answers, commits and does the jobs
+ALONE = "server"  # a program of one process, and who starts our others
 
 
 class Taken(NamedTuple):
-    """Ticks of user and system time so far: of the threads that answer, and of all else of the server."""
+    """Ticks of user and system time so far: of the threads that answer, of all else, and of the jobs' process.
+
+    Jobs go through what was written minutes before: their time is not that of the requests of the moment.
+    """
 
     answering: int
     others: int
+    jobs: int
 
     def since(self, before: "Taken") -> "Taken":
-        return Taken(self.answering - before.answering, self.others - before.others)
+        return Taken(*(now - then for now, then in zip(self, before, strict=True)))
 
 
 def family(pid: int) -> dict[int, str]:
@@ -28,14 +32,16 @@ def family(pid: int) -> dict[int, str]:
 
 
 def taken(pid: int) -> Taken:
-    """In a worker, and in a server alone, the first thread answers; the others commit, draw and do jobs."""
+    """The first thread of a worker answers, as of a program alone; others commit, and draw."""
     members = family(pid)
     answering = sum(
         _ticks(Path(f"/proc/{one}/task/{one}/stat"))
         for one, name in members.items()
         if name == ALONE or name.startswith("worker")
     )
-    return Taken(answering, sum(_ticks(Path(f"/proc/{one}/stat")) for one in members) - answering)
+    jobs = sum(_ticks(Path(f"/proc/{one}/stat")) for one, name in members.items() if name == "jobs")
+    all_of_them = sum(_ticks(Path(f"/proc/{one}/stat")) for one in members)
+    return Taken(answering, all_of_them - answering - jobs, jobs)
 
 
 def _ticks(stat: Path) -> int:

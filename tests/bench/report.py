@@ -14,7 +14,7 @@ DUE = (
     "memory of a worker 250 MB (aim 150)"
 )
 HEAD = (
-    "                 workers  requests/s   p50 ms   p99 ms  p99 half     us: answering + others"
+    "                 workers  requests/s   p50 ms   p99 ms  p99 half     us: answering + others   jobs"
     "   ratio to bare (spread)    by CPU   must  aim"
 )
 
@@ -69,13 +69,14 @@ def _line(row: Row) -> str:
     answering, others = (
         median(getattr(one, name) for one in rounds) * times for name in ("answering_us", "others_us")
     )
+    jobs = median(one.jobs_us for one in rounds) * times
     targets = "".join(
         f"{value:6.2f}" if value else "     -"
         for value in ((row.case.must, row.case.aim) if row.case else (None, None))
     )
     return (
         f"{row.name:16} {row.workers:7} {per_second:11,.0f} {p50:8.1f} {p99:8.1f} {half} "
-        f"{row.us:7.0f}: {answering:6.0f} + {others:6.0f}   {ratio.median:7.3f} ({ratio.least:.3f}-{ratio.most:.3f})"
+        f"{row.us:7.0f}: {answering:6.0f} + {others:6.0f} {jobs:6.0f}   {ratio.median:7.3f} ({ratio.least:.3f}-{ratio.most:.3f})"
         f" {row.processor_ratio.median:9.3f} {targets}"
     )
 
@@ -135,6 +136,7 @@ def _row_data(row: Row) -> dict[str, Any]:
                 "bare": one.bare._asdict() | {"per_second": one.bare.per_second},
                 "answering_us": one.answering_us,
                 "others_us": one.others_us,
+                "jobs_us": one.jobs_us,
                 "bare_us": one.bare_us,
             }
             for one in row.rounds

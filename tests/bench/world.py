@@ -8,13 +8,15 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from adserver.config import Settings
 from adserver.domain.campaign import FrequencyCap, Period
 from adserver.domain.identity import product_key, write_id
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel
 from adserver.domain.token import AdToken, TokenKeys, sign
+from adserver.main import Server
 from adserver.outside.clock import KeyMint, system_clock
-from adserver.storage.embedded import own_storage
+from adserver.storage.embedded import Storage, own_storage
 from adserver.storage.secrets import load_keys
 from adserver.writes import Entity, Outcome, Result, SaveEntity, SaveProducts, StoreEvent, Write
 from pixel.consent import Region, Said, Signals, decide
@@ -84,6 +86,7 @@ class World:
         self.clock = system_clock()
         self.consented_seconds = (self.clock() - DAY_MS) // 1_000  # when everybody said yes: before they came
         self.mint_key = KeyMint(MINTING_WORKER, self.clock)
+        self.mint_earlier = KeyMint(MINTING_WORKER, lambda: self.clock() - DAY_MS)
         kept = load_keys(folder)
         self._tokens = TokenKeys(kept.current, {n: bytes.fromhex(key) for n, key in kept.tokens.items()})
         self._cookies = KeyRing(kept.current, {n: bytes.fromhex(key) for n, key in kept.cookies.items()})
@@ -148,9 +151,19 @@ def make_world(folder: Path, size: Size, tell: Callable[[str], None]) -> World:
         for name, writes in stages.items():
             tell(f"preparing {name}")
             commit(storage.writer.commit_many, writes)
+        tell("the funnel takes yesterday's visits in")
+        catch_up(storage)
     finally:
         storage.close()
     return world
+
+
+def catch_up(storage: Storage) -> None:
+    """Else the jobs of the server that is measured would have a day's work to do at its start."""
+    server = Server(Settings(data_dir=storage.path.parent), storage)
+    funnel = next(job for job in server.runner.jobs if job.name == "roll up the funnel")
+    while funnel.run():
+        pass
 
 
 def commit(commit_many: Callable[[list[Write]], list[Outcome]], writes: Iterator[Write]) -> None:
@@ -213,7 +226,7 @@ def visits(world: World) -> Iterator[Write]:
     for visitor in world.visitors:
         for shop in visitor.shops:
             items = world.viewed(visitor, shop)
-            key = world.mint_key()
+            key = world.mint_earlier()
             event = make_event(EventName.VIEW_ITEM, *items, event_id=f"before-{key}")
             yield StoreEvent(key, advertiser_key(shop), visitor.key, False, event, at_ms, proof=proof)
 

@@ -121,6 +121,14 @@ class RunningServer:
         self.start()
 
     def kill(self) -> None:
+        """`kill -9` of all its processes, as when the power fails; of who would start others first."""
+        children = self.children().values()
+        self.kill_supervisor()
+        for pid in children:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def kill_supervisor(self) -> None:
         """`kill -9` of the process that was started, and of no other."""
         assert self._process is not None
         self._process.kill()
@@ -129,6 +137,12 @@ class RunningServer:
     def children(self) -> dict[str, int]:
         """The process ids of the supervisor's children by name: writer, worker 1, ..., jobs."""
         return {name: pid for pid in children_of(self.pid) if (name := child_name(pid))}
+
+    @property
+    def committer(self) -> int:
+        """The process that commits: the writer, or the one worker."""
+        children = self.children()
+        return children.get("writer") or children["worker 1"]
 
     # ---- what became of it ----
 

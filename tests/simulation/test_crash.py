@@ -126,15 +126,16 @@ async def kill(server: RunningServer, name: str) -> None:
     await reached(lambda: server.children().get(name, victim) != victim, f"the {name} is started again")
 
 
-def test_killing_a_server_of_one_process_loses_and_doubles_nothing(tmp_path: Path) -> None:
+def test_killing_the_worker_that_commits_or_all_at_once_loses_and_doubles_nothing(tmp_path: Path) -> None:
     with RunningServer(tmp_path) as server:
         load = Load(server, crash_shop(server), ITEMS, random.Random(1))
 
         async def kill_twice() -> None:
-            for _ in range(2):
-                await acknowledged_more(load)
-                server.kill()
-                await asyncio.to_thread(server.start)
+            await acknowledged_more(load)
+            await kill(server, "worker 1")
+            await acknowledged_more(load)
+            server.kill()
+            await asyncio.to_thread(server.start)
             await acknowledged_more(load)
 
         asyncio.run(under_load(load, kill_twice()))
@@ -150,7 +151,7 @@ def test_when_the_supervisor_is_killed_its_children_end_and_the_data_opens_again
             await acknowledged_more(load)
             children = set(server.children().values())
             assert len(children) == 4
-            server.kill()
+            server.kill_supervisor()
             await reached(lambda: not any(map(is_running, children)), "all children have ended")
             await asyncio.to_thread(server.start)
             await acknowledged_more(load)

@@ -115,7 +115,7 @@ async def ask_for_health(server: RunningServer, over: asyncio.Event) -> int:
 
 async def slow_down(server: RunningServer, over: asyncio.Event) -> None:
     """The processes that answer have the processor now and then only."""
-    workers = [pid for name, pid in server.children().items() if name.startswith("worker")] or [server.pid]
+    workers = [pid for name, pid in server.children().items() if name.startswith("worker")]
     while not over.is_set():
         for signal_number, seconds in ((signal.SIGSTOP, RESTS_SECONDS), (signal.SIGCONT, WORKS_SECONDS)):
             for pid in workers:
