@@ -65,7 +65,7 @@ def _processes() -> ModuleType:
 
 @app.command()
 def serve(host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = 1) -> None:
-    """Run the server: a process that answers and commits, or N that answer beside a writer; and the jobs."""
+    """Run the server: N workers that answer, a writer that commits, and the jobs: a process each."""
     _processes().Supervisor(host, port, workers, _settings()).run()
 
 

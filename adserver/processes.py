@@ -180,9 +180,8 @@ def listen(host: str, port: int) -> socket.socket:
 class Supervisor:
     """Starts the writer, the workers and the jobs, and starts again whichever dies.
 
-    One worker alone commits, too: that saves each request the way to another process. All are forked from
-    here: what they need is imported once, and its memory is shared. So this process has no thread, no
-    connection to the database and no event loop, ever.
+    They are forked from here: what all of them need is imported once, and its memory is shared. So this
+    process has no thread, no connection to the database and no event loop, ever.
     """
 
     def __init__(self, host: str, port: int, workers: int, settings: Settings) -> None:
@@ -192,16 +191,12 @@ class Supervisor:
         self._lifeline_end, self._lifeline = os.pipe()
         self._stopping = False
         self._opened = FORK.Event()  # the database, by whoever commits
-        self._work: dict[str, Callable[[], None]] = {}  # whoever commits first
-        if workers == 1:
-            self._work["worker 1"] = partial(run_worker_that_commits, settings, listener, self._opened.set)
-        else:
-            newest = NewestChange()
-            self._work["writer"] = partial(run_writer, settings, newest, self._opened.set)
-            for number in range(1, workers + 1):
-                work = partial(run_worker_of_many, settings, number, listener, newest)
-                self._work[f"worker {number}"] = work
-        self._committer = next(iter(self._work))
+        newest = NewestChange()
+        self._work: dict[str, Callable[[], None]] = {
+            "writer": partial(run_writer, settings, newest, self._opened.set)
+        }
+        for number in range(1, workers + 1):
+            self._work[f"worker {number}"] = partial(answer_beside, settings, number, listener, newest)
         self._work["jobs"] = partial(run_jobs, settings, workers + 1, measuring)
         self._children: dict[str, ForkProcess] = {}
 
@@ -210,8 +205,8 @@ class Supervisor:
         for number in SIGNALS:
             signal.signal(number, self._stop)
         gc.freeze()  # a child that looked for garbage in what it shares would copy it
-        self._start(self._committer)
-        self._await_committer()
+        self._start("writer")
+        self._await_writer()
         for name in self._work:
             if name not in self._children and not self._stopping:
                 self._start(name)
@@ -239,11 +234,11 @@ class Supervisor:
         tell_name(name)
         self._work[name]()
 
-    def _await_committer(self) -> None:
+    def _await_writer(self) -> None:
         """Ends the program where it cannot open the database, of which it has said why."""
         deadline = time.monotonic() + OPENING_SECONDS
         while not self._opened.wait(STARTING_LOOK_SECONDS) and not self._stopping:
-            if not self._children[self._committer].is_alive() and not self._stopping:
+            if not self._children["writer"].is_alive() and not self._stopping:
                 raise SystemExit(1)
             if time.monotonic() > deadline:
                 self._end()
@@ -262,11 +257,11 @@ class Supervisor:
         self._stopping = True
 
     def _end(self) -> None:
-        """Whoever commits must outlive all who write through it."""
-        committer = self._children.pop(self._committer, None)
+        """Workers and jobs first: the writer must outlive whoever writes through it."""
+        writer = self._children.pop("writer", None)
         _terminate(list(self._children.values()))
-        if committer is not None:
-            _terminate([committer])
+        if writer is not None:
+            _terminate([writer])
 
 
 def _terminate(children: list[ForkProcess]) -> None:
@@ -316,20 +311,9 @@ def leave(server: Server) -> None:
         os._exit(0)
 
 
-def run_worker_of_many(
-    settings: Settings, number: int, listener: socket.socket, newest: NewestChange
-) -> None:
+def answer_beside(settings: Settings, number: int, listener: socket.socket, newest: NewestChange) -> None:
     """Answer HTTP beside other processes that do."""
     server = Server(settings, join_storage(settings.database_path, newest), number)
-    run_worker(server, listener)
-    server.close()
-
-
-def run_worker_that_commits(settings: Settings, listener: socket.socket, opened: Callable[[], None]) -> None:
-    """Answer HTTP, and be the one process that commits."""
-    storage = sole_storage(settings.database_path, settings.retention)
-    opened()
-    server = Server(settings, storage, 1)
     run_worker(server, listener)
     server.close()
 

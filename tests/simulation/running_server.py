@@ -138,12 +138,6 @@ class RunningServer:
         """The process ids of the supervisor's children by name: writer, worker 1, ..., jobs."""
         return {name: pid for pid in children_of(self.pid) if (name := child_name(pid))}
 
-    @property
-    def committer(self) -> int:
-        """The process that commits: the writer, or the one worker."""
-        children = self.children()
-        return children.get("writer") or children["worker 1"]
-
     # ---- what became of it ----
 
     def log_text(self) -> str:

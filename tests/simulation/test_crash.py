@@ -126,7 +126,7 @@ async def kill(server: RunningServer, name: str) -> None:
     await reached(lambda: server.children().get(name, victim) != victim, f"the {name} is started again")
 
 
-def test_killing_the_worker_that_commits_or_all_at_once_loses_and_doubles_nothing(tmp_path: Path) -> None:
+def test_killing_the_only_worker_or_all_at_once_loses_and_doubles_nothing(tmp_path: Path) -> None:
     with RunningServer(tmp_path) as server:
         load = Load(server, crash_shop(server), ITEMS, random.Random(1))
 

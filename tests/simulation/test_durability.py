@@ -28,7 +28,7 @@ def trace(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(tmp_path: Path, trace: Path) -> Iterator[RunningServer]:
-    """A server of one process, every read, write and flush of which is written down."""
+    """A server of one worker, every read, write and flush of which is written down."""
     if STRACE is None:
         pytest.skip("missing: strace")
     running = RunningServer(tmp_path / "server")

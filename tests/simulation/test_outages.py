@@ -36,7 +36,7 @@ NOTHING = 1  # bytes a file may have: every write to one fails
 @contextmanager
 def full_disk(server: RunningServer) -> Iterator[None]:
     """The process that commits may write no file any more: EFBIG, as ENOSPC from a full disk."""
-    writer = server.committer
+    writer = server.children()["writer"]
     free, hard = resource.prlimit(writer, resource.RLIMIT_FSIZE)
     resource.prlimit(writer, resource.RLIMIT_FSIZE, (NOTHING, hard))
     try:

@@ -160,8 +160,8 @@ def interrupted():
         os.kill(pid, signal.SIGINT)
 
 supervisor = Supervisor("127.0.0.1", 0, 1, Settings())
-supervisor._work["worker 1"] = interrupted
-supervisor._work["jobs"] = lambda: print("begun", flush=True)
+supervisor._work["writer"] = interrupted
+supervisor._work["worker 1"] = supervisor._work["jobs"] = lambda: print("begun", flush=True)
 supervisor.run(ready=lambda: print("ready", flush=True))
 """
 
