@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from adserver.domain.user import Role
+from tests.browser.chromium import chromium
 from tests.browser.console_walk import PASSWORD, Person, demo_in, invited, read_the_news
-from tests.creatives.gallery import chromium
 from tests.running_demo import RunningDemo
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]

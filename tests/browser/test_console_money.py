@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from adserver.domain.user import Role
+from tests.browser.chromium import chromium
 from tests.browser.console_walk import Person, demo_in, invited, look_at
-from tests.creatives.gallery import chromium
 from tests.running_demo import RunningDemo, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.console_walk import Person, invited_at
-from tests.creatives.gallery import chromium
+from tests.browser.chromium import chromium
+from tests.browser.console_walk import Person, invited_beside
 from tests.simulation.running_server import RunningServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
@@ -30,7 +30,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def anna(server: RunningServer, browser: Browser) -> Iterator[Person]:
-    anna = Person(browser, invited_at(server.folder / "data", server.url, "anna@example.org"))
+    anna = Person(browser, invited_beside(server.folder / "data", server.url, "anna@example.org"))
     yield anna
     anna.leave()
 
@@ -66,7 +66,7 @@ def test_every_page_of_the_first_run_in_every_language_and_size(anna: Person) ->
 
 
 def test_the_first_step_is_taken_without_any_script(server: RunningServer, browser: Browser) -> None:
-    link = invited_at(server.folder / "data", server.url, "plain@example.org")
+    link = invited_beside(server.folder / "data", server.url, "plain@example.org")
     plain = Person(browser, link, scripts=False, size="telephone")
     plain.page.goto("/console/start")
     plain.page.fill("#identity [name=name]", "South Net")
