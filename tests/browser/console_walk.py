@@ -75,7 +75,7 @@ def look_at(page: Page, name: str, *, in_any_language: bool = False) -> None:
 def read_the_news(demo: RunningDemo, *, clicks: bool) -> None:
     """A shopper looks at a product, is shown it again elsewhere, and may click."""
     with httpx.Client(
-        base_url=demo.url, headers={"User-Agent": "Mozilla/5.0 (Windows NT 10.0) Firefox/130.0"}
+        base_url=demo.url, verify=False, headers={"User-Agent": "Mozilla/5.0 (Windows NT 10.0) Firefox/130.0"}
     ) as shopper:
         shopper.get(
             "/m/e", params={"m": demo.told["merchant"], "e": "view_item", "id": demo.told["products"][0]}

@@ -50,7 +50,7 @@ def test_from_nothing_to_a_click_that_all_four_see(
     oscar.speak("en")
     make_a_campaign(oscar)
     approve(anna)
-    with httpx.Client(base_url=server.url, headers=PERSON) as reader:
+    with httpx.Client(base_url=server.url, headers=PERSON, verify=False) as reader:
         watch(wanda, reader, merchant[1])
         petra = Person(browser, anna.invites("petra@press.example", Role.PUBLISHER, press), size="telephone")
         click_an_ad(reader, slot_of(petra))

@@ -101,8 +101,8 @@ def renditions(*photos: Path) -> dict[str, bytes]:
 class Gallery:
     """A page of frames that may measure them, since all are of one origin, which a server of its own answers."""
 
-    def __init__(self, page: Page, media: dict[str, bytes]) -> None:
-        self.page, self.media = page, media
+    def __init__(self, page: Page, media: dict[str, bytes], keeps: bool) -> None:
+        self.page, self.media, self.keeps = page, media, keeps
         self.shown: list[Creative] = []
         self.asked: list[str] = []
         self.complaints: list[str] = []
@@ -139,7 +139,7 @@ class Gallery:
     def answer(self, path: str) -> tuple[bytes, dict[str, str]] | None:
         """What stands at an address, with its headers; what else is asked for is noted down, as are pictures."""
         name, _, number = path.rpartition("/")
-        html = {"Content-Type": "text/html; charset=utf-8"}
+        html = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"}
         if path == "/gallery":
             return self._page().encode(), html
         if name == "/creative":
@@ -147,7 +147,11 @@ class Gallery:
             return shown.body, html | {"Content-Security-Policy": shown.policy}
         self.asked.append(path)
         if path in self.media:
-            return self.media[path], {"Content-Type": f"image/{path.rpartition('.')[2]}"}
+            kept = "max-age=3600" if self.keeps else "no-store"
+            return self.media[path], {
+                "Content-Type": f"image/{path.rpartition('.')[2]}",
+                "Cache-Control": kept,
+            }
         return None
 
     def _page(self) -> str:
@@ -164,16 +168,16 @@ class Gallery:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Nothing is kept by the browser: whatever a page needs is asked for each time."""
+    """What a gallery says; an answer leaves in one piece, and its connection stays."""
 
     gallery: Gallery
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # an answer leaves in one piece
+    wbufsize = -1
 
     def do_GET(self) -> None:
         body, headers = self.gallery.answer(self.path) or (b"", {})
         self.send_response(200 if headers else 204)
-        for name, value in {**headers, "Cache-Control": "no-store"}.items():
+        for name, value in headers.items():
             self.send_header(name, value)
         if headers:
             self.send_header("Content-Length", str(len(body)))
@@ -195,11 +199,12 @@ def gallery(
     motion: str = "reduce",
     scheme: str = "light",
     density: int = 1,
+    keeps: bool = True,
 ) -> Iterator[Gallery]:
-    """A page in `browser` of someone who wants no motion, unless told otherwise."""
+    """A page in `browser` of someone who wants no motion, unless told otherwise; it may keep pictures it has had."""
     page = browser.new_page(
         reduced_motion=motion, color_scheme=scheme, device_scale_factor=density, locale="en-GB"
     )
     page.set_default_timeout(100_000)  # a hundred documents on a busy machine
-    with closing(Gallery(page, renditions(*photos))) as shown:
+    with closing(Gallery(page, renditions(*photos), keeps)) as shown:
         yield shown

@@ -43,7 +43,7 @@ def test_every_template_weighs_less_than_the_trade_allows(browser: Browser, form
     looks = [
         make_look("de", offer, theme="auto", template=name) for name in ("cards", "hero", "carousel", "text")
     ]
-    with gallery(browser, real_photos()) as shown:
+    with gallery(browser, real_photos(), keeps=False) as shown:
         for look in (*looks, make_message_look(picture=f"/media/{photo(1)}.jpg")):
             one = creative(look, format_, TITLES[: format_.cards], size)
             shown.hang([one])
@@ -56,14 +56,14 @@ def test_every_template_weighs_less_than_the_trade_allows(browser: Browser, form
 def test_a_dense_screen_loads_the_full_rendition_and_any_other_the_half_one(browser: Browser) -> None:
     asked = {}
     for density in (1, 2):
-        with gallery(browser, density=density) as shown:
+        with gallery(browser, density=density, keeps=False) as shown:
             shown.hang([creative(make_look(), FORMATS["300x250"], ("Mug",))])
             asked[density] = [path for path in shown.asked if path.startswith("/media/")]
     assert asked == {1: [f"/media/{photo(0)}-half.webp"], 2: [f"/media/{photo(0)}.webp"]}
 
 
 def test_a_carousel_does_not_load_what_nobody_sees_yet(browser: Browser) -> None:
-    with gallery(browser) as shown:
+    with gallery(browser, keeps=False) as shown:
         shown.hang([creative(make_look(template="carousel"), FORMATS["300x600"], TITLES[:4])])
         asked = {path for path in shown.asked if path.startswith("/media/")}
         assert asked >= {f"/media/{photo(0)}-half.webp", f"/media/{photo(1)}-half.webp"}
