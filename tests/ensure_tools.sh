@@ -1,11 +1,12 @@
 #!/bin/sh
-# The tests drive the system's Chromium, watch the disk with strace, and run nginx and Caddy as a shop does: install
-# what is missing, or name it. Other commands may be asked for instead: `ensure_tools.sh wrk`.
+# The tests drive the system's Chromium, whole and without its windows, watch the disk with strace, and run nginx and
+# Caddy as a shop does: install what is missing, or name it. Other commands may be asked for instead:
+# `ensure_tools.sh wrk`.
 set -eu
 
 PATH="$PATH:/usr/sbin" # where Debian keeps nginx, which few users' paths name
 missing=""
-for tool in ${*:-chromium strace nginx caddy}; do
+for tool in ${*:-chromium chromium-headless-shell strace nginx caddy}; do
     command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done
 if [ -z "$missing" ]; then

@@ -51,6 +51,7 @@ class Step(msgspec.Struct):
     refused: list[tuple[str, str]] = []  # campaigns, and why each was not chosen
     wire: str = ""  # what went over the wire
     number: int = 0
+    quiet: bool = False  # told by the whole story only: nobody did it, and it changed nothing
 
 
 class Place(msgspec.Struct):
@@ -207,7 +208,9 @@ class Story:
             AdEvent.CLICK: "You clicked an ad",
         }[event]
         title = f"{what}: “{campaign.name}” ({terms.pricing_model.upper()})"
-        self._tell(token.visitor_key, self._charge_step(event, token, terms, title, said))
+        step = self._charge_step(event, token, terms, title, said)
+        step.quiet = step.kind == "remark" and event is not AdEvent.CLICK
+        self._tell(token.visitor_key, step)
         return token.visitor_key
 
     def _charge_step(self, event: AdEvent, token: AdToken, terms: Terms, title: str, said: str) -> Step:

@@ -60,6 +60,14 @@ class Stage:
                 "POST", "/slots", site_id=self.world.site, name=wish, width=300, height=250, on_empty=wish
             )["id"]
 
+    def opens_a_shop_with(self, item: str) -> str:
+        """The shop has an address that answers, where this item is sold."""
+        world, shop = self.world, f"http://shop.localhost:{self.news.server.server_port}"
+        world.change("PATCH", f"/advertisers/{world.advertiser}", domains=["shop.example", "shop.localhost"])
+        fields = {"title": item, "link": f"{shop}/{item}", "price_micros": 59_000_000, "currency": "EUR"}
+        world.change("PUT", f"/advertisers/{world.advertiser}/products/{item}", **fields)
+        return shop
+
     def close(self) -> None:
         self._uvicorn.should_exit = True
         self._serving.result(10)

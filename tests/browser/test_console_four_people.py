@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from adserver.domain.user import Role
-from tests.browser.console_walk import Person, invited_at
-from tests.creatives.gallery import chromium
+from tests.browser.chromium import chromium
+from tests.browser.console_walk import Person, invited_by_command
 from tests.running_demo import until
 from tests.simulation.running_server import RunningServer
 
@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
 def test_from_nothing_to_a_click_that_all_four_see(
     server: RunningServer, browser: Browser, tmp_path: Path
 ) -> None:
-    anna = Person(browser, invited_at(server.folder / "data", server.url, "anna@net.example"))
+    anna = Person(browser, invited_by_command(server, "anna@net.example"))
     set_up(anna)
     with server.api() as api:
         shop, press = (api.get(path).json()["items"][0]["id"] for path in ("/advertisers", "/publishers"))
@@ -50,7 +50,7 @@ def test_from_nothing_to_a_click_that_all_four_see(
     oscar.speak("en")
     make_a_campaign(oscar)
     approve(anna)
-    with httpx.Client(base_url=server.url, headers=PERSON) as reader:
+    with httpx.Client(base_url=server.url, headers=PERSON, verify=False) as reader:
         watch(wanda, reader, merchant[1])
         petra = Person(browser, anna.invites("petra@press.example", Role.PUBLISHER, press), size="telephone")
         click_an_ad(reader, slot_of(petra))

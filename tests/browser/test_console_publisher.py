@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from adserver.domain.user import Role
+from tests.browser.chromium import chromium
 from tests.browser.console_walk import Person, demo_in, invited
-from tests.creatives.gallery import chromium
 from tests.running_demo import RunningDemo
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from adserver.domain.user import Role
+from tests.browser.chromium import chromium
 from tests.browser.console_walk import SCREENSHOTS, Person, demo_in, invited, read_the_news
-from tests.creatives.gallery import chromium
 from tests.running_demo import RunningDemo, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]

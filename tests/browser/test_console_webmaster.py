@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browser.chromium import chromium
 from tests.browser.console_walk import PASSWORD, SIZES, invited, look_at
-from tests.creatives.gallery import chromium
 from tests.running_demo import RunningDemo, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]

@@ -30,6 +30,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
 def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
     """A browser for all three hosts of the walk, whose cookies go with frames too."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    expect.set_options(timeout=20_000)
     looks = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
     with sends_cookies_to_frames(tmp_path_factory.mktemp("profile"), 20_000, **looks) as context:
         yield context
@@ -188,7 +189,6 @@ def test_a_test_visitor_sees_everything_and_bills_nothing(demo: RunningDemo, sho
     shopper.page.goto(f"{demo.url}/demo/story")
     shopper.page.get_by_role("link", name="test visitor").click()
     shopper.page.get_by_role("button").first.click()
-    expect.set_options(timeout=20_000)
     until(lambda: bool(shopper.story()["visitor"]["test"]))
     shopper.views("Moon vase")
     landed = shopper.clicks(shopper.finds_ad("per click"))

@@ -165,12 +165,12 @@ def test_a_slot_is_filled_and_the_page_hears_of_it(stage: Stage, reader: Reader)
 
 
 def test_a_click_opens_the_shop_in_a_window_of_its_own(stage: Stage, reader: Reader) -> None:
-    reader.context.route("https://shop.example/**", lambda route: route.fulfill(body="the shop"))
-    reader.shop()
+    shop = stage.opens_a_shop_with("sandals")
+    reader.shop("sandals")
     reader.read(place(stage))
     with reader.context.expect_page() as opened:
         reader.page.locator("#a iframe").content_frame.locator("a.card").click()
-    opened.value.wait_for_url("https://shop.example/boots?rtclid=*")
+    opened.value.wait_for_url(f"{shop}/sandals?rtclid=*")
     assert reader.page.url.startswith(stage.news.url)
 
 

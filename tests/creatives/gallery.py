@@ -1,16 +1,16 @@
 """Many creatives on one page, each in its own frame, over real photos where they lie beside the checkout."""
 
-import os
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
-import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from creatives.card import Card, Look
 from creatives.formats import Format
@@ -18,8 +18,6 @@ from creatives.html import card_fragment, compile_document, message_fragment
 from tests.creatives.samples import BEACONS, make_card, make_picture
 from tests.shared_data import SHARED_DATA
 
-CHROMIUM = os.environ.get("ADSERVER_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-ORIGIN = "https://ads.example"
 PRICES_MICROS = (29_900_000, 79_000_000, 1_299_990_000, 64_500_000, 12_999_900_000, 9_990_000)
 REFERENCE_MICROS = (39_900_000, None, 1_599_000_000, None, 15_999_900_000, 12_490_000)
 
@@ -83,7 +81,8 @@ def real_photos() -> list[Path]:
     return sorted((SHARED_DATA / "images").rglob("*.jpg"))
 
 
-def renditions(photos: list[Path]) -> dict[str, bytes]:
+@cache
+def renditions(*photos: Path) -> dict[str, bytes]:
     """What `/media/` answers: each photo in the four forms that a card names; drawn ones without photos."""
     media: dict[str, bytes] = {}
     for number in range(6):
@@ -100,16 +99,23 @@ def renditions(photos: list[Path]) -> dict[str, bytes]:
 
 
 class Gallery:
-    """A page of frames that may measure them, since all are of one origin."""
+    """A page of frames that may measure them, since all are of one origin, which a server of its own answers."""
 
-    def __init__(self, page: Page, media: dict[str, bytes]) -> None:
-        self.page, self.media = page, media
+    def __init__(self, page: Page, media: dict[str, bytes], keeps: bool) -> None:
+        self.page, self.media, self.keeps = page, media, keeps
         self.shown: list[Creative] = []
         self.asked: list[str] = []
         self.complaints: list[str] = []
         page.on("console", lambda message: self.complaints.append(message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.route("**/*", self._answer)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("_Own", (_Handler,), {"gallery": self}))
+        self.origin = f"http://ads.localhost:{self._server.server_port}"
+        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def close(self) -> None:
+        self.page.close()
+        self._server.shutdown()
+        self._server.server_close()
 
     def hang(self, creatives: list[Creative], columns_width: int = 1600) -> None:
         """Shows all of them and waits until every picture is there."""
@@ -117,7 +123,7 @@ class Gallery:
         self.asked.clear()
         self.complaints.clear()
         self.page.set_viewport_size({"width": columns_width, "height": 900})
-        self.page.goto(f"{ORIGIN}/gallery")
+        self.page.goto(f"{self.origin}/gallery")
 
     def measured(self, script: str) -> dict[str, list[str]]:
         """What `script` finds wrong in each frame's document, by the creative's name."""
@@ -130,21 +136,23 @@ class Gallery:
         )
         return {shown.name: faults for shown, faults in zip(self.shown, found, strict=True) if faults}
 
-    def _answer(self, route: Route) -> None:
-        path = route.request.url.removeprefix(ORIGIN)
+    def answer(self, path: str) -> tuple[bytes, dict[str, str]] | None:
+        """What stands at an address, with its headers; what else is asked for is noted down, as are pictures."""
         name, _, number = path.rpartition("/")
+        html = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"}
         if path == "/gallery":
-            route.fulfill(body=self._page(), content_type="text/html; charset=utf-8")
-        elif name == "/creative":
+            return self._page().encode(), html
+        if name == "/creative":
             shown = self.shown[int(number)]
-            headers = {"content-type": "text/html; charset=utf-8", "content-security-policy": shown.policy}
-            route.fulfill(body=shown.body, headers=headers)
-        elif path in self.media:
-            self.asked.append(path)
-            route.fulfill(body=self.media[path], content_type=f"image/{path.rpartition('.')[2]}")
-        else:
-            self.asked.append(path)
-            route.fulfill(status=204)
+            return shown.body, html | {"Content-Security-Policy": shown.policy}
+        self.asked.append(path)
+        if path in self.media:
+            kept = "max-age=3600" if self.keeps else "no-store"
+            return self.media[path], {
+                "Content-Type": f"image/{path.rpartition('.')[2]}",
+                "Cache-Control": kept,
+            }
+        return None
 
     def _page(self) -> str:
         figures = "".join(
@@ -159,23 +167,44 @@ class Gallery:
         return f'<!doctype html><html lang="en"><title>gallery</title><style>{style}</style>{figures}'
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """What a gallery says; an answer leaves in one piece, and its connection stays."""
+
+    gallery: Gallery
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+
+    def do_GET(self) -> None:
+        body, headers = self.gallery.answer(self.path) or (b"", {})
+        self.send_response(200 if headers else 204)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if headers:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Without Chromium the test is skipped, which is a failure where CI=true."""
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"missing: Chromium at {CHROMIUM}; name it with ADSERVER_TEST_CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 def gallery(
-    browser: Browser, photos: list[Path], motion: str = "reduce", scheme: str = "light", density: int = 1
-) -> Gallery:
-    """A page in `browser` of someone who wants no motion, unless told otherwise."""
+    browser: Browser,
+    photos: Sequence[Path] = (),
+    motion: str = "reduce",
+    scheme: str = "light",
+    density: int = 1,
+    keeps: bool = True,
+) -> Iterator[Gallery]:
+    """A page in `browser` of someone who wants no motion, unless told otherwise; it may keep pictures it has had."""
     page = browser.new_page(
         reduced_motion=motion, color_scheme=scheme, device_scale_factor=density, locale="en-GB"
     )
     page.set_default_timeout(100_000)  # a hundred documents on a busy machine
-    return Gallery(page, renditions(photos))
+    with closing(Gallery(page, renditions(*photos), keeps)) as shown:
+        yield shown

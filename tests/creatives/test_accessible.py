@@ -8,7 +8,8 @@ from playwright.sync_api import Browser
 
 from creatives.card import Offer
 from creatives.formats import FORMATS, Format
-from tests.creatives.gallery import Creative, chromium, creative, gallery, photo
+from tests.browser.chromium import chromium
+from tests.creatives.gallery import Creative, creative, gallery, photo
 from tests.creatives.samples import make_look, make_message_look
 
 pytestmark = pytest.mark.browser
@@ -43,14 +44,15 @@ def creatives_of(format_: Format, theme: str) -> list[Creative]:
 def test_nothing_is_found_in_any_creative_in_the_light_and_in_the_dark(
     browser: Browser, format_: Format, theme: str
 ) -> None:
-    shown = gallery(browser, [], scheme="dark" if theme == "auto" else "light")
-    shown.hang(creatives_of(format_, theme))
     found = {}
-    for frame, one in zip(shown.page.frames[1:], shown.shown, strict=True):
-        frame.evaluate(AXE_SCRIPT)
-        violations = frame.evaluate(f"() => axe.run(document, {RULES}).then((results) => results.violations)")
-        found[one.name] = [
-            (fault["id"], fault["impact"], fault["nodes"][0]["html"][:160]) for fault in violations
-        ]
-    shown.page.close()
+    with gallery(browser, scheme="dark" if theme == "auto" else "light") as shown:
+        shown.hang(creatives_of(format_, theme))
+        for frame, one in zip(shown.page.frames[1:], shown.shown, strict=True):
+            frame.evaluate(AXE_SCRIPT)
+            violations = frame.evaluate(
+                f"() => axe.run(document, {RULES}).then((results) => results.violations)"
+            )
+            found[one.name] = [
+                (fault["id"], fault["impact"], fault["nodes"][0]["html"][:160]) for fault in violations
+            ]
     assert {name: faults for name, faults in found.items() if faults} == {}

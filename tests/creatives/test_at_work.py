@@ -7,7 +7,8 @@ from playwright.sync_api import Browser
 
 from creatives.card import Offer
 from creatives.formats import FORMATS
-from tests.creatives.gallery import Creative, Gallery, chromium, creative, gallery
+from tests.browser.chromium import chromium
+from tests.creatives.gallery import Creative, Gallery, creative, gallery
 from tests.creatives.samples import BEACONS, make_look
 
 pytestmark = pytest.mark.browser
@@ -30,22 +31,23 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def still(browser: Browser) -> Gallery:
-    return gallery(browser, [])
+def still(browser: Browser) -> Iterator[Gallery]:
+    with gallery(browser) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
-def moving(browser: Browser) -> Gallery:
-    opened = gallery(browser, [], motion="no-preference")
-    opened.page.clock.install()
-    return opened
+def moving(browser: Browser) -> Iterator[Gallery]:
+    with gallery(browser, motion="no-preference") as opened:
+        opened.page.clock.install()
+        yield opened
 
 
 def alone(shown: Gallery, one: Creative) -> None:
     """Shows one creative by itself, with the mouse elsewhere."""
     shown.hang([one])
     shown.page.set_viewport_size({"width": one.width, "height": one.height + 100})
-    shown.page.goto("https://ads.example/creative/0")
+    shown.page.goto(f"{shown.origin}/creative/0")
     shown.page.mouse.move(one.width - 1, one.height + 90)
 
 
@@ -89,7 +91,7 @@ def test_a_closed_ad_thanks_and_leads_to_why_it_was_shown(still: Gallery, format
     gone = still.page.locator(".gone")
     assert gone.locator("p").inner_text() == "Merci, c'est retiré."
     assert [link.get_attribute("href") for link in gone.locator("a").all()] == [
-        f"https://ads.example{BEACONS.why}"
+        f"{still.origin}{BEACONS.why}"
     ] * 2
     assert still.page.evaluate("document.activeElement.className") == "gone"
     box, frame = gone.bounding_box(), still.page.locator("body").bounding_box()
@@ -155,12 +157,12 @@ def test_a_carousel_is_turned_by_its_buttons_and_then_stays(still: Gallery, lang
 
 
 def test_nothing_moves_for_whoever_wants_no_motion(browser: Browser) -> None:
-    calm = gallery(browser, [])
-    calm.page.clock.install()
-    alone(calm, carousel())
-    calm.page.clock.run_for(20_000)
-    assert in_view(calm) == "Best"
-    assert calm.page.evaluate("document.getAnimations().length") == 0
+    with gallery(browser) as calm:
+        calm.page.clock.install()
+        alone(calm, carousel())
+        calm.page.clock.run_for(20_000)
+        assert in_view(calm) == "Best"
+        assert calm.page.evaluate("document.getAnimations().length") == 0
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from playwright.sync_api import Browser
 
 from creatives.card import Offer
 from creatives.formats import FORMATS, Format
-from tests.creatives.gallery import Creative, chromium, creative, gallery, photo, real_photos
+from tests.browser.chromium import chromium
+from tests.creatives.gallery import Creative, creative, gallery, photo, real_photos
 from tests.creatives.samples import make_look, make_message_look
 from tests.shared_data import PROJECT
 
@@ -61,16 +62,15 @@ def of_format(
 def test_the_contact_sheets_are_drawn(
     browser: Browser, name: str, language: str, theme: str, dressed: bool
 ) -> None:
-    shown = gallery(browser, real_photos())
     creatives = []
     for format_ in FORMATS.values():
         for size in [(format_.width, format_.height)] if format_.width else RESPONSIVE_FRAMES:
             creatives += of_format(format_, size, language, theme, dressed)
-    shown.hang(creatives, 2040)
     sheet = PROJECT / "build" / f"contact-sheet-{name}.png"
     sheet.parent.mkdir(exist_ok=True)
-    drawn = shown.page.screenshot(path=sheet, full_page=True)
-    shown.page.close()
+    with gallery(browser, real_photos()) as shown:
+        shown.hang(creatives, 2040)
+        drawn = shown.page.screenshot(path=sheet, full_page=True)
     assert shown.complaints == []
     width, height = (int.from_bytes(drawn[start : start + 4], "big") for start in (16, 20))  # a PNG's head
     assert width == 2040 and height > 3_000

@@ -1,14 +1,13 @@
 """Creatives at work in Chromium: the policy holds, beacons speak when they should, and every control does its work."""
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route
 
 from creatives.formats import FORMATS, Format
 from creatives.html import Look, card_fragment, compile_document
+from tests.browser.chromium import chromium
 from tests.creatives.samples import (
     BEACONS,
     LONG_TITLES,
@@ -17,7 +16,6 @@ from tests.creatives.samples import (
     make_picture,
 )
 
-CHROMIUM = os.environ.get("ADSERVER_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 ORIGIN = "https://ads.example"
 pytestmark = pytest.mark.browser
 
@@ -59,12 +57,8 @@ class Site:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not os.path.exists(CHROMIUM):  # noqa: PTH110
-        pytest.skip(f"missing: Chromium at {CHROMIUM}; name it with ADSERVER_TEST_CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")

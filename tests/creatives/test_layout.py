@@ -8,10 +8,10 @@ import pytest
 from creatives.card import Brand, Look, Message, Offer
 from creatives.formats import FORMATS, RESPONSIVE, Format
 from creatives.labels import LABELS
+from tests.browser.chromium import chromium
 from tests.creatives.gallery import (
     Creative,
     Gallery,
-    chromium,
     creative,
     drawn,
     gallery,
@@ -82,8 +82,8 @@ PLAIN_TITLES = (
 
 @pytest.fixture(scope="module")
 def shown() -> Iterator[Gallery]:
-    with chromium() as browser:
-        yield gallery(browser, real_photos())
+    with chromium() as browser, gallery(browser, real_photos()) as shown:
+        yield shown
 
 
 def counts_of(template: str, format_: Format) -> Sequence[int]:

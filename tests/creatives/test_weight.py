@@ -7,7 +7,8 @@ from playwright.sync_api import Browser
 
 from creatives.card import Offer
 from creatives.formats import FORMATS, Format
-from tests.creatives.gallery import chromium, creative, gallery, photo, real_photos
+from tests.browser.chromium import chromium
+from tests.creatives.gallery import creative, gallery, photo, real_photos
 from tests.creatives.samples import make_look, make_message_look
 
 pytestmark = pytest.mark.browser
@@ -42,32 +43,29 @@ def test_every_template_weighs_less_than_the_trade_allows(browser: Browser, form
     looks = [
         make_look("de", offer, theme="auto", template=name) for name in ("cards", "hero", "carousel", "text")
     ]
-    shown = gallery(browser, real_photos())
-    for look in (*looks, make_message_look(picture=f"/media/{photo(1)}.jpg")):
-        one = creative(look, format_, TITLES[: format_.cards], size)
-        shown.hang([one])
-        media = {path for path in shown.asked if path in shown.media}
-        weight = len(one.body) + sum(len(shown.media[path]) for path in media)
-        assert len(media) <= MOST_REQUESTS
-        assert weight <= ALLOWED_KILOBYTES[format_.name] * 1_000, (one.name, weight)
-    shown.page.close()
+    with gallery(browser, real_photos(), keeps=False) as shown:
+        for look in (*looks, make_message_look(picture=f"/media/{photo(1)}.jpg")):
+            one = creative(look, format_, TITLES[: format_.cards], size)
+            shown.hang([one])
+            media = {path for path in shown.asked if path in shown.media}
+            weight = len(one.body) + sum(len(shown.media[path]) for path in media)
+            assert len(media) <= MOST_REQUESTS
+            assert weight <= ALLOWED_KILOBYTES[format_.name] * 1_000, (one.name, weight)
 
 
 def test_a_dense_screen_loads_the_full_rendition_and_any_other_the_half_one(browser: Browser) -> None:
     asked = {}
     for density in (1, 2):
-        shown = gallery(browser, [], density=density)
-        shown.hang([creative(make_look(), FORMATS["300x250"], ("Mug",))])
-        asked[density] = [path for path in shown.asked if path.startswith("/media/")]
-        shown.page.close()
+        with gallery(browser, density=density, keeps=False) as shown:
+            shown.hang([creative(make_look(), FORMATS["300x250"], ("Mug",))])
+            asked[density] = [path for path in shown.asked if path.startswith("/media/")]
     assert asked == {1: [f"/media/{photo(0)}-half.webp"], 2: [f"/media/{photo(0)}.webp"]}
 
 
 def test_a_carousel_does_not_load_what_nobody_sees_yet(browser: Browser) -> None:
-    shown = gallery(browser, [])
-    shown.hang([creative(make_look(template="carousel"), FORMATS["300x600"], TITLES[:4])])
-    asked = {path for path in shown.asked if path.startswith("/media/")}
-    assert asked >= {f"/media/{photo(0)}-half.webp", f"/media/{photo(1)}-half.webp"}
-    lazy = shown.page.frames[1].evaluate("[...document.images].map((image) => image.loading)")
-    assert lazy == ["auto", "auto", "lazy", "lazy"]
-    shown.page.close()
+    with gallery(browser, keeps=False) as shown:
+        shown.hang([creative(make_look(template="carousel"), FORMATS["300x600"], TITLES[:4])])
+        asked = {path for path in shown.asked if path.startswith("/media/")}
+        assert asked >= {f"/media/{photo(0)}-half.webp", f"/media/{photo(1)}-half.webp"}
+        lazy = shown.page.frames[1].evaluate("[...document.images].map((image) => image.loading)")
+        assert lazy == ["auto", "auto", "lazy", "lazy"]

@@ -77,6 +77,18 @@ def test_the_ids_are_the_apis_own(demo: RunningDemo) -> None:
         assert campaign["frequency_cap"] is None
 
 
+def test_beacons_that_change_nothing_stand_in_the_whole_story_only(demo: RunningDemo) -> None:
+    with closing(visitor_who_viewed(demo, demo.told["products"][0])) as visitor:
+        token = token_in(visitor.get(f"/slot/{next(iter(demo.told['slots']))}").text)
+        for _ in range(2):
+            visitor.post(f"/i?t={token}")
+        visitor.get(f"/c?t={token}")
+        click, repeated, first = visitor.get("/demo/story.json").json()["steps"][:3]
+    assert (click["title"][:7], click["quiet"]) == ("You cli", False)
+    assert (repeated["kind"], repeated["quiet"]) == ("remark", True)
+    assert first["quiet"] is (first["kind"] == "remark")
+
+
 @pytest.mark.parametrize("model", ["cpm", "cpc", "cpa"])
 def test_each_campaign_alone_fills_every_slot(demo: RunningDemo, model: str) -> None:
     others = [key for name, key in demo.told["campaigns"].items() if name != model]

@@ -103,7 +103,8 @@
   const showPanel = (told) => {
     const panel = byId('live');
     panel.hidden = !told.steps.length;
-    byId('live-steps').replaceChildren(...told.steps.slice(0, 4).map((step) => {
+    const latest = told.steps.filter((step) => !step.quiet).slice(0, 8); // beacons of ads come late, and in crowds
+    byId('live-steps').replaceChildren(...latest.map((step) => {
       const item = make('li', 'step ' + step.kind);
       item.append(make('i', 'sign', SIGNS[step.kind] || '–'), make('b', '', step.title));
       if (step.lines[0]) item.append(make('p', '', step.lines[0]));
