@@ -76,7 +76,6 @@ from adserver.ports import Clock
 from adserver.storage.embedded import Storage, join_storage, open_storage
 from adserver.storage.newest import NewestChange
 from adserver.storage.secrets import derived_key, load_keys
-from adserver.web import privacy_routes
 from adserver.web.app import make_app
 from adserver.web.assets import slot_script
 from adserver.web.caller import CallerPolicy, Callers
@@ -86,6 +85,7 @@ from adserver.web.flows import Decisions, Operations, books_of, operations_of
 from adserver.web.flows import Flows as ManagedFlows
 from adserver.web.gallery import Gallery
 from adserver.web.hot import Checks, Files, Flows, Hot
+from adserver.web.privacy_routes import VisitorPages
 from adserver.web.pulse import Pulse
 from adserver.writes import Access, AddCounts, KeepLive, KeepSamples, Outcome, Result, Scope
 from pixel.assets import tag_script
@@ -297,7 +297,7 @@ class Server:
         callers = self._callers()
         behind = make_app(
             self._managed_flows(),
-            visitor_pages=privacy_routes.router(self.privacy, callers, self.clock),
+            visitor_pages=VisitorPages(self.privacy, callers, self.clock),
             console_desk=self._console(callers),
         )
         files = Files(Gallery(self.storage.media, self.complete_pictures), tag_script(), slot_script())
