@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from threading import Lock
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -127,6 +128,7 @@ RESOURCES = (
 
 API_ROUTES: list[BaseRoute] = [route for resource in RESOURCES for route in resource.router.routes]
 _DOCS = page_router()
+_DOCUMENTING = Lock()
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
     Problem: answer_problem,
@@ -192,9 +194,14 @@ def api_addresses() -> list[str]:
     return sorted(named)
 
 
-@cache
 def openapi() -> dict[str, Any]:
-    """The API's document."""
+    """The API's document; who asks while it is made, which takes a second, waits for the same one."""
+    with _DOCUMENTING:
+        return _document()
+
+
+@cache
+def _document() -> dict[str, Any]:
     return docs.complete(
         get_openapi(
             title="adserver",
