@@ -13,6 +13,7 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --python-platform linux --python-ver
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
+unexport PYTHONDONTWRITEBYTECODE  # to compile five hundred files anew takes each process half a second
 
 .PHONY: help
 help: ## list the targets (ARGS="..." is passed on to the program behind demo, serve, audit, test, bench, profile and lock)

@@ -15,7 +15,7 @@ from adserver.domain.feed_advice import advice_for, advice_on
 from adserver.domain.identity import read_id, write_id
 from adserver.domain.imports import AskedBy, ImportState, Watch
 from adserver.flows.imports import RunImports
-from adserver.main import imports_beside, open_storage
+from adserver.main.beside import imports_beside, open_storage
 from adserver.ports import Stores
 from adserver.printout import printable
 

@@ -20,15 +20,8 @@ import uvicorn
 
 from adserver.config import Settings
 from adserver.domain.overload import BEAT_SECONDS
-from adserver.main import (
-    POLL_SECONDS,
-    TALLY_SECONDS,
-    NewestChange,
-    Server,
-    join_storage,
-    sole_storage,
-    tell_region,
-)
+from adserver.main.beside import NewestChange, join_storage, sole_storage, tell_region
+from adserver.main.server import POLL_SECONDS, TALLY_SECONDS, Server
 from adserver.web.connections import close_oldest, close_overdue, most_connections, who_waits
 from adserver.web.metrics import MetricsPort
 from adserver.web.protocol import IDLE_SECONDS, CuttingProtocol, protocol_for

@@ -16,7 +16,7 @@ from adserver.domain.campaign import Refusal
 from adserver.domain.identity import read_id
 from adserver.domain.money import MICROS_PER_UNIT
 from adserver.flows.replay import NoReplay, Replayed
-from adserver.main import NotMigrated, replay_database
+from adserver.main.beside import NotMigrated, replay_database
 from adserver.web.problems import PROBLEMS
 from adserver.web.schemas.replays import FigureAnswer, ReplayAnswer, ReplayBody, show_replay
 

@@ -17,7 +17,7 @@ from adserver.demo.seed import World, world_in
 from adserver.demo.server import DemoServer
 from adserver.domain.user import Grant, Role
 from adserver.flows.users import Invited
-from adserver.main import sole_storage, users_beside
+from adserver.main.beside import sole_storage, users_beside
 from adserver.processes import listen, run_worker
 from pixel.consent import Region
 

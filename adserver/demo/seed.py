@@ -26,7 +26,8 @@ from adserver.domain.price_history import DAY_MS, PRIOR_MS
 from adserver.domain.pricing import PricingModel, Terms
 from adserver.domain.slot import Publisher, Site, Slot
 from adserver.flows.manage import Manage, Reach, Refused
-from adserver.main import Server, create_operator_key
+from adserver.main.beside import create_operator_key
+from adserver.main.server import Server
 from adserver.writes import ApiKey, SaveProducts, Scope, SetPicture
 from creatives.card import Brand, Message, Offer
 from creatives.pictures import PictureRejection, make_thumbnail

@@ -10,7 +10,7 @@ from adserver.domain.token import Secrets, TokenKeys
 from adserver.flows.refresh import Refresh
 from adserver.flows.serve import Chance, Serve, SlotRequest
 from adserver.flows.serve.given import Given
-from adserver.main import Server
+from adserver.main.server import Server
 
 Heard = Callable[[Slot, Caller, Decision | NoAd], None]
 GOLDEN = 0.6180339887498949  # steps of this fraction of a turn visit any number of places evenly

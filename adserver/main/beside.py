@@ -32,14 +32,28 @@ from adserver.outside.pictures import look_for_fonts
 from adserver.outside.reach import reach
 from adserver.ports import Clock
 from adserver.storage import checkup
-from adserver.storage.audit import as_json, audit
 from adserver.storage.batch import DEFAULT_RETENTION
-from adserver.storage.embedded import Storage, own_storage
+from adserver.storage.embedded import Storage, join_storage, open_storage, own_storage
 from adserver.storage.newest import NewestChange
 from adserver.storage.reading import ReadOnly
 from adserver.storage.writer import FileOwned
 from adserver.web.settings import HIDDEN, Setting
 from adserver.writes import ApiKey, Result, SaveEntity, Scope
+
+__all__ = [
+    "NewestChange",
+    "NotMigrated",
+    "create_operator_key",
+    "examine_installation",
+    "imports_beside",
+    "join_storage",
+    "open_storage",
+    "replay_database",
+    "sole_storage",
+    "system_clock",
+    "tell_region",
+    "users_beside",
+]
 
 log = logging.getLogger("adserver")
 
@@ -135,13 +149,6 @@ def sole_storage(
         return own_storage(path, retention, newest)
     except FileOwned as owned:
         raise SystemExit(f"adserver: {owned}") from None
-
-
-def audit_database(settings: Settings, progress: Callable[[int], None]) -> dict[str, Any]:
-    """What `adserver audit` prints; the file is only read. `progress` hears how many checks were made."""
-    if not settings.database_path.exists():
-        raise FileNotFoundError(settings.database_path)
-    return as_json(audit(settings.database_path, progress))
 
 
 class NotMigrated(Exception):

@@ -1,15 +1,18 @@
 """Routers, the gate and the error mapping make one app."""
 
 from collections.abc import Callable, Coroutine
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from threading import Lock
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 
 from adserver.web import console, docs, hot, privacy_routes
 from adserver.web.api import (
@@ -69,6 +72,7 @@ from adserver.web.api import (
 from adserver.web.flows import Flows
 from adserver.web.gate import API, MOST_FEED_BYTES, OPEN, Gate
 from adserver.web.problems import Problem, answer_fault, answer_http, answer_invalid, answer_problem
+from adserver.web.routes import page_router
 
 MOST_BODY_BYTES = 1_000_000
 MOST_FILE_BYTES = 10_000_000
@@ -122,6 +126,10 @@ RESOURCES = (
     payout_holds,
 )
 
+API_ROUTES: list[BaseRoute] = [route for resource in RESOURCES for route in resource.router.routes]
+_DOCS = page_router()
+_DOCUMENTING = Lock()
+
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
     Problem: answer_problem,
     HTTPException: console.in_pages(answer_http),
@@ -133,20 +141,22 @@ HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, An
 
 def make_app(
     flows: Flows,
-    visitor_pages: APIRouter | None = None,
+    visitor_pages: privacy_routes.VisitorPages | None = None,
     console_desk: console.Desk | None = None,
     most_body_bytes: int = MOST_BODY_BYTES,
     most_file_bytes: int = MOST_FILE_BYTES,
     most_feed_bytes: int = MOST_FEED_BYTES,
 ) -> FastAPI:
     """The management API and the console over the same flows."""
-    app = _new_app()
-    app.state.flows = flows
-    _add_routes(app, visitor_pages)
+    routes = [*API_ROUTES]
+    if visitor_pages is not None:
+        routes += privacy_routes.ROUTES
     if console_desk is not None:
-        app.state.console = console_desk
-        app.include_router(console.router())
-    _add_docs(app)
+        routes += console.ROUTES
+    app = _new_app([*routes, *_DOCS.routes])
+    app.state.flows = flows
+    app.state.visitor_pages = visitor_pages
+    app.state.console = console_desk
     app.add_middleware(
         Gate,
         identify=flows.manage.keys.identify,
@@ -157,25 +167,16 @@ def make_app(
     return app
 
 
-def _new_app() -> FastAPI:
+def _new_app(routes: list[BaseRoute]) -> FastAPI:
+    """Routes take long to make, so all servers of a process share them; they find theirs by the request."""
     return FastAPI(
-        title="adserver",
-        version=_version(),
-        description="Campaigns, catalogues, places and conversions of a retargeting ad server.",
+        routes=routes,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
         exception_handlers=HANDLERS,
     )
-
-
-def _add_routes(app: FastAPI, visitor_pages: APIRouter | None) -> None:
-    for resource in RESOURCES:
-        app.include_router(resource.router, prefix=API)
-    if visitor_pages is not None:
-        app.include_router(visitor_pages)
 
 
 def addresses() -> list[str]:
@@ -186,32 +187,39 @@ def addresses() -> list[str]:
 def api_addresses() -> list[str]:
     """The addresses of the API, from its routers."""
     named = {f"GET {path}" for path in OPEN}
-    for resource in RESOURCES:
-        for route in resource.router.routes:
-            if isinstance(route, APIRoute):
-                path = API + route.path.replace(":path}", "}")
-                named.update(f"{method} {path}" for method in route.methods or ())
+    for route in API_ROUTES:
+        if isinstance(route, APIRoute):
+            path = route.path.replace(":path}", "}")
+            named.update(f"{method} {path}" for method in route.methods or ())
     return sorted(named)
 
 
-def _add_docs(app: FastAPI) -> None:
-    def openapi() -> dict[str, Any]:
-        if not app.openapi_schema:
-            document = get_openapi(
-                title=app.title, version=app.version, description=app.description, routes=app.routes
-            )
-            app.openapi_schema = docs.complete(document)
-        return app.openapi_schema
+def openapi() -> dict[str, Any]:
+    """The API's document; who asks while it is made, which takes a second, waits for the same one."""
+    with _DOCUMENTING:
+        return _document()
 
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
 
-    @app.get(f"{API}/openapi.json", include_in_schema=False)
-    def openapi_json() -> JSONResponse:
-        return JSONResponse(app.openapi())
+@cache
+def _document() -> dict[str, Any]:
+    return docs.complete(
+        get_openapi(
+            title="adserver",
+            version=_version(),
+            description="Campaigns, catalogues, places and conversions of a retargeting ad server.",
+            routes=API_ROUTES,
+        )
+    )
 
-    @app.get(f"{API}/docs", include_in_schema=False)
-    def docs_page() -> HTMLResponse:
-        return docs.page(app)
+
+@_DOCS.get(f"{API}/openapi.json")
+def openapi_json() -> JSONResponse:
+    return JSONResponse(openapi())
+
+
+@_DOCS.get(f"{API}/docs")
+def docs_page() -> HTMLResponse:
+    return docs.page(openapi())
 
 
 def _version() -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
-from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader
 
@@ -87,9 +86,8 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def page(app: FastAPI) -> HTMLResponse:
+def page(document: dict[str, Any]) -> HTMLResponse:
     """The OpenAPI document for people."""
-    document = app.openapi()
     sections: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for path, methods in document["paths"].items():
         for method, route in methods.items():

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.routing import BaseRoute
 
 from adserver.domain import meanings
 from adserver.domain.caller import Caller
@@ -16,59 +17,13 @@ from adserver.domain.visitor import Preference
 from adserver.flows.privacy import Privacy, Wish, rfc3339
 from adserver.ports import Clock
 from adserver.web.caller import Callers, read_head
+from adserver.web.routes import page_router
 from adserver.web.visitor_pages import HEADERS, page
 from pixel.cookie import expire_opt_out, expire_test, expire_visitor, names_for, set_opt_out, set_test
 
 MOST_FORM_BYTES = 4_096
-ADDRESSES = (
-    "GET /why",
-    "POST /why",
-    "GET /privacy",
-    "POST /privacy/opt-out",
-    "POST /privacy/opt-in",
-    "POST /privacy/forget",
-    "GET /privacy/export",
-    "GET /test-visitor",
-    "POST /test-visitor",
-)
-
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _PREFERENCES = {str(preference): preference for preference in Preference}
-Handler = Callable[[Request, Caller], Awaitable[Response]]
-
-
-def router(privacy: Privacy, callers: Callers, clock: Clock) -> APIRouter:
-    """The routes of these pages; forms are taken from our own pages only."""
-    pages = _Pages(privacy, clock)
-    routes = APIRouter(include_in_schema=False)
-    handlers: dict[str, Handler] = {
-        "GET /why": pages.why,
-        "POST /why": pages.tell,
-        "GET /privacy": pages.privacy,
-        "POST /privacy/opt-out": pages.opt_out,
-        "POST /privacy/opt-in": pages.opt_in,
-        "POST /privacy/forget": pages.forget,
-        "GET /privacy/export": pages.export,
-        "GET /test-visitor": pages.test_visitor,
-        "POST /test-visitor": pages.set_test_visitor,
-    }
-    for address in ADDRESSES:
-        method, path = address.split()
-        routes.add_api_route(
-            path, _endpoint(handlers[address], callers), methods=[method], response_model=None, name=address
-        )
-    return routes
-
-
-def _endpoint(handler: Handler, callers: Callers) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(request: Request) -> Response:
-        if request.method == "POST" and not is_own_form(request):
-            return page("refused.html", status=403)
-        head = read_head(request.scope["headers"])
-        client = request.client.host if request.client else ""
-        return await handler(request, callers.caller(head, client))
-
-    return answer
 
 
 def is_own_form(request: Request) -> bool:
@@ -80,11 +35,12 @@ def is_own_form(request: Request) -> bool:
         return False
 
 
-class _Pages:
+class VisitorPages:
     """One method per address. Who asks is told by the cookie, never by the address."""
 
-    def __init__(self, privacy: Privacy, clock: Clock) -> None:
+    def __init__(self, privacy: Privacy, callers: Callers, clock: Clock) -> None:
         self._privacy = privacy
+        self.callers = callers
         self._clock = clock
 
     # ---- why this ad ----
@@ -163,6 +119,46 @@ class _Pages:
         answer = _see("/test-visitor")
         _set_cookie(answer, set_test(names) if wanted else expire_test(names))
         return answer
+
+
+Handler = Callable[[VisitorPages, Request, Caller], Awaitable[Response]]
+HANDLERS: dict[str, Handler] = {
+    "GET /why": VisitorPages.why,
+    "POST /why": VisitorPages.tell,
+    "GET /privacy": VisitorPages.privacy,
+    "POST /privacy/opt-out": VisitorPages.opt_out,
+    "POST /privacy/opt-in": VisitorPages.opt_in,
+    "POST /privacy/forget": VisitorPages.forget,
+    "GET /privacy/export": VisitorPages.export,
+    "GET /test-visitor": VisitorPages.test_visitor,
+    "POST /test-visitor": VisitorPages.set_test_visitor,
+}
+ADDRESSES = tuple(HANDLERS)
+
+
+def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """Forms are taken from our own pages only."""
+
+    async def answer(request: Request) -> Response:
+        if request.method == "POST" and not is_own_form(request):
+            return page("refused.html", status=403)
+        pages: VisitorPages = request.app.state.visitor_pages
+        head = read_head(request.scope["headers"])
+        client = request.client.host if request.client else ""
+        return await handler(pages, request, pages.callers.caller(head, client))
+
+    return answer
+
+
+def _routes() -> list[BaseRoute]:
+    routes = page_router()
+    for address, handler in HANDLERS.items():
+        method, path = address.split()
+        routes.add_api_route(path, _endpoint(handler), methods=[method], response_model=None, name=address)
+    return routes.routes
+
+
+ROUTES = _routes()
 
 
 def _token(text: str) -> str:

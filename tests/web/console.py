@@ -8,7 +8,7 @@ import httpx
 
 from adserver.domain.user import Grant, Role
 from adserver.flows.users import Invited
-from adserver.main import users_beside
+from adserver.main.beside import users_beside
 from tests.web.visiting import OWN, Browser, Visiting
 
 PASSWORD = "four old wet boots"

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from adserver.web.app import api_addresses
+from adserver.web.app import api_addresses, openapi
 from adserver.web.problems import PROBLEMS
 from tests.web.api import Api
 
@@ -50,7 +50,7 @@ def test_the_page_loads_nothing_from_elsewhere(api: Api) -> None:
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert re.findall(r"(?:https?:)?//[a-z]", page.text) == []
     assert "<script" not in page.text
-    for address in api.app.openapi()["paths"]:
+    for address in openapi()["paths"]:
         assert f"</span>{address}</code>" in page.text
 
 

@@ -11,7 +11,7 @@ from adserver.config import Settings
 from adserver.domain.money import Micros
 from adserver.domain.pricing import AdEvent
 from adserver.domain.tally import NETWORK
-from adserver.main import settings_shown
+from adserver.main.beside import settings_shown
 from adserver.web.schemas.network_totals import PREFIXES
 from adserver.web.settings import meanings
 from adserver.writes import AddCounts, Entity, RecordAd, Scope

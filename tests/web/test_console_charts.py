@@ -97,7 +97,7 @@ def test_a_picture_may_load_and_run_nothing() -> None:
 
 def test_the_library_waits_for_the_first_chart() -> None:
     """It would make a server's start slower, and each worker larger, that draws none."""
-    said = "import sys, adserver.main; print('pygal' in sys.modules)"
+    said = "import sys, adserver.main.server; print('pygal' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", said], cwd=PROJECT, capture_output=True, text=True, check=True
     )

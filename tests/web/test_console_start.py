@@ -12,7 +12,7 @@ from adserver.config import Settings
 from adserver.domain.identity import read_id
 from adserver.domain.network import Check
 from adserver.domain.user import Grant, Role
-from adserver.main import Server
+from adserver.main.server import Server
 from tests.web.console import enter, send, submit, words_of
 from tests.web.visiting import OWN, Browser, Visiting
 

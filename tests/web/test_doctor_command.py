@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from adserver import __main__
 from adserver.config import Settings
-from adserver.main import examine_installation
+from adserver.main.beside import examine_installation
 from adserver.storage.embedded import own_storage
 from adserver.storage.migrate import NEWEST_VERSION
 from adserver.storage.secrets import load_keys

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from adserver.config import Settings
 from adserver.domain.metrics import Family, Kind, Sample
-from adserver.main import Server, create_operator_key
+from adserver.main.beside import create_operator_key
+from adserver.main.server import Server
 from adserver.storage.embedded import own_storage
 from adserver.web.metrics import MOST_CONNECTIONS, MetricsPort, exposition
 from tests.simulation.scrape import read_exposition, value

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import adserver.main
+import adserver.main.server
 from adserver.domain.visitor import DAY_MS
 from tests.domain.makers import NOW_MS
 from tests.web.visiting import NEWS, Browser, Visiting
@@ -66,7 +66,7 @@ class Town(Visiting):
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adserver.main, "system_clock", lambda offset_seconds: clock)
+        patch.setattr(adserver.main.server, "system_clock", lambda offset_seconds: clock)
         town = Town(tmp_path_factory.mktemp("town"), clock)
     yield town
     town.close()

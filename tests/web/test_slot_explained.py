@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from adserver.main import create_operator_key
+from adserver.main.beside import create_operator_key
 from tests.web.visiting import NEWS, Visiting
 
 

@@ -19,7 +19,7 @@ from adserver.domain.retention import Retention
 from adserver.domain.tally import Tally
 from adserver.domain.validity import Limits
 from adserver.domain.visitor import DAY_MS
-from adserver.main import create_operator_key, read_geo, tell_region
+from adserver.main.beside import create_operator_key, read_geo, tell_region
 from adserver.writes import Outcome, Result
 
 TAKEN = Outcome(Result.SAVED)

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 
 from adserver.config import Settings
-from adserver.main import Server, create_operator_key
+from adserver.main.beside import create_operator_key
+from adserver.main.server import Server
 from adserver.storage.embedded import own_storage
 from pixel.consent import Region
 

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.flows.preview import NoPreview, Shown, Wish
@@ -12,10 +12,11 @@ from adserver.web.api.previews import pictured
 from adserver.web.auth import PUBLISHERS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentFlows, CurrentManage, Flows
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.admissions import AskingAnswer, show_asking
 from adserver.web.schemas.fields import Paging
 
-router = APIRouter(prefix="/publishers", tags=["publishers"], dependencies=[PUBLISHERS_ONLY])
+router = api_router("/publishers", tags=["publishers"], dependencies=[PUBLISHERS_ONLY])
 
 
 @router.get("/{publisher_id}/advertisers", response_model=Page[AskingAnswer], responses=problems())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.domain.campaign import Advertiser
@@ -13,6 +13,7 @@ from adserver.web.api.answers import Page, found, key_from, page, problems
 from adserver.web.auth import ADVERTISERS_ONLY, OPERATORS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentManage
 from adserver.web.once import CurrentOnce, answer
+from adserver.web.routes import api_router
 from adserver.web.schemas.accounts import (
     AdvertiserAnswer,
     AdvertiserChange,
@@ -21,7 +22,7 @@ from adserver.web.schemas.accounts import (
 )
 from adserver.web.schemas.fields import Paging
 
-router = APIRouter(prefix="/advertisers", tags=["advertisers"], dependencies=[ADVERTISERS_ONLY])
+router = api_router("/advertisers", tags=["advertisers"], dependencies=[ADVERTISERS_ONLY])
 
 
 def _show_all(manage: Manage, advertisers: Sequence[Advertiser]) -> list[AdvertiserAnswer]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.web.api.answers import found, key_from, problems, sheet_of
@@ -10,6 +10,7 @@ from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.arrivals import (
     ArrivalRowAnswer,
     ArrivalsAnswer,
@@ -18,7 +19,7 @@ from adserver.web.schemas.arrivals import (
     show_row,
 )
 
-router = APIRouter(tags=["arrivals"], dependencies=[ADVERTISERS_ONLY])
+router = api_router(tags=["arrivals"], dependencies=[ADVERTISERS_ONLY])
 
 
 @router.get("/advertisers/{advertiser_id}/arrivals", response_model=ArrivalsAnswer, responses=problems())

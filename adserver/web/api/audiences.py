@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.domain.audience import Audience
@@ -12,6 +12,7 @@ from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.once import CurrentOnce, answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.audience_sizes import (
     OverlapAnswer,
     OverlapQuery,
@@ -27,7 +28,7 @@ from adserver.web.schemas.audiences import (
     AudienceList,
 )
 
-router = APIRouter(prefix="/audiences", tags=["audiences"], dependencies=[ADVERTISERS_ONLY])
+router = api_router("/audiences", tags=["audiences"], dependencies=[ADVERTISERS_ONLY])
 
 
 def _show(flows: Flows, audience: Audience) -> SizedAudienceAnswer:

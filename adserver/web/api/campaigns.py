@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.domain.campaign import Campaign
@@ -15,6 +15,7 @@ from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows, CurrentManage
 from adserver.web.once import CurrentOnce, answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.audience_sizes import SizeAnswer, show_size
 from adserver.web.schemas.campaigns import (
     CampaignAnswer,
@@ -26,7 +27,7 @@ from adserver.web.schemas.campaigns import (
 from adserver.web.schemas.refusals import RefusalsAnswer, RefusalsQuery, show_refusals
 from adserver.web.schemas.replays import ReplayAnswer, ReplayBody, show_replay
 
-router = APIRouter(prefix="/campaigns", tags=["campaigns"], dependencies=[ADVERTISERS_ONLY])
+router = api_router("/campaigns", tags=["campaigns"], dependencies=[ADVERTISERS_ONLY])
 
 
 def _show_all(manage: Manage, campaigns: Sequence[Campaign]) -> list[CampaignAnswer]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.web.api.answers import found, key_from, problems
@@ -10,9 +10,10 @@ from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.consents import ConsentsAnswer, show_consents
 
-router = APIRouter(tags=["pixel"], dependencies=[ADVERTISERS_ONLY])
+router = api_router(tags=["pixel"], dependencies=[ADVERTISERS_ONLY])
 
 
 @router.get("/advertisers/{advertiser_id}/consents", response_model=ConsentsAnswer, responses=problems())

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
@@ -14,6 +14,7 @@ from adserver.web.auth import ADVERTISERS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentFlows, CurrentManage
 from adserver.web.once import CurrentOnce, answer
 from adserver.web.problems import Problem, refuse
+from adserver.web.routes import api_router
 from adserver.web.schemas.conversions import (
     CANCELLED,
     CancelAnswer,
@@ -38,7 +39,7 @@ from adserver.web.schemas.settlements import (
 )
 from adserver.writes import Answered, Outcome, Receipt
 
-router = APIRouter(prefix="/conversions", tags=["conversions"], dependencies=[ADVERTISERS_ONLY])
+router = api_router("/conversions", tags=["conversions"], dependencies=[ADVERTISERS_ONLY])
 
 
 @router.post("", response_model=ConversionAnswer, responses=problems(400, 503))

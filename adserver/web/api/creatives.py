@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.domain.campaign import Creative
@@ -11,6 +11,7 @@ from adserver.web.api.answers import Page, each, found, key_from, page, problems
 from adserver.web.auth import ADVERTISERS_ONLY, OPERATORS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentManage
 from adserver.web.once import CurrentOnce, answer
+from adserver.web.routes import api_router
 from adserver.web.schemas.creatives import (
     ApprovalBody,
     CreativeAnswer,
@@ -21,7 +22,7 @@ from adserver.web.schemas.creatives import (
     show_creative,
 )
 
-router = APIRouter(prefix="/creatives", tags=["creatives"], dependencies=[ADVERTISERS_ONLY])
+router = api_router("/creatives", tags=["creatives"], dependencies=[ADVERTISERS_ONLY])
 
 
 @router.get("", response_model=Page[CreativeAnswer], responses=problems())

@@ -1,6 +1,5 @@
 """/api/v1/decisions/explain: what a slot would show somebody, and what became of every campaign."""
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 
 from adserver.web.api.answers import found, problems
@@ -8,6 +7,7 @@ from adserver.web.auth import ADVERTISERS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.decisions import (
     ExplainedAnswer,
     ProfileBody,
@@ -16,7 +16,7 @@ from adserver.web.schemas.decisions import (
     show_explained,
 )
 
-router = APIRouter(prefix="/decisions", tags=["decisions"], dependencies=[ADVERTISERS_ONLY])
+router = api_router("/decisions", tags=["decisions"], dependencies=[ADVERTISERS_ONLY])
 
 
 @router.post("/explain", response_model=ExplainedAnswer, responses=problems())

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.flows.manage import Manage, Refused
@@ -11,10 +11,11 @@ from adserver.web.auth import ADVERTISERS_ONLY, OPERATORS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentManage
 from adserver.web.once import CurrentOnce, answer
 from adserver.web.problems import refuse
+from adserver.web.routes import api_router
 from adserver.web.schemas.money import DepositAnswer, DepositBody, DepositList, show_deposit
 from adserver.writes import Answered, Result
 
-router = APIRouter(prefix="/deposits", tags=["deposits"], dependencies=[ADVERTISERS_ONLY])
+router = api_router("/deposits", tags=["deposits"], dependencies=[ADVERTISERS_ONLY])
 
 
 @router.get("", response_model=Page[DepositAnswer], responses=problems())

@@ -1,6 +1,5 @@
 """/api/v1/publishers/{id}/earnings/{month}: a publisher's traffic and earnings by slot."""
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 
 from adserver.web.api.answers import found, key_from, problems
@@ -8,9 +7,10 @@ from adserver.web.api.statements import read_month_of
 from adserver.web.auth import PUBLISHERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows
 from adserver.web.once import answer
+from adserver.web.routes import api_router
 from adserver.web.schemas.earnings import EarningsAnswer, show_earnings
 
-router = APIRouter(prefix="/publishers", tags=["statements"], dependencies=[PUBLISHERS_ONLY])
+router = api_router("/publishers", tags=["statements"], dependencies=[PUBLISHERS_ONLY])
 
 
 @router.get("/{publisher_id}/earnings/{month}", response_model=EarningsAnswer, responses=problems())

@@ -1,6 +1,6 @@
 """/api/v1/events: what a merchant's own server tells of its visitors."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
@@ -9,11 +9,12 @@ from adserver.web.auth import ADVERTISERS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.events import EventsAnswer, EventsBody, read_events, show_told
 
 _BODY = {"requestBody": {"content": {"application/json": {"schema": EventsBody.model_json_schema()}}}}
 
-router = APIRouter(tags=["events"], dependencies=[ADVERTISERS_ONLY])
+router = api_router(tags=["events"], dependencies=[ADVERTISERS_ONLY])
 
 
 @router.post("/events", response_model=EventsAnswer, responses=problems(413), openapi_extra=_BODY)

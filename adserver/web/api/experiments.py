@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.domain.experiment import Experiment
@@ -12,6 +12,7 @@ from adserver.web.api.answers import Page, each, found, key_from, page, problems
 from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentManage
 from adserver.web.once import CurrentOnce, answer
+from adserver.web.routes import api_router
 from adserver.web.schemas.experiments import (
     ExperimentAnswer,
     ExperimentChange,
@@ -22,7 +23,7 @@ from adserver.web.schemas.experiments import (
     show_lift,
 )
 
-router = APIRouter(tags=["experiments"], dependencies=[ADVERTISERS_ONLY])
+router = api_router(tags=["experiments"], dependencies=[ADVERTISERS_ONLY])
 
 
 def _shown(manage: Manage) -> Callable[[Experiment], ExperimentAnswer]:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import IO, Annotated
 
 import anyio
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
@@ -17,6 +17,7 @@ from adserver.web.auth import ADVERTISERS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentFlows, CurrentManage, Flows
 from adserver.web.once import CurrentOnce, answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.catalogue import (
     FeedAnswer,
     FeedChange,
@@ -28,9 +29,7 @@ from adserver.web.schemas.catalogue import (
 from adserver.web.schemas.fields import Paging
 from adserver.web.schemas.imports import ImportChoice, ImportProgress, show_progress
 
-router = APIRouter(
-    prefix="/advertisers/{advertiser_id}/feeds", tags=["feeds"], dependencies=[ADVERTISERS_ONLY]
-)
+router = api_router("/advertisers/{advertiser_id}/feeds", tags=["feeds"], dependencies=[ADVERTISERS_ONLY])
 
 
 @router.get("", response_model=Page[FeedAnswer], responses=problems())

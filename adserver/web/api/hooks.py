@@ -1,6 +1,6 @@
 """/api/v1/hooks: shops' own signed order webhooks, and the secrets they are signed with."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
@@ -12,6 +12,7 @@ from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows, CurrentManage, Flows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.hooks import HeardAnswer, HookAnswer, HookBody, show_heard, show_hook
 from adserver.writes import Result
 from pixel.shop_order import ShopRejection
@@ -23,7 +24,7 @@ HEADERS = {  # topic, signature
 SIGNED = {"security": [], "requestBody": {"content": {"application/json": {}}}}
 SECRETS = "/advertisers/{advertiser_id}/hooks/{shop}"
 
-router = APIRouter(tags=["hooks"])
+router = api_router(tags=["hooks"])
 
 
 @router.post(

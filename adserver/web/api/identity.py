@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.web.api.answers import found, key_from, problems
@@ -10,6 +10,7 @@ from adserver.web.auth import ADVERTISERS_ONLY, OPERATORS_ONLY, PUBLISHERS_ONLY,
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.identity import (
     AdvertiserIdentity,
     NetworkIdentity,
@@ -19,7 +20,7 @@ from adserver.web.schemas.identity import (
     show_slot_identity,
 )
 
-router = APIRouter(tags=["identity"])
+router = api_router(tags=["identity"])
 
 Asked = Annotated[PeriodQuery, Query()]
 

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Annotated
 
 import anyio
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.domain.catalogue import Feed
@@ -16,6 +16,7 @@ from adserver.web.auth import ADVERTISERS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.imports import (
     ImportProgress,
     ImportsAnswer,
@@ -27,8 +28,8 @@ from adserver.web.schemas.imports import (
     show_progress,
 )
 
-router = APIRouter(
-    prefix="/advertisers/{advertiser_id}/feeds/{feed_id}/imports",
+router = api_router(
+    "/advertisers/{advertiser_id}/feeds/{feed_id}/imports",
     tags=["feeds"],
     dependencies=[ADVERTISERS_ONLY],
 )

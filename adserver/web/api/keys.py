@@ -3,18 +3,19 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.web.api.answers import Page, found, key_from, page, problems
 from adserver.web.auth import OPERATORS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentManage
 from adserver.web.once import CurrentOnce
+from adserver.web.routes import api_router
 from adserver.web.schemas.accounts import KeyAnswer, KeyDraft, show_key, show_new_key
 from adserver.web.schemas.fields import Paging
 from adserver.writes import ApiKey
 
-router = APIRouter(prefix="/keys", tags=["keys"], dependencies=[OPERATORS_ONLY])
+router = api_router("/keys", tags=["keys"], dependencies=[OPERATORS_ONLY])
 
 
 @router.get("", response_model=Page[KeyAnswer], responses=problems())

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.flows.manage import Launch, Launched
@@ -11,6 +11,7 @@ from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows, CurrentManage
 from adserver.web.once import CurrentOnce, answer
 from adserver.web.prospects import Narrowed, outlook_of, outlook_of_draft, preset_sizes
+from adserver.web.routes import api_router
 from adserver.web.schemas.launches import (
     LaunchAnswer,
     LaunchDraft,
@@ -25,7 +26,7 @@ from adserver.web.schemas.launches import (
     show_today,
 )
 
-router = APIRouter(tags=["campaigns"], dependencies=[ADVERTISERS_ONLY])
+router = api_router(tags=["campaigns"], dependencies=[ADVERTISERS_ONLY])
 
 
 @router.post("/campaigns/launch", status_code=201, response_model=LaunchAnswer, responses=problems(409))

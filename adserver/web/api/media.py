@@ -1,7 +1,7 @@
 """/api/v1/advertisers/{id}/media: pictures and logos that an advertiser brings itself."""
 
 import anyio
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
@@ -11,11 +11,10 @@ from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.creatives import UploadAnswer, show_upload
 
-router = APIRouter(
-    prefix="/advertisers/{advertiser_id}/media", tags=["creatives"], dependencies=[ADVERTISERS_ONLY]
-)
+router = api_router("/advertisers/{advertiser_id}/media", tags=["creatives"], dependencies=[ADVERTISERS_ONLY])
 
 
 @router.post(

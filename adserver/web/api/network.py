@@ -1,6 +1,5 @@
 """/api/v1/network: who runs it, how the server was started, and what has happened at least once."""
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 
 from adserver.flows.network import ManageNetwork, NotTold
@@ -9,9 +8,10 @@ from adserver.web.auth import OPERATORS_ONLY
 from adserver.web.flows import CurrentFlows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.network import NetworkAnswer, NetworkChange, show_network
 
-router = APIRouter(prefix="/network", tags=["network"], dependencies=[OPERATORS_ONLY])
+router = api_router("/network", tags=["network"], dependencies=[OPERATORS_ONLY])
 
 
 @router.get("", response_model=NetworkAnswer, responses=problems())

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.web.api.answers import problems
@@ -10,6 +10,7 @@ from adserver.web.auth import OPERATORS_ONLY
 from adserver.web.flows import CurrentFlows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.network_totals import (
     AuditAnswer,
     AuditQuery,
@@ -27,7 +28,7 @@ from adserver.web.schemas.network_totals import (
 )
 from adserver.web.settings import in_english
 
-router = APIRouter(tags=["network"], dependencies=[OPERATORS_ONLY])
+router = api_router(tags=["network"], dependencies=[OPERATORS_ONLY])
 
 
 @router.get("/network/totals", response_model=TotalsAnswer, responses=problems())

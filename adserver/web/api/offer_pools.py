@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
@@ -13,6 +13,7 @@ from adserver.web.auth import ADVERTISERS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentManage
 from adserver.web.once import CurrentOnce, answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.offers import (
     BadCodes,
     OfferPoolAnswer,
@@ -25,7 +26,7 @@ from adserver.web.schemas.offers import (
     show_upload,
 )
 
-router = APIRouter(prefix="/offer-pools", tags=["offers"], dependencies=[ADVERTISERS_ONLY])
+router = api_router("/offer-pools", tags=["offers"], dependencies=[ADVERTISERS_ONLY])
 
 
 @router.get("", response_model=Page[OfferPoolAnswer], responses=problems())

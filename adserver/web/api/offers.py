@@ -1,6 +1,5 @@
 """/api/v1/offers: a shop asks what a code is worth, and says which order was made with it."""
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 
 from adserver.flows.redeem import Judged
@@ -9,9 +8,10 @@ from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.offers import CheckBody, JudgedAnswer, RedeemBody, show_judged
 
-router = APIRouter(prefix="/offers", tags=["offers"], dependencies=[ADVERTISERS_ONLY])
+router = api_router("/offers", tags=["offers"], dependencies=[ADVERTISERS_ONLY])
 
 
 @router.post("/check", response_model=JudgedAnswer, responses=problems())

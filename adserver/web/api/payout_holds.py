@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.web.api.answers import Page, each, found, key_from, page, problems
 from adserver.web.auth import OPERATORS_ONLY, PUBLISHERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentManage
 from adserver.web.once import CurrentOnce, answer
+from adserver.web.routes import api_router
 from adserver.web.schemas.payout_holds import (
     HeldAnswer,
     HoldAnswer,
@@ -18,7 +19,7 @@ from adserver.web.schemas.payout_holds import (
     show_hold,
 )
 
-router = APIRouter(prefix="/payout-holds", tags=["payout holds"], dependencies=[PUBLISHERS_ONLY])
+router = api_router("/payout-holds", tags=["payout holds"], dependencies=[PUBLISHERS_ONLY])
 
 
 @router.get("", response_model=Page[HoldAnswer], responses=problems())

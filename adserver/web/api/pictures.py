@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.web.api.answers import Page, found, key_from, page, problems
 from adserver.web.auth import ADVERTISERS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.once import answer
+from adserver.web.routes import api_router
 from adserver.web.schemas.pictures import (
     PicturesAnswer,
     RetryAnswer,
@@ -18,8 +19,8 @@ from adserver.web.schemas.pictures import (
     show_troubles,
 )
 
-router = APIRouter(
-    prefix="/advertisers/{advertiser_id}/pictures", tags=["pictures"], dependencies=[ADVERTISERS_ONLY]
+router = api_router(
+    "/advertisers/{advertiser_id}/pictures", tags=["pictures"], dependencies=[ADVERTISERS_ONLY]
 )
 
 

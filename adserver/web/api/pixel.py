@@ -1,15 +1,15 @@
 """/api/v1/advertisers/{id}/pixel: what the shop's pages tell, what is wrong with it, and what to do."""
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 
 from adserver.web.api.answers import found, key_from, problems
 from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows
 from adserver.web.once import answer
+from adserver.web.routes import api_router
 from adserver.web.schemas.pixel import PixelAnswer, show_pixel
 
-router = APIRouter(tags=["pixel"], dependencies=[ADVERTISERS_ONLY])
+router = api_router(tags=["pixel"], dependencies=[ADVERTISERS_ONLY])
 
 
 @router.get("/advertisers/{advertiser_id}/pixel", response_model=PixelAnswer, responses=problems())

@@ -2,7 +2,7 @@
 
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from adserver.domain.identity import read_id
@@ -12,6 +12,7 @@ from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.postback import (
     PostbackAnswer,
     PostbackQuery,
@@ -29,7 +30,7 @@ _PARAMETERS = [
 ]
 SIGNED = {"security": [], "parameters": _PARAMETERS}
 
-router = APIRouter(tags=["postback"])
+router = api_router(tags=["postback"])
 
 
 @router.get(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import anyio
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
@@ -15,10 +15,11 @@ from adserver.web.auth import ADVERTISERS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.previews import PreviewAnswer, PreviewWish, show_preview
 from creatives.formats import FORMATS
 
-router = APIRouter(prefix="/creatives", tags=["creatives"], dependencies=[ADVERTISERS_ONLY])
+router = api_router("/creatives", tags=["creatives"], dependencies=[ADVERTISERS_ONLY])
 
 SHEET = "sheet.png"
 _TYPES = {"gif": "image/gif", "png": "image/png"}

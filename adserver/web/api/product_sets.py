@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.domain.product_set import ProductSet
@@ -11,6 +11,7 @@ from adserver.web.api.answers import Page, each, found, key_from, page, problems
 from adserver.web.auth import ADVERTISERS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentManage
 from adserver.web.once import CurrentOnce, answer
+from adserver.web.routes import api_router
 from adserver.web.schemas.fields import Paging
 from adserver.web.schemas.product_sets import (
     ProductSetAnswer,
@@ -24,8 +25,8 @@ from adserver.web.schemas.product_sets import (
     show_surveyed,
 )
 
-router = APIRouter(
-    prefix="/advertisers/{advertiser_id}/product-sets", tags=["products"], dependencies=[ADVERTISERS_ONLY]
+router = api_router(
+    "/advertisers/{advertiser_id}/product-sets", tags=["products"], dependencies=[ADVERTISERS_ONLY]
 )
 
 

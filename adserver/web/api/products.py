@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from fastapi.responses import Response
 
 from adserver.domain.catalogue import Product
@@ -11,6 +11,7 @@ from adserver.web.api.answers import Page, each, found, key_from, page, problems
 from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentManage
 from adserver.web.once import answer
+from adserver.web.routes import api_router
 from adserver.web.schemas.catalogue import (
     ItemId,
     PricedProductAnswer,
@@ -26,8 +27,8 @@ from adserver.web.schemas.fields import Paging
 ItemIdPath = Annotated[ItemId, Path()]
 
 
-router = APIRouter(
-    prefix="/advertisers/{advertiser_id}/products", tags=["products"], dependencies=[ADVERTISERS_ONLY]
+router = api_router(
+    "/advertisers/{advertiser_id}/products", tags=["products"], dependencies=[ADVERTISERS_ONLY]
 )
 
 

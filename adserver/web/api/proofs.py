@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response, StreamingResponse
 
 from adserver.domain.campaign import Advertiser, Campaign
@@ -12,6 +12,7 @@ from adserver.web.api.answers import found, key_from, problems
 from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.once import answer
+from adserver.web.routes import api_router
 from adserver.web.schemas.proofs import (
     EntriesAnswer,
     EntriesQuery,
@@ -23,7 +24,7 @@ from adserver.web.schemas.proofs import (
 
 NDJSON = "application/x-ndjson"
 
-router = APIRouter(tags=["proof"])
+router = api_router(tags=["proof"])
 
 
 def _campaign(flows: Flows, caller: CurrentCaller, campaign_id: str) -> Campaign:

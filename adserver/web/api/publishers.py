@@ -2,17 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.web.api.answers import Page, each, found, key_from, page, problems
 from adserver.web.auth import OPERATORS_ONLY, PUBLISHERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentManage
 from adserver.web.once import CurrentOnce, answer
+from adserver.web.routes import api_router
 from adserver.web.schemas.accounts import PublisherAnswer, PublisherChange, PublisherDraft, show_publisher
 from adserver.web.schemas.fields import Paging
 
-router = APIRouter(prefix="/publishers", tags=["publishers"], dependencies=[PUBLISHERS_ONLY])
+router = api_router("/publishers", tags=["publishers"], dependencies=[PUBLISHERS_ONLY])
 
 
 @router.get("", response_model=Page[PublisherAnswer], responses=problems())

@@ -1,16 +1,16 @@
 """/api/v1/advertisers/{id}/reference-prices: for how many sales something is struck through, and why."""
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 
 from adserver.web.api.answers import found, key_from, problems
 from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentManage
 from adserver.web.once import answer
+from adserver.web.routes import api_router
 from adserver.web.schemas.reference_prices import SalesAnswer, show_sales
 
-router = APIRouter(
-    prefix="/advertisers/{advertiser_id}/reference-prices", tags=["products"], dependencies=[ADVERTISERS_ONLY]
+router = api_router(
+    "/advertisers/{advertiser_id}/reference-prices", tags=["products"], dependencies=[ADVERTISERS_ONLY]
 )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.flows.manage import Manage, Refused
@@ -11,10 +11,11 @@ from adserver.web.auth import ADVERTISERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentManage
 from adserver.web.once import CurrentOnce, answer
 from adserver.web.problems import refuse
+from adserver.web.routes import api_router
 from adserver.web.schemas.money import RefundAnswer, RefundBody, RefundList, cursor_of, show_refund
 from adserver.writes import Answered, Outcome, Receipt, Result
 
-router = APIRouter(prefix="/refunds", tags=["refunds"], dependencies=[ADVERTISERS_ONLY])
+router = api_router("/refunds", tags=["refunds"], dependencies=[ADVERTISERS_ONLY])
 
 
 @router.get("", response_model=Page[RefundAnswer], responses=problems())

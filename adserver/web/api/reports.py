@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response, StreamingResponse
 
 from adserver.domain.campaign import Advertiser
@@ -15,10 +15,11 @@ from adserver.web.auth import CurrentCaller
 from adserver.web.flows import CurrentFlows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.reports import ReportAnswer, ReportAsked, sheet_rows, show_report
 from adserver.writes import Scope
 
-router = APIRouter(tags=["reports"])
+router = api_router(tags=["reports"])
 
 
 @router.get("/reports", response_model=ReportAnswer, responses=problems())

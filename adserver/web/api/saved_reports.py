@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.domain.report import ReportQuery, Side
@@ -15,6 +15,7 @@ from adserver.web.auth import CurrentCaller
 from adserver.web.flows import CurrentFlows, CurrentManage, Flows
 from adserver.web.once import CurrentOnce, answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.saved_reports import (
     OwnerAsked,
     SavedReportAnswer,
@@ -25,7 +26,7 @@ from adserver.web.schemas.saved_reports import (
     show_saved_report,
 )
 
-router = APIRouter(tags=["reports"])
+router = api_router(tags=["reports"])
 
 
 def _owner(flows: Flows, reach: Reach, asked: OwnerAsked) -> tuple[Side, int]:

@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.web.api.answers import Page, each, found, key_from, page, problems
 from adserver.web.auth import PUBLISHERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentManage
 from adserver.web.once import CurrentOnce, answer
+from adserver.web.routes import api_router
 from adserver.web.schemas.inventory import SiteAnswer, SiteChange, SiteDraft, SiteList, show_site
 
-router = APIRouter(prefix="/sites", tags=["sites"], dependencies=[PUBLISHERS_ONLY])
+router = api_router("/sites", tags=["sites"], dependencies=[PUBLISHERS_ONLY])
 
 
 @router.get("", response_model=Page[SiteAnswer], responses=problems())

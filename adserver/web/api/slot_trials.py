@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.domain.slot import Slot
@@ -11,9 +11,10 @@ from adserver.flows.serve.try_slot import Eyes
 from adserver.web.api.answers import found, key_from, problems
 from adserver.web.auth import PUBLISHERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows, Flows
+from adserver.web.routes import api_router
 from creatives.formats import FORMATS
 
-router = APIRouter(prefix="/slots", tags=["slots"], dependencies=[PUBLISHERS_ONLY])
+router = api_router("/slots", tags=["slots"], dependencies=[PUBLISHERS_ONLY])
 
 _SANDBOX = "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox; frame-ancestors 'self'"
 

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.domain.slot import Slot
@@ -11,9 +11,10 @@ from adserver.web.api.answers import Page, each, found, key_from, page, problems
 from adserver.web.auth import PUBLISHERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.once import CurrentOnce, answer
+from adserver.web.routes import api_router
 from adserver.web.schemas.inventory import SlotAnswer, SlotChange, SlotDraft, SlotList, show_slot
 
-router = APIRouter(prefix="/slots", tags=["slots"], dependencies=[PUBLISHERS_ONLY])
+router = api_router("/slots", tags=["slots"], dependencies=[PUBLISHERS_ONLY])
 
 
 def _show(flows: Flows, slot: Slot) -> SlotAnswer:

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.domain.campaign import Advertiser
@@ -15,6 +15,7 @@ from adserver.web.auth import ADVERTISERS_ONLY, PUBLISHERS_ONLY, CurrentCaller
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.statements import (
     CampaignRow,
     ChargeAnswer,
@@ -39,7 +40,7 @@ from adserver.web.schemas.statements import (
     write_place,
 )
 
-router = APIRouter(tags=["statements"])
+router = api_router(tags=["statements"])
 
 _OF_ADVERTISER = "/advertisers/{advertiser_id}/statements/{month}"
 _OF_PUBLISHER = "/publishers/{publisher_id}/statements/{month}"

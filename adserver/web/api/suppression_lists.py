@@ -3,7 +3,7 @@
 import tempfile
 from typing import IO, Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
@@ -13,6 +13,7 @@ from adserver.web.api.answers import Page, found, key_from, page, problems
 from adserver.web.auth import ADVERTISERS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentFlows, CurrentManage, Flows
 from adserver.web.once import CurrentOnce, answer
+from adserver.web.routes import api_router
 from adserver.web.schemas.fields import Paging
 from adserver.web.schemas.suppressions import (
     ListedAnswer,
@@ -24,8 +25,8 @@ from adserver.web.schemas.suppressions import (
     show_listed,
 )
 
-router = APIRouter(
-    prefix="/advertisers/{advertiser_id}/suppression-lists",
+router = api_router(
+    "/advertisers/{advertiser_id}/suppression-lists",
     tags=["audiences"],
     dependencies=[ADVERTISERS_ONLY],
 )

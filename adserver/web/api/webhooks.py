@@ -1,7 +1,6 @@
 """/api/v1/advertisers/{id}/webhook: how an advertiser's own server is told, and whether it was."""
 
 import anyio
-from fastapi import APIRouter
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
@@ -11,12 +10,13 @@ from adserver.web.auth import ADVERTISERS_ONLY, Caller, CurrentCaller
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.once import answer
 from adserver.web.problems import Problem
+from adserver.web.routes import api_router
 from adserver.web.schemas.webhooks import PingAnswer, WebhookAnswer, show_ping, show_webhook
 
 MOST_RECENT = 50
 
-router = APIRouter(
-    prefix="/advertisers/{advertiser_id}/webhook", tags=["webhooks"], dependencies=[ADVERTISERS_ONLY]
+router = api_router(
+    "/advertisers/{advertiser_id}/webhook", tags=["webhooks"], dependencies=[ADVERTISERS_ONLY]
 )
 
 

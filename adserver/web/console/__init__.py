@@ -1,13 +1,14 @@
 """The console: pages for the people who work here, over the same flows as the API."""
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from adserver.web.console import (
     ad_page,
@@ -37,8 +38,9 @@ from adserver.web.console import (
 )
 from adserver.web.console.trouble import in_pages
 from adserver.web.console.visit import Desk, Elsewhere, NotOurs, go_elsewhere, refuse_form
+from adserver.web.routes import page_router
 
-__all__ = ["HANDLERS", "Desk", "addresses", "in_pages", "router"]
+__all__ = ["HANDLERS", "ROUTES", "Desk", "addresses", "in_pages"]
 
 ROOMS = (
     entering,
@@ -82,25 +84,25 @@ def _asset(name: str) -> Callable[[], Response]:
     return lambda: Response(body, media_type=KINDS[Path(name).suffix], headers=headers)
 
 
-def router() -> APIRouter:
-    routes = APIRouter(include_in_schema=False)
-    for room in ROOMS:
-        routes.include_router(room.router)
-    routes.include_router(proof.scripts)
+def _routes() -> list[BaseRoute]:
+    assets = page_router()
     for name in ASSETS:
-        routes.add_api_route(f"/console/{name}", _asset(name), response_model=None, name=name)
-    return routes
+        assets.add_api_route(f"/console/{name}", _asset(name), response_model=None, name=name)
+    return [
+        route
+        for router in (*(room.router for room in ROOMS), proof.scripts, assets)
+        for route in router.routes
+    ]
+
+
+ROUTES = _routes()
 
 
 def addresses() -> list[str]:
     """Every address of the console with its method."""
-    return sorted(f"{method} {route.path}" for route in _each(router()) for method in route.methods or ())
-
-
-def _each(routes: APIRouter) -> Iterator[APIRoute]:
-    """The rooms' own too: a router that is included stands among the routes as a whole."""
-    for route in routes.routes:
-        if isinstance(route, APIRoute):
-            yield route
-        elif isinstance(within := getattr(route, "original_router", None), APIRouter):
-            yield from _each(within)
+    return sorted(
+        f"{method} {route.path}"
+        for route in ROUTES
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    )

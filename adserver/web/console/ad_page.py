@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 from msgspec.structs import replace
 
@@ -19,11 +18,12 @@ from adserver.web.console.owners import Id, reach_of, shop_of
 from adserver.web.console.reading import Reading
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Elsewhere, OwnForm, Visit, see
 from adserver.web.flows import CurrentFlows, Flows
+from adserver.web.routes import page_router
 from creatives.formats import FORMATS
 
 NEW = "new"
 
-router = APIRouter(prefix="/console/shop/{shop}/campaigns/{campaign}/ads", include_in_schema=False)
+router = page_router("/console/shop/{shop}/campaigns/{campaign}/ads")
 
 
 @router.get("/{ad}")

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 from msgspec.structs import replace
 from pydantic import TypeAdapter, ValidationError
@@ -25,6 +25,7 @@ from adserver.web.console.publisher_words import admission_in_words, name_of, no
 from adserver.web.console.sites import lines_of, root_of, sites_of
 from adserver.web.console.visit import OPERATORS_ONLY, CurrentDesk, CurrentVisit, OwnForm, Visit, see
 from adserver.web.flows import CurrentFlows, Flows
+from adserver.web.routes import page_router
 from adserver.web.schemas.accounts import PublisherChange
 from adserver.web.schemas.blocks import show_blocks
 from adserver.web.schemas.fields import Line
@@ -39,7 +40,7 @@ NETWORK = "/console/network/approvals"
 OPERATOR = Reach(Scope.OPERATOR)
 _reason = TypeAdapter(Line)
 
-router = APIRouter(prefix="/console", include_in_schema=False)
+router = page_router("/console")
 Place = Annotated[str, Query()]
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 
 from adserver.domain.audience import Audience
@@ -20,12 +19,13 @@ from adserver.web.console.reading import Reading
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, OwnForm, Visit, see
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.prospects import READY_MADE, Narrowed, audience_of
+from adserver.web.routes import page_router
 from adserver.web.schemas.launches import PresetQuery
 
 AT_ONCE = 500
 MOST_DAYS = 540
 
-router = APIRouter(prefix="/console/shop/{shop}/audiences", include_in_schema=False)
+router = page_router("/console/shop/{shop}/audiences")
 
 
 @router.get("")

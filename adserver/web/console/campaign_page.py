@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter
 from fastapi.responses import Response
 from msgspec.structs import replace
 
@@ -25,6 +24,7 @@ from adserver.web.console.visit import CurrentDesk, CurrentVisit, OwnForm, Visit
 from adserver.web.console.why_not import likeliest, reasons_of
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.prospects import outlook_of
+from adserver.web.routes import page_router
 from adserver.web.schemas.fields import write_time
 from adserver.web.schemas.launches import show_outlook
 from creatives.formats import FORMATS
@@ -32,7 +32,7 @@ from creatives.formats import FORMATS
 MOST_CREATIVES = 50
 BESIDE = ("300x250", "320x100", "728x90")  # sizes in which each creative is shown
 
-router = APIRouter(prefix="/console/shop/{shop}/campaigns", include_in_schema=False)
+router = page_router("/console/shop/{shop}/campaigns")
 
 
 class Ad(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from babel.numbers import get_currency_precision
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from msgspec.structs import replace
 
@@ -24,6 +24,7 @@ from adserver.web.console.owners import Id, reach_of, shop_of
 from adserver.web.console.page import translations
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Elsewhere, OwnForm, Visit, see
 from adserver.web.flows import CurrentFlows, Flows
+from adserver.web.routes import page_router
 from adserver.writes import Result
 
 AT_ONCE = 500  # read
@@ -31,7 +32,7 @@ SHOWN = 25  # on a page
 LONGEST_SEARCH = 100
 BUDGETS = {"daily": "daily_budget_micros", "total": "total_budget_micros"}
 
-router = APIRouter(prefix="/console/shop/{shop}/campaigns", include_in_schema=False)
+router = page_router("/console/shop/{shop}/campaigns")
 
 
 class Changed(Exception):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import ValidationError
 
@@ -31,6 +31,7 @@ from adserver.web.console.visit import (
 )
 from adserver.web.flows import CurrentFlows
 from adserver.web.problems import Problem
+from adserver.web.routes import page_router
 from adserver.web.schemas.fields import write_time
 from adserver.web.schemas.orders import OrdersAnswer, OrdersQuery, approves_ms, show_orders
 from adserver.web.schemas.settlements import (
@@ -51,7 +52,7 @@ AT_ONCE = 500
 MOST_SHOWN = 500
 SETTLED = ("taken", "declined")
 
-router = APIRouter(prefix="/console/shop/{shop}/conversions", include_in_schema=False)
+router = page_router("/console/shop/{shop}/conversions")
 Cursor = Annotated[str, Query()]
 
 

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 import msgspec
-from fastapi import APIRouter
 from fastapi.responses import Response
 from msgspec.structs import replace
 
@@ -19,13 +18,14 @@ from adserver.web.console.figures import moment, number, share
 from adserver.web.console.owners import Id, reach_of, shop_of
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, OwnForm, Visit, see
 from adserver.web.flows import CurrentFlows, Flows
+from adserver.web.routes import page_router
 from adserver.web.schemas.fields import write_time
 from adserver.web.schemas.pixel import show_pixel
 from pixel.consent import Basis
 
 ROLES = (Role.ADVERTISER, Role.WEBMASTER)
 
-router = APIRouter(prefix="/console/shop/{shop}/doctor", include_in_schema=False)
+router = page_router("/console/shop/{shop}/doctor")
 
 
 class Said(msgspec.Struct, frozen=True):

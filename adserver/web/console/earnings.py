@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from functools import partial
 
 import msgspec
-from fastapi import APIRouter
 from fastapi.responses import Response
 
 from adserver.domain.identity import read_id, write_id
@@ -20,6 +19,7 @@ from adserver.web.console.publisher_words import not_billed_in_words, written
 from adserver.web.console.sites import root_of, this_month
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Elsewhere
 from adserver.web.flows import CurrentFlows, Flows
+from adserver.web.routes import page_router
 from adserver.web.schemas.statements import (
     PayoutAnswer,
     PayoutLineAnswer,
@@ -31,7 +31,7 @@ from adserver.web.schemas.statements import (
 
 YEAR_MS = 365 * DAY_MS
 
-router = APIRouter(prefix="/console/publisher/{publisher}/earnings", include_in_schema=False)
+router = page_router("/console/publisher/{publisher}/earnings")
 
 
 class Told(msgspec.Struct, frozen=True):

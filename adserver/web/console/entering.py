@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
@@ -21,13 +21,14 @@ from adserver.web.console.visit import (
     with_session,
     without_session,
 )
+from adserver.web.routes import page_router
 from adserver.web.schemas.fields import Name, Text
 
 HOME = "/console"
 NAME = Text(Name)
 SECOND_MS = 1_000
 
-router = APIRouter(prefix="/console", include_in_schema=False)
+router = page_router("/console")
 
 
 @router.get("/login")

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
-from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, ValidationError
 
@@ -21,6 +20,7 @@ from adserver.web.console.figures import moment, number
 from adserver.web.console.owners import Id, reach_of, shop_of
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Desk, Elsewhere, OwnForm, Visit, see
 from adserver.web.flows import CurrentFlows, Flows
+from adserver.web.routes import page_router
 from adserver.web.schemas.catalogue import FeedChange, FeedDraft, show_feed
 from adserver.web.schemas.fields import write_time
 from adserver.web.schemas.imports import ImportProgress, show_progress
@@ -34,7 +34,7 @@ FEW_IMPORTS = 8
 MOST_DIGITS = 9  # what is longer is too much however it goes on
 Body = TypeVar("Body", bound=BaseModel)
 
-router = APIRouter(prefix="/console/shop/{shop}/feeds", include_in_schema=False)
+router = page_router("/console/shop/{shop}/feeds")
 
 
 class Shown(msgspec.Struct, frozen=True):

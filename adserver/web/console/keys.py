@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import msgspec
-from fastapi import APIRouter
 from fastapi.responses import Response
 
 from adserver.domain.identity import read_id, write_id
@@ -14,13 +13,14 @@ from adserver.web.console.figures import day, moment
 from adserver.web.console.owners import Id, publisher_of, reach_of, shop_of
 from adserver.web.console.page import translations
 from adserver.web.console.visit import OPERATORS_ONLY, CurrentDesk, CurrentVisit, Desk, OwnForm, Visit, see
+from adserver.web.routes import page_router
 from adserver.web.schemas.fields import Name, Text, write_time
 from adserver.writes import Access, ApiKey, Scope
 
 LIFETIMES_DAYS = (30, 90, 365)  # 0, none of these, for a key that stays
 NAME = Text(Name)
 
-router = APIRouter(prefix="/console", include_in_schema=False)
+router = page_router("/console")
 
 
 class Ring(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from hashlib import sha256
 from secrets import token_hex
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from msgspec.structs import replace
 
@@ -32,6 +32,7 @@ from adserver.web.console.reading import Reading
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, OwnForm, Visit, see
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.prospects import audience_of, outlook_of_draft, preset_sizes
+from adserver.web.routes import page_router
 from adserver.web.schemas.launches import LaunchDraft, show_outlook
 from adserver.writes import Receipt, Result
 from creatives.card import Brand
@@ -40,7 +41,7 @@ from creatives.formats import FORMATS
 AT_ONCE = 200  # audiences, product sets and pools to choose from
 LOOKED_AT = 5  # campaigns, for the brand of the newest ad
 
-router = APIRouter(prefix="/console/shop/{shop}/campaigns", include_in_schema=False)
+router = page_router("/console/shop/{shop}/campaigns")
 
 
 @router.get("/new")

@@ -6,7 +6,7 @@ from secrets import token_hex
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 from pydantic import ValidationError
 
@@ -35,6 +35,7 @@ from adserver.web.console.visit import (
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.once import Once
 from adserver.web.problems import Problem
+from adserver.web.routes import page_router
 from adserver.web.schemas.money import DepositBody, cursor_of, show_deposit, show_refund
 from adserver.web.schemas.statements import (
     CampaignRow,
@@ -50,7 +51,7 @@ REFUNDS_AT_ONCE = 50
 MOST_MONTHS = 60
 OPERATOR = Reach(Scope.OPERATOR)
 
-router = APIRouter(prefix="/console/shop/{shop}/money", include_in_schema=False)
+router = page_router("/console/shop/{shop}/money")
 
 
 class MonthLine(msgspec.Struct, frozen=True):

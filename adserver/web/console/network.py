@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 
@@ -20,6 +20,7 @@ from adserver.web.console.network_words import (
 )
 from adserver.web.console.visit import OPERATORS_ONLY, CurrentVisit, Visit
 from adserver.web.flows import CurrentFlows, Flows
+from adserver.web.routes import page_router
 from adserver.web.schemas.fields import write_time
 from adserver.web.schemas.network_totals import (
     AuditQuery,
@@ -35,7 +36,7 @@ from adserver.writes import Scope
 AT_ONCE = 50
 EVERYTHING = Reach(Scope.OPERATOR)
 
-router = APIRouter(prefix="/console/network", include_in_schema=False, dependencies=[OPERATORS_ONLY])
+router = page_router("/console/network", dependencies=[OPERATORS_ONLY])
 
 
 def told(visit: Visit, flows: Flows) -> dict[str, Any]:

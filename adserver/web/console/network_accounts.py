@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 
 from babel import Locale
 from babel.numbers import get_currency_name
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from msgspec.structs import replace
 from pydantic import ValidationError
@@ -25,6 +25,7 @@ from adserver.web.console.network import EVERYTHING, told
 from adserver.web.console.owners import Id
 from adserver.web.console.visit import OPERATORS_ONLY, CurrentVisit, Elsewhere, OwnForm, Visit, see
 from adserver.web.flows import CurrentFlows, Flows
+from adserver.web.routes import page_router
 from adserver.web.schemas.accounts import (
     AdvertiserChange,
     AdvertiserDraft,
@@ -48,7 +49,7 @@ _SHARE = re.compile(r"([0-9]{1,3})(?:[.,]([0-9]{1,2}))?")
 
 REFERENCE = Text(Reference)  # the chain keeps it for ever: as the API, no e-mail address
 
-router = APIRouter(prefix=ACCOUNTS, include_in_schema=False, dependencies=[OPERATORS_ONLY])
+router = page_router(ACCOUNTS, dependencies=[OPERATORS_ONLY])
 
 Fields = Mapping[str, str]
 

@@ -1,6 +1,6 @@
 """By what browsers are known, what people agreed to, and whose word for consent is believed."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from msgspec.structs import replace
 
@@ -13,6 +13,7 @@ from adserver.web.console.network import EVERYTHING, told
 from adserver.web.console.network_words import family_names, recognition_names
 from adserver.web.console.visit import OPERATORS_ONLY, CurrentVisit, Elsewhere, OwnForm, Visit, see
 from adserver.web.flows import CurrentFlows, Flows
+from adserver.web.routes import page_router
 from adserver.web.schemas.consents import show_consents
 from adserver.web.schemas.fields import write_time
 from adserver.web.schemas.identity import show_pixel_identity, show_slot_identity
@@ -23,7 +24,7 @@ PERIODS = (1, 7, 28)
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 MOST_LETTERS = 200
 
-router = APIRouter(prefix="/console/network", include_in_schema=False, dependencies=[OPERATORS_ONLY])
+router = page_router("/console/network", dependencies=[OPERATORS_ONLY])
 
 
 @router.get("/identity")

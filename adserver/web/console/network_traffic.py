@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter
 from fastapi.responses import Response
 
 from adserver.domain.identity import read_id, write_id
@@ -16,6 +15,7 @@ from adserver.web.console.network_words import reason_names
 from adserver.web.console.owners import Id
 from adserver.web.console.visit import OPERATORS_ONLY, CurrentVisit, Elsewhere, OwnForm, Visit, see
 from adserver.web.flows import CurrentFlows, Flows
+from adserver.web.routes import page_router
 from adserver.web.schemas.fields import Reason, Text
 from adserver.web.schemas.payout_holds import show_held
 
@@ -24,7 +24,7 @@ MOST_SHOWN = 20  # of each kind: the oddest
 AT_ONCE = 500
 REASON = Text(Reason)
 
-router = APIRouter(prefix=TRAFFIC, include_in_schema=False, dependencies=[OPERATORS_ONLY])
+router = page_router(TRAFFIC, dependencies=[OPERATORS_ONLY])
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from fastapi.responses import Response
 
 from adserver.domain.campaign import Advertiser
@@ -16,12 +16,13 @@ from adserver.web.console.navigation import Place, first_address, places_of
 from adserver.web.console.page import translations
 from adserver.web.console.start import START, check_names
 from adserver.web.console.visit import OPERATORS_ONLY, CurrentDesk, CurrentVisit, Desk, OwnForm, Visit, see
+from adserver.web.routes import page_router
 
 ACCOUNTS_AT_ONCE = 500
 MOST_DIGITS = 19
 USERS = "/console/network/users"
 
-router = APIRouter(prefix="/console", include_in_schema=False)
+router = page_router("/console")
 UserKey = Annotated[int, Path(ge=0, le=LARGEST_KEY)]
 
 

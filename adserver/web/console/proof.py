@@ -4,7 +4,7 @@ from importlib.resources import files
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response, StreamingResponse
 
 from adserver.domain.campaign import Advertiser, Campaign
@@ -19,14 +19,15 @@ from adserver.web.console.page import HEADERS
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Desk, Elsewhere
 from adserver.web.flows import CurrentFlows, Flows
 from adserver.web.once import answer
+from adserver.web.routes import page_router
 from adserver.web.schemas.proofs import ProofAnswer, show_proof
 from adserver.web.schemas.statements import ChargeAnswer, show_charge
 
 CAMPAIGNS_AT_ONCE = 500
 DAYS_SHOWN = 14
 
-router = APIRouter(prefix="/console/shop/{shop}/proof", include_in_schema=False)
-scripts = APIRouter(prefix="/console", include_in_schema=False)
+router = page_router("/console/shop/{shop}/proof")
+scripts = page_router("/console")
 Asked = Annotated[str, Query()]
 
 

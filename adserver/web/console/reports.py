@@ -5,7 +5,7 @@ from datetime import date
 from typing import Annotated, TypeVar
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response, StreamingResponse
 from msgspec.structs import replace
 
@@ -30,12 +30,13 @@ from adserver.web.console.report_starts import arms_of, starts_of
 from adserver.web.console.report_words import OWN, dimension_words, metric_words, period_words
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Desk, OwnForm, Visit, see
 from adserver.web.flows import CurrentFlows, Flows
+from adserver.web.routes import page_router
 from adserver.web.schemas.reports import sheet_rows
 from adserver.web.sheet import MEDIA_TYPE
 
 ROOTS = ("/shop/{shop}/reports", "/publisher/{publisher}/reports", "/network/reports")
 
-router = APIRouter(prefix="/console", include_in_schema=False)
+router = page_router("/console")
 Route = TypeVar("Route", bound=Callable[..., Response])
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import ValidationError
 
@@ -15,13 +14,14 @@ from adserver.web.console.owners import Id, publisher_of, reach_of
 from adserver.web.console.publisher_words import name_of, no_in_words, written
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Desk, Elsewhere, OwnForm, Visit, see
 from adserver.web.flows import CurrentFlows, Flows
+from adserver.web.routes import page_router
 from adserver.web.schemas.earnings import show_earnings
 from adserver.web.schemas.inventory import SiteChange, SiteDraft, show_site
 
 AT_ONCE = 500
 LISTS = ("domains", "categories", "click_prefixes", "blocked_categories", "blocked_advertisers")
 
-router = APIRouter(prefix="/console/publisher/{publisher}", include_in_schema=False)
+router = page_router("/console/publisher/{publisher}")
 
 
 @router.get("/sites")

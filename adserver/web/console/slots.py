@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 from msgspec.structs import replace
 from pydantic import ValidationError
@@ -27,6 +27,7 @@ from adserver.web.console.publisher_words import (
 from adserver.web.console.sites import lines_of, root_of, site_of, this_month
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Elsewhere, OwnForm, Visit, see
 from adserver.web.flows import CurrentFlows, Flows
+from adserver.web.routes import page_router
 from adserver.web.schemas.inventory import EmbedAnswer, SlotChange, SlotDraft, show_slot
 from creatives.formats import FORMATS, RESPONSIVE
 
@@ -35,7 +36,7 @@ CURRENCIES = ("EUR", "USD", "GBP", "CHF", "CAD", "AUD", "JPY", "SEK", "NOK", "DK
 LISTS = ("blocked_categories", "blocked_advertisers")
 WIDTHS = {"telephone": 358, "desk": 728}  # in which a slot without a size of its own is looked at
 
-router = APIRouter(prefix="/console/publisher/{publisher}", include_in_schema=False)
+router = page_router("/console/publisher/{publisher}")
 
 
 class Place(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 
 import msgspec
 from babel import Locale
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from msgspec.structs import replace
 
@@ -33,6 +33,7 @@ from adserver.web.console.visit import (
     is_secure,
     see,
 )
+from adserver.web.routes import page_router
 from creatives.price import locale_for
 from pixel.amounts import CURRENCIES
 from pixel.consent import Region
@@ -42,7 +43,7 @@ from pixel.region import region_of
 START = "/console/start"
 MOST_VENDOR_ID = 65_535
 
-router = APIRouter(prefix=START, include_in_schema=False, dependencies=[OPERATORS_ONLY])
+router = page_router(START, dependencies=[OPERATORS_ONLY])
 
 
 class Choice(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from babel.dates import format_time
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from adserver.domain.campaign import Advertiser
@@ -20,13 +20,14 @@ from adserver.web.console.page import translations
 from adserver.web.console.snippets import PLATFORMS, snippets
 from adserver.web.console.visit import CurrentDesk, CurrentVisit, Visit
 from adserver.web.flows import CurrentFlows
+from adserver.web.routes import page_router
 from creatives.price import locale_for
 from pixel.events import Flaw
 
 ROLES = (Role.ADVERTISER, Role.WEBMASTER)
 MOST_SHOWN = 50
 
-router = APIRouter(prefix="/console/shop/{shop}", include_in_schema=False)
+router = page_router("/console/shop/{shop}")
 After = Annotated[int, Query(ge=0, le=2**53)]
 
 
