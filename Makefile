@@ -42,7 +42,8 @@ IN_PAIRS := $(patsubst %,tests/simulation/test_%.py,clock imports metrics money_
 ALONE := $(filter-out $(BESIDE:%=tests/simulation/test_%.py) $(IN_PAIRS),$(wildcard tests/simulation/test_*.py))
 
 .PHONY: test
-test: lint typecheck tools ## lint, import contracts, types, then every test
+test: $(VENV)/.dev ## lint, import contracts, types, then every test
+	@$(MAKE) --jobs=2 --output-sync=target typecheck lint tools $(if $(ARGS),,collect)
 	@echo "tests"
 ifeq ($(ARGS),)
 	@$(BIN)/pytest -n 3 --dist loadfile $(addprefix --ignore=,$(ALONE) $(IN_PAIRS))
@@ -51,6 +52,10 @@ ifeq ($(ARGS),)
 else
 	@$(BIN)/pytest $(ARGS)
 endif
+
+.PHONY: collect
+collect: $(VENV)/.dev # all tests are read once, and compiled for the processes that will run them
+	@told=$$($(BIN)/pytest --collect-only -qq 2>&1) || { echo "$$told"; exit 1; }
 
 .PHONY: test-mutants
 test-mutants: $(VENV)/.dev ## the ledger, and every wrong ledger that the stateful test must notice, by name

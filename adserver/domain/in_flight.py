@@ -1,5 +1,6 @@
 """Money that ads served a moment ago will probably cost; it keeps what a budget's end leaves unpaid small."""
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -12,7 +13,8 @@ from adserver.domain.money import ZERO, Micros
 # this purpose; each is twice the one before, so that it changes seldom what is told of its campaign.
 AGES_MS = (500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000)
 IN_FLIGHT_MS = AGES_MS[-1]
-PATIENCE_MS = AGES_MS[2]  # an ad that is silent for as long counts as not answered, until it is
+PATIENT_AGE = 2  # an ad that has passed this one in silence counts as not answered, until it is
+PATIENCE_MS = AGES_MS[PATIENT_AGE]
 PRIOR_ADS = 10  # how many ads' answers the prior chance weighs as much as
 PRIOR_LATE = 2  # answers that were not seen, and are believed to be the latest there are
 MEMORY_ADS = 1_000  # over about so many of the last ads the rate is learnt
@@ -102,7 +104,7 @@ class InFlight:
 
     def __init__(self) -> None:
         self._ads: dict[int, _Ad] = {}
-        self._ageing: list[deque[tuple[int, _Ad]]] = [deque() for _ in AGES_MS]  # when they pass this age
+        self._ageing: list[deque[tuple[int, _Ad]]] = [deque() for _ in AGES_MS]  # by age; since when
         self._campaigns: dict[int, _Campaign] = {}
         self.changed: set[int] = set()  # campaigns, since whoever reads it last cleared it
         self.workers = 1
@@ -128,7 +130,7 @@ class InFlight:
 
     def _keep(self, ad: _Ad, now_ms: int) -> None:
         self._ads[ad.impression_id] = ad
-        self._ageing[0].append((now_ms + AGES_MS[0], ad))
+        self._ageing[0].append((now_ms, ad))
 
     def answered(self, campaign_key: int, impression_id: int, now_ms: int) -> None:
         """The billed event came: taken or refused, it is nothing to be expected any more."""
@@ -150,16 +152,15 @@ class InFlight:
         if now_ms == self._expired_ms:  # a decision asks for each of its candidates
             return
         self._expired_ms = now_ms
-        for age, ageing in enumerate(self._ageing):
-            while ageing and ageing[0][0] <= now_ms:
-                due_ms, ad = ageing.popleft()
-                self._pass(ad, age, due_ms)
+        for ageing, age_ms in zip(reversed(self._ageing), reversed(AGES_MS), strict=True):  # the oldest first
+            while ageing and ageing[0][0] <= now_ms - age_ms:
+                self._pass(*ageing.popleft(), now_ms)
 
-    def _pass(self, ad: _Ad, age: int, due_ms: int) -> None:
-        """An ad has passed an age; the next one comes later, since the ages are looked at in order."""
-        ad.age = age + 1
+    def _pass(self, since_ms: int, ad: _Ad, now_ms: int) -> None:
+        """An ad has passed an age, or several at once if nobody looked meanwhile."""
+        age, ad.age = ad.age, bisect_right(AGES_MS, now_ms - since_ms)
         if ad.age < len(AGES_MS):
-            self._ageing[ad.age].append((due_ms + AGES_MS[ad.age] - AGES_MS[age], ad))
+            self._ageing[ad.age].append((since_ms, ad))
         else:
             del self._ads[ad.impression_id]
             self._most.pop(ad.campaign_key, None)
@@ -168,7 +169,7 @@ class InFlight:
             campaign.prices[age] -= ad.price
             if ad.age < len(AGES_MS):
                 campaign.prices[ad.age] += ad.price
-            if AGES_MS[age] == PATIENCE_MS:
+            if age <= PATIENT_AGE < ad.age:
                 campaign.count(ad)
             self._age(ad.campaign_key)
 

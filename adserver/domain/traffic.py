@@ -1,7 +1,7 @@
 """What a campaign's day will probably bring: how many requests, spread how, and what each of them costs."""
 
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from statistics import median
 
 import msgspec
@@ -80,8 +80,10 @@ FLAT = profile_of([1.0] * PARTS)
 
 def remaining_share(profile: TrafficProfile, elapsed_ms: int, day_length_ms: int) -> float:
     """The share of a day's traffic that is still to come; days of 23 to 25 hours have 24 parts as well."""
-    at = min(max(elapsed_ms / day_length_ms, 0.0), 1.0) * PARTS
-    part = min(int(at), PARTS - 1)
+    if elapsed_ms <= 0 or elapsed_ms >= day_length_ms:
+        return 1.0 if elapsed_ms <= 0 else 0.0
+    at = elapsed_ms / day_length_ms * PARTS
+    part = int(at)
     before, after = profile.over[part], profile.over[part + 1]
     return 1.0 - before - (after - before) * (at - part)
 
@@ -172,13 +174,11 @@ def _observed(
     first = min((hour for hour in _hours_of(days.today) if hour in eligible), default=now_ms)
     if first != begin_ms and now_ms >= first + HOUR_MS + SETTLED_MS:
         first += HOUR_MS  # nobody knows how much of its first hour the campaign was there for
-    observed = []
-    for hour in range(first, now_ms, HOUR_MS):
-        from_ms, until_ms = max(hour, begin_ms, started_ms), min(hour + HOUR_MS, now_ms)
-        share = _to_come(profile, days, from_ms) - _to_come(profile, days, until_ms)
-        if share > 0:
-            observed.append((eligible.get(hour, 0), share))
-    return observed
+    hours = range(first, now_ms, HOUR_MS)
+    edges = [*(max(hour, begin_ms, started_ms) for hour in hours), now_ms]  # one's end is the next's begin
+    to_come = [_to_come(profile, days, at_ms) for at_ms in edges]
+    shares = [before - after for before, after in pairwise(to_come)]
+    return [(eligible.get(hour, 0), share) for hour, share in zip(hours, shares, strict=True) if share > 0]
 
 
 def _per_day(observed: Sequence[tuple[int, float]], usual: float) -> float:
@@ -215,7 +215,7 @@ def _cost(counted: Counted, today: DaySpan, worth: tuple[float, float]) -> float
     weight = COST_BILLED / chance
     hours = _hours_of(today)
     spend, passed = (
-        sum(counts.get(hour, 0) for hour in hours) for counts in (counted.spend_micros, counted.passed)
+        sum([counts.get(hour, 0) for hour in hours]) for counts in (counted.spend_micros, counted.passed)
     )
     past_spend, past_passed = (
         sum(counted.spend_micros.values()) - spend,

@@ -80,9 +80,14 @@ def audit(path: Path, progress: Progress | None = None) -> list[Finding]:
     """Check every invariant of the ledger; safe beside a running server, whose log is never held for long."""
     connection = connect(path, writing=False)
     try:
-        return _Audit(connection, progress or (lambda rows: None)).run()
+        return audit_over(connection, progress)
     finally:
         connection.close()
+
+
+def audit_over(connection: sqlite3.Connection, progress: Progress | None = None) -> list[Finding]:
+    """The same over a connection that the caller has, and keeps."""
+    return _Audit(connection, progress or (lambda rows: None)).run()
 
 
 class _Audit:

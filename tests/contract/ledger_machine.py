@@ -2,7 +2,6 @@
 
 import atexit
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from adserver.domain.budget import Bucket, BucketId
 from adserver.domain.campaign import Advertiser, Campaign
 from adserver.domain.money import ZERO, Micros
 from adserver.domain.pricing import AdEvent, PricingModel
-from adserver.storage.audit import audit
+from adserver.storage.audit import audit_over
 from adserver.storage.changes import SqliteChanges
-from adserver.storage.sqlite import Reader
+from adserver.storage.sqlite import Reader, connect
 from adserver.storage.writer import Committer
 from adserver.writes import (
     AdRecord,
@@ -43,6 +42,7 @@ from tests.contract.stores import (
     make_sale_record,
 )
 from tests.domain.makers import ADVERTISER, NOW_MS, make_advertiser, make_campaign, make_event
+from tests.new_database import folder_in_memory
 
 CLICKS, OTHER_CLICKS, SALES, SHARES, NOBODY = 71, 72, 73, 74, 99
 PRICES = {CLICKS: 30, OTHER_CLICKS: 50, SALES: 40, SHARES: 40}
@@ -94,7 +94,7 @@ _template: list[Path] = []
 def template() -> Path:
     """An empty database with its tables, made once."""
     if not _template:
-        folder = Path(tempfile.mkdtemp(prefix="machine-"))
+        folder = folder_in_memory()
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         IMPLEMENTATIONS["sqlite"](folder).close()
         _template.append(folder / "adserver.db")
@@ -119,17 +119,19 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="machine-"))
+        self.folder = folder_in_memory()
         self.path = Path(shutil.copy(template(), self.folder))
         self.committer = Committer(self.path)
         self.reader = Reader(self.path)
         self.changes = SqliteChanges(self.reader)
+        self.auditors = connect(self.path, writing=False)
         self.model = LedgerModel()
         self.now_ms = NOW_MS
         self.followed: dict[BucketId, Bucket] = {}
         self.follow_from = 0
 
     def teardown(self) -> None:
+        self.auditors.close()
         self.reader.close()
         self.committer.close()
         shutil.rmtree(self.folder)
@@ -345,7 +347,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def check(self) -> None:
         self.check_tables()
         self.check_followers()
-        wrong = [violation for finding in audit(self.path) for violation in finding.violations]
+        wrong = [violation for finding in audit_over(self.auditors) for violation in finding.violations]
         assert not wrong, wrong
 
     def check_tables(self) -> None:

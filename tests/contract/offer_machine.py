@@ -3,7 +3,6 @@
 import atexit
 import itertools
 import shutil
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -19,6 +18,7 @@ from adserver.writes import ForgetVisitor, Outcome, Result, SaveEntity, StoreEve
 from pixel.events import EventName
 from tests.contract.stores import IMPLEMENTATIONS
 from tests.domain.makers import ADVERTISER, NOW_MS, make_event
+from tests.new_database import folder_in_memory
 
 OTHER = ADVERTISER + 1
 MINUTE_MS = 60_000
@@ -143,7 +143,7 @@ class OfferModel:
 
 def template() -> Path:
     if not hasattr(template, "made"):
-        folder = Path(tempfile.mkdtemp(prefix="offers-"))
+        folder = folder_in_memory()
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         IMPLEMENTATIONS["sqlite"](folder).close()
         template.made = folder  # type: ignore[attr-defined]
@@ -156,7 +156,7 @@ class OfferMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="offers-"))
+        self.folder = folder_in_memory()
         for file in template().glob("*"):
             if file.is_file():
                 shutil.copy(file, self.folder)

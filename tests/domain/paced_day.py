@@ -22,6 +22,8 @@ ERROR = 0.3  # of the forecast: of each day, and of each of its hours
 BURST = 5  # times the traffic, for one hour
 HOURS = [3, 2, 1, 1, 1, 2, 4, 6, 8, 9, 9, 9, 10, 9, 8, 8, 8, 9, 10, 11, 12, 11, 8, 5]
 
+FREE = Bucket()  # of what has no cap; nothing is charged to it
+
 Rates = list[float]  # requests in each hour of a day, as they are expected or as they come
 
 
@@ -81,15 +83,14 @@ class _Day:
         for impression in self.served:
             self.answer(impression, now_ms, hour)
         self.served = []
+        self.in_flight.expire(now_ms)
         self.traffic[hour] += requests
         _add(self.simulation.counted.eligible, hour, requests)
         for _ in range(requests):
             self.request(now_ms, hour, expected)
 
     def request(self, now_ms: int, hour: int, expected: Traffic | None) -> None:
-        simulation, span = self.simulation, self.span
-        free = Bucket()
-        self.in_flight.expire(now_ms)
+        simulation, span, free = self.simulation, self.span, FREE
         known = self.in_flight.expected(CAMPAIGN)
         under_way = known.micros if known else ZERO
         elapsed_ms, length_ms = now_ms - span.start_ms, span.end_ms - span.start_ms

@@ -1,7 +1,7 @@
 """What shops get wrong costs a row, a note or an import, each by its name, and never more."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -82,25 +82,26 @@ def export_of_pages() -> bytes:
 
 
 REFUSED = [
-    (export_of_pages(), FeedRefusal.EMPTY),
-    (b"", FeedRefusal.EMPTY),
-    (b"<!doctype html><html><body>Log in</body></html>", FeedRefusal.WEB_PAGE),
-    (b"PK\x03\x04rest of a zip", FeedRefusal.ARCHIVE),
-    (b"\x1f\x8b\x08\x00 not gzip at all", FeedRefusal.NOT_WELL_FORMED),
-    (gzip.compress(b"id,title,link,price\n" + b"a" * 100_000_000), FeedRefusal.TOO_LARGE),
-    (xml_bomb(), FeedRefusal.DTD_FORBIDDEN),
-    (b"id,title,link\n1,a,b", FeedRefusal.COLUMN_MISSING),
-    (b"id,title,link,price\n1,a,https://shop.example/1,10\n", FeedRefusal.CURRENCY_NEEDED),
-    (b"id,title,price\n1,a,10 EUR\n", FeedRefusal.LINK_NEEDED),
-    (b'id,title,link,price\n1,"a,b,10 EUR\n', FeedRefusal.NOT_WELL_FORMED),
-    (b"Handle,Title,Variant Price\na,A,10\n", FeedRefusal.LINK_NEEDED),
+    (export_of_pages, FeedRefusal.EMPTY),
+    (bytes, FeedRefusal.EMPTY),
+    (lambda: b"<!doctype html><html><body>Log in</body></html>", FeedRefusal.WEB_PAGE),
+    (lambda: b"PK\x03\x04rest of a zip", FeedRefusal.ARCHIVE),
+    (lambda: b"\x1f\x8b\x08\x00 not gzip at all", FeedRefusal.NOT_WELL_FORMED),
+    (lambda: gzip.compress(b"id,title,link,price\n" + b"a" * 100_000_000), FeedRefusal.TOO_LARGE),
+    (xml_bomb, FeedRefusal.DTD_FORBIDDEN),
+    (lambda: b"id,title,link\n1,a,b", FeedRefusal.COLUMN_MISSING),
+    (lambda: b"id,title,link,price\n1,a,https://shop.example/1,10\n", FeedRefusal.CURRENCY_NEEDED),
+    (lambda: b"id,title,price\n1,a,10 EUR\n", FeedRefusal.LINK_NEEDED),
+    (lambda: b'id,title,link,price\n1,"a,b,10 EUR\n', FeedRefusal.NOT_WELL_FORMED),
+    (lambda: b"Handle,Title,Variant Price\na,A,10\n", FeedRefusal.LINK_NEEDED),
 ]
 
 
-@pytest.mark.parametrize(("data", "refusal"), REFUSED, ids=[f"{n}-{one[1]}" for n, one in enumerate(REFUSED)])
+@pytest.mark.parametrize(("make", "refusal"), REFUSED, ids=[f"{n}-{one[1]}" for n, one in enumerate(REFUSED)])
 def test_what_cannot_be_read_is_refused_by_name_with_advice_and_changes_nothing(
-    tmp_path: Path, data: bytes, refusal: FeedRefusal
+    tmp_path: Path, make: Callable[[], bytes], refusal: FeedRefusal
 ) -> None:
+    data = make()
     check = checked(tmp_path, data)
     assert (check.fatal or "").startswith(refusal.value)
     assert (check.products, check.exit_status) == (0, 1)

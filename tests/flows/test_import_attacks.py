@@ -3,8 +3,9 @@
 import gzip
 import socket
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -151,16 +152,24 @@ def fetched(
         return import_from(office, f"http://127.0.0.1:{port}/feed.xml", fetcher, limits)
 
 
-BOMB = gzip.compress(OPENING + b" " * (400 * MEGABYTE))
+@cache
+def bomb() -> bytes:
+    return gzip.compress(OPENING + b" " * (400 * MEGABYTE))
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [page(BOMB), page(BOMB, headers="Content-Encoding: gzip\r\n"), page(gzip.compress(BOMB))],
+    "make_answer",
+    [
+        lambda: page(bomb()),
+        lambda: page(bomb(), headers="Content-Encoding: gzip\r\n"),
+        lambda: page(gzip.compress(bomb())),
+    ],
     ids=["a compressed file", "a compressed answer", "twice"],
 )
-def test_what_is_small_and_becomes_large_is_left_early(office: Office, answer: bytes) -> None:
-    report = fetched(office, fixed(answer))
+def test_what_is_small_and_becomes_large_is_left_early(
+    office: Office, make_answer: Callable[[], bytes]
+) -> None:
+    report = fetched(office, fixed(make_answer()))
     assert_refused(office, report, "")
     assert any(name in (report.fatal or "") for name in ("too_large", "archive", "not_well_formed"))
 

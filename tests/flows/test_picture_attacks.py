@@ -3,6 +3,7 @@
 import resource
 import threading
 from collections.abc import Iterator
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,16 +16,11 @@ from adserver.storage.media import MediaFolder
 from adserver.storage.pictures import SqlitePictureBook
 from adserver.writes import SaveProducts
 from creatives.pictures import PictureRejection
-from tests.creatives.test_picture_attacks import ATTACKS, PATIENT_SECONDS
+from tests.creatives.test_picture_attacks import ATTACKS, PATIENT_SECONDS, attack
 from tests.creatives.test_pictures import photo
 from tests.domain.makers import ADVERTISER, NOW_MS, make_product
 from tests.flows.feeds import Shop
 
-GOOD = photo(format_="JPEG")
-FILES = {f"/attack-{number}.jpg": data for number, (data, _) in enumerate(ATTACKS.values())} | {
-    "/good.jpg": GOOD,
-    "/again.jpg": photo(500, 300, format_="WEBP"),
-}
 WAYS_IN = {
     "http://169.254.169.254/latest/meta-data/picture.jpg": "address_not_allowed",
     "http://127.1/picture.jpg": "address_not_allowed",
@@ -38,6 +34,13 @@ WAYS_IN = {
 }
 
 
+@cache
+def files() -> dict[str, bytes]:
+    """What the host has, by its path."""
+    attacks = {f"/attack-{number}.jpg": attack(name) for number, name in enumerate(ATTACKS)}
+    return attacks | {"/good.jpg": photo(format_="JPEG"), "/again.jpg": photo(500, 300, format_="WEBP")}
+
+
 class Host(BaseHTTPRequestHandler):
     """A merchant's host of pictures, which says of everything that it is a JPEG."""
 
@@ -47,7 +50,7 @@ class Host(BaseHTTPRequestHandler):
             self.send_header("Location", "file:///etc/passwd")
             self.end_headers()
             return
-        body = FILES.get(self.path)
+        body = files().get(self.path)
         self.send_response(404 if body is None else 200)
         self.send_header("Content-Type", "image/jpeg")
         self.end_headers()
@@ -110,7 +113,7 @@ def studio(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Studio]:
 def test_every_attack_is_named_and_the_good_pictures_among_them_are_shown(
     studio: Studio, address: str
 ) -> None:
-    images = [f"{address}{path}" for path in (*FILES, "/missing.jpg", "/inwards.jpg")]
+    images = [f"{address}{path}" for path in (*files(), "/missing.jpg", "/inwards.jpg")]
     before_kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     told = studio.reasons(*images)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kilobytes < 100_000
@@ -119,7 +122,7 @@ def test_every_attack_is_named_and_the_good_pictures_among_them_are_shown(
         for number, (_, rejection) in enumerate(ATTACKS.values())
     }
     for image, reason in expected.items():  # what our fetcher finds too long is not decoded at all
-        if reason == PictureRejection.TOO_MANY_BYTES or len(FILES[image.removeprefix(address)]) > 8_000_000:
+        if reason == PictureRejection.TOO_MANY_BYTES or len(files()[image.removeprefix(address)]) > 8_000_000:
             expected[image] = "too_large"
     expected |= {
         f"{address}/good.jpg": None,
@@ -131,11 +134,11 @@ def test_every_attack_is_named_and_the_good_pictures_among_them_are_shown(
 
 
 def test_nothing_but_our_own_renditions_reaches_the_disk(studio: Studio, address: str) -> None:
-    studio.reasons(*[f"{address}{path}" for path in FILES])
+    studio.reasons(*[f"{address}{path}" for path in files()])
     kept = [path for path in studio.media.rglob("*") if path.is_file()]
     assert len(kept) == 4 * 2
     assert all(path.read_bytes()[:4] in (b"\xff\xd8\xff\xe0", b"RIFF") for path in kept)
-    assert all(path.read_bytes() not in FILES.values() for path in kept)
+    assert all(path.read_bytes() not in files().values() for path in kept)
 
 
 @pytest.mark.parametrize("studio", [False], indirect=True)

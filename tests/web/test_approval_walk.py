@@ -1,6 +1,6 @@
 """From an advertiser's creative to the reader's page: approval, edits, blocks, and words for a visitor's situation."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -222,24 +222,24 @@ def test_a_picture_that_is_not_here_yet_cannot_be_approved_by_its_name(
 
 
 @pytest.mark.parametrize(
-    ("given", "reason"),
+    ("make", "reason"),
     [
-        (b"", "picture_not_png_jpeg_gif_or_webp"),
+        (bytes, "picture_not_png_jpeg_gif_or_webp"),
         (
-            b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>",
+            lambda: b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>",
             "picture_not_png_jpeg_gif_or_webp",
         ),
-        (b"%!PS-Adobe-3.0 EPSF-3.0", "picture_not_png_jpeg_gif_or_webp"),
-        (make_picture(31, 400), "picture_too_small"),
-        (make_picture(9_000, 9_000, "1"), "picture_too_many_pixels"),
-        (make_picture()[:400], "picture_damaged"),
+        (lambda: b"%!PS-Adobe-3.0 EPSF-3.0", "picture_not_png_jpeg_gif_or_webp"),
+        (lambda: make_picture(31, 400), "picture_too_small"),
+        (lambda: make_picture(9_000, 9_000, "1"), "picture_too_many_pixels"),
+        (lambda: make_picture()[:400], "picture_damaged"),
     ],
     ids=["nothing", "svg", "eps", "tiny", "bomb", "cut"],
 )
 def test_what_is_no_sound_picture_is_refused_by_name_and_not_kept(
-    world: Visiting, advertiser: Owner, given: bytes, reason: str
+    world: Visiting, advertiser: Owner, make: Callable[[], bytes], reason: str
 ) -> None:
-    answer = advertiser.post(f"/advertisers/{world.advertiser}/media", given)
+    answer = advertiser.post(f"/advertisers/{world.advertiser}/media", make())
     assert (answer.status_code, answer.json()["code"]) == (422, "picture_refused")
     assert answer.json()["reason"] == reason
     assert not list(world.storage.path.parent.glob("media/**/*.jpg"))
