@@ -34,11 +34,11 @@ audit: $(VENV)/.runtime ## recompute every balance from the charges; fails unles
 
 # --- check ---
 
-# What kills servers or puts them under load wants the machine for itself, what waits for servers half of it; all
-# other tests go three at a time.
+# A crowd of which nobody may be turned away wants the machine for itself; what kills servers, or holds them to a
+# second, half of it; all other tests go three at a time.
 BESIDE := approval bad_input own_path proof replay
-IN_PAIRS := $(patsubst %,tests/simulation/test_%.py,clock imports metrics money_once notices offer_codes)
-ALONE := $(filter-out $(BESIDE:%=tests/simulation/test_%.py) $(IN_PAIRS),$(wildcard tests/simulation/test_*.py))
+ALONE := $(patsubst %,tests/simulation/test_%.py,budget_end budget_race)
+IN_PAIRS := $(filter-out $(BESIDE:%=tests/simulation/test_%.py) $(ALONE),$(wildcard tests/simulation/test_*.py))
 
 .PHONY: test
 test: lint typecheck tools ## lint, import contracts, types, then every test
