@@ -34,10 +34,10 @@ audit: $(VENV)/.runtime ## recompute every balance from the charges; fails unles
 
 # --- check ---
 
-# A crowd of which nobody may be turned away wants the machine for itself; what kills servers, or holds them to a
-# second, half of it; all other tests go three at a time.
+# What a crowd, or a load between two crashes, must get done in time wants the machine for itself; what starts servers,
+# kills them or holds them to a second, half of it; all other tests go three at a time.
 BESIDE := approval bad_input own_path proof replay
-ALONE := $(patsubst %,tests/simulation/test_%.py,budget_end budget_race)
+ALONE := $(patsubst %,tests/simulation/test_%.py,budget_end budget_race crash)
 IN_PAIRS := $(filter-out $(BESIDE:%=tests/simulation/test_%.py) $(ALONE),$(wildcard tests/simulation/test_*.py))
 
 .PHONY: test
