@@ -35,11 +35,11 @@ audit: $(VENV)/.runtime ## recompute every balance from the charges; fails unles
 
 # --- check ---
 
-# What kills servers or puts them under load wants the machine for itself, what waits for servers half of it; all
-# other tests go three at a time.
+# What a crowd, or a load between two crashes, must get done in time wants the machine for itself; what starts servers,
+# kills them or holds them to a second, half of it; all other tests go three at a time.
 BESIDE := approval bad_input own_path proof replay
-IN_PAIRS := $(patsubst %,tests/simulation/test_%.py,clock imports metrics money_once notices offer_codes)
-ALONE := $(filter-out $(BESIDE:%=tests/simulation/test_%.py) $(IN_PAIRS),$(wildcard tests/simulation/test_*.py))
+ALONE := $(patsubst %,tests/simulation/test_%.py,budget_end budget_race crash)
+IN_PAIRS := $(filter-out $(BESIDE:%=tests/simulation/test_%.py) $(ALONE),$(wildcard tests/simulation/test_*.py))
 
 .PHONY: test
 test: $(VENV)/.dev ## lint, import contracts, types, then every test

@@ -58,7 +58,6 @@ class ServerElsewhere(NamedTuple):
 
     url: str
     key: str
-    workers: int = 2  # as far as we know
 
     def api(self) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.key}"}

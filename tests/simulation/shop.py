@@ -25,7 +25,6 @@ class AnyServer(Protocol):
     """A server that can be asked over HTTP, whoever started it."""
 
     url: str
-    workers: int
 
     def api(self) -> httpx.Client: ...
 
@@ -64,14 +63,7 @@ def make_shop(
         site = _post(api, "/sites", publisher_id=publisher["id"], name="news", domains=[NEWS_PAGE])
         slots = {size: _make_slot(api, site["id"], size) for size in sizes}
         made = {name: make_campaign(api, shop["id"], name, **terms) for name, terms in campaigns.items()}
-    await_every_worker(server)
     return Shop(shop["id"], shop["public_id"], slots, made)
-
-
-def await_every_worker(server: AnyServer) -> None:
-    """Other workers than the one that was asked learn of a change within a second: that is the promise."""
-    if server.workers > 1:
-        time.sleep(1)
 
 
 def make_campaign(api: httpx.Client, advertiser_id: str, name: str, **terms: Any) -> str:

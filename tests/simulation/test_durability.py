@@ -33,7 +33,8 @@ def server(tmp_path: Path, trace: Path) -> Iterator[RunningServer]:
         pytest.skip("missing: strace")
     running = RunningServer(tmp_path / "server")
     calls = "read,recvfrom,recvmsg,write,writev,sendto,sendmsg,fdatasync,fsync"
-    running.behind = (STRACE, "-D", "-f", "-y", "-s", "1500", "-e", f"trace={calls}", "-o", str(trace))
+    how = f"-D -f --seccomp-bpf -y -s 1500 -e trace={calls} -o".split()
+    running.behind = (STRACE, *how, str(trace))
     with running:
         yield running
 

@@ -29,7 +29,6 @@ from tests.simulation.shop import (
     Shop,
     Shown,
     ask_slot,
-    await_every_worker,
     consent,
     event_id,
     make_shop,
@@ -66,7 +65,6 @@ def shop(server: RunningServer) -> Shop:
         offer = {"percent": 10, "pool": made.json()["id"]}
         changed = api.patch(f"/creatives/{creative['id']}", json={"offer": offer})
         assert changed.status_code == 200, changed.text
-    await_every_worker(server)
     return shop
 
 
@@ -77,7 +75,6 @@ def rival(server: RunningServer) -> Shop:
     with server.api() as api:
         changed = api.patch(f"/advertisers/{rival.advertiser_id}", json={"holdout_bps": 5_000})
         assert changed.status_code == 200, changed.text
-    await_every_worker(server)
     return rival
 
 

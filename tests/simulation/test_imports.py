@@ -1,7 +1,12 @@
-"""Imports and deltas over real HTTP: the next ad knows of them, and a server that is killed leaves none behind."""
+"""Imports and deltas over real HTTP: the next ad knows of them, and a server that is killed leaves none behind.
+
+And the commands that an operator runs beside a server.
+"""
 
 import asyncio
 import json
+import os
+import signal
 import socket
 import threading
 import time
@@ -13,7 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.simulation.browser import Browser, Connection
+from adserver.storage.audit import CHECKS
+from tests.simulation.browser import Browser, Connection, ask_once
 from tests.simulation.crowd import connections_to_each_worker, readers_of_an_ad
 from tests.simulation.running_server import RunningServer, wait_until
 from tests.simulation.shop import CPM, NEWS_PAGE, Shop, consent, make_shop, shown_in
@@ -22,18 +28,23 @@ ITEM = "boots"
 NEW_PRICE = "77.31 EUR"
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one worker", "two workers"])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningServer]:
-    with RunningServer(tmp_path_factory.mktemp("server"), workers=request.param) as server:
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """Of one process; whoever ends it starts it again."""
+    with RunningServer(tmp_path_factory.mktemp("alone"), fetch_private="1") as server:
         yield server
 
 
-@pytest.fixture
-def alone(tmp_path: Path) -> Iterator[RunningServer]:
-    with RunningServer(tmp_path, fetch_private="1") as server:
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with RunningServer(tmp_path_factory.mktemp("many"), workers=2, fetch_private="1") as server:
         yield server
+
+
+@pytest.fixture(params=["alone", "many"], ids=["one worker", "two workers"])
+def server(request: pytest.FixtureRequest) -> RunningServer:
+    running: RunningServer = request.getfixturevalue(request.param)
+    return running
 
 
 def say(api: httpx.Client, shop: Shop, **change: object) -> None:
@@ -194,37 +205,34 @@ def test_a_large_feed_may_be_sent_as_it_is(alone: RunningServer) -> None:
 
 
 @pytest.mark.parametrize("scheduled", [True, False], ids=["by schedule", "asked for"])
-def test_a_server_that_is_killed_leaves_no_import_under_way_for_ever(tmp_path: Path, scheduled: bool) -> None:
+def test_a_server_that_is_killed_leaves_no_import_under_way_for_ever(
+    alone: RunningServer, scheduled: bool
+) -> None:
     merchant = Feed(rows=30)
     schedule = {"schedule": {"every_minutes": 15}} if scheduled else {}
-    with RunningServer(tmp_path, fetch_private="1") as server, merchant.served() as url, server.api() as api:
+    with merchant.served() as url, alone.api() as api:
         feed = make_feed(api, url, **schedule)
         if not scheduled:
             api.post(f"{feed}/import", params={"wait": "false"})
         assert merchant.asked.acquire(timeout=60)
         wait_for_state(api, feed, "fetching")
-        server.kill()
+        alone.kill()
         merchant.go_on.set()
-        server.start()
+        alone.start()
         expected = "done" if scheduled else "interrupted"
         wait_for_state(api, feed, expected)
         states = [one["state"] for one in api.get(f"{feed}/imports").json()["items"]]
         assert states == (["done", "interrupted"] if scheduled else ["interrupted"])
 
 
-def test_the_jobs_process_that_is_killed_is_followed_by_another_that_begins_again(tmp_path: Path) -> None:
-    import os
-    import signal
-
+def test_the_jobs_process_that_is_killed_is_followed_by_another_that_begins_again(
+    many: RunningServer,
+) -> None:
     merchant = Feed(rows=30)
-    with (
-        RunningServer(tmp_path, 2, fetch_private="1") as server,
-        merchant.served() as url,
-        server.api() as api,
-    ):
+    with merchant.served() as url, many.api() as api:
         feed = make_feed(api, url, schedule={"every_minutes": 15})
         assert merchant.asked.acquire(timeout=60)
-        os.kill(server.children()["jobs"], signal.SIGKILL)
+        os.kill(many.children()["jobs"], signal.SIGKILL)
         merchant.go_on.set()
         wait_for_state(api, feed, "done")
         states = [one["state"] for one in api.get(f"{feed}/imports").json()["items"]]
@@ -256,26 +264,34 @@ def test_the_command_imports_beside_a_running_server(alone: RunningServer, tmp_p
         assert nothing.returncode == 2 and "there is no feed" in nothing.stderr
 
 
-def test_the_command_imports_where_no_server_runs(tmp_path: Path) -> None:
-    with RunningServer(tmp_path) as server:
-        with server.api() as api:
-            feed = make_feed(api, "https://shop.example/feed.xml")
-        feed_id = feed.rpartition("/")[2]
-        assert server.stop() == 0
-        file = tmp_path / "feed.xml"
-        file.write_bytes(Feed(rows=5).body)
-        told = server.command("feed", "import", feed_id, str(file))
-        assert (told.returncode, told.stdout) == (0, "5 products are live, 0 rows were left out\n"), (
-            told.stderr
-        )
-        file.write_text("no feed")
-        refused = server.command("feed", "import", feed_id, str(file))
-        assert refused.returncode == 1 and "are live" not in refused.stdout
-        assert "nothing was changed: not_a_product_feed" in refused.stderr and "Export one" in refused.stderr
-        no_address = server.command("feed", "import", feed_id)
-        assert no_address.returncode == 1  # nobody answers there
-        server.start()
-        with server.api() as api:
-            assert newest(api, feed)["state"] == "failed"
-            items = api.get(f"{feed.rpartition('/feeds')[0]}/products").json()["items"]
-            assert len(items) == 5
+def test_the_command_imports_where_no_server_runs(alone: RunningServer, tmp_path: Path) -> None:
+    with alone.api() as api:
+        feed = make_feed(api, "https://shop.example/feed.xml")
+    feed_id = feed.rpartition("/")[2]
+    assert alone.stop() == 0
+    file = tmp_path / "feed.xml"
+    file.write_bytes(Feed(rows=5).body)
+    told = alone.command("feed", "import", feed_id, str(file))
+    assert (told.returncode, told.stdout) == (0, "5 products are live, 0 rows were left out\n"), told.stderr
+    file.write_text("no feed")
+    refused = alone.command("feed", "import", feed_id, str(file))
+    assert refused.returncode == 1 and "are live" not in refused.stdout
+    assert "nothing was changed: not_a_product_feed" in refused.stderr and "Export one" in refused.stderr
+    no_address = alone.command("feed", "import", feed_id)
+    assert no_address.returncode == 1  # nobody answers there
+    alone.start()
+    with alone.api() as api:
+        assert newest(api, feed)["state"] == "failed"
+        items = api.get(f"{feed.rpartition('/feeds')[0]}/products").json()["items"]
+        assert len(items) == 5
+
+
+def test_the_commands_make_a_key_and_audit_beside_a_running_server(many: RunningServer) -> None:
+    made = many.command("keys", "create", "--json")
+    key = {"Authorization": f"Bearer {json.loads(made.stdout)['key']}"}
+    assert ask_once(many.url, "GET", "/api/v1/campaigns", key).status == 200
+    audited = many.command("audit", "--json")
+    report = json.loads(audited.stdout)
+    assert audited.returncode == 0 and report["clean"], audited.stdout
+    assert [check["name"] for check in report["checks"]] == list(CHECKS)
+    assert not any(check["violations"] for check in report["checks"])

@@ -5,10 +5,9 @@ import os
 import signal
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
-from tests.simulation.browser import Browser, Connection
+from tests.simulation.browser import Browser, Connection, ask_once
 from tests.simulation.running_server import RunningServer, free_port, wait_until
 from tests.simulation.scrape import Series, read_exposition, value
 from tests.simulation.shop import CPM, NEWS_PAGE, Shop, ask_slot, make_shop, tell
@@ -29,10 +28,10 @@ def shop(server: RunningServer) -> Shop:
 
 
 def scraped(server: RunningServer) -> dict[Series, float]:
-    answer = httpx.get(f"http://127.0.0.1:{server.environment['ADSERVER_METRICS']}/metrics")
-    assert answer.status_code == 200
+    answer = ask_once(f"http://127.0.0.1:{server.environment['ADSERVER_METRICS']}", "GET", "/metrics")
+    assert answer.status == 200
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    return read_exposition(answer.text)
+    return read_exposition(answer.body.decode())
 
 
 async def visit(server: RunningServer, shop: Shop) -> None:
@@ -96,9 +95,9 @@ def test_its_port_answers_nothing_else_and_the_public_one_does_not_answer_it(
 ) -> None:
     port = server.environment["ADSERVER_METRICS"]
     for path in ("/", "/metrics/", f"/slot/{shop.slots['300x250']}", "/api/v1/campaigns"):
-        assert httpx.get(f"http://127.0.0.1:{port}{path}").status_code == 404
+        assert ask_once(f"http://127.0.0.1:{port}", "GET", path).status == 404
     key = {"Authorization": f"Bearer {server.key()}"}
-    assert httpx.get(f"{server.url}/metrics", headers=key).status_code == 404
+    assert ask_once(server.url, "GET", "/metrics", key).status == 404
 
 
 @pytest.mark.slow
@@ -111,7 +110,7 @@ def test_it_is_told_again_after_its_process_was_killed(server: RunningServer, sh
     def is_told() -> bool:
         try:
             return value(scraped(server), "adserver_events_total", name="view_item") >= before
-        except httpx.TransportError:
+        except ConnectionError:
             return False
 
     wait_until(is_told, "it is told again")

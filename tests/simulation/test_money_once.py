@@ -25,6 +25,7 @@ AT_ONCE = 50
 PRICE = int(CPA["rate_micros"])
 LETTERS = 12  # under way at once while processes are killed
 KILLS = 4
+TURN_SECONDS = 0.1  # of the writer, then of the workers, when one of them must not hear the other
 
 
 @pytest.fixture(scope="module")
@@ -209,13 +210,13 @@ def kill_after_the_effect(server: RunningServer, key: str, writer: int, workers:
 
 
 def comes_to_disk(server: RunningServer, key: str, writer: int, workers: list[int]) -> bool:
-    """Let the workers run for a while, then the writer, and look whether the effect has its receipt."""
-    for running, held in ((workers, [writer]), ([writer], workers)):
-        for pid in held:
-            os.kill(pid, signal.SIGSTOP)
+    """Let the workers run for a while, then the writer, hold all, and look if the effect has its receipt."""
+    for running in (workers, [writer]):
         for pid in running:
             os.kill(pid, signal.SIGCONT)
-        time.sleep(0.5)
+        time.sleep(TURN_SECONDS)
+        for pid in running:
+            os.kill(pid, signal.SIGSTOP)
     return has_receipt(server, key)
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.simulation.browser import Browser, Connection
 from tests.simulation.crowd import Reader, all_at_once, readers_of_an_ad
 from tests.simulation.running_server import RunningServer, is_running, wait_until
-from tests.simulation.shop import CPC, NEWS_PAGE, Shop, await_every_worker, consent, make_shop, tell
+from tests.simulation.shop import CPC, NEWS_PAGE, Shop, consent, make_shop, tell
 
 CODES, READERS = 100, 130
 ITEM = "7"
@@ -35,7 +35,6 @@ def promising_shop(server: RunningServer, codes: int) -> tuple[Shop, str]:
         [creative] = api.get("/creatives", params={"campaign_id": shop.campaigns["cpc"]}).json()["items"]
         offer = {"percent": 10, "pool": pool_id}
         api.patch(f"/creatives/{creative['id']}", json={"offer": offer}).raise_for_status()
-    await_every_worker(server)
     return shop, pool_id
 
 
@@ -80,7 +79,6 @@ def test_every_worker_stops_showing_an_offer_whose_codes_are_gone(server: Runnin
 
     assert all(seen())
     assert asyncio.run(all_at_once(server, [reader], code_of)) == ["CODE-0000"]
-    await_every_worker(server)
     assert not any(seen())
 
 
