@@ -14,7 +14,7 @@ from adserver.domain.identity import product_key, write_id
 from adserver.domain.money import Micros
 from adserver.domain.pricing import PricingModel
 from adserver.domain.token import AdToken, TokenKeys, sign
-from adserver.main import Server
+from adserver.main.server import Server
 from adserver.outside.clock import KeyMint, system_clock
 from adserver.storage.embedded import Storage, own_storage
 from adserver.storage.secrets import load_keys

@@ -15,7 +15,10 @@ from typing import Any, Self
 
 import httpx
 
+from adserver.main.beside import create_operator_key
+from adserver.outside.clock import system_clock
 from adserver.storage.audit import CHECKS, audit
+from adserver.storage.embedded import open_storage
 from tests.new_database import lay_out
 from tests.shared_data import PROJECT
 from tests.simulation.browser import ask_once
@@ -159,8 +162,6 @@ class RunningServer:
     def key(self) -> str:
         """An operator's API key, made once: as the command makes it, without a start of Python."""
         if self._key is None:
-            from adserver.main import create_operator_key, open_storage, system_clock
-
             with closing(open_storage(self.database_path)) as storage:
                 self._key = create_operator_key(storage, system_clock(), "operator")
         return self._key

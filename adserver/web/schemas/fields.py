@@ -19,7 +19,6 @@ from pydantic import (
     WithJsonSchema,
     field_validator,
 )
-from pydantic._internal._model_construction import ModelMetaclass
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
@@ -38,19 +37,7 @@ _RFC_3339 = re.compile(
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd]")
 
 
-class _Late(ModelMetaclass):
-    """Builds a model's validator when it is first used; most are not, in most processes.
-
-    Not so what FastAPI makes of a model, which would warn of each parameter that has a default.
-    """
-
-    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **more: Any) -> type:
-        made: Any = super().__new__(cls, name, bases, namespace, defer_build=True, **more)
-        made.model_config.pop("defer_build")
-        return made  # type: ignore[no-any-return]
-
-
-class Strict(BaseModel, metaclass=_Late):
+class Strict(BaseModel):
     """A body: an unknown field is refused, since a misspelled budget must not be no budget."""
 
     model_config = ConfigDict(extra="forbid")
