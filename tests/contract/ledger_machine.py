@@ -227,9 +227,16 @@ class LedgerMachine(RuleBasedStateMachine):
             return Outcome(Result.REPEATED)
         refused_charge = isinstance(write, RecordAd) and first.result is Result.CAP_REACHED
         by_the_job = isinstance(write, CreditConversion) and write.arrival is None
-        if refused_charge or by_the_job:
+        if refused_charge or by_the_job or self.found_nothing_left(write, first):
             return self.model.apply(write)
         return first
+
+    def found_nothing_left(self, write: Write, first: Outcome) -> bool:
+        """A second try of an order whose charge had been refused, after all of it had come back: a duplicate."""
+        if not isinstance(write, CreditConversion) or write.arrival is None:
+            return False
+        told_ms = self.model.orders[write.conversion_key, True].arrived_at_ms
+        return first.result is Result.NOT_BILLABLE and told_ms != write.arrival.arrived_at_ms
 
     def is_valid(self, record: AdRecord) -> bool:
         return record.impression_id << 2 | record.event in self.model.valid

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.contract.ledger_machine import DAYS, LedgerMachine
+from tests.contract.ledger_machine import BASKET, DAYS, SHARED_ORDER, LedgerMachine
 
 EXAMPLES = settings(max_examples=120, stateful_step_count=14, suppress_health_check=list(HealthCheck))
 
@@ -22,4 +22,18 @@ def test_a_suspect_event_redeemed_by_a_click_of_its_batch_is_its_repeat_after_a_
     machine = LedgerMachine()
     machine.open_accounts()
     machine.crash_and_resend([("suspect", 1, DAYS[0]), ("click", 1, DAYS[0], True)], committed=True)
+    machine.teardown()
+
+
+def test_an_order_that_was_refused_and_has_all_come_back_is_a_duplicate_after_a_crash() -> None:
+    """As well."""
+    machine = LedgerMachine()
+    machine.open_accounts()
+    machine.a_rush(DAYS[0])
+    back: list[tuple[object, ...]] = [
+        ("cancel", SHARED_ORDER, "full", BASKET),
+        ("cancel", SHARED_ORDER, "first", None),
+    ]
+    machine.goods_come_back(back, DAYS[0], "server")
+    machine.crash_and_resend([("server", SHARED_ORDER, DAYS[0], "paid")], committed=True)
     machine.teardown()
