@@ -30,6 +30,9 @@ SHOP = (Step.VISIT, Step.VIEW, Step.CART, Step.CHECKOUT, Step.PURCHASE)
 FORM = (Step.FORM_START, Step.FORM_SUBMIT)
 STEPS = (*SHOP, *FORM)
 _PLACE = {step: place for place, step in enumerate(STEPS)}
+_FUNNELS: tuple[tuple[Step, ...], ...] = (SHOP, FORM)
+_FROM_THE_END = {steps: [(_PLACE[step], step) for step in reversed(steps)] for steps in _FUNNELS}
+_UP_TO = {step: steps[: steps.index(step) + 1] for steps in _FUNNELS for step in steps}
 STEP_OF_EVENT = {
     EventName.VIEW_ITEM: Step.VIEW,
     EventName.ADD_TO_CART: Step.CART,
@@ -103,15 +106,18 @@ class Journey(msgspec.Struct, frozen=True, array_like=True):
 
     def furthest(self, steps: tuple[Step, ...]) -> Step | None:
         """Whoever did anything was there; at a form is who began one, or sent it."""
-        done = next((step for step in reversed(steps) if self.counts[_PLACE[step]]), None)
-        return done or (Step.VISIT if steps is SHOP else None)
+        counts = self.counts
+        for place, step in _FROM_THE_END[steps]:
+            if counts[place]:
+                return step
+        return Step.VISIT if steps is SHOP else None
 
     def reached(self) -> list[Step]:
         """What its visitor counts at."""
         if not self.came_back:
             return []
-        furthest = [(steps, self.furthest(steps)) for steps in (SHOP, FORM)]
-        return [step for steps, last in furthest if last for step in steps[: steps.index(last) + 1]]
+        furthest = [self.furthest(steps) for steps in (SHOP, FORM)]
+        return [step for last in furthest if last for step in _UP_TO[last]]
 
 
 class Cell(msgspec.Struct, frozen=True, array_like=True):

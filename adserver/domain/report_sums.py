@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum, StrEnum
+from operator import add
 
 import msgspec
 
@@ -34,7 +35,7 @@ class Sheet(IntEnum):
 OWN = frozenset({Sheet.OWN_BY_CAMPAIGN, Sheet.OWN_BY_BOTH})
 OF_CAMPAIGN = frozenset(Sheet) - {Sheet.NETWORK_BY_SLOT, Sheet.NETWORK}
 OF_SLOT = frozenset({Sheet.OWN_BY_BOTH, Sheet.NETWORK_BY_SLOT, Sheet.NETWORK_BY_BOTH})
-
+_RULED = tuple((int(one), one in OWN, one in OF_CAMPAIGN, one in OF_SLOT) for one in Sheet)
 
 MONTHS = 10  # more than a sheet's number: the same by month, whose days are numbered 0
 
@@ -85,7 +86,7 @@ def added(facts: Iterable[Fact]) -> dict[Place, Sums]:
 
 
 def plus(some: Sums, others: Sums) -> Sums:
-    return tuple(map(int.__add__, some, others))
+    return tuple(map(add, some, others))
 
 
 def days_of(
@@ -96,10 +97,10 @@ def days_of(
     for place, figures in sums.items():
         campaign_key, begin_ms = place.campaign_key, place.begin_ms
         own, network = own_day(campaign_key, begin_ms), network_day(begin_ms)
-        for sheet in Sheet:
-            day = own if sheet in OWN else network
-            campaign = campaign_key if sheet in OF_CAMPAIGN else 0
-            slot = place.slot_key if sheet in OF_SLOT else 0
+        for sheet, is_own, of_campaign, of_slot in _RULED:
+            day = own if is_own else network
+            campaign = campaign_key if of_campaign else 0
+            slot = place.slot_key if of_slot else 0
             for number, whole in ((sheet, day), (sheet + MONTHS, day - day % 100)):
                 day_place = DayPlace(number, campaign, whole, slot, place.currency)
                 known = found.get(day_place)

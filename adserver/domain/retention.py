@@ -1,6 +1,7 @@
 """How long what is held of visitors is kept, and what of it is to be let go by now."""
 
 from bisect import bisect_right
+from functools import lru_cache
 
 import msgspec
 
@@ -8,6 +9,7 @@ from adserver.domain.audit_log import AUDIT_RETENTION_DAYS
 from adserver.domain.visitor import (
     BOUGHT,
     DAY_MS,
+    DOING_RETENTION_MS,
     FORM_RETENTION_MS,
     FORMS,
     INTEREST_RETENTION_MS,
@@ -54,6 +56,12 @@ class Retention(msgspec.Struct, frozen=True):
         return max(self.views_ms, self.purchases_ms, self.forms_ms, self.ads_ms)
 
 
+@lru_cache(maxsize=8)
+def _kept_ms(retention: Retention) -> dict[str, int]:
+    """By kind, how long what a shop's doings are of is kept; asked for with each write of a profile."""
+    return {kind: retention.of_event(kind) for kind in DOING_RETENTION_MS}
+
+
 def let_go(profile: Profile, retention: Retention, now_ms: int) -> None:
     """Drop from a profile, in place, whatever has been kept for as long as it may be."""
     for shop in profile.shops:
@@ -95,12 +103,15 @@ def _says_something(shop: Shop) -> bool:
 
 def due_ms(profile: Profile, retention: Retention, seen_ms: int) -> int:
     """When something of a profile is next to be let go; at the latest all of it, unseen for so long."""
+    kept_ms = _kept_ms(retention)
     dues = [seen_ms + retention.longest_ms]
     for shop in profile.shops:
-        _add_dues(dues, shop, retention)
+        _add_dues(dues, shop, retention, kept_ms)
     seen = [touch.at_ms for touch in profile.touches]
-    seen += [shown.at_ms[0] for shown in profile.shown]
-    seen += [shown.clicked_ms for shown in profile.shown if shown.clicked_ms]
+    for shown in profile.shown:
+        seen.append(shown.at_ms[0])
+        if shown.clicked_ms:
+            seen.append(shown.clicked_ms)
     if profile.slot_day:
         seen.append(_slot_day_ended_ms(profile))
     if seen:
@@ -113,7 +124,7 @@ def _slot_day_ended_ms(profile: Profile) -> int:
     return (profile.slot_day + 1) * DAY_MS
 
 
-def _add_dues(dues: list[int], shop: Shop, retention: Retention) -> None:
+def _add_dues(dues: list[int], shop: Shop, retention: Retention, kept_ms: dict[str, int]) -> None:
     if shop.interests:
         dues.append(min([one.at_ms for one in shop.interests]) + retention.views_ms)
     if shop.purchases:
@@ -123,6 +134,6 @@ def _add_dues(dues: list[int], shop: Shop, retention: Retention) -> None:
     if shop.form_submitted_ms:
         dues.append(shop.form_submitted_ms + retention.forms_ms)
     for name, ms in shop.last_event_ms.items():
-        dues.append(ms + retention.of_event(name))
+        dues.append(ms + kept_ms[name])
     for kind, doings in shop.doings.items():
-        dues.append(doings.oldest_ms + retention.of_event(kind))
+        dues.append(doings.oldest_ms + kept_ms[kind])

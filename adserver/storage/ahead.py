@@ -19,21 +19,23 @@ from adserver.writes import (
 
 def read_ahead(batch: Batch, writes: Sequence[Write]) -> None:
     """Events and ads, of which there are many; whatever else is asked is read when it is asked."""
-    visitor_keys = {
-        write.visitor_key for write in writes if isinstance(write, StoreEvent) and not write.first
-    }
-    visitor_keys.update([write.visitor_key for write in writes if isinstance(write, SeenAtSlot)])
-    records = [record for write in writes if isinstance(write, RecordAd) for record in write.records]
-    compared = {
-        write.visitor_key
-        for write in writes
-        if isinstance(write, EnterExperiments | RecordDecision | RecordGhost) and write.entries
-    }
-    compared.update([record.visitor_key for record in records])
-    batch.comparing.read(compared - {0})
-    visitor_keys.update([record.visitor_key for record in records])
-    visitor_keys.update([write.visitor_key for write in writes if isinstance(write, RecordGhost)])
-    batch.read_profiles(visitor_keys - {0})
+    folded: set[int] = set()  # visitors
+    compared: set[int] = set()
+    records: list[AdRecord] = []
+    for write in writes:
+        match write:
+            case StoreEvent(first=False) | SeenAtSlot():
+                folded.add(write.visitor_key)
+            case RecordAd():
+                records += write.records
+            case EnterExperiments() | RecordDecision() | RecordGhost():
+                if write.entries:
+                    compared.add(write.visitor_key)
+                if isinstance(write, RecordGhost):
+                    folded.add(write.visitor_key)
+    of_ads = {record.visitor_key for record in records}
+    batch.comparing.read((compared | of_ads) - {0})
+    batch.read_profiles((folded | of_ads) - {0})
     if records:
         batch.read_recorded({charge_id(record) for record in records})
         batch.read_balances(_touched_by(records))

@@ -244,6 +244,8 @@ class Batch:
 
     def read_profiles(self, visitor_keys: Collection[int]) -> None:
         """Read many at once, before they are asked for."""
+        if not visitor_keys:
+            return
         self._profiles.update(dict.fromkeys(visitor_keys))
         rows = self.connection.execute(_PROFILES, {"visitor_keys": as_list(visitor_keys)})
         for visitor_key, known_due_ms, body in rows:
@@ -399,17 +401,21 @@ class Batch:
         """Write everything this batch holds; raises Overrun if a balance refuses its update."""
         self._move_on_disk()
         self._post_charges()
-        posted = [(*of, self.sequence, amount) for of, amount in self._postings.items()]
-        self.connection.executemany(_POST, posted)
+        self._write(_POST, [(*of, self.sequence, amount) for of, amount in self._postings.items()])
         for table, rows in self._rows.items():
             self.connection.executemany(_INSERTS[table], map(_values_of[table], rows))
         self._save_profiles()
         self.comparing.flush()
-        self.connection.executemany(_COUNT, [(*key, n) for key, n in self._counts.items()])
+        self._write(_COUNT, [(*key, n) for key, n in self._counts.items()])
         clicked = [
             (*msgspec.structs.astuple(place), *figures.values()) for place, figures in self._arrivals.items()
         ]
-        self.connection.executemany(_ARRIVALS, clicked)
+        self._write(_ARRIVALS, clicked)
+
+    def _write(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Most batches write to few of the tables; to begin a statement for nothing takes time, too."""
+        if rows:
+            self.connection.executemany(sql, rows)
 
     def _save_profiles(self) -> None:
         """A row that is due sooner than its profile stays so: the purge looks at it then, and again later."""
@@ -424,8 +430,8 @@ class Batch:
                 saved.append((visitor_key, at_ms, due, body))
             else:
                 folded.append((visitor_key, at_ms, body))
-        self.connection.executemany(_SAVE_PROFILE, saved)
-        self.connection.executemany(_FOLD_PROFILE, folded)
+        self._write(_SAVE_PROFILE, saved)
+        self._write(_FOLD_PROFILE, folded)
 
     def save_profile(self, visitor_key: int, profile: Profile, seen_ms: int, now_ms: int) -> None:
         """Write a profile at once, without what it may not hold any longer."""

@@ -103,6 +103,8 @@ class Comparing:
 
     def read(self, visitor_keys: Collection[int]) -> None:
         """Who of them is in which arm, before it is asked for."""
+        if not visitor_keys:
+            return
         for visitor_key in visitor_keys:
             self._rows[visitor_key] = {}
         for row in self._connection.execute(_READ, {"visitor_keys": as_list(visitor_keys)}):
@@ -116,7 +118,7 @@ class Comparing:
         self, visitor_key: int, advertiser_key: int, currency: str, at_ms: int, entries: Sequence[Entry]
     ) -> None:
         """Whoever is in an experiment already stays in their arm."""
-        if not visitor_key:
+        if not visitor_key or not entries:
             return
         rows = self._of(visitor_key)
         untried = self._untried.get(visitor_key, ())
@@ -196,6 +198,8 @@ class Comparing:
 
     def flush(self) -> None:
         """To disk: who is new, who did something, and the sums of both."""
+        if not self._touched:  # most batches are of nobody who is compared
+            return
         new, changed = [], []
         for row in self._touched.values():
             did = msgspec.structs.astuple(row.did)

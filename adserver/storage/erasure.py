@@ -243,6 +243,8 @@ class Forgotten:
 
     def without(self, write: Write, uncommitted: Mapping[int, int]) -> Write:
         """The write as it may be kept: without its visitor, where they were erased, be it just before."""
+        if not (self._at_ms or uncommitted):  # most of the time nobody was, and nothing need be asked
+            return write
         match write:
             case StoreEvent() if self._knows(write.visitor_key, uncommitted):
                 event = msgspec.structs.replace(write.event, click_id=None)
@@ -260,8 +262,7 @@ class Forgotten:
         return write
 
     def _knows(self, visitor_key: int, uncommitted: Mapping[int, int]) -> bool:
-        """Most of the time nobody was erased lately, and no digest is needed to tell."""
-        if not visitor_key or not (self._at_ms or uncommitted):
+        if not visitor_key:
             return False
         digest = digest_of(visitor_key)
         return digest in self._at_ms or digest in uncommitted

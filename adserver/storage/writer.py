@@ -84,9 +84,12 @@ _DONE = (
 )
 
 
+_HOT_KINDS = frozenset({*HOT, StoreEvent})
+
+
 def _is_hot(write: Write) -> bool:
-    inner = write.write if isinstance(write, WithReceipt) else write
-    return type(inner) in HOT or isinstance(inner, StoreEvent)
+    kind = type(write)
+    return kind in _HOT_KINDS or (isinstance(write, WithReceipt) and type(write.write) in _HOT_KINDS)
 
 
 def _is_forgotten(write: Write, outcome: Outcome) -> TypeGuard[ForgetVisitor | Withdraw]:

@@ -1,6 +1,7 @@
 """Reports say what a plain count of the same events says, whatever is rolled up already, in every zone."""
 
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from adserver.domain.identity import read_id
 from adserver.domain.report import PREFIXES, TIMES, Dimension, Metric, Report, ReportQuery
+from adserver.domain.report_sums import Source
 from adserver.domain.retention import Retention
 from adserver.flows.purge import Purge
 from adserver.flows.report import Reports, RollUpReports
@@ -219,3 +221,14 @@ def test_hours_leave_and_days_stay(network: Storage) -> None:
     assert rows_of(network, "SELECT count(*) FROM report_parts") == [(0,)]
     by = (Dimension.DAY, Dimension.SLOT)
     assert rows(ask(network, group_by=by)) == plain(history, by, NETWORK_ZONE)
+
+
+def test_a_run_ends_where_it_began_however_long_it_takes(network: Storage) -> None:
+    history = happened(seed=6)
+    write(network, history.writes)
+    moments = count(END_MS, DAY_MS)  # a day goes by whenever the job looks at its clock
+    job = RollUpReports(network, lambda: next(moments), NETWORK_ZONE)
+    assert job.run() and rows(ask(network, group_by=(Dimension.DAY,))) == plain(
+        history, (Dimension.DAY,), NETWORK_ZONE
+    )
+    assert job.run() <= len(Source), "of each source no more than the stretch up to now, which is empty"

@@ -1,7 +1,8 @@
 """Sums for reports: a job adds up what is new of ads, decisions and money, each row once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 
 from msgspec.structs import replace
 
@@ -17,6 +18,7 @@ STRETCH = 200  # rows at a time: ten milliseconds of the writer's, where each is
 MOST_STRETCHES = 250  # of one run: the lease is asked for again between
 
 DayOf = Callable[[int, int], int]
+Entries = tuple[int, int, int]  # a campaign's of its chain, behind the one and up to the other
 
 
 class RollUpReports:
@@ -34,47 +36,37 @@ class RollUpReports:
 
     def run(self) -> int:
         """Take in what came since the last time; how many stretches that were."""
-        return sum(map(self._run, (Source.ADS, Source.FILLS, Source.MONEY)))
+        settled_ms = self._clock() - SETTLED_MS  # asked once: else what a stretch took would be the next one
+        ends = {Source.ADS: settled_ms, Source.FILLS: first_key_at(settled_ms)}
+        done = sum(self._take_in(self._stretches(source, end)) for source, end in ends.items())
+        return done + self._take_in(self._stretches_of_money())
 
-    def _run(self, source: Source) -> int:
+    def _take_in(self, stretches: Iterator[RollReport]) -> int:
+        """As many as one run may; fewer where another was quicker, or nothing can be written."""
         done = 0
-        while done < MOST_STRETCHES and self._take_in(source):
+        for write in islice(stretches, MOST_STRETCHES):
+            if self._writer.commit(write).result is not Result.SAVED:
+                break
             done += 1
         return done
 
-    def _take_in(self, source: Source) -> bool:
-        """The next stretch; False where there is none, or another was quicker, or nothing can be written."""
-        write = self._next_money() if source is Source.MONEY else self._next_of(source)
-        return write is not None and self._writer.commit(write).result is Result.SAVED
+    def _stretches(self, source: Source, end: int) -> Iterator[RollReport]:
+        """One after another, each read when those before it are written."""
+        while (after := self._sources.cursor(source)) < end:
+            until = self._sources.later(source, after, end, STRETCH)
+            yield self._write(source, after, until, (), self._sources.facts(source, after, until))
 
-    def _next_of(self, source: Source) -> RollReport | None:
-        settled_ms = self._clock() - SETTLED_MS
-        end = settled_ms if source is Source.ADS else first_key_at(settled_ms)
-        after = self._sources.cursor(source)
-        if after >= end:
-            return None
-        until = self._sources.later(source, after, end, STRETCH)
-        return self._write(source, after, until, (), self._sources.facts(source, after, until))
-
-    def _next_money(self) -> RollReport | None:
-        stretches = self._sources.waiting()
-        taken: list[tuple[int, int, int]] = []
-        left = STRETCH
-        for campaign_key, after, until in stretches:
-            taken.append((campaign_key, after, min(until, after + left)))
-            left -= until - after
-            if left <= 0:
-                break
-        if not taken:
-            return None
-        return self._write(Source.MONEY, 0, 0, tuple(taken), self._sources.money(taken))
+    def _stretches_of_money(self) -> Iterator[RollReport]:
+        """Of what waits now: to look through all chains for each of them would take longer than all else."""
+        for entries in _in_stretches(self._sources.waiting()):
+            yield self._write(Source.MONEY, 0, 0, entries, self._sources.money(entries))
 
     def _write(
         self,
         source: Source,
         after: int,
         until: int,
-        entries: tuple[tuple[int, int, int], ...],
+        entries: tuple[Entries, ...],
         facts: Sequence[Fact],
     ) -> RollReport:
         campaigns = self._sources.whose({fact.place.campaign_key for fact in facts})
@@ -98,6 +90,24 @@ class RollUpReports:
 
     def _network_day(self, begin_ms: int) -> int:
         return day_of(begin_ms, self._timezone)
+
+
+def _in_stretches(waiting: Iterable[Entries]) -> Iterator[tuple[Entries, ...]]:
+    """So many entries each, of few long chains or of many short ones."""
+    taken: list[Entries] = []
+    left = STRETCH
+    for campaign_key, first, last in waiting:
+        after = first
+        while after < last:
+            until = min(last, after + left)
+            taken.append((campaign_key, after, until))
+            left -= until - after
+            after = until
+            if not left:
+                yield tuple(taken)
+                taken, left = [], STRETCH
+    if taken:
+        yield tuple(taken)
 
 
 @lru_cache(maxsize=10_000)
