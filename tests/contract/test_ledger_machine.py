@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.contract.ledger_machine import BASKET, DAYS, SHARED_ORDER, LedgerMachine
+from adserver.domain.money import Micros
+from tests.contract.ledger_machine import DAYS, SHARED_ORDER, LedgerMachine
 
 EXAMPLES = settings(max_examples=120, stateful_step_count=14, suppress_health_check=list(HealthCheck))
 
@@ -31,7 +32,7 @@ def test_an_order_that_was_refused_and_has_all_come_back_is_a_duplicate_after_a_
     machine.open_accounts()
     machine.a_rush(DAYS[0])
     back: list[tuple[object, ...]] = [
-        ("cancel", SHARED_ORDER, "full", BASKET),
+        ("cancel", SHARED_ORDER, "full", Micros(150_000)),
         ("cancel", SHARED_ORDER, "first", None),
     ]
     machine.goods_come_back(back, DAYS[0], "server")
