@@ -380,9 +380,10 @@ class Serve:
         )
         noted = self._writer.submit(write)
         if price:
-            unconfirmed, known = self._memory.unconfirmed, (token.campaign_key, token.impression_id)
-            unconfirmed.add(*known, price, chance)
-            noted.then(lambda outcome: unconfirmed.confirm(*known))
+            unconfirmed, owner_key = self._memory.unconfirmed, answer.campaign.advertiser_key
+            known = (token.campaign_key, token.impression_id)
+            unconfirmed.add(*known, price, chance, owner_key)
+            noted.then(lambda outcome: unconfirmed.confirm(*known, owner_key))
 
     def _entry(self, answer: Decision, arm: int) -> Entry:
         """That an ad of its advertiser won puts the visitor in the advertiser's own comparison."""

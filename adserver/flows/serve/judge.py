@@ -277,9 +277,8 @@ class Judge:
         most: dict[int, Micros] = {}
         for line_up in line_ups:
             if line_up.joint is not None:
-                keys = line_up.campaign_keys
-                own = self._memory.unconfirmed.expected_of(keys, self._writer.most_under_way(keys))
-                most[line_up.joint.advertiser_key] = Micros(sum(own.values()))
+                key = line_up.joint.advertiser_key
+                most[key] = self._memory.unconfirmed.most_of(key, self._writer.most_under_way(key))
         return most
 
     def _under_way(self, line_ups: Sequence[LineUp]) -> dict[int, Micros]:
