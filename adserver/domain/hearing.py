@@ -8,7 +8,7 @@ from itertools import chain
 import msgspec
 
 from adserver.domain.aim import Aim, Miss
-from adserver.domain.auction import Group, Offer, Single, favourite, propensity, single
+from adserver.domain.auction import Group, Offer, Single, favourite, group, propensity, single
 from adserver.domain.audience import asks_for
 from adserver.domain.audience_size import UNCOUNTED
 from adserver.domain.campaign import Creative
@@ -144,7 +144,7 @@ class _Hearing:
             if no is not None:
                 self.refusals.update(dict.fromkeys(line_up.campaign_keys, no))
             elif self._may_all_answer(line_up, joint) and candidate.exchange_rate:
-                offers.append(Group(line_up, joint, candidate.exchange_rate))
+                offers.append(group(line_up, joint, candidate.exchange_rate))
             else:
                 offers += chain.from_iterable(map(self._judge, candidate.each()))
         return offers

@@ -337,6 +337,8 @@ class Serve:
         self, shown: Sequence[int], viewer: Viewer, site: Site, caller: Caller, now_ms: int
     ) -> bytes | None:
         """Counts ads, by their creatives, for whoever has no profile; leaves where the visitor withdraws."""
+        if viewer.visitor_key and not viewer.consent.withdrawn:  # most: what they saw is in their profile
+            return None
         names, seen = names_for(caller.secure), on_site(caller, site.key).seen_here
         if viewer.consent.withdrawn and seen:
             return expire_site(names)
