@@ -1,6 +1,7 @@
 """AdToken: signed, unreadable proof that an ad was served, carried by its beacons and links."""
 
 from binascii import a2b_base64, b2a_base64
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
@@ -73,21 +74,35 @@ def sign(token: AdToken, keys: TokenKeys, purpose: bytes = SERVED) -> str:
 
     The body is masked by a keystream drawn from its own MAC, so that nobody reads rates or joins visitors.
     """
-    body = _LAYOUT.pack(
-        token.impression_id,
-        token.campaign_key,
-        token.campaign_version,
-        token.slot_key,
-        token.creative_key,
-        token.product_key,
-        token.visitor_key,
-        token.decided_at_ms,
-        token.audience_key,
-        (_TEST if token.test else 0) | token.because << _BECAUSE_SHIFT,
-    )
-    key = keys.keys[keys.current]
+    return sign_each(token, ((token.product_key, token.because),), keys, purpose)[0]
+
+
+def sign_each(
+    token: AdToken, products: Iterable[tuple[int, Because]], keys: TokenKeys, purpose: bytes = SERVED
+) -> list[str]:
+    """The same for each of the ad's products, by its key and why it is shown."""
+    flags, key = _TEST if token.test else 0, keys.keys[keys.current]
+    bodies = [
+        _LAYOUT.pack(
+            token.impression_id,
+            token.campaign_key,
+            token.campaign_version,
+            token.slot_key,
+            token.creative_key,
+            product_key,
+            token.visitor_key,
+            token.decided_at_ms,
+            token.audience_key,
+            flags | because << _BECAUSE_SHIFT,
+        )
+        for product_key, because in products
+    ]
+    return [_spelled(body, keys.current, key, purpose) for body in bodies]
+
+
+def _spelled(body: bytes, number: int, key: bytes, purpose: bytes) -> str:
     mac = _mac(body, key, purpose)
-    spelled = b2a_base64(bytes((keys.current,)) + mac + _masked(body, mac, key), newline=False)
+    spelled = b2a_base64(bytes((number,)) + mac + _masked(body, mac, key), newline=False)
     return spelled.translate(_TO_URLSAFE)[:_LETTERS].decode("ascii")
 
 

@@ -22,7 +22,7 @@ from adserver.domain.pricing import BILLED_EVENT, smallest_price
 from adserver.domain.sightings import noted, seconds_needed
 from adserver.domain.slot import OnEmpty, Site, Slot
 from adserver.domain.slot_counts import SlotCounts
-from adserver.domain.token import AdToken, Secrets, sign
+from adserver.domain.token import AdToken, Secrets, sign, sign_each
 from adserver.domain.visitor import was_at_slot
 from adserver.domain.worth import chance_of
 from adserver.flows.serve.asked import (
@@ -187,10 +187,8 @@ class Serve:
         for product in answer.products:
             card = card_of(product, token.decided_at_ms)
             fragments.append(self._ready.card(card, look, lazy=lazy and len(fragments) > 1))
-            carried = msgspec.structs.replace(
-                token, product_key=product.key, because=answer.because_of(product)
-            )
-            texts.append(sign(carried, self._secrets.tokens))
+        carried = [(product.key, answer.because_of(product)) for product in answer.products]
+        texts += sign_each(token, carried, self._secrets.tokens)
         prefix = allowed_prefix(click_prefix, site.click_prefixes)
         links = [self._link(f"/c?t={text}", prefix) for text in texts]
         beacons = Beacons(f"/i?t={texts[0]}", f"/v?t={texts[0]}", f"/why?t={texts[0]}")
@@ -366,7 +364,7 @@ class Serve:
             token.campaign_key,
             token.creative_key,
             token.visitor_key,
-            tuple(product.key for product in answer.products),
+            tuple([product.key for product in answer.products]),
             image_key,
             sign(token, self._secrets.tokens) if image_key else "",
             price,
