@@ -294,7 +294,7 @@ class _Hearing:
         is_reminder = not products or products[0].key not in because
         if creative.copies and is_reminder and bid is not winner.page_bid:
             situation = self._situation(campaign.advertiser_key, creative, products)
-        outbid = tuple(offer.line_up for offer in offers if isinstance(offer, Group))
+        outbid = tuple([offer.line_up for offer in offers if isinstance(offer, Group)])
         answered = (campaign, creative, products, ecpm, self.refusals, bid.audience_key, outbid)
         likely, entries = propensity(ranked, winner, creative, creatives), self.entered(winner)
         return Decision(*answered, situation, because, entries=entries, propensity=likely, rates=winner.rates)

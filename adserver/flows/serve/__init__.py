@@ -42,6 +42,7 @@ from adserver.writes import EnterExperiments, KeepDecisionSample, RecordDecision
 from creatives.formats import FORMATS
 from creatives.html import Beacons, HouseDocument, Look, house_document, with_sheet
 from creatives.ready import Ready
+from pixel.consent import Consent
 from pixel.cookie import names_for
 from pixel.site_cookie import expire_site, mint_site, set_site
 
@@ -293,11 +294,10 @@ class Serve:
     ) -> Judged:
         """The answer, counted. An image shows at most `image_cards`."""
         consent = self._judge.consent(site, ask, caller)
-        judged = Judged(NoAd({}), Viewer(consent))
         if not self._memory.watch.shows(caller, now_ms):
-            self._memory.tally.add(slot.key, "flooded")
+            judged = self._unjudged(consent, slot, "flooded")
         elif image_cards and ask.embed_key and not consent.may_store:
-            self._memory.tally.add(slot.key, "untied")  # a key of each recipient's would name them
+            judged = self._unjudged(consent, slot, "untied")  # a key of each recipient's would name them
         else:
             stated = stated_in(ask, image_cards, answers)
             judged = self._judge.judge(slot, site, consent, caller, now_ms, stated)
@@ -307,6 +307,10 @@ class Serve:
         self._counts.answer(judged.answer, slot, caller)
         self._counts.signs(consent, slot, site, caller, now_ms)
         return judged
+
+    def _unjudged(self, consent: Consent, slot: Slot, why: str) -> Judged:
+        self._memory.tally.add(slot.key, why)
+        return Judged(NoAd({}), Viewer(consent))
 
     def _see(self, viewer: Viewer, caller: Caller, now_ms: int) -> None:
         """Once a day the visitor's being here is noted, with the next batch: so many may be reached."""
