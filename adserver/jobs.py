@@ -31,16 +31,21 @@ log = logging.getLogger("adserver.jobs")
 
 LEASE_MS = 5_000
 PAGE = 200
+LEARNING_WAITS_MS = 180_000
 STOP_SECONDS = 5.0  # for jobs at work, all together
 STOP_LOOK_SECONDS = 0.05
 
 
 class Job(msgspec.Struct, frozen=True):
-    """Something done again and again; safe to run twice. `run` answers how much it did."""
+    """Something done again and again; safe to run twice. `run` answers how much it did.
+
+    Nothing is done of it in the first `waits_ms` of a process: a start has enough to do.
+    """
 
     name: str
     interval_ms: int
     run: Callable[[], int]
+    waits_ms: int = 0
 
 
 def table(  # noqa: PLR0913, PLR0917  every flow with a job
@@ -74,7 +79,7 @@ def table(  # noqa: PLR0913, PLR0917  every flow with a job
         Job("purge receipts", 3_600_000, keys.purge_receipts),
         Job("purge what is old", 3_600_000, purge.run),
         Job("hold consent", 3_600_000, hold_consent.run),
-        Job("learn recommendations", 600_000, learn.run),
+        Job("learn recommendations", 600_000, learn.run, waits_ms=LEARNING_WAITS_MS),
         Job("fetch pictures", 2_000, pictures.run),
         Job("count audiences", 200, count_audiences.run),
         Job("roll up the funnel", 1_000, roll_up_funnel.run),
@@ -121,6 +126,7 @@ class Runner:
 
     def _repeat(self, job: Job) -> None:
         act_as(Actor(ActorKind.JOB, name=job.name))
+        self._stopping.wait(job.waits_ms / 1000)
         while not self._stopping.is_set():
             self._run(job)
             self._stopping.wait(job.interval_ms / 1000)

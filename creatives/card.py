@@ -39,7 +39,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     picture: str | None = None  # media address
 
 
-class Card(msgspec.Struct, frozen=True):
+class Card(msgspec.Struct, frozen=True, cache_hash=True):
     """One product as it is drawn. Prices are micros of `currency`, before any Offer.
 
     `reference_price_micros` is the struck-through price, None when there is none to show.
@@ -56,7 +56,7 @@ class Card(msgspec.Struct, frozen=True):
     language: str = "en"
 
 
-class Look(msgspec.Struct, frozen=True):
+class Look(msgspec.Struct, frozen=True, cache_hash=True):
     """Everything about a creative's appearance that does not depend on the visitor."""
 
     template: str  # "cards", "hero", "carousel", "text" or "message"

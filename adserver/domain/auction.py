@@ -59,19 +59,13 @@ class Single(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """A line-up of which all may answer."""
+    """A line-up of which all may answer; `fixed` as a contender's."""
 
     line_up: LineUp
     joint: Joint
     weight: float
-
-    @property
-    def rank(self) -> int:
-        return self.joint.rank
-
-    @property
-    def fixed(self) -> float | None:
-        return self.at(0) if self.joint.is_fixed else None
+    rank: int
+    fixed: float | None
 
     def at(self, throw: int) -> float:
         return self.joint.leads[throw].micros * self.weight
@@ -100,6 +94,11 @@ class Group(msgspec.Struct, frozen=True):
 Offer = Single | Group
 
 
+def group(line_up: LineUp, joint: Joint, weight: float) -> Group:
+    fixed = joint.leads[0].micros * weight if joint.is_fixed else None
+    return Group(line_up, joint, weight, joint.rank, fixed)
+
+
 def single(contender: Contender, bid: Bid, creatives: tuple[Creative, ...], weight: float) -> Single:
     fixed = bid.stake_micros * weight if contender.is_fixed else None
     return Single(contender, bid, creatives, weight, contender.rank, fixed)
@@ -119,6 +118,10 @@ def propensity(
 
     Exact, given who may answer: the dice that choose the throw are the only ones left.
     """
+    fixed = [worth for offer in offers if (worth := offer.fixed) is not None]
+    if len(fixed) == len(offers) and len(creatives) == 1:  # nothing is thrown
+        surest = max(fixed)
+        return 1 / sum([len(one.leaders(0)) for one in offers if one.fixed == surest])
     rivals = _rivals(offers) if len(offers) > 1 else offers
     only = rivals[0]
     if len(rivals) > 1 or isinstance(only, Single):

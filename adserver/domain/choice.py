@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from adserver.domain.catalogue import Product
+from adserver.domain.catalogue import Availability, Product
 from adserver.domain.peace import bought_ms
 from adserver.domain.product_choice import ProductChoice
 from adserver.domain.suggestion import Because, Suggested, Widening
@@ -13,6 +13,9 @@ from adserver.domain.visitor import INTEREST_RETENTION_MS, PURCHASE_RETENTION_MS
 INTERESTS_LOOKED_AT = 24  # of one shop: the warmest
 
 Holds = Callable[[Product], bool]
+
+# Looked up once: at every ad some dozens of products are asked whether they can be bought.
+_OUT_OF_STOCK = Availability.OUT_OF_STOCK
 
 
 def choose_products(
@@ -31,7 +34,7 @@ def choose_products(
     groups: set[str] | None = None
     for key in _wanted(shop, now_ms):  # plainly: this is asked at every ad
         product = products.get(key)
-        if product is None or product.sensitive or not product.in_stock:
+        if product is None or product.sensitive or product.availability is _OUT_OF_STOCK:
             continue
         if holds is not None and not holds(product):
             continue
@@ -104,7 +107,7 @@ def is_settled(first: Sequence[int], products: Mapping[int, Product]) -> bool:
     groups: set[str] | None = None
     for key in first:  # as plainly
         product = products.get(key)
-        if product is None or product.sensitive or not product.in_stock:
+        if product is None or product.sensitive or product.availability is _OUT_OF_STOCK:
             return False
         group = product.item_group_id
         if group:

@@ -309,6 +309,9 @@ def line_up_of(contenders: Sequence[Contender]) -> LineUp:
     return LineUp(together, keys, owners, currencies, joint, *asks)
 
 
+NOBODY = line_up_of(())
+
+
 def _is_simple(contender: Contender) -> bool:
     """Whether nothing but the visitor's doings at its shop, caps and money can keep it from answering."""
     runs, bid = contender.from_ms < contender.until_ms, contender.own_bid
@@ -444,7 +447,7 @@ class Contenders:
 
     def contextual(self) -> LineUp:
         """Those of any advertiser that may be shown for the page alone."""
-        return self._of(NETWORK)
+        return self._of(NETWORK) if self._snapshot.has_contextual else NOBODY
 
     def _of(self, owner_key: int) -> LineUp:
         """As the snapshot is now. What it is compared by was read first: a change meanwhile is not lost."""

@@ -29,6 +29,7 @@ from adserver.domain.situation import Situation
 from adserver.domain.slot import Slot
 from adserver.domain.suggestion import Because, Suggested
 
+_REMINDER = Because.REMINDER  # looked up once: of each card it is asked why it is shown
 NO_SIZES: Mapping[int, AudienceSize] = {}
 _UNCAPPED = Bucket()
 _PLENTY = Balance(_UNCAPPED, _UNCAPPED, _UNCAPPED, _UNCAPPED, ZERO, 0, 0)
@@ -100,7 +101,7 @@ class Decision(msgspec.Struct, frozen=True):
 
     def because_of(self, product: Product) -> Because:
         """Why it is shown."""
-        return self.because.get(product.key, Because.REMINDER)
+        return self.because.get(product.key, _REMINDER)
 
     @property
     def refusals(self) -> dict[int, Refusal]:

@@ -8,7 +8,7 @@ from itertools import chain
 import msgspec
 
 from adserver.domain.aim import Aim, Miss
-from adserver.domain.auction import Group, Offer, Single, favourite, propensity, single
+from adserver.domain.auction import Group, Offer, Single, favourite, group, propensity, single
 from adserver.domain.audience import asks_for
 from adserver.domain.audience_size import UNCOUNTED
 from adserver.domain.campaign import Creative
@@ -144,7 +144,7 @@ class _Hearing:
             if no is not None:
                 self.refusals.update(dict.fromkeys(line_up.campaign_keys, no))
             elif self._may_all_answer(line_up, joint) and candidate.exchange_rate:
-                offers.append(Group(line_up, joint, candidate.exchange_rate))
+                offers.append(group(line_up, joint, candidate.exchange_rate))
             else:
                 offers += chain.from_iterable(map(self._judge, candidate.each()))
         return offers
@@ -294,7 +294,7 @@ class _Hearing:
         is_reminder = not products or products[0].key not in because
         if creative.copies and is_reminder and bid is not winner.page_bid:
             situation = self._situation(campaign.advertiser_key, creative, products)
-        outbid = tuple(offer.line_up for offer in offers if isinstance(offer, Group))
+        outbid = tuple([offer.line_up for offer in offers if isinstance(offer, Group)])
         answered = (campaign, creative, products, ecpm, self.refusals, bid.audience_key, outbid)
         likely, entries = propensity(ranked, winner, creative, creatives), self.entered(winner)
         return Decision(*answered, situation, because, entries=entries, propensity=likely, rates=winner.rates)

@@ -28,6 +28,22 @@ class Expected(msgspec.Struct, frozen=True, array_like=True):
     micros: Micros
     rate: float
     workers: int = 1  # that serve at the same time, each knowing its newest ads alone
+    advertiser_key: int = 0
+
+
+NOTHING_EXPECTED = Expected(ZERO, 1.0)
+
+
+def summed(
+    of_advertisers: Mapping[int, Expected], before: Mapping[int, Expected], news: Mapping[int, Expected]
+) -> dict[int, Expected]:
+    """Of each advertiser of whose campaigns there is news: what all of them come to, by those sums so far."""
+    sums: dict[int, Expected] = {}
+    for campaign_key, one in news.items():
+        key, old = one.advertiser_key, before.get(campaign_key, NOTHING_EXPECTED)
+        so_far = sums.get(key) or of_advertisers.get(key, NOTHING_EXPECTED)
+        sums[key] = Expected(Micros(so_far.micros + one.micros - old.micros), 1.0, one.workers, key)
+    return sums
 
 
 class _Ad(msgspec.Struct):
@@ -44,7 +60,9 @@ class _Ad(msgspec.Struct):
 class _Campaign:
     """The prices under way by age, and how many of the last ads were answered, at which age."""
 
-    def __init__(self) -> None:
+    def __init__(self, advertiser_key: int) -> None:
+        self.advertiser_key = advertiser_key
+        self.most_told = ZERO  # as it is in the sum of its advertiser's
         self.prices = [0] * len(AGES_MS)
         self.prior = 0.0
         self.served = 0.0  # newer ads weigh more
@@ -111,13 +129,23 @@ class InFlight:
         self._expired_ms = -1
         self._reckoned: dict[int, Expected] = {}  # asked far more often than it changes
         self._most: dict[int, Expected] = {}
+        self._most_of: dict[int, Expected] = {}  # by advertiser
+        self._moved: dict[int, set[int]] = {}  # by advertiser, its campaigns that the sum has yet to follow
 
-    def add(self, campaign_key: int, impression_id: int, price: Micros, chance: float, now_ms: int) -> None:
+    def add(
+        self,
+        campaign_key: int,
+        impression_id: int,
+        price: Micros,
+        chance: float,
+        now_ms: int,
+        advertiser_key: int = 0,
+    ) -> None:
         """An ad went out; `chance` is how likely it is billed as far as the server knew."""
         self.expire(now_ms)
         campaign = self._campaigns.get(campaign_key)
         if campaign is None:
-            campaign = self._campaigns[campaign_key] = _Campaign()
+            campaign = self._campaigns[campaign_key] = _Campaign(advertiser_key)
         campaign.prior = chance
         ad = self._ads.get(impression_id)
         if ad is None:
@@ -163,7 +191,7 @@ class InFlight:
             self._ageing[ad.age].append((since_ms, ad))
         else:
             del self._ads[ad.impression_id]
-            self._most.pop(ad.campaign_key, None)
+            self._move(ad.campaign_key)
         if ad.price:
             campaign = self._campaigns[ad.campaign_key]
             campaign.prices[age] -= ad.price
@@ -180,7 +208,8 @@ class InFlight:
             return None
         reckoned = self._reckoned.get(campaign_key)
         if reckoned is None or reckoned.workers != self.workers:
-            reckoned = Expected(campaign.expected_micros, campaign.rate, self.workers)
+            told = (campaign.expected_micros, campaign.rate, self.workers, campaign.advertiser_key)
+            reckoned = Expected(*told)
             self._reckoned[campaign_key] = reckoned
         return reckoned
 
@@ -191,12 +220,32 @@ class InFlight:
             return None
         most = self._most.get(campaign_key)
         if most is None or most.workers != self.workers:
-            most = self._most[campaign_key] = Expected(campaign.most_micros, campaign.rate, self.workers)
+            told = (campaign.most_micros, campaign.rate, self.workers, campaign.advertiser_key)
+            most = self._most[campaign_key] = Expected(*told)
         return most
 
+    def most_of(self, advertiser_key: int) -> Expected:
+        """The same of all campaigns of an advertiser together, with a rate that no new ad exceeds."""
+        known = self._most_of.get(advertiser_key)
+        moved = self._moved.pop(advertiser_key, None)
+        if known is not None and moved is None and known.workers == self.workers:
+            return known
+        micros = ZERO if known is None else known.micros
+        for campaign in [self._campaigns[key] for key in moved or ()]:
+            before, campaign.most_told = campaign.most_told, campaign.most_micros
+            micros = Micros(micros + campaign.most_told - before)
+        known = self._most_of[advertiser_key] = Expected(micros, 1.0, self.workers, advertiser_key)
+        return known
+
     def _change(self, campaign_key: int) -> None:
-        self._most.pop(campaign_key, None)
+        self._move(campaign_key)
         self._age(campaign_key)
+
+    def _move(self, campaign_key: int) -> None:
+        self._most.pop(campaign_key, None)
+        campaign = self._campaigns.get(campaign_key)
+        if campaign is not None:
+            self._moved.setdefault(campaign.advertiser_key, set()).add(campaign_key)
 
     def _age(self, campaign_key: int) -> None:
         self.changed.add(campaign_key)
@@ -219,15 +268,25 @@ class Unconfirmed:
 
     def __init__(self) -> None:
         self._prices: dict[int, dict[int, Micros]] = {}  # by campaign and impression
+        self._prices_of: dict[int, dict[int, Micros]] = {}  # by advertiser and impression
         self._chances: dict[int, float] = {}
 
-    def add(self, campaign_key: int, impression_id: int, price: Micros, chance: float) -> None:
+    def add(
+        self, campaign_key: int, impression_id: int, price: Micros, chance: float, advertiser_key: int = 0
+    ) -> None:
         self._chances[campaign_key] = chance
         self._prices.setdefault(campaign_key, {})[impression_id] = price
+        self._prices_of.setdefault(advertiser_key, {})[impression_id] = price
 
-    def confirm(self, campaign_key: int, impression_id: int) -> None:
+    def confirm(self, campaign_key: int, impression_id: int, advertiser_key: int = 0) -> None:
         """It is among what the writer tells, or was never recorded."""
         self._prices[campaign_key].pop(impression_id, None)
+        self._prices_of[advertiser_key].pop(impression_id, None)
+
+    def most_of(self, advertiser_key: int, told: Expected) -> Micros:
+        """No less than is under way of all campaigns of an advertiser, where the writer told so much."""
+        prices = self._prices_of.get(advertiser_key)
+        return Micros(told.micros + sum(list(prices.values())) * told.workers) if prices else told.micros
 
     def expected_of(self, campaign_keys: Sequence[int], told: Mapping[int, Expected]) -> dict[int, Micros]:
         """Micros that are probably under way of each of the campaigns of which anything is."""

@@ -38,14 +38,15 @@ class Shelf(Generic[Kind]):
         read: Callable[[Iterable[int]], Mapping[int, Kind]],
     ) -> dict[int, Kind]:
         """Those of the products wanted of each shop that exist, by key; `read` those that are not here."""
-        changes, missing = self._changes, []
-        found: dict[int, Kind | None] = {}
+        changes, missing = self._changes, list[tuple[int, int]]()
+        found: dict[int, Kind] = {}
         for advertiser_key, keys in wanted.items():
             shop = self._shops.get(advertiser_key, {})
             for key in keys:
-                if key in shop:
-                    found[key] = shop[key]
-                else:
+                product = shop.get(key)
+                if product is not None:
+                    found[key] = product
+                elif key not in shop:
                     missing.append((advertiser_key, key))
         if missing:
             known = read([key for _, key in missing])
@@ -54,7 +55,7 @@ class Shelf(Generic[Kind]):
                 if changes == self._changes:
                     for advertiser_key, key in missing:
                         self._keep(advertiser_key, key, known.get(key))
-        return {key: product for key, product in found.items() if product is not None}
+        return found
 
     def _keep(self, advertiser_key: int, key: int, product: Kind | None) -> None:
         """A product without its description: no ad shows it, and it may be long."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from adserver.domain.caller import Caller, is_from
 from adserver.domain.campaign import Tier
 from adserver.domain.decision import Decision, NoAd
@@ -12,8 +14,30 @@ from adserver.domain.recognition import Side, count_request, kind_in_slot
 from adserver.domain.slot import Site, Slot
 from pixel.consent import Consent
 
-_REFUSED = {refusal: f"refused_{refusal}" for refusal in Refusal}
-_REFUSED_TEST = {refusal: f"{name}_test" for refusal, name in _REFUSED.items()}
+
+class _Names(msgspec.Struct, frozen=True):
+    """Under which an answer is counted."""
+
+    requests: str
+    fills: str
+    empty: str
+    contextual_fills: str
+    of_tiers: Mapping[Tier, str]
+    refused: Mapping[Refusal, str]
+
+
+def _names(apart: str) -> _Names:
+    return _Names(
+        f"requests{apart}",
+        f"fills{apart}",
+        f"empty{apart}",
+        f"contextual_fills{apart}",
+        {tier: f"{tier}_fills{apart}" for tier in Tier},
+        {refusal: f"refused_{refusal}{apart}" for refusal in Refusal},
+    )
+
+
+_NAMES, _NAMES_TEST, _STANDARD = _names(""), _names("_test"), Tier.STANDARD
 
 
 class SlotCounts:
@@ -30,21 +54,27 @@ class SlotCounts:
 
     def answer(self, answer: Decision | NoAd, slot: Slot, caller: Caller) -> None:
         """Requests and fills, every no by its name, and the traffic that pacing forecasts from."""
-        tally = self._tally
-        apart = "_test" if caller.test else ""
-        tally.add(slot.key, f"requests{apart}")
-        tally.add(slot.key, f"{'empty' if isinstance(answer, NoAd) else 'fills'}{apart}")
+        tally, names = self._tally, _NAMES_TEST if caller.test else _NAMES
+        tally.add(slot.key, names.requests)
         if isinstance(answer, Decision):
-            tally.add(answer.campaign.key, f"fills{apart}")
-            self._count_outbid(answer, _REFUSED_TEST if caller.test else _REFUSED)
-            if answer.audience_key == CONTEXTUAL:
-                for owner_key in (answer.campaign.key, slot.key):
-                    tally.add(owner_key, f"contextual_fills{apart}")
-            if answer.campaign.tier is not Tier.STANDARD:
-                tally.add(slot.key, f"{answer.campaign.tier}_fills{apart}")
-        names = _REFUSED_TEST if caller.test else _REFUSED
-        refused = answer.judged if isinstance(answer, Decision) else answer.refusals
-        tally.add_each(refused, map(names.__getitem__, refused.values()))
+            refused = answer.judged
+            tally.add(slot.key, names.fills)
+            self._count_fill(answer, slot, names)
+        else:
+            refused = answer.refusals
+            tally.add(slot.key, names.empty)
+        if refused:
+            tally.add_each(refused, map(names.refused.__getitem__, refused.values()))
+
+    def _count_fill(self, answer: Decision, slot: Slot, names: "_Names") -> None:
+        tally, campaign = self._tally, answer.campaign
+        tally.add(campaign.key, names.fills)
+        self._count_outbid(answer, names.refused)
+        if answer.audience_key == CONTEXTUAL:
+            for owner_key in (campaign.key, slot.key):
+                tally.add(owner_key, names.contextual_fills)
+        if campaign.tier is not _STANDARD:
+            tally.add(slot.key, names.of_tiers[campaign.tier])
 
     def _count_outbid(self, answer: Decision, names: Mapping[Refusal, str]) -> None:
         """All of a line-up at once, less the winner."""

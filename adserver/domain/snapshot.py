@@ -149,6 +149,10 @@ class Snapshot:
         lists = list(self._suppressions.get(campaign.advertiser_key, {}).values())
         return frozenset([one.key for one in lists if one.holds_for(campaign.key)])
 
+    @property
+    def has_contextual(self) -> bool:
+        return bool(self._contextual)
+
     def contextual_campaigns(self) -> list[Campaign]:
         """Live campaigns of any advertiser that may be shown for the page alone."""
         return list(self._contextual.values())

@@ -24,7 +24,8 @@ class Tally:
         return len(self._counts) + of_all + 2 * len(self._took) + len(self._leaving)
 
     def add(self, owner_key: int, name: str, n: int = 1) -> None:
-        self._counts[owner_key, name] += n
+        counts, key = self._counts, (owner_key, name)  # plainly: of what is new a Counter asks a function
+        counts[key] = counts.get(key, 0) + n
 
     def add_each(self, owner_keys: Iterable[int], names: Iterable[str]) -> None:
         """One more for each owner, of the name in the same place."""
@@ -32,7 +33,8 @@ class Tally:
 
     def add_to_all(self, owner_keys: tuple[int, ...], name: str) -> None:
         """One more for each of owners that are often counted together: spread over them when taken."""
-        self._of_all[owner_keys, name] += 1
+        of_all, key = self._of_all, (owner_keys, name)
+        of_all[key] = of_all.get(key, 0) + 1
 
     def observe(self, name: str, took_ms: int) -> None:
         """How long something took; when taken, in the first bucket that it fits, and in the sum of all."""

@@ -97,9 +97,10 @@ class Draw:
 
     def _kept(self, key: tuple[object, ...]) -> Drawn | None:
         """What was drawn before; under the lock."""
-        if key in self._frames:
+        kept = self._frames.get(key)
+        if kept is not None:
             self._frames.move_to_end(key)
-        return self._frames.get(key)
+        return kept
 
     def _drawn(self, card: Card | None, look: Look, format_: Format) -> bytes:
         if card is None:

@@ -59,7 +59,7 @@ from adserver.main.beside import (
     settings_shown,
     users_beside,
 )
-from adserver.outside.clock import KeyMint, system_clock
+from adserver.outside.clock import HalfTime, KeyMint, system_clock
 from adserver.outside.fetcher import HttpFetcher
 from adserver.outside.passwords import Argon2
 from adserver.outside.pictures import PictureDecoder, edition_of
@@ -91,7 +91,7 @@ TALLY_SECONDS = 1.0
 MOST_COUNTS = 250  # that are reported at once, about 2 ms of the writer's time
 RATES_SECONDS = 30.0
 HOUR_MS = 3_600_000
-LEARNING_REST_SECONDS = 0.002  # between a few milliseconds of work: requests go first
+LEARNING_REST_SECONDS = 0.002  # at least, between a few milliseconds of work: requests go first
 DECODERS_NICE = 10
 PICTURE_SECONDS = 20.0
 
@@ -378,7 +378,7 @@ class Server:
                 self.storage.writer,
                 self.clock,
                 self.settings.retention.views_ms if self.settings.learn_from_visits else 0,
-                partial(time.sleep, LEARNING_REST_SECONDS),
+                HalfTime(LEARNING_REST_SECONDS),
             ),
             self.storage,
         )

@@ -16,6 +16,19 @@ def system_clock(offset_seconds: int = 0) -> Callable[[], int]:
     return lambda: time.time_ns() // 1_000_000 + offset_ms
 
 
+class HalfTime:
+    """Called by a thread at work: it rests for as long as it has worked since, and some seconds at least."""
+
+    def __init__(self, least_seconds: float) -> None:
+        self._least_seconds = least_seconds
+        self._of_thread = threading.local()
+
+    def __call__(self) -> None:
+        worked = time.thread_time() - getattr(self._of_thread, "until", 0.0)
+        time.sleep(max(self._least_seconds, worked))
+        self._of_thread.until = time.thread_time()
+
+
 class KeyMint:
     """61-bit keys in order of time, unique among workers with different numbers (0 to 255).
 

@@ -57,8 +57,8 @@ class Writer(Protocol):
         """The same of many campaigns at once; nothing is said of those of which there is nothing."""
         ...
 
-    def most_under_way(self, campaign_keys: Sequence[int]) -> Mapping[int, Expected]:
-        """No less than that, for less: enough where there is money for it all the same."""
+    def most_under_way(self, advertiser_key: int) -> Expected:
+        """No less than that of all campaigns of an advertiser, for less: enough where there is money."""
         ...
 
     def submit(self, write: Write) -> Deferred:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from adserver.domain.in_flight import Expected
+from adserver.domain.in_flight import NOTHING_EXPECTED, Expected, summed
 from adserver.storage.newest import NewestChange
 from adserver.storage.postbox import UNRECORDED, Finish, Postbox
 from adserver.storage.under_way import News
@@ -177,6 +177,7 @@ class RemoteWriter:
         self.records = True
         self.waiting = 0
         self._in_flight: dict[int, Expected] = {}
+        self._in_flight_of: dict[int, Expected] = {}  # by advertiser
         self._away_since: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._asked: list[Write] | None = None  # on the loop: what is not answered yet
@@ -197,7 +198,8 @@ class RemoteWriter:
     def under_way(self, campaign_keys: Sequence[int]) -> Mapping[int, Expected]:
         return self._in_flight  # all that was told: no less than what is asked
 
-    most_under_way = under_way
+    def most_under_way(self, advertiser_key: int) -> Expected:
+        return self._in_flight_of.get(advertiser_key, NOTHING_EXPECTED)
 
     def on_loop(self, loop: asyncio.AbstractEventLoop | None) -> None:
         """On which loop, from now on; called on it, as is None when it ends.
@@ -315,7 +317,9 @@ class RemoteWriter:
 
     def _hear(self, answer: Answer) -> None:
         self._told_sequence = max(self._told_sequence, answer.sequence)
-        self._in_flight.update(answer.in_flight)  # after the sequence, as a decision reads them the other way
+        # After the sequence, as a decision reads them the other way.
+        self._in_flight_of.update(summed(self._in_flight_of, self._in_flight, answer.in_flight))
+        self._in_flight.update(answer.in_flight)
         self.records = answer.records
         self.waiting = answer.waiting
         self._away_since = None
@@ -328,7 +332,7 @@ class RemoteWriter:
         except OSError:
             connection.close()
             raise
-        self._connection, self._in_flight = connection, {}
+        self._connection, self._in_flight, self._in_flight_of = connection, {}, {}
         return connection
 
     def _hang_up(self) -> None:

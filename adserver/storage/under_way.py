@@ -36,7 +36,8 @@ class UnderWay:
         if isinstance(write, RecordDecision):
             if write.price_micros:
                 key, price = write.campaign_key, write.price_micros
-                self._in_flight.add(key, write.impression_id, price, write.chance, now_ms)
+                told = (write.impression_id, price, write.chance, now_ms, write.advertiser_key)
+                self._in_flight.add(key, *told)
         elif isinstance(write, RecordAd):
             for record in write.records:
                 if record.amount_micros:
@@ -68,14 +69,10 @@ class UnderWay:
             expected = {key: self._in_flight.expected(key) for key in known}
         return {key: one for key, one in expected.items() if one is not None}
 
-    def most_expected_of(self, campaign_keys: Sequence[int]) -> dict[int, Expected]:
-        """No less than that, for less."""
-        known = self._in_flight.known(campaign_keys)
-        if not known:
-            return {}
+    def most_of(self, advertiser_key: int) -> Expected:
+        """No less than that of all of an advertiser's campaigns, for less."""
         with self._lock:
-            most = {key: self._in_flight.most_expected(key) for key in known}
-        return {key: one for key, one in most.items() if one is not None}
+            return self._in_flight.most_of(advertiser_key)
 
     @contextmanager
     def listening(self) -> Iterator[News]:

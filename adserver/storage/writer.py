@@ -358,8 +358,8 @@ class LocalWriter:
     def under_way(self, campaign_keys: Sequence[int]) -> Mapping[int, Expected]:
         return self._committer.under_way.expected_of(campaign_keys)
 
-    def most_under_way(self, campaign_keys: Sequence[int]) -> Mapping[int, Expected]:
-        return self._committer.under_way.most_expected_of(campaign_keys)
+    def most_under_way(self, advertiser_key: int) -> Expected:
+        return self._committer.under_way.most_of(advertiser_key)
 
     def listening(self) -> AbstractContextManager[News]:
         """For another process that writes through us; see storage/socket.py."""

@@ -52,10 +52,10 @@ def redirect(location: str) -> Answer:
     return Answer(302, headers)
 
 
-def document(body: bytes, policy: str, frame_ancestors: str) -> Answer:
+def document(body: bytes, policy: bytes) -> Answer:
     headers = [
         (b"content-type", b"text/html; charset=utf-8"),
-        (b"content-security-policy", f"{policy}; frame-ancestors {frame_ancestors}".encode()),
+        (b"content-security-policy", policy),
         (b"referrer-policy", b"origin"),
         _NEVER_KEPT,
         _NO_SNIFFING,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -25,6 +26,8 @@ from pixel.parse import UNHEARD, said_in
 
 MOST_QUERY_BYTES = 8_192
 LATE = "late"  # a charge that nobody waited for any longer; it may still be taken
+_FILLED, _EMPTY = (b"x-slot", b"filled"), (b"x-slot", b"empty")
+_MOST_POLICIES = 4_096  # that are remembered: one of each look on each site
 _READ_BY_PAGES = frozenset({"/m/e", "/m/id"})
 Reply = Answer | Pending  # what is at hand, else what waits for its batch or picture
 
@@ -122,9 +125,15 @@ def with_cookie(answer: Answer, set_cookie: bytes | None) -> Answer:
 
 
 def document_of(served: Served) -> Answer:
-    answer = answers.document(served.body, served.content_security_policy, _ancestors(served.domains))
-    answer.headers.append((b"x-slot", b"filled" if served.filled else b"empty"))
+    answer = answers.document(served.body, _policy_of(served.content_security_policy, served.domains))
+    answer.headers.append(_FILLED if served.filled else _EMPTY)
     return answer
+
+
+@lru_cache(maxsize=_MOST_POLICIES)
+def _policy_of(policy: str, domains: tuple[str, ...]) -> bytes:
+    """A document's, with those who may frame it."""
+    return f"{policy}; frame-ancestors {_ancestors(domains)}".encode()
 
 
 def told_why(explained: Explained | None, advertisers: Mapping[int, Advertiser]) -> Answer:

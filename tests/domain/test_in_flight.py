@@ -10,12 +10,14 @@ from adserver.domain.in_flight import (
     AGES_MS,
     IN_FLIGHT_MS,
     MEMORY_ADS,
+    NOTHING_EXPECTED,
     PATIENCE_MS,
     PRIOR_ADS,
     PRIOR_LATE,
     Expected,
     InFlight,
     Unconfirmed,
+    summed,
 )
 from adserver.domain.money import Micros
 from tests.domain.makers import NOW_MS
@@ -271,6 +273,46 @@ def test_the_most_that_may_be_under_way_is_never_less_than_what_is(
             expected = in_flight.expected(key)
             assert most is not None and expected is not None
             assert most.micros >= expected.micros and most.rate >= expected.rate
+
+
+@given(steps, st.data())
+def test_the_most_of_an_advertiser_is_that_of_its_campaigns_together(
+    story: list[tuple[str, int, int, int, int]], data: st.DataObject
+) -> None:
+    """Whenever it was asked before; and so is what another process sums up of the news."""
+    in_flight, now_ms = InFlight(), NOW_MS
+    heard: dict[int, Expected] = {}
+    sums: dict[int, Expected] = {}
+    for what, campaign_key, number, price, gap_ms in story:
+        impression_id = campaign_key * 10 + number
+        now_ms += gap_ms
+        if what == "add":
+            in_flight.add(campaign_key, impression_id, Micros(price), 0.5, now_ms, campaign_key % 2 + 1)
+        elif what == "answered":
+            in_flight.answered(campaign_key, impression_id, now_ms)
+        in_flight.expire(now_ms)
+        keys = {key for key in in_flight.campaigns() if data.draw(st.booleans())}
+        news = {key: expected for key in keys if (expected := in_flight.expected(key)) is not None}
+        sums |= summed(sums, heard, news)
+        heard |= news
+        for owner_key in (1, 2):
+            own = [key for key in in_flight.campaigns() if key % 2 + 1 == owner_key]
+            if data.draw(st.booleans()):
+                most = [in_flight.most_expected(key) for key in own]
+                assert in_flight.most_of(owner_key).micros == sum(one.micros for one in most if one)
+            told = sum(expected.micros for key, expected in heard.items() if key in own)
+            assert sums.get(owner_key, NOTHING_EXPECTED).micros == told
+
+
+def test_unconfirmed_ads_of_an_advertiser_weigh_as_if_each_worker_had_as_many_and_all_were_answered() -> None:
+    unconfirmed = Unconfirmed()
+    unconfirmed.add(ONE, 1, PRICE, 0.1, 7)
+    unconfirmed.add(ONE + 1, 2, PRICE, 0.1, 7)
+    unconfirmed.add(ONE + 2, 3, PRICE, 0.1, 8)
+    assert unconfirmed.most_of(7, Expected(Micros(5), 1.0, 3, 7)) == 5 + 2 * PRICE * 3
+    unconfirmed.confirm(ONE, 1, 7)
+    assert unconfirmed.most_of(7, NOTHING_EXPECTED) == PRICE
+    assert unconfirmed.most_of(9, NOTHING_EXPECTED) == 0
 
 
 def test_of_what_is_too_old_or_answered_nothing_may_be_under_way() -> None:

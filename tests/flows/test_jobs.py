@@ -1,5 +1,6 @@
 """How jobs ran is told: the busy ones with their lease, the rare ones at once, failures in words."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -116,3 +117,19 @@ def test_a_real_runner_tells_of_its_jobs_while_it_runs(storage: Storage) -> None
     runner.run()
     assert len(done) >= 2
     assert not runner.left_at_work
+
+
+def test_a_job_may_wait_until_a_process_has_started_and_is_stopped_while_it_waits(storage: Storage) -> None:
+    ran = list[str]()
+    jobs = [
+        Job("at once", 10, lambda: ran.append("at once") or 1),  # type: ignore[func-returns-value]
+        Job("later", 10, lambda: ran.append("later") or 1, waits_ms=HOUR_MS),  # type: ignore[func-returns-value]
+    ]
+    runner = Runner(jobs, storage, Clock(), "me", Tally())
+    thread = threading.Thread(target=runner.run)
+    thread.start()
+    while "at once" not in ran:
+        time.sleep(0.001)
+    runner.stop()
+    thread.join()
+    assert "later" not in ran and not runner.left_at_work

@@ -8,6 +8,7 @@ import msgspec
 from adserver.domain.catalogue import Product
 from adserver.domain.decision import Decision, NoAd
 from adserver.domain.in_flight import Expected
+from adserver.domain.money import Micros
 from adserver.domain.peace import PeacePolicy
 from adserver.domain.pricing import CONTEXTUAL
 from adserver.domain.shop_learning import Learnt
@@ -36,7 +37,8 @@ class _Writer:
     def under_way(self, campaign_keys: Sequence[int]) -> Mapping[int, Expected]:
         return {key: self._under_way[key] for key in campaign_keys if key in self._under_way}
 
-    most_under_way = under_way
+    def most_under_way(self, advertiser_key: int) -> Expected:
+        return Expected(Micros(sum(one.micros for one in self._under_way.values())), 1.0)
 
 
 class _Stores:

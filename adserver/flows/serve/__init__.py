@@ -22,7 +22,7 @@ from adserver.domain.pricing import BILLED_EVENT, smallest_price
 from adserver.domain.sightings import noted, seconds_needed
 from adserver.domain.slot import OnEmpty, Site, Slot
 from adserver.domain.slot_counts import SlotCounts
-from adserver.domain.token import AdToken, Secrets, sign
+from adserver.domain.token import AdToken, Secrets, sign, sign_each
 from adserver.domain.visitor import was_at_slot
 from adserver.domain.worth import chance_of
 from adserver.flows.serve.asked import (
@@ -42,6 +42,7 @@ from adserver.writes import EnterExperiments, KeepDecisionSample, RecordDecision
 from creatives.formats import FORMATS
 from creatives.html import Beacons, HouseDocument, Look, house_document, with_sheet
 from creatives.ready import Ready
+from pixel.consent import Consent
 from pixel.cookie import names_for
 from pixel.site_cookie import expire_site, mint_site, set_site
 
@@ -187,10 +188,8 @@ class Serve:
         for product in answer.products:
             card = card_of(product, token.decided_at_ms)
             fragments.append(self._ready.card(card, look, lazy=lazy and len(fragments) > 1))
-            carried = msgspec.structs.replace(
-                token, product_key=product.key, because=answer.because_of(product)
-            )
-            texts.append(sign(carried, self._secrets.tokens))
+        carried = [(product.key, answer.because_of(product)) for product in answer.products]
+        texts += sign_each(token, carried, self._secrets.tokens)
         prefix = allowed_prefix(click_prefix, site.click_prefixes)
         links = [self._link(f"/c?t={text}", prefix) for text in texts]
         beacons = Beacons(f"/i?t={texts[0]}", f"/v?t={texts[0]}", f"/why?t={texts[0]}")
@@ -295,11 +294,10 @@ class Serve:
     ) -> Judged:
         """The answer, counted. An image shows at most `image_cards`."""
         consent = self._judge.consent(site, ask, caller)
-        judged = Judged(NoAd({}), Viewer(consent))
         if not self._memory.watch.shows(caller, now_ms):
-            self._memory.tally.add(slot.key, "flooded")
+            judged = self._unjudged(consent, slot, "flooded")
         elif image_cards and ask.embed_key and not consent.may_store:
-            self._memory.tally.add(slot.key, "untied")  # a key of each recipient's would name them
+            judged = self._unjudged(consent, slot, "untied")  # a key of each recipient's would name them
         else:
             stated = stated_in(ask, image_cards, answers)
             judged = self._judge.judge(slot, site, consent, caller, now_ms, stated)
@@ -309,6 +307,10 @@ class Serve:
         self._counts.answer(judged.answer, slot, caller)
         self._counts.signs(consent, slot, site, caller, now_ms)
         return judged
+
+    def _unjudged(self, consent: Consent, slot: Slot, why: str) -> Judged:
+        self._memory.tally.add(slot.key, why)
+        return Judged(NoAd({}), Viewer(consent))
 
     def _see(self, viewer: Viewer, caller: Caller, now_ms: int) -> None:
         """Once a day the visitor's being here is noted, with the next batch: so many may be reached."""
@@ -337,6 +339,8 @@ class Serve:
         self, shown: Sequence[int], viewer: Viewer, site: Site, caller: Caller, now_ms: int
     ) -> bytes | None:
         """Counts ads, by their creatives, for whoever has no profile; leaves where the visitor withdraws."""
+        if viewer.visitor_key and not viewer.consent.withdrawn:  # most: what they saw is in their profile
+            return None
         names, seen = names_for(caller.secure), on_site(caller, site.key).seen_here
         if viewer.consent.withdrawn and seen:
             return expire_site(names)
@@ -364,7 +368,7 @@ class Serve:
             token.campaign_key,
             token.creative_key,
             token.visitor_key,
-            tuple(product.key for product in answer.products),
+            tuple([product.key for product in answer.products]),
             image_key,
             sign(token, self._secrets.tokens) if image_key else "",
             price,
@@ -380,9 +384,10 @@ class Serve:
         )
         noted = self._writer.submit(write)
         if price:
-            unconfirmed, known = self._memory.unconfirmed, (token.campaign_key, token.impression_id)
-            unconfirmed.add(*known, price, chance)
-            noted.then(lambda outcome: unconfirmed.confirm(*known))
+            unconfirmed, owner_key = self._memory.unconfirmed, answer.campaign.advertiser_key
+            known = (token.campaign_key, token.impression_id)
+            unconfirmed.add(*known, price, chance, owner_key)
+            noted.then(lambda outcome: unconfirmed.confirm(*known, owner_key))
 
     def _entry(self, answer: Decision, arm: int) -> Entry:
         """That an ad of its advertiser won puts the visitor in the advertiser's own comparison."""

@@ -168,8 +168,8 @@ class Judge:
         self, viewer: Viewer, slot: Slot, site: Site, caller: Caller, now_ms: int, stated: Stated
     ) -> Fetched:
         """The same for whom the caller knows already, or describes."""
-        shops = viewer.profile.shops if viewer.profile is not None else []
-        line_ups = self._line_ups({shop.advertiser_key: shop for shop in shops})
+        visited = self._visited(viewer.profile)
+        line_ups = self._line_ups(visited)
         candidates = self._candidates(line_ups, now_ms)
         cards = stated.image_cards or FORMATS[slot.format_name].cards
         rules = self._house_rules.at(slot, site)
@@ -180,7 +180,7 @@ class Judge:
         request = Request(
             slot, cards, stated.image_cards > 0, now_ms, caller.test, rules, visitor_key, lists, page
         )
-        products, besides = self._products(shops, request)
+        products, besides = self._products(visited, request)
         return Fetched(viewer, request, candidates, products, self._snapshot, besides)
 
     def _lists(self, viewer: Viewer, candidates: Sequence[Candidate | Together]) -> frozenset[int]:
@@ -252,14 +252,26 @@ class Judge:
             joint.advertiser_key, joint.dearest, under_way, now_ms
         )
 
-    def _line_ups(self, shops: Mapping[int, Shop]) -> list[LineUp]:
+    def _visited(self, profile: Profile | None) -> list[tuple[Shop, LineUp]]:
+        """The shops that the visitor knows and that have campaigns, with these."""
+        of_shop = self._contenders.of_shop
+        return [
+            (shop, line_up)
+            for shop in (profile.shops if profile is not None else ())
+            if (line_up := of_shop(shop.advertiser_key)).contenders
+        ]
+
+    def _line_ups(self, visited: Sequence[tuple[Shop, LineUp]]) -> list[LineUp]:
         """Of the shops, and of the page: each campaign once."""
-        line_ups = [self._contenders.of_shop(advertiser_key) for advertiser_key in shops]
+        line_ups = [line_up for _, line_up in visited]
         for_page = self._contenders.contextual()
+        if not for_page.contenders:
+            return line_ups
+        shops = {shop.advertiser_key for shop, _ in visited}
         if not for_page.advertiser_keys.isdisjoint(shops):
             others = [one for one in for_page.contenders if one.campaign.advertiser_key not in shops]
             for_page = line_up_of(others)
-        return [line_up for line_up in (*line_ups, for_page) if line_up.contenders]
+        return [*line_ups, for_page] if for_page.contenders else line_ups
 
     def _each(
         self, line_up: LineUp, under_way: Mapping[int, Micros], rates: Mapping[str, float], now_ms: int
@@ -277,9 +289,8 @@ class Judge:
         most: dict[int, Micros] = {}
         for line_up in line_ups:
             if line_up.joint is not None:
-                keys = line_up.campaign_keys
-                own = self._memory.unconfirmed.expected_of(keys, self._writer.most_under_way(keys))
-                most[line_up.joint.advertiser_key] = Micros(sum(own.values()))
+                key = line_up.joint.advertiser_key
+                most[key] = self._memory.unconfirmed.most_of(key, self._writer.most_under_way(key))
         return most
 
     def _under_way(self, line_ups: Sequence[LineUp]) -> dict[int, Micros]:
@@ -294,13 +305,16 @@ class Judge:
 
     def _exchange_rates(self, line_ups: Sequence[LineUp]) -> Mapping[str, float]:
         """One currency needs no rate; several are compared only by the rates the operator gave."""
-        currencies = frozenset[str]().union(*[line_up.currencies for line_up in line_ups])
+        currencies = line_ups[0].currencies if line_ups else frozenset[str]()
+        for line_up in line_ups:
+            if line_up.currencies != currencies:
+                currencies |= line_up.currencies
         if len(currencies) == 1:
             return dict.fromkeys(currencies, 1.0)
         return self._policy.ranking_rates
 
     def _products(
-        self, shops: Sequence[Shop], request: Request
+        self, known: Sequence[tuple[Shop, LineUp]], request: Request
     ) -> tuple[Mapping[int, Product], Mapping[int, Suggested]]:
         """Each shop's first choices; more of its interests only where one of those cannot be bought now.
 
@@ -310,12 +324,7 @@ class Judge:
         """
         rules, now_ms, cards = request.rules, request.now_ms, request.cards
         shelf, read = self._snapshot.shelf, self._read
-        known = [
-            (shop, line_up)
-            for shop in shops
-            if (line_up := self._contenders.of_shop(shop.advertiser_key)).contenders
-        ]
-        first = {shop.advertiser_key: first_choices(shop, request.cards, request.now_ms) for shop, _ in known}
+        first = {shop.advertiser_key: first_choices(shop, cards, now_ms) for shop, _ in known}
         found = shelf.products(first, read)
         visible = found if rules is None else rules.visible(found)
         if request.page.answers:
