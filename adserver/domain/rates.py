@@ -126,14 +126,14 @@ def spread_of(siblings: Iterable[tuple[float, float]], usual: float) -> float:
     seen = [(hits, trials) for hits, trials in siblings if trials > 0]
     trials = sum(one for _, one in seen)
     hits = sum(min(one, of) for one, of in seen)
-    if trials <= len(seen) or not 0 < hits < trials:
+    mean = hits / trials if trials else 0.0
+    count, chance = len(seen), mean * (1.0 - mean)
+    if trials <= count or not chance > 0.0:  # too small a rate to be told from none, too
         return usual
-    count, mean = len(seen), hits / trials
-    chance = mean * (1.0 - mean)
     squares = sum(of * (min(one, of) / of - mean) ** 2 for one, of in seen) / trials
     shown = max(0.0, (squares - chance * count / trials) / (1.0 - count / trials))
-    variance = (count * shown + SIBLINGS * chance / (usual + 1.0)) / (count + SIBLINGS)
-    return min(MOST_SPREAD, max(LEAST_SPREAD, chance / variance - 1.0))
+    variance_by_chance = (count * (shown / chance) + SIBLINGS / (usual + 1.0)) / (count + SIBLINGS)
+    return min(MOST_SPREAD, max(LEAST_SPREAD, 1.0 / variance_by_chance - 1.0))
 
 
 def learn(advertisers: Mapping[int, Sequence[Trials]]) -> Network:

@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adserver.domain.ad_figures import COUNTED, added, delays_by_owner, network_of, rates_of
@@ -96,6 +96,9 @@ def test_of_a_few_that_say_nothing_the_usual_is_believed(few: list[tuple[float, 
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 10_000)), max_size=20), st.floats(20, 400))
+@example([(5e-324, 2.0)], 400.0)
+@example([(5e-324, 10_000.0), (0.0, 10_000.0)], 20.0)
+@example([(1e-310, 2.0), (1e-310, 3.0)], 20.0)
 def test_a_spread_is_always_within_its_bounds(siblings: list[tuple[float, float]], usual: float) -> None:
     assert LEAST_SPREAD <= spread_of(siblings, usual) <= MOST_SPREAD
 
