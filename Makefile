@@ -46,7 +46,7 @@ test: $(VENV)/.dev ## lint, import contracts, types, then every test
 	@$(MAKE) --jobs=2 --output-sync=target typecheck lint tools $(if $(ARGS),,collect)
 	@echo "tests"
 ifeq ($(ARGS),)
-	@$(BIN)/pytest -n 3 --dist loadfile $(addprefix --ignore=,$(ALONE) $(IN_PAIRS))
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE) $(IN_PAIRS))
 	@$(BIN)/pytest -n 2 --dist loadfile $(IN_PAIRS)
 	@$(BIN)/pytest $(ALONE)
 else

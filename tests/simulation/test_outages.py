@@ -94,7 +94,7 @@ def assert_honest(server: RunningServer, shop: Shop, reader: Reader, known: str)
 @pytest.mark.parametrize(
     ("outage", "workers"),
     [(full_disk, 1), (full_disk, 2), (writer_away, 2)],
-    ids=["full disk, one process", "full disk, two workers", "no writer, two workers"],
+    ids=["full disk, one worker", "full disk, two workers", "no writer, two workers"],
 )
 def test_while_nothing_can_be_recorded_nothing_is_acknowledged_shoppers_notice_nothing_and_all_recovers(
     tmp_path: Path, outage: Callable[[RunningServer], AbstractContextManager[None]], workers: int

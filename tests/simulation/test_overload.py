@@ -19,7 +19,8 @@ from tests.simulation.shop import CPC, NEWS_PAGE, SHOP_PAGE, Shop, consent, even
 ITEM = "7"
 CONNECTIONS = 300
 REQUESTS_EACH = 3
-RESTS_SECONDS, WORKS_SECONDS = 0.3, 0.1  # of a machine that is too small for its crowd, however fast it is
+# Of a machine that is too small for its crowd, however fast it is: it rests amid a round of its connections.
+RESTS_SECONDS, WORKS_SECONDS = 0.3, 0.03
 READERS = 20
 
 
