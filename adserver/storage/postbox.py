@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
+from threading import get_ident
 from typing import NamedTuple
 
 from adserver.ports import Deferred
@@ -14,6 +15,7 @@ from adserver.writes import Outcome, Result, Write
 log = logging.getLogger("adserver.writer")
 
 MOST_WRITES = 512  # in one transaction; what waits longer goes into the next
+ENOUGH_WRITES = 32  # to set out before the others of a round: the writer works while those are read
 MOST_WAITING = 20_000  # beyond this a write is refused at once, so that nobody waits for ever
 UNRECORDED = Outcome(Result.UNRECORDED)
 
@@ -71,6 +73,7 @@ class Postbox:
         self._begun: Flight | None = None  # by the loop, for the thread
         self._begun_for: list[Waiter] = []  # who waits for what the loop has begun
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._loops_thread = 0
         self._called = False  # the loop is to take what waits, at the end of its round
         self._closing = False
         self._lock = threading.Lock()
@@ -87,11 +90,15 @@ class Postbox:
         """Where Deferreds are resolved, and batches begun, from now on; None: on our own thread."""
         with self._lock:
             self._loop, self._called = loop, False
+            self._loops_thread = get_ident()
             self._call()
 
     def submit(self, write: Write) -> Deferred:
+        """On the event loop; what has come together need not wait for the end of a long round."""
         deferred = Deferred()
         self._put(write, deferred)
+        if len(self._waiting) >= ENOUGH_WRITES and not self._busy and get_ident() == self._loops_thread:
+            self._end_of_round()
         return deferred
 
     def commit(self, write: Write) -> Outcome:
@@ -189,6 +196,7 @@ class Postbox:
         with self._lock:
             self._busy = False
             self._call()
+        self._end_of_round()  # before all else: the writer works while those who waited are answered
         resolve_all(deferred)
 
     # ---- on our thread ----

@@ -1,7 +1,8 @@
 """The writer port: order is kept, a bad write harms nobody else, and sending again is harmless."""
 
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from adserver.domain.budget import BucketId
 from adserver.ports import Deferred
 from adserver.storage.embedded import Storage, join_storage, own_storage
-from adserver.storage.postbox import Postbox
+from adserver.storage.postbox import ENOUGH_WRITES, Postbox
 from adserver.storage.writer import FileOwned
 from adserver.writes import AddCounts, Outcome, RecordAd, RecordDecision, Result, SaveEntity, Together, Write
 from pixel.events import EventName
@@ -249,3 +250,40 @@ def test_who_cannot_hear_its_outcome_keeps_neither_the_others_nor_the_next_batch
     postbox.close()
     assert heard == [Outcome(Result.SAVED)]
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("by_the_loop", [True, False])
+def test_many_writes_of_one_round_set_out_before_its_end_and_only_on_the_loop(by_the_loop: bool) -> None:
+    begun: list[tuple[int, int]] = []
+
+    def begin(writes: list[Write], resent: bool) -> Callable[[], list[Outcome]]:
+        begun.append((len(writes), threading.get_ident()))
+        return lambda: [Outcome(Result.SAVED)] * len(writes)
+
+    postbox = Postbox(lambda writes, resent: [], "test", begin=begin)
+    heard, all_heard = list[Outcome](), asyncio.Event()
+
+    def hear(outcome: Outcome) -> None:
+        heard.append(outcome)
+        if len(heard) == ENOUGH_WRITES + 8:
+            all_heard.set()
+
+    def submit() -> None:
+        for _ in range(ENOUGH_WRITES + 8):
+            postbox.submit(AddCounts(())).then(hear)
+
+    async def one_round() -> int:
+        postbox.on_loop(asyncio.get_running_loop())
+        if by_the_loop:
+            submit()
+            assert [count for count, _ in begun] == [ENOUGH_WRITES]
+        else:
+            await asyncio.to_thread(submit)
+        await all_heard.wait()
+        postbox.on_loop(None)
+        return threading.get_ident()
+
+    thread = asyncio.run(one_round())
+    postbox.close()
+    assert {one for _, one in begun} == {thread} and sum(count for count, _ in begun) == ENOUGH_WRITES + 8
+    assert set(heard) == {Outcome(Result.SAVED)}
