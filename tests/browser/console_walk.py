@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page
 from typer.testing import CliRunner
 
 from adserver.__main__ import app
@@ -99,7 +99,7 @@ class Person:
         )
         self.page = self._context.new_page()
         self.said: list[str] = []
-        self.page.on("console", lambda one: self.said.append(one.text) if one.type == "error" else None)
+        self.page.on("console", self._hear)
         self.page.goto(link)
         self.page.fill("[name=name]", "Anna")
         self.page.fill("[name=password]", PASSWORD)
@@ -137,6 +137,10 @@ class Person:
         for size, viewport in SIZES.items():
             self.page.set_viewport_size(viewport)
             look_at(self.page, f"{room}-{name_of(address)}-{language}-{size}")
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.said.append(f"{message.text} ({message.location['url']})")
 
     def leave(self) -> None:
         """Close the browser, in which nothing went wrong."""

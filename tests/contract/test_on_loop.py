@@ -21,6 +21,7 @@ from adserver.ports import Deferred
 from adserver.storage import socket as writer_socket
 from adserver.storage import sqlite, writer
 from adserver.storage.embedded import Storage, join_storage, own_storage, socket_path
+from adserver.storage.postbox import ENOUGH_WRITES
 from adserver.storage.socket import LISTEN_SECONDS, Batch, _decode_answer, _framed, _receive
 from adserver.storage.writer import MOST_ON_LOOP, Applied, Committer
 from adserver.writes import AddCounts, Outcome, RecordAd, RecordDecision, Result, SaveEntity, Together, Write
@@ -272,12 +273,12 @@ def test_a_management_write_of_the_loop_is_not_done_on_it(own: Loop, disk: Disk)
 
 def test_more_than_the_loop_may_do_at_once_is_done_by_the_thread(own: Loop, disk: Disk) -> None:
     disk.may_go_on.set()
-    few, many = MOST_ON_LOOP, MOST_ON_LOOP + 1
+    few, many = ENOUGH_WRITES + MOST_ON_LOOP, ENOUGH_WRITES + MOST_ON_LOOP + 1  # enough set out before
     assert len(own.submit([click(number) for number in range(1, few + 1)]).wait()) == few
     answers = own.submit([click(number) for number in range(1, many + 1)])
     assert results(answers.wait()) == [Result.REPEATED] * few + [Result.TAKEN]
-    assert disk.batches == [few, many]
-    assert disk.applied_by[0] is own.thread is not disk.applied_by[1]
+    assert disk.batches == [ENOUGH_WRITES, MOST_ON_LOOP, ENOUGH_WRITES, MOST_ON_LOOP + 1]
+    assert [by is own.thread for by in disk.applied_by] == [True, True, True, False]
 
 
 def test_what_cannot_even_begin_is_told_and_the_next_round_is_tried(

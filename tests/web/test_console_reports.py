@@ -326,3 +326,16 @@ def test_the_api_knows_the_same_periods_by_name(world: Visiting, owner: Browser)
     by_dates = world.operator.ask("GET", unescape(api[1])).json()
     assert world.operator.ask("GET", asked).json() | {"until": ""} == by_dates | {"until": ""}
     assert world.operator.ask("GET", asked.replace("7_days", "someday")).status_code == 422
+
+
+def test_before_anything_is_spent_the_first_page_has_figures_and_no_picture_that_cannot_be_drawn(
+    tmp_path: Path, world: Visiting, owner: Browser
+) -> None:
+    started = Visiting(tmp_path)
+    show_ads(started, 0, ads=3, clicks=0)
+    own = enter(started, "owner@shop.example", Grant(Role.ADVERTISER, key_of("adv", started.advertiser)))
+    for browser, of, is_drawn in ((own, started, False), (owner, world, True)):
+        told = page(browser, f"/console/shop/{of.advertiser}/campaigns")
+        assert 'class="sheet overview"' in told
+        assert ("chart.svg" in told) is is_drawn
+    started.close()

@@ -7,6 +7,7 @@ from adserver.domain.named_period import NamedPeriod, days_of
 from adserver.domain.report import Dimension, Metric, Report
 from adserver.web.console.page import translations
 from adserver.web.console.report_asked import Asked
+from adserver.web.console.report_chart import drawn_of
 from adserver.web.console.report_place import Place, shop_place
 from adserver.web.console.report_table import Row, table_of
 from adserver.web.flows import Flows
@@ -25,7 +26,7 @@ class Glance(msgspec.Struct, frozen=True):
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """`picture` is drawn from the last fourteen days; `reports` is where there is more."""
+    """`picture` is drawn from the last fourteen days, "" where none of it was spent; `reports` tells more."""
 
     glances: list[Glance]
     picture: str
@@ -43,7 +44,8 @@ def overview_of(owner: Advertiser, flows: Flows, language: str) -> Overview | No
     drawn = flows.books.reports.report(owner, fortnight.query())
     if not isinstance(drawn, Report) or not any(any(row.figures) for row in drawn.rows):
         return None
-    picture = f"{place.root}/chart.svg{fortnight.link()}"
+    is_drawn = drawn_of(drawn, fortnight, language) is not None
+    picture = f"{place.root}/chart.svg{fortnight.link()}" if is_drawn else ""
     return Overview([one for one in glances if one], picture, f"{place.root}{fortnight.link()}")
 
 
