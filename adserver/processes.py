@@ -167,7 +167,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-# ---- many processes ----
+# ---- its processes ----
 
 
 class Supervisor:

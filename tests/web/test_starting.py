@@ -20,7 +20,9 @@ from adserver.domain.tally import Tally
 from adserver.domain.validity import Limits
 from adserver.domain.visitor import DAY_MS
 from adserver.main.beside import create_operator_key, read_geo, tell_region
+from adserver.storage.embedded import own_storage
 from adserver.writes import Outcome, Result
+from tests.simulation.running_server import free_port
 
 TAKEN = Outcome(Result.SAVED)
 
@@ -172,3 +174,14 @@ def test_a_server_that_is_interrupted_while_it_starts_ends_and_blames_nobody(tmp
     done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert "the database was not opened" not in done.stderr
+
+
+def test_a_start_on_the_folder_of_a_server_that_runs_ends_in_one_sentence(tmp_path: Path) -> None:
+    storage = own_storage(tmp_path / "adserver.db")
+    environment = {**os.environ, "ADSERVER_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "adserver", "serve", "--port", str(free_port())]
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=60)
+    storage.close()
+    assert done.returncode == 1
+    assert f"adserver: another server is using {tmp_path / 'adserver.db'}" in done.stderr
+    assert "starting it again" not in done.stderr and "Traceback" not in done.stderr
