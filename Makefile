@@ -111,7 +111,7 @@ eval: $(VENV)/.dev ## how well products, rates and experiments do on public data
 	@$(BIN)/python -m tests.eval $(if $(DATA),--data $(DATA)) $(ARGS)
 
 .PHONY: profile
-profile: $(VENV)/.dev ## where the time of a case goes (CASE=slot): a flame graph, build/slot.svg
+profile: $(VENV)/.dev ## where the time of a case goes (CASE=slot): flame graphs, build/slot-worker.svg and -writer.svg
 	@./tests/ensure_tools.sh wrk
 	@$(BIN)/python -m tests.bench.profile $(CASE) $(ARGS)
 

@@ -1,4 +1,4 @@
-"""`make profile CASE=slot`: where the time of a case goes, as a flame graph of the server under load."""
+"""`make profile CASE=slot`: where the time of a case goes, as flame graphs of who answers and who commits."""
 
 import argparse
 import subprocess
@@ -7,16 +7,20 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 from tests.bench.cases import CASES
 from tests.bench.measure import Place, check, drive, served
+from tests.bench.processor import family
 from tests.bench.world import Size, make_world
 from tests.bench.yardsticks import Yardstick
 from tests.shared_data import PROJECT
 
+GRAPHS = PROJECT / "build"
 SAMPLES_PER_SECOND = 200
 LOAD_SECONDS = 3.0  # before and after the samples are taken
+PROCESSES = {"worker 1": "worker", "writer": "writer"}  # by their names: what their graphs are called
 
 
 def record(pid: int, seconds: float, path: Path) -> None:
@@ -35,6 +39,19 @@ def record(pid: int, seconds: float, path: Path) -> None:
         )
 
 
+def record_each(server: int, seconds: float, folder: Path, name: str) -> list[Path]:
+    """Of a server's process that answers and of the one that commits, at once; `name`: "slot.svg"."""
+    kind, _, ending = name.rpartition(".")
+    paths = {
+        pid: folder / f"{kind}-{PROCESSES[process]}.{ending}"
+        for pid, process in family(server).items()
+        if process in PROCESSES
+    }
+    with ThreadPoolExecutor() as beside:
+        list(beside.map(record, paths, repeat(seconds), paths.values()))
+    return list(paths.values())
+
+
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="make profile", description=__doc__)
     parser.add_argument("case", choices=[case.name for case in CASES])
@@ -46,8 +63,7 @@ def main(words: Sequence[str] | None = None) -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args(words)
     case = next(case for case in CASES if case.name == options.case)
-    path = PROJECT / "build" / f"{case.name}.{options.format}"
-    path.parent.mkdir(exist_ok=True)
+    GRAPHS.mkdir(exist_ok=True)
     size = Size(options.visitors, options.products, options.campaigns, options.merchants)
     with tempfile.TemporaryDirectory(prefix="adserver-profile-") as folder:
         world = make_world(Path(folder) / "world", size, print)
@@ -59,9 +75,10 @@ def main(words: Sequence[str] | None = None) -> None:
             with ThreadPoolExecutor() as beside:
                 load = beside.submit(drive, case, place, place.seconds)
                 time.sleep(LOAD_SECONDS)  # until wrk has read its requests
-                record(server.pid, options.seconds, path)
+                paths = record_each(server.pid, options.seconds, GRAPHS, f"{case.name}.{options.format}")
                 load.result()
-    print(path.relative_to(PROJECT))
+    for path in paths:
+        print(path.relative_to(PROJECT))
 
 
 if __name__ == "__main__":
