@@ -6,7 +6,7 @@ import msgspec
 
 from pixel.events import Event, EventName
 
-MOST_SAMPLES = 500  # items noted between two reports
+MOST_SAMPLES = 100  # items noted between two reports
 MOST_ITEMS = 10  # of one event
 TWICE_MS = 3_000
 MOST_REMEMBERED = 20_000  # events; the oldest are forgotten

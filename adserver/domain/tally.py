@@ -18,10 +18,10 @@ class Tally:
         self._took = Counter[tuple[str, int]]()
         self._leaving: list[tuple[tuple[int, str], int]] = []
 
-    def __len__(self) -> int:
-        """How many rows there are to take."""
-        of_all = sum(len(keys) for keys, _ in self._of_all)
-        return len(self._counts) + of_all + 2 * len(self._took) + len(self._leaving)
+    @property
+    def is_leaving(self) -> bool:
+        """Whether there is more of what was taken in part."""
+        return bool(self._leaving)
 
     def add(self, owner_key: int, name: str, n: int = 1) -> None:
         counts, key = self._counts, (owner_key, name)  # plainly: of what is new a Counter asks a function

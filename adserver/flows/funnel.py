@@ -18,8 +18,8 @@ from adserver.ports import Clock, Stores
 from adserver.writes import Result, RollFunnel
 
 SETTLED_MS = 30_000  # a write that waited for longer was refused: no event comes before these any more
-STRETCH = 200  # events at a time: a few milliseconds of the writer's
-MOST_STRETCHES = 20  # of one run: the lease is asked for again between
+STRETCH = 50  # events at a time: a few milliseconds of the writer's
+MOST_STRETCHES = 80  # of one run: the lease is asked for again between
 USUAL_DAYS = 30
 MOST_DAYS = COUNT_RETENTION_MS // DAY_MS
 MOST_EXITS = 500

@@ -88,7 +88,7 @@ log = logging.getLogger("adserver")
 
 POLL_SECONDS = 0.1
 TALLY_SECONDS = 1.0
-MOST_COUNTS = 250  # that are reported at once, about 2 ms of the writer's time
+MOST_COUNTS = 100  # that are reported at once, about a millisecond of the writer's time
 RATES_SECONDS = 30.0
 HOUR_MS = 3_600_000
 LEARNING_REST_SECONDS = 0.002  # at least, between a few milliseconds of work: requests go first
@@ -403,7 +403,9 @@ class Server:
             self.report_live()
             since_tally += POLL_SECONDS
             since_rates += POLL_SECONDS
-            if since_tally >= TALLY_SECONDS or len(self.memory.tally) > MOST_COUNTS:
+            if self.memory.tally.is_leaving:
+                self.report_counts(MOST_COUNTS)
+            elif since_tally >= TALLY_SECONDS:
                 since_tally = 0.0
                 self.report_counts(MOST_COUNTS)
             if since_rates >= RATES_SECONDS:
@@ -422,12 +424,12 @@ class Server:
             log.exception("the database cannot be read")
 
     def report_counts(self, most: int | None = None) -> None:
-        """At most so many at once: all others' writes wait behind them."""
+        """At most so many at once: all others' writes wait behind them. Behind the last come the samples."""
         now_ms = self.clock()
         counts = self.memory.tally.take(now_ms - now_ms % HOUR_MS, most)
         if counts:
             self.storage.writer.submit(AddCounts(counts)).then(partial(self._keep_unrecorded, counts))
-        samples = self.memory.samples.take()
+        samples = () if self.memory.tally.is_leaving else self.memory.samples.take()
         if samples:
             self.storage.writer.submit(KeepSamples(samples))
 

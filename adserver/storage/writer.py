@@ -137,8 +137,9 @@ class Committer:
         self._connection.execute("PRAGMA busy_timeout = 0")  # an event loop must not wait: `finish` does
 
     def close(self) -> None:
-        self._checkpoints.close()
+        self._checkpoints.rest()
         self._connection.close()
+        self._checkpoints.close()
 
     @property
     def sequence(self) -> int:

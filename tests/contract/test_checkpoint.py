@@ -59,7 +59,7 @@ def test_the_log_begins_anew_once_the_writer_has_copied_the_rest(
     checkpoints = Checkpoints(path)
     write(connection, MARK)
     checkpoints.after_commit(connection)  # the mark: a thread begins
-    checkpoints.close()
+    checkpoints.rest()
     write(connection, 3)  # meanwhile
     checkpoints.after_commit(connection)  # the rest
     write(connection, 1)
@@ -83,14 +83,14 @@ def test_whoever_reads_for_long_only_puts_it_off(path: Path, connection: sqlite3
         for _ in range(3):
             write(connection, MARK)
             checkpoints.after_commit(connection)
-            checkpoints.close()
+            checkpoints.rest()
         assert reader.execute("SELECT COUNT(*) FROM words").fetchone() == (0,)
     longest, _ = pages(path)
     assert longest >= 3 * MARK
     for _ in range(2):
         write(connection, MARK)
         checkpoints.after_commit(connection)
-        checkpoints.close()
+        checkpoints.rest()
         checkpoints.after_commit(connection)
     assert pages(path)[0] < longest
 
@@ -127,11 +127,11 @@ def test_what_the_disk_refuses_is_told_harms_no_commit_and_is_tried_again(
         patched.setattr(checkpoint, "connect", refuse)
         write(connection, MARK)
         checkpoints.after_commit(connection)
-        checkpoints.close()
+        checkpoints.rest()
     assert ["disk I/O error" in record.message for record in caplog.records] == [True]
     write(connection, MARK)
     checkpoints.after_commit(connection)
-    checkpoints.close()
+    checkpoints.rest()
     checkpoints.after_commit(connection)
     write(connection, 1)
     assert pages(path)[0] <= 2

@@ -28,7 +28,7 @@ def test_whatever_the_parts_all_that_was_counted_leaves_once(
     for _, name, owner_key, n in rest:
         taken[owner_key, name] += n
     assert taken == told
-    assert len(tally) == 0 and tally.take(7) == ()
+    assert not tally.is_leaving and tally.take(7) == ()
 
 
 def test_who_is_counted_together_is_counted_as_each_alone() -> None:
@@ -39,9 +39,8 @@ def test_who_is_counted_together_is_counted_as_each_alone() -> None:
         plain.add_each(keys, ["outranked"] * len(keys))
     for one in (tally, plain):
         one.add(4, "outranked", -1)  # it won
-    assert len(tally) > 0
     assert sorted(tally.take(7)) == sorted(plain.take(7))
-    assert len(tally) == 0
+    assert tally.take(7) == ()
 
 
 def test_what_another_thread_counts_meanwhile_is_neither_lost_nor_in_the_way() -> None:
@@ -56,6 +55,7 @@ def test_what_another_thread_counts_meanwhile_is_neither_lost_nor_in_the_way() -
 
     tally._counts[1, "old"] = Meddling(3)
     assert tally.take(7, 10) == ((7, "old", 1, 3),)
+    assert not tally.is_leaving
     assert tally.take(7, 10) == ((7, "new", 2, 1),)
 
 
@@ -69,7 +69,7 @@ def test_how_long_things_took_is_told_by_bucket_and_in_sum(taken_ms: list[int]) 
         plain["lag_ms"] += max(0, took_ms)
     told = {name: n for _, name, owner_key, n in tally.take(7) if owner_key == NETWORK}
     assert told == +plain
-    assert len(tally) == 0
+    assert tally.take(7) == ()
 
 
 def test_a_counter_that_never_rests_holds_up_no_other() -> None:
@@ -80,4 +80,5 @@ def test_a_counter_that_never_rests_holds_up_no_other() -> None:
     for _ in range(5):
         tally.add(0, "requests")
         seen |= {owner_key for _, _, owner_key, _ in tally.take(0, 2)}
+        assert tally.is_leaving == (len(seen) < 10)
     assert seen == set(range(10))
