@@ -29,6 +29,8 @@ _QUALITIES = (
     (14, True, 0.4), (24, False, 0.35), (8, False, 0.2), (3, False, 0.1),
 )  # fmt: skip
 _HOPE = 1.12  # pictures differ by so much from the shares above
+# Of a photograph with no more pixels than these, more colours cannot be told apart, and take twice the time.
+_FEW_PIXELS, _ENOUGH_COLOURS = 24_000, 112
 _FEW_COLOURS = 28  # so few are wanted for their bytes
 _PIN_DISTANCE = 6  # of 255, per channel
 # White and its pale neighbours, which an average of colours would make one, or tint with a badge's edge.
@@ -83,12 +85,15 @@ def encoded_frame(
     if photo is None:
         return _frame_bytes(around)
     picture = canvas.crop(photo)
-    frame, first = b"", 0
+    is_small = picture.width * picture.height <= _FEW_PIXELS
+    frame, best = b"", 0.0
     for colours, dithered, share in _QUALITIES:
-        if first * share > most * _HOPE:  # it would not fit either
+        if is_small and colours > _ENOUGH_COLOURS:
+            continue
+        if best * share > most * _HOPE:  # it would not fit either
             continue
         frame = _frame_bytes(_with_picture(around, picture, photo, colours, dithered))
-        first = first or len(frame)
+        best = best or len(frame) / share  # bytes of the first line, whether or not it was tried
         if len(frame) <= most:
             break
     return frame

@@ -190,7 +190,7 @@ def _paste_picture(sheet: Sheet, picture: bytes | None) -> Box | None:
         photo = opened.convert("RGB")
     scale = min(box.width / photo.width, box.height / photo.height, _MOST_ENLARGED)
     size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
-    photo = photo.resize(size, Image.Resampling.LANCZOS)
+    photo = photo.resize(size, Image.Resampling.BICUBIC)
     left = box.left + (box.width - size[0]) // 2
     top = box.top + (box.height - size[1]) // 2
     sheet.canvas.paste(photo, (left, top))
