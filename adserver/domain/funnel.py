@@ -12,7 +12,7 @@ from adserver.domain.visitor import DAY_MS, FORM_DONE, Touch
 from pixel.events import EventName
 
 MOST_PAGE_CHARACTERS = 200
-# Servers may tell a week late; afterwards nobody needs to know any longer who it was.
+# Servers may tell of a day until a week after its end; then nobody needs to know any longer who it was.
 JOURNEY_RETENTION_MS = 9 * DAY_MS
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, insert, literal_column, select
+from sqlalchemy import bindparam, delete, func, literal_column, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from adserver.domain.funnel import (
@@ -41,10 +41,17 @@ _is_kept = (
     .where(events.c.event_key == bindparam("newest_key"), events.c.visitor_key == bindparam("visitor_key"))
     .exists()
 )
+_journeys_row = upsert(journeys).from_select(_names, select(*map(bindparam, _names)).where(_is_kept))
+# When it is due, its first telling says, and no later one: so the index of that grows at its end alone.
 _SAVE_JOURNEY = numbered(
-    insert(journeys)
-    .prefix_with("OR REPLACE")
-    .from_select(_names, select(*map(bindparam, _names)).where(_is_kept)),
+    _journeys_row.on_conflict_do_update(
+        index_elements=list(journeys.primary_key.columns),
+        set_={
+            column.name: _journeys_row.excluded[column.name]
+            for column in journeys.c
+            if not column.primary_key and column is not journeys.c.due_ms
+        },
+    ),
     _names,
 )
 _figures_row = upsert(funnel_figures)
@@ -77,7 +84,10 @@ def roll_funnel(batch: Batch, write: RollFunnel) -> Outcome:
     """Take a stretch of events in, once: whoever comes second has read figures that are no more."""
     if _cursor(batch.connection.execute(_CURSOR, {"name": _NAME}).fetchone()) != write.after:
         return Outcome(Result.CONFLICT)
-    due_ms = write.at_ms - write.at_ms % DAY_MS + min(JOURNEY_RETENTION_MS, batch.retention.views_ms)
+    due_ms = min(
+        write.at_ms + JOURNEY_RETENTION_MS - DAY_MS,  # it began before it was taken in
+        write.at_ms - write.at_ms % DAY_MS + batch.retention.views_ms,
+    )
     saved = [_row_of(key, journey, due_ms) for key, journey in write.journeys]
     batch.connection.executemany(_SAVE_JOURNEY, saved)
     figures = [

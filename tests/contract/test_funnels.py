@@ -2,6 +2,7 @@
 
 from itertools import count
 
+import msgspec
 import pytest
 
 from adserver.domain.funnel import (
@@ -138,10 +139,14 @@ def test_a_withdrawal_takes_the_journeys_of_its_advertiser_alone(storage: Storag
     assert rows_of(storage, "SELECT advertiser_key FROM journeys") == [(OTHER,)]
 
 
-def test_who_it_was_leaves_after_nine_days_and_how_many_stay(storage: Storage) -> None:
+def test_who_it_was_leaves_within_nine_days_of_its_first_telling_and_how_many_stay(storage: Storage) -> None:
     tell(storage)
     take(storage)
-    for now_ms, kept in ((TODAY_MS + JOURNEY_RETENTION_MS - 1, 1), (TODAY_MS + JOURNEY_RETENTION_MS, 0)):
+    tell(storage)
+    take(storage, msgspec.structs.replace(rolling(storage), at_ms=NOW_MS + DAY_MS))  # of the same day, late
+    end_ms = NOW_MS + JOURNEY_RETENTION_MS - DAY_MS
+    assert end_ms >= TODAY_MS + 8 * DAY_MS  # a week after the day's end
+    for now_ms, kept in ((end_ms - 1, 1), (end_ms, 0)):
         Purge(storage.writer, lambda now_ms=now_ms: now_ms, Retention()).run()  # type: ignore[misc]
         assert len(rows_of(storage, "SELECT 1 FROM journeys")) == kept
     assert visitors(storage)[Step.VIEW] == 1
