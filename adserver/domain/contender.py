@@ -15,7 +15,7 @@ from adserver.domain.peace import DEFAULT_POLICY, Peace, PeacePolicy, peace_of
 from adserver.domain.pricing import CONTEXTUAL, PER_THOUSAND, PricingModel, smallest_price
 from adserver.domain.product_choice import ProductChoice
 from adserver.domain.ranking import THROWS, Odds
-from adserver.domain.rates import NO_FIGURES, Rates
+from adserver.domain.rates import NO_FIGURES, Network, Rates
 from adserver.domain.situation import Situation
 from adserver.domain.snapshot import Snapshot
 from adserver.domain.suggestion import Widening
@@ -429,7 +429,7 @@ class _Kept(msgspec.Struct, frozen=True):
     """A line-up, and the state of the snapshot that it was made of."""
 
     change: int
-    rates: dict[int, Rates]
+    network: Network
     line_up: LineUp
 
 
@@ -451,10 +451,10 @@ class Contenders:
 
     def _of(self, owner_key: int) -> LineUp:
         """As the snapshot is now. What it is compared by was read first: a change meanwhile is not lost."""
-        change, rates = self._snapshot.change_of(owner_key), self._snapshot.rates
+        change, network = self._snapshot.change_of(owner_key), self._snapshot.network
         kept = self._kept.get(owner_key)
-        if kept is None or kept.change != change or kept.rates is not rates:
-            kept = _Kept(change, rates, line_up_of(self._made(owner_key)))
+        if kept is None or kept.change != change or kept.network is not network:
+            kept = _Kept(change, network, line_up_of(self._made(owner_key)))
             self._keep(owner_key, kept)
         return kept.line_up
 

@@ -56,7 +56,7 @@ class Snapshot:
         self.slots: dict[int, Slot] = {}
         self.buckets: dict[BucketId, Bucket] = {}
         self.audience_sizes: dict[int, AudienceSize] = {}  # by audience
-        self.rates: dict[int, Rates] = {}  # figures of campaigns and creatives; put last, with what is new
+        self.rates: dict[int, Rates] = {}  # figures of campaigns and creatives
         self.network: Network = NETWORK_UNKNOWN
         self.traffic: dict[int, Traffic] = {}  # of campaigns whose day is paced
         self._experiments: dict[int, dict[int, Experiment]] = {}  # by campaign, then its own key
@@ -133,8 +133,8 @@ class Snapshot:
                 self.buckets.pop(bucket_id, None)
 
     def change_of(self, owner_key: int) -> int:
-        """Another number whenever a campaign or creative of an advertiser has changed, or for NETWORK a
-        contextual campaign of any."""
+        """Another number whenever a campaign, a creative or figures of an advertiser have changed, or for
+        NETWORK a contextual campaign of any, or anybody's figures."""
         return self._changes.get(owner_key, 0)
 
     def live_campaigns(self, advertiser_key: int) -> list[Campaign]:
@@ -209,6 +209,17 @@ class Snapshot:
         """The same of one campaign, which may be a draft, or not be saved at all."""
         taught = {*self._owned.get(campaign.advertiser_key, ()), campaign.key}
         return informed(self.network, self.rates, {campaign.key: ()}, taught)[campaign.key]
+
+    def put_rates(self, rates: dict[int, Rates], network: Network, changed: Iterable[int]) -> None:
+        """All figures, of which those of `changed` differ from before; `network` is another where all may.
+
+        That comes last: whoever sees the new one sees the figures it was learnt of.
+        """
+        self.rates = rates
+        owners = {self.advertiser_of(key) for key in changed}
+        if owners:
+            self._note_changes(*owners | {NETWORK})
+        self.network = network
 
     def terms(self, campaign_key: int, version: int) -> Terms | None:
         """The terms of a campaign's version, if this worker has seen it."""

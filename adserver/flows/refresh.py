@@ -11,7 +11,7 @@ from adserver.domain.campaign import Campaign
 from adserver.domain.delays import NAMES, USUAL, Delays
 from adserver.domain.eligibility import Refusal
 from adserver.domain.pricing import BILLED_EVENT, CONTEXTUAL
-from adserver.domain.rates import NO_FIGURES, Rates
+from adserver.domain.rates import NETWORK_UNKNOWN, NO_FIGURES, Rates
 from adserver.domain.snapshot import Snapshot
 from adserver.domain.traffic import (
     DAYS,
@@ -81,16 +81,20 @@ class AdFigures:
     def __init__(self, stats: Stats) -> None:
         self._stats = stats
         self._settled: dict[int, Rates] = {}
+        self._fresh: dict[int, Rates] = {}  # since then
+        self._network = NETWORK_UNKNOWN  # as the settled teach
         self._settled_ms: int | None = None  # until then
         self._delays: dict[int, Delays] = {}
 
     def load(self, snapshot: Snapshot, now_ms: int) -> None:
-        """The snapshot's rates, as of now."""
+        """The snapshot's rates, as of now. Most stay as they were, and with them what was made of them."""
         until_ms = now_ms - now_ms % HOUR_MS - HOUR_MS  # what is written late is of the hour before at most
         if until_ms != self._settled_ms:
             self._settle(snapshot, now_ms, until_ms)
-        fresh = self._read(snapshot, ((until_ms, FOREVER_MS, HOUR_MS),), now_ms)
-        snapshot.rates = added(self._settled, fresh)
+        before, fresh = self._fresh, self._read(snapshot, ((until_ms, FOREVER_MS, HOUR_MS),), now_ms)
+        changed = [key for key in before | fresh if before.get(key) != fresh.get(key)]
+        snapshot.put_rates(added(self._settled, fresh), self._network, changed)
+        self._fresh = fresh
 
     def _settle(self, snapshot: Snapshot, now_ms: int, until_ms: int) -> None:
         """Delays turn on hours while a click is young, and on days then."""
@@ -100,7 +104,7 @@ class AdFigures:
         periods = ((since_ms, recent_ms, DAY_MS), (recent_ms, until_ms, HOUR_MS))
         self._settled = self._read(snapshot, periods, now_ms)
         campaigns = list(snapshot.campaigns.values())
-        snapshot.network = network_of(self._settled, {one.key: one.advertiser_key for one in campaigns})
+        self._network = network_of(self._settled, {one.key: one.advertiser_key for one in campaigns})
         self._settled_ms = until_ms
 
     def _read(

@@ -7,7 +7,7 @@ from adserver.domain.campaign import Status
 from adserver.domain.contender import Contenders, LineUp, line_up_of
 from adserver.domain.memory import Memory, new_memory
 from adserver.domain.money import Micros
-from adserver.domain.rates import Rates
+from adserver.domain.rates import Network, Rates
 from adserver.domain.snapshot import Snapshot
 from adserver.domain.suppression import SuppressionList
 from tests.domain.makers import (
@@ -54,7 +54,11 @@ def change(snapshot: Snapshot, dice: Random) -> None:
             kind = dice.choice((make_creative, make_message))
             snapshot.put(kind(key=key * 10 + dice.randrange(2), campaign_key=key))
         case 1:
-            snapshot.rates = {key: Rates(dice.randrange(9), 1, 1)}
+            rates = {key: Rates(dice.randrange(9), 1, 1)}
+            if dice.random() < 0.5:
+                snapshot.put_rates(rates, snapshot.network, snapshot.rates | rates)
+            else:
+                snapshot.put_rates(rates, Network(), ())
         case _:
             snapshot.put(
                 make_campaign(
@@ -93,6 +97,19 @@ def test_a_line_up_is_kept_until_something_of_it_changes() -> None:
     assert kept.of_shop(1) is before
     snapshot.put(make_creative(campaign_key=12))
     assert kept.of_shop(1) is not before
+
+
+def test_new_figures_change_the_line_up_of_their_advertiser_alone_and_what_all_teach_each() -> None:
+    snapshot = Snapshot()
+    for key in CAMPAIGNS:
+        snapshot.put(make_campaign(key=key, advertiser_key=shop_of(key)))
+    kept = Contenders(snapshot)
+    mine, others = next(key for key in CAMPAIGNS if shop_of(key) == 1), kept.of_shop(2)
+    snapshot.put_rates({mine: Rates(900, 1, 0)}, snapshot.network, [mine])
+    assert kept.of_shop(1).contenders[0].rates != others.contenders[0].rates
+    assert kept.of_shop(2) is others
+    snapshot.put_rates(snapshot.rates, Network(), ())
+    assert kept.of_shop(2) is not others
 
 
 def test_campaigns_of_several_advertisers_never_answer_together() -> None:

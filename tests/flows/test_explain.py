@@ -133,7 +133,7 @@ def test_whoever_asks_why_leaves_no_count_and_no_record(street: Street) -> None:
     street.counted()
     explain_of(street, 0.5).ask_as(ASK, READER)
     explain_of(street, 0.5).ask(Question(SLOT, VISITOR))
-    assert len(street.memory.tally) == 0
+    assert street.memory.tally.take(0) == ()
     assert street.rows("SELECT COUNT(*) FROM decisions") == [(0,)]
     assert street.rows("SELECT COUNT(*) FROM decision_samples") == [(0,)]
 

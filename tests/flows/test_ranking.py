@@ -74,6 +74,22 @@ def test_newer_figures_are_added_to_those_that_are_settled(street: Street) -> No
     assert street.memory.snapshot.rates[CAMPAIGN] == Rates(300, ripe_clicks=0.0)
 
 
+def test_figures_that_stay_as_they_are_change_nothing_within_the_hour(street: Street) -> None:
+    street.open()
+    now_ms = 100 * DAY_MS
+    snapshot = street.memory.snapshot
+    numbers = []
+    for step, more in ((0, 100), (1, 0), (2, 100), (3, 0)):
+        if more:
+            street.storage.writer.commit(AddCounts(((now_ms, "impressions", CAMPAIGN, more),)))
+        street.refresh.load_rates(now_ms + step)
+        numbers.append(snapshot.change_of(snapshot.advertiser_of(CAMPAIGN)))
+    assert numbers[0] == numbers[1] < numbers[2] == numbers[3]
+    network = snapshot.network
+    street.refresh.load_rates(now_ms + HOUR_MS)
+    assert snapshot.network is not network
+
+
 def test_how_long_an_order_took_is_learnt_of_its_click(street: Street) -> None:
     street.open(**sale_terms())
     token = street.token()
