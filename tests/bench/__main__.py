@@ -44,7 +44,7 @@ class Bench:
     def __init__(self, folder: Path, options: argparse.Namespace) -> None:
         self._folder = folder
         self._options = options
-        self._size = Size(options.visitors, options.products, options.campaigns, options.merchants)
+        self._size = Size(*(getattr(options, name) for name in Size._fields))
         self._cases = [case for case in CASES if not options.case or case.name in options.case]
         self._found: Found = {}
         self._nginx: list[Measured] = []

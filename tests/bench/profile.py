@@ -64,7 +64,7 @@ def main(words: Sequence[str] | None = None) -> None:
     options = parser.parse_args(words)
     case = next(case for case in CASES if case.name == options.case)
     GRAPHS.mkdir(exist_ok=True)
-    size = Size(options.visitors, options.products, options.campaigns, options.merchants)
+    size = Size(*(getattr(options, name) for name in Size._fields))
     with tempfile.TemporaryDirectory(prefix="adserver-profile-") as folder:
         world = make_world(Path(folder) / "world", size, print)
         with served(world, Path(folder) / "server", 1) as (server, _):

@@ -30,7 +30,12 @@ USUAL = Size(visitors=10_000, products=20_000, campaigns=10_000, merchants=2_000
 
 # At each place of a scale a visitor has the same ten campaigns to choose from: five of each of two merchants.
 SCALES = {
-    "campaigns": [USUAL._replace(campaigns=n, merchants=n // 5) for n in (10, 1_000, 10_000, 100_000)],
+    "campaigns": [
+        *(USUAL._replace(campaigns=n, merchants=n // 5) for n in (10, 1_000, 10_000)),
+        USUAL._replace(
+            campaigns=100_000, merchants=20_000, visited=2_000
+        ),  # or more products were asked for, too
+    ],
     "merchants": [USUAL._replace(campaigns=n * (10 if n == 1 else 5), merchants=n) for n in (1, 100, 1_000)],
     "products": [
         USUAL._replace(products=n, campaigns=500, merchants=100) for n in (1_000, 100_000, 1_000_000)

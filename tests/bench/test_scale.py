@@ -9,7 +9,7 @@ from adserver.storage.embedded import own_storage
 from tests.bench.figures import Measured, Run
 from tests.bench.large_world import make_large_world
 from tests.bench.scale import MEASURED, SCALES, Found, as_data, lines
-from tests.bench.world import SHOPS_OF_A_VISITOR, VIEWED, Size
+from tests.bench.world import SHOPS_OF_A_VISITOR, VIEWED, Size, World
 
 CANDIDATES = 10
 
@@ -35,6 +35,12 @@ def test_of_many_visitors_those_who_ask_are_known_and_lie_among_the_others(
             assert [len(shop.interests) for shop in profile.shops] == [VIEWED] * SHOPS_OF_A_VISITOR
             found = storage.catalogue.products(one.product_key for one in profile.shops[0].interests)
             assert len(found) == VIEWED
+
+
+def test_merchants_that_are_visited_lie_among_those_that_are_not(tmp_path: Path) -> None:
+    world = World(tmp_path, Size(20, 24, 30, 6, visited=3))
+    assert {shop for visitor in world.visitors for shop in visitor.shops} == {0, 2, 4}
+    assert {len(set(visitor.shops)) for visitor in world.visitors} == {SHOPS_OF_A_VISITOR}
 
 
 def test_a_place_is_told_beside_the_smallest_of_its_scale() -> None:

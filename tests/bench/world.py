@@ -52,6 +52,7 @@ class Size(NamedTuple):
     products: int = 20_000
     campaigns: int = 10_000
     merchants: int = 0  # 0: as many as campaigns need
+    visited: int = 0  # of the merchants, by those who send requests; 0: all
 
     @property
     def shops(self) -> int:
@@ -95,8 +96,8 @@ class World:
 
     def _visitor(self, number: int, dice: Random) -> Visitor:
         random_bytes = dice.randbytes(RANDOM_BYTES)
-        known = min(SHOPS_OF_A_VISITOR, self.size.shops)
-        shops = tuple((number + step) % self.size.shops for step in range(known))
+        known, visited = min(SHOPS_OF_A_VISITOR, self.size.shops), self.size.visited or self.size.shops
+        shops = tuple((number + step) % visited * (self.size.shops // visited) for step in range(known))
         return Visitor(visitor_of(random_bytes), f"rt={mint(random_bytes, self._cookies)}", shops)
 
     def public_id(self, shop: int) -> str:
