@@ -134,7 +134,8 @@ def _counted(case: Case, place: Place) -> tuple[Run, Taken]:
     deadline = time.monotonic() + COUNTED_SECONDS
     while fault := _fault_of_rows(case, before.rows, _settled_rows(case, place.server), run):
         if time.monotonic() > deadline:
-            raise WrongAnswer(f"{case.name}: {fault}")
+            shed = place.server.count("shed_slot") + place.server.count("shed_event")
+            raise WrongAnswer(f"{case.name}: {fault}; since its start the server has shed {shed:,} requests")
     return run, ticks
 
 

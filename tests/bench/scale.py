@@ -110,8 +110,8 @@ def as_data(sizes: Sequence[Size], found: Sequence[Found]) -> list[dict[str, Any
     ]
 
 
-def run(names: Sequence[str], folder: Path, seconds: float) -> dict[str, list[Found]]:
-    """A network that belongs to several scales is visited once."""
+def run(names: Sequence[str], folder: Path, seconds: float) -> Iterator[tuple[str, list[Found]]]:
+    """Scale by scale; a network that belongs to several is visited once."""
     known: dict[Size, Found] = {}
     with bare(folder, 1) as yardstick:
         for name in names:
@@ -121,7 +121,7 @@ def run(names: Sequence[str], folder: Path, seconds: float) -> dict[str, list[Fo
                     known[size] = visit(size, folder / "server", yardstick, seconds)
                     costs = (f"{case} {one.us:.0f} us" for case, one in known[size].cases.items())
                     tell(f"  {', '.join(costs)}; {known[size].worker_mb:.0f} MB")
-    return {name: [known[size] for size in SCALES[name]] for name in names}
+            yield name, [known[size] for size in SCALES[name]]
 
 
 def read_options(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -135,24 +135,25 @@ def main() -> None:
     options = read_options()
     signal.signal(signal.SIGTERM, stopped)
     conditions = machine()
+    scales: dict[str, object] = {}
+    DATA.parent.mkdir(exist_ok=True)
+    print(
+        f"{'':26}{'':5}slot, times{'':6}pixel, times{'':1}impression, times     memory     start (processor)"
+    )
     try:
         with tempfile.TemporaryDirectory(prefix="adserver-scale-") as folder:
-            found = run(options.scale or list(SCALES), Path(folder), options.seconds)
+            for name, places in run(options.scale or list(SCALES), Path(folder), options.seconds):
+                print("\n".join(lines(name, SCALES[name], places)), flush=True)
+                scales[name] = as_data(SCALES[name], places)
+                DATA.write_text(
+                    json.dumps({"conditions": conditions, "scales": scales}, indent=1) + "\n",
+                    encoding="utf-8",
+                )
     except (WrongAnswer, AssertionError, OSError) as fault:
         raise SystemExit(f"bench-scale: {fault}") from None
     except KeyboardInterrupt:
         raise SystemExit("bench-scale: stopped") from None
-    print(
-        f"{'':26}{'':5}slot, times{'':6}pixel, times{'':1}impression, times     memory     start (processor)"
-    )
-    for name, places in found.items():
-        print("\n".join(lines(name, SCALES[name], places)))
     print(f"due: slot at 100,000 campaigns at most {MOST_TIMES} times that at 10; 250 MB; 2 s")
-    DATA.parent.mkdir(exist_ok=True)
-    scales = {name: as_data(SCALES[name], places) for name, places in found.items()}
-    DATA.write_text(
-        json.dumps({"conditions": conditions, "scales": scales}, indent=1) + "\n", encoding="utf-8"
-    )
 
 
 if __name__ == "__main__":
