@@ -22,9 +22,9 @@ from tests.simulation.running_server import RunningServer
 
 REQUESTS_PER_SECOND = 10_000  # that are prepared at first; four times as many where they run out
 WARM_SECONDS = 1.0
-COUNTED_SECONDS = 10.0  # until what was answered is counted
+COUNTED_SECONDS = 15.0  # until what was answered is counted
 SETTLING_SECONDS = 0.5  # a round of a busy server takes less
-TALLY_SECONDS = 1.2  # a worker reports its counts each second
+TALLY_SECONDS = 5.0  # a worker reports its counts each second, those of so many shops by and by
 HALF_BUSY_MS = 3.0  # that an answer takes at half the load, or so
 ROWS = {
     "events": "SELECT COUNT(*) FROM events",
