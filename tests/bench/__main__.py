@@ -99,9 +99,8 @@ class Bench:
         key = (case.name, place.server.workers)
         try:
             measured = measure(case, place)
-        except (
-            WrongAnswer
-        ) as fault:  # a machine that stood still for a moment has shed some; a fault of ours is so again
+        except WrongAnswer as fault:
+            # A server on a machine that stood still for a moment has shed some; a fault of ours comes again.
             tell(f"  {fault}; once more")
             measured = measure(case, place)
         self._found.setdefault(key, []).append(measured)
