@@ -14,7 +14,7 @@ from tests.bench.__main__ import stopped, tell
 from tests.bench.cases import CASES
 from tests.bench.figures import TICKS_PER_SECOND, Measured
 from tests.bench.large_world import make_large_world
-from tests.bench.measure import Place, WrongAnswer, measure
+from tests.bench.measure import Place, WrongAnswer, measure, shed_by
 from tests.bench.processor import resident_mb, taken
 from tests.bench.report import machine
 from tests.bench.world import Size
@@ -65,7 +65,10 @@ def visit(size: Size, folder: Path, yardstick: Yardstick, seconds: float) -> Fou
             start_seconds = time.monotonic() - began
             start_processor_seconds = sum(taken(server.pid)) / TICKS_PER_SECOND
             place = Place(server, yardstick, world, seconds)
-            cases = {case.name: measure(case, place) for case in CASES if case.name in MEASURED}
+            try:
+                cases = {case.name: measure(case, place) for case in CASES if case.name in MEASURED}
+            except WrongAnswer as fault:
+                raise WrongAnswer(f"{fault}; the server has shed {shed_by(server):,} requests") from fault
             return Found(cases, max(resident_mb(server.pid).values()), start_seconds, start_processor_seconds)
     finally:
         shutil.rmtree(folder)

@@ -113,18 +113,24 @@ def test_an_erasure_waits_for_a_pass_that_is_under_way_and_the_log_is_empty_afte
     assert Path(f"{empty.path}-wal").stat().st_size == 0
 
 
+@pytest.mark.parametrize(
+    ("refused", "error"),
+    [("connect", sqlite3.OperationalError("disk I/O error")), ("os.fdatasync", OSError("disk I/O error"))],
+)
 def test_what_the_disk_refuses_is_told_harms_no_commit_and_is_tried_again(
+    refused: str,
+    error: Exception,
     path: Path,
     connection: sqlite3.Connection,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def refuse(path: Path, *, writing: bool) -> sqlite3.Connection:
-        raise sqlite3.OperationalError("disk I/O error")
+    def refuse(*given: object, **named: object) -> None:
+        raise error
 
     checkpoints = Checkpoints(path)
     with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
-        patched.setattr(checkpoint, "connect", refuse)
+        patched.setattr(f"adserver.storage.checkpoint.{refused}", refuse)
         write(connection, MARK)
         checkpoints.after_commit(connection)
         checkpoints.rest()

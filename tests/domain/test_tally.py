@@ -39,7 +39,8 @@ def test_who_is_counted_together_is_counted_as_each_alone() -> None:
         plain.add_each(keys, ["outranked"] * len(keys))
     for one in (tally, plain):
         one.add(4, "outranked", -1)  # it won
-    assert sorted(tally.take(7)) == sorted(plain.take(7))
+    together, apart = sorted(tally.take(7)), sorted(plain.take(7))
+    assert together == apart != []
     assert tally.take(7) == ()
 
 
